@@ -1,0 +1,69 @@
+// Package objects holds the encrypted values: it signs the requests that browsers send to an
+// S3-compatible store, and deletes what is no longer wanted. It never reads a value.
+package objects
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// ErrUnsuitable is wrapped by Verify when the store would not keep a value secret or intact.
+// The message names the fault and the way out.
+var ErrUnsuitable = errors.New("object store is unsuitable")
+
+// CustomerKey is the 256-bit SSE-C key of one object. It formats as "[redacted]" with every verb.
+type CustomerKey [32]byte
+
+// String implements fmt.Stringer.
+func (CustomerKey) String() string { return "[redacted]" }
+
+// GoString implements fmt.GoStringer.
+func (CustomerKey) GoString() string { return "[redacted]" }
+
+// Upload describes one PUT to sign.
+type Upload struct {
+	Object      string // key in the bucket: [a-z0-9/-]+, 1 to 512 bytes
+	Key         CustomerKey
+	Size        int64  // exact size in bytes, signed into the request; 0: not known, not signed
+	ContentType string // signed; "" means application/octet-stream
+}
+
+// Download describes one GET to sign.
+type Download struct {
+	Object      string
+	Key         CustomerKey
+	ContentType string // forced on the answer; "" means application/octet-stream
+	Filename    string // forced as an attachment's name (RFC 6266); may be ""
+}
+
+// Header is one HTTP header that the client must send as given.
+type Header struct{ Name, Value string }
+
+// SignedRequest is one HTTP request to the store. Headers leaves out Host and Content-Length,
+// which every HTTP client sends by itself (both are signed).
+type SignedRequest struct {
+	Method    string
+	URL       string
+	Headers   []Header
+	ExpiresAt time.Time // UTC
+}
+
+// Store signs requests to one bucket and deletes from it. Implementations are safe for
+// concurrent use, and bound every call to the store by a timeout of their own.
+type Store interface {
+	// SignUpload returns a PUT that creates the object once: a second PUT must be refused by the
+	// store (If-None-Match: *), and so must a body of another size, another key or another type.
+	SignUpload(Upload) (SignedRequest, error)
+	// SignDownload returns a GET whose answer is an attachment that browsers do not sniff.
+	SignDownload(Download) (SignedRequest, error)
+	// Delete removes the objects; one that does not exist is no error. On an error any part of
+	// them may be gone, and the call can be repeated.
+	Delete(ctx context.Context, objects ...string) error
+	// Verify proves with a canary that the store encrypts under the customer's key, refuses a
+	// read without it, and writes once. It must return an error that wraps ErrUnsuitable
+	// where one of these fails, and another error where the store can't be reached.
+	Verify(ctx context.Context) error
+	// Ready reports whether the store answers; cheap enough for a readiness probe.
+	Ready(ctx context.Context) error
+}
