@@ -1,0 +1,148 @@
+// Package scalar decodes and encodes the contract's scalars. Whatever is malformed is refused as
+// BAD_USER_INPUT; gqlgen adds the path. Each accepted TokenID re-encodes to itself.
+package scalar
+
+import (
+	"encoding/json"
+	"io"
+	"math"
+	"net/url"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"github.com/99designs/gqlgen/graphql"
+
+	"github.com/cloakroomhq/cloakroom/internal/fault"
+)
+
+func bad(format string, args ...any) error {
+	return fault.New(fault.BadUserInput, format, args...)
+}
+
+// MarshalString encodes the built-in String.
+func MarshalString(s string) graphql.Marshaler { return graphql.MarshalString(s) }
+
+// UnmarshalString decodes the built-in String: a JSON string of valid UTF-8.
+func UnmarshalString(v any) (string, error) {
+	s, ok := v.(string)
+	if !ok || !utf8.ValidString(s) {
+		return "", bad("Expected a string.")
+	}
+	return s, nil
+}
+
+// MarshalID encodes the built-in ID.
+func MarshalID(s string) graphql.Marshaler { return graphql.MarshalString(s) }
+
+// UnmarshalID decodes the built-in ID: a string or an integer (GraphQL, section 3.5.5).
+func UnmarshalID(v any) (string, error) {
+	switch v := v.(type) {
+	case json.Number:
+		if _, err := v.Int64(); err == nil {
+			return v.String(), nil
+		}
+	case int64:
+		return strconv.FormatInt(v, 10), nil
+	case int:
+		return strconv.Itoa(v), nil
+	case string:
+		return UnmarshalString(v)
+	}
+	return "", bad("Expected an ID: a string or an integer.")
+}
+
+// MarshalInt encodes the built-in Int.
+func MarshalInt(i int) graphql.Marshaler { return graphql.MarshalInt(i) }
+
+// UnmarshalInt decodes the built-in Int. GraphQL's bound of 32 bits (section 3.5.1) is widened to the
+// integers that JSON carries exactly, so that a size may pass 2 GiB.
+func UnmarshalInt(v any) (int, error) {
+	var i int64
+	switch v := v.(type) {
+	case json.Number:
+		n, err := v.Int64()
+		if err != nil {
+			return 0, bad("Expected an integer.")
+		}
+		i = n
+	case int64:
+		i = v
+	case int:
+		i = int64(v)
+	default:
+		return 0, bad("Expected an integer.")
+	}
+	if i > 1<<53-1 || i < -(1<<53-1) || i > math.MaxInt {
+		return 0, bad("The integer is out of range.")
+	}
+	return int(i), nil
+}
+
+// MarshalDuration encodes a duration as Go writes it.
+func MarshalDuration(d time.Duration) graphql.Marshaler { return graphql.MarshalString(d.String()) }
+
+// UnmarshalDuration decodes a positive duration as Go writes it.
+func UnmarshalDuration(v any) (time.Duration, error) {
+	s, ok := v.(string)
+	if !ok || len(s) > 64 {
+		return 0, bad("Expected a duration such as 90s or 15m.")
+	}
+	d, err := time.ParseDuration(s)
+	if err != nil {
+		return 0, bad("Expected a duration such as 90s or 15m.")
+	}
+	if d <= 0 {
+		return 0, bad("A duration must be positive.")
+	}
+	return d, nil
+}
+
+// MarshalTime encodes a moment as RFC 3339 in UTC.
+func MarshalTime(t time.Time) graphql.Marshaler {
+	return graphql.WriterFunc(func(w io.Writer) {
+		var b [40]byte
+		_, _ = w.Write(append(t.UTC().AppendFormat(append(b[:0], '"'), time.RFC3339Nano), '"'))
+	})
+}
+
+// UnmarshalTime decodes a moment written as RFC 3339, in any zone.
+func UnmarshalTime(v any) (time.Time, error) {
+	s, ok := v.(string)
+	if !ok || len(s) > 64 {
+		return time.Time{}, bad("Expected a moment as RFC 3339 writes it.")
+	}
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil || t.UTC().Year() < 0 || t.UTC().Year() > 9999 {
+		return time.Time{}, bad("Expected a moment as RFC 3339 writes it.")
+	}
+	return t.UTC(), nil
+}
+
+// MarshalURL encodes a URL.
+func MarshalURL(s string) graphql.Marshaler { return graphql.MarshalString(s) }
+
+// UnmarshalURL decodes an absolute URL.
+func UnmarshalURL(v any) (string, error) {
+	s, ok := v.(string)
+	if !ok {
+		return "", bad("Expected a URL.")
+	}
+	if u, err := url.Parse(s); err != nil || !u.IsAbs() || u.Host == "" {
+		return "", bad("Expected an absolute URL.")
+	}
+	return s, nil
+}
+
+// MarshalMap encodes a JSON object.
+func MarshalMap(m map[string]any) graphql.Marshaler {
+	return graphql.WriterFunc(func(w io.Writer) { _ = json.NewEncoder(w).Encode(m) })
+}
+
+// UnmarshalMap decodes a JSON object.
+func UnmarshalMap(v any) (map[string]any, error) {
+	if m, ok := v.(map[string]any); ok {
+		return m, nil
+	}
+	return nil, bad("Expected a JSON object.")
+}

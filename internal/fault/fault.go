@@ -1,0 +1,79 @@
+// Package fault gives every error two halves: a code and a message for the client, and a cause for
+// the log. An error without a public half is INTERNAL, and none of its text reaches a client.
+package fault
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Code is a value of the schema's ErrorCode, sent as extensions.code.
+type Code string
+
+// The codes; graph/schema/errors.graphqls says what each tells a client to do.
+const (
+	Unauthenticated   Code = "UNAUTHENTICATED"
+	Forbidden         Code = "FORBIDDEN"
+	BadUserInput      Code = "BAD_USER_INPUT"
+	GrantRequired     Code = "GRANT_REQUIRED"
+	SessionChanged    Code = "SESSION_CHANGED"
+	LimitExceeded     Code = "LIMIT_EXCEEDED"
+	RateLimited       Code = "RATE_LIMITED"
+	Unavailable       Code = "UNAVAILABLE"
+	Internal          Code = "INTERNAL"
+	PersistedNotFound Code = "PERSISTED_QUERY_NOT_FOUND"
+)
+
+// Error is an error with both halves. Message and Path are the client's; the cause is the log's.
+type Error struct {
+	Code    Code
+	Message string
+	Path    []any // below the GraphQL field: argument and input names (string), list indexes (int)
+	cause   error
+}
+
+// New returns an error whose message is for the client.
+func New(code Code, format string, args ...any) *Error {
+	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// Wrap returns an error that tells the client code and message, and the log the cause.
+func Wrap(cause error, code Code, message string) *Error {
+	return &Error{Code: code, Message: message, cause: cause}
+}
+
+// Error is for logs: it holds both halves.
+func (e *Error) Error() string {
+	if e.cause == nil {
+		return string(e.Code) + ": " + e.Message
+	}
+	return string(e.Code) + ": " + e.Message + ": " + e.cause.Error()
+}
+
+// Unwrap returns the internal half.
+func (e *Error) Unwrap() error { return e.cause }
+
+// At returns the error with the given steps in front of its path.
+func (e *Error) At(steps ...any) *Error {
+	at := *e
+	at.Path = append(append([]any{}, steps...), e.Path...)
+	return &at
+}
+
+// Public returns the client's half of err; that of an error without one is INTERNAL.
+func Public(err error) *Error {
+	var e *Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return &Error{Code: Internal, Message: "The gateway failed; report this with the request's id.", cause: err}
+}
+
+// At puts steps in front of the path of a fault, and leaves any other error alone.
+func At(err error, steps ...any) error {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.At(steps...)
+	}
+	return err
+}

@@ -1,0 +1,19 @@
+package keyring
+
+import "errors"
+
+// ErrMismatch is returned by Check where a keyset is not the one that sealed the database.
+var ErrMismatch = errors.New("keyring: the keyset is not the one that this database was sealed with")
+
+var checkID = ID{} // no token's row: a token would have to hash to zero
+
+// NewCheck returns a mark to keep in the database, by which Check knows the keyset again.
+func (k *Keyring) NewCheck() ([]byte, error) { return k.wrap(checkID, []byte("cloakroom")) }
+
+// Check returns ErrMismatch unless this keyset, at some version of it, made the mark.
+func (k *Keyring) Check(mark []byte) error {
+	if _, err := k.unwrap(checkID, mark); err != nil {
+		return ErrMismatch
+	}
+	return nil
+}

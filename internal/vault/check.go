@@ -1,0 +1,137 @@
+package vault
+
+import (
+	"encoding/json"
+	"mime"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/cloakroomhq/cloakroom/internal/fault"
+	"github.com/cloakroomhq/cloakroom/internal/tokenid"
+)
+
+// Bounds of what is sealed beside a data key, in bytes; and of a session id.
+const (
+	maxName      = 255
+	maxCustom    = 4096
+	maxDepth     = 8
+	maxSessionID = 1024
+)
+
+func (v *Vault) checkBatch(n int, path ...any) error {
+	if n == 0 {
+		return fault.New(fault.BadUserInput, "The list is empty.").At(path...)
+	}
+	if n > v.Limits.Batch {
+		return fault.New(fault.LimitExceeded, "The list has %d entries; at most %d are allowed.", n, v.Limits.Batch).At(path...)
+	}
+	return nil
+}
+
+func (v *Vault) checkPrefix(token string) error {
+	if !tokenid.Valid(token) || !slices.Contains(v.Prefixes, tokenid.Prefix(token)) {
+		return fault.New(fault.BadUserInput, "Not a token of this gateway.")
+	}
+	return nil
+}
+
+func checkSessionID(id string) error {
+	if id == "" || len(id) > maxSessionID || hasControls(id) {
+		return fault.New(fault.BadUserInput, "A session id has 1 to %d bytes, none of them control characters.", maxSessionID).
+			At("input", "sessionId")
+	}
+	return nil
+}
+
+// grantLife returns how long a grant is to last.
+func (v *Vault) grantLife(asked *time.Duration) (time.Duration, error) {
+	if asked == nil {
+		return v.Limits.DefaultGrant, nil
+	}
+	if *asked < time.Millisecond {
+		return 0, fault.New(fault.BadUserInput, "A grant lasts a millisecond or more.").At("duration")
+	}
+	if *asked > v.Limits.MaxGrant {
+		return 0, fault.New(fault.LimitExceeded, "A grant lasts %s at most.", v.Limits.MaxGrant).At("duration")
+	}
+	return *asked, nil
+}
+
+func (v *Vault) checkInput(in *TokenizeInput) error {
+	switch {
+	case in.Size == nil && v.Limits.RequireSize:
+		return fault.New(fault.BadUserInput, "This gateway needs the value's size.").At("size")
+	case in.Size != nil && *in.Size <= 0:
+		return fault.New(fault.BadUserInput, "A value has one byte or more.").At("size")
+	case in.Size != nil && *in.Size > v.Limits.ObjectSize:
+		return fault.New(fault.LimitExceeded, "A value has %d bytes at most.", v.Limits.ObjectSize).At("size")
+	case in.TTL != nil && *in.TTL < time.Second:
+		return fault.New(fault.BadUserInput, "A token lasts a second or more.").At("ttl")
+	case in.TTL != nil && *in.TTL > v.Limits.MaxTTL:
+		return fault.New(fault.LimitExceeded, "A token with a ttl lasts %s at most.", v.Limits.MaxTTL).At("ttl")
+	}
+	if err := checkMetadata(in.Metadata); err != nil {
+		return fault.At(err, "metadata")
+	}
+	return nil
+}
+
+func checkMetadata(m *Metadata) error {
+	if m == nil {
+		return nil
+	}
+	if n := m.Filename; n != nil && (*n == "" || len(*n) > maxName || hasControls(*n) || strings.ContainsAny(*n, `/\`)) {
+		return fault.New(fault.BadUserInput,
+			"A filename has 1 to %d bytes, without slashes or control characters.", maxName).At("filename")
+	}
+	if t := m.ContentType; t != nil {
+		if _, _, err := mime.ParseMediaType(*t); err != nil || len(*t) > maxName || hasControls(*t) || !isASCII(*t) ||
+			!strings.Contains(*t, "/") {
+			return fault.New(fault.BadUserInput, "Not a media type, such as text/plain.").At("contentType")
+		}
+	}
+	if m.Custom == nil {
+		return nil
+	}
+	if depth(m.Custom) > maxDepth {
+		return fault.New(fault.LimitExceeded, "custom nests %d levels at most.", maxDepth).At("custom")
+	}
+	if b, err := json.Marshal(m.Custom); err != nil || len(b) > maxCustom {
+		return fault.New(fault.LimitExceeded, "custom has %d bytes of JSON at most.", maxCustom).At("custom")
+	}
+	return nil
+}
+
+func hasControls(s string) bool {
+	return !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl)
+}
+
+func isASCII(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r > unicode.MaxASCII })
+}
+
+// depth stops counting one level past the bound.
+func depth(v any) int { return depthFrom(v, 1) }
+
+func depthFrom(v any, level int) int {
+	deepest := level
+	if level > maxDepth {
+		return deepest
+	}
+	switch v := v.(type) {
+	case map[string]any:
+		for _, e := range v {
+			deepest = max(deepest, depthFrom(e, level+1))
+		}
+	case []any:
+		for _, e := range v {
+			deepest = max(deepest, depthFrom(e, level+1))
+		}
+	default:
+		return level - 1
+	}
+	return deepest
+}

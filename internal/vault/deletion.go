@@ -1,0 +1,99 @@
+package vault
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/cloakroomhq/cloakroom/internal/caller"
+	"github.com/cloakroomhq/cloakroom/models"
+)
+
+// DeleteTokens destroys the sealed keys of those tokens that are the calling application's, durably,
+// then deletes their objects, and returns how many there were. If the store does not answer the
+// values are unreadable all the same, and the sweeper deletes the objects later. Faults:
+// UNAUTHENTICATED, FORBIDDEN, BAD_USER_INPUT, LIMIT_EXCEEDED, UNAVAILABLE (nothing was destroyed).
+func (v *Vault) DeleteTokens(ctx context.Context, tokens []string) (int, error) {
+	c, err := caller.RequireApplication(ctx)
+	if err != nil {
+		return 0, err
+	}
+	ids, err := v.listIDs(tokens, "tokens")
+	if err != nil {
+		return 0, err
+	}
+	_, now := v.now()
+	gone, err := v.Rows.DestroyTokens(ctx, c.Tenant, ids, now)
+	if err != nil {
+		return 0, unavailable(err)
+	}
+	if err := v.purge(ctx, gone); err != nil {
+		v.Logger.ErrorContext(ctx, "objects of deleted tokens remain; the sweeper will try again",
+			slog.Int("objects", len(gone)), slog.Any("error", err))
+	}
+	return len(gone), nil
+}
+
+// purge deletes the objects of destroyed tokens, and notes that in their rows.
+func (v *Vault) purge(ctx context.Context, gone []models.Token) error {
+	if len(gone) == 0 {
+		return nil
+	}
+	names := make([]string, len(gone))
+	for i := range gone {
+		names[i] = gone[i].Object
+	}
+	if err := v.Objects.Delete(ctx, names...); err != nil {
+		return err
+	}
+	_, now := v.now()
+	return v.Rows.PurgeTokens(ctx, gone, now)
+}
+
+// sweepBatch bounds one transaction of the sweeper, so that requests don't wait long behind it.
+const sweepBatch = 500
+
+// Sweep removes what has expired, in bounded batches, until nothing is due or ctx ends.
+func (v *Vault) Sweep(ctx context.Context) error {
+	for {
+		_, now := v.now()
+		gone, err := v.Rows.DueTokens(ctx, now, sweepBatch)
+		if err != nil {
+			return err
+		}
+		if err := v.purge(ctx, gone); err != nil {
+			return err
+		}
+		v.Observer.Swept("tokens", len(gone))
+		if len(gone) < sweepBatch {
+			break
+		}
+	}
+	for {
+		_, now := v.now()
+		n, err := v.Rows.SweepGrants(ctx, now, sweepBatch)
+		if err != nil {
+			return err
+		}
+		v.Observer.Swept("grants", n)
+		if n < sweepBatch {
+			return nil
+		}
+	}
+}
+
+// RunSweeper sweeps at every interval until ctx ends.
+func (v *Vault) RunSweeper(ctx context.Context, interval time.Duration) {
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for {
+		if err := v.Sweep(ctx); err != nil && ctx.Err() == nil {
+			v.Logger.ErrorContext(ctx, "sweeping failed; it will be tried again", slog.Any("error", err))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}

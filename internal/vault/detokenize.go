@@ -1,0 +1,159 @@
+package vault
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/cloakroomhq/cloakroom/internal/caller"
+	"github.com/cloakroomhq/cloakroom/internal/fault"
+	"github.com/cloakroomhq/cloakroom/internal/keyring"
+	"github.com/cloakroomhq/cloakroom/internal/objects"
+	"github.com/cloakroomhq/cloakroom/models"
+)
+
+// Redeemed is what a token gave: the request that downloads its value, or Err, a fault.
+type Redeemed struct {
+	Token    string
+	Download objects.SignedRequest
+	Metadata *Metadata // nil: none was given
+	Err      error
+}
+
+// Described is what the gateway knows of a token.
+type Described struct {
+	Token     string
+	CreatedAt time.Time
+	ExpiresAt *time.Time
+	Metadata  *Metadata
+}
+
+// errNoGrant is the one answer for a token that is unknown, another tenant's, expired, deleted, or
+// without a grant.
+var errNoGrant = fault.New(fault.GrantRequired, "This session may not read this token: ask the application for it again.")
+
+// Detokenize redeems one token, as DetokenizeBatch does; its error is the token's or the whole's.
+func (v *Vault) Detokenize(ctx context.Context, token string) (Redeemed, error) {
+	out, err := v.detokenize(ctx, []string{token}, func(int) []any { return []any{"token"} })
+	if err != nil {
+		return Redeemed{}, err
+	}
+	return out[0], out[0].Err
+}
+
+// DetokenizeBatch redeems each token for which the calling session holds a READ grant, in order. Grants
+// and keys are read by one statement, and the work for each kind of refusal is the same. Faults of the
+// whole: UNAUTHENTICATED, FORBIDDEN, BAD_USER_INPUT, LIMIT_EXCEEDED, UNAVAILABLE; of one token:
+// GRANT_REQUIRED, INTERNAL, UNAVAILABLE.
+func (v *Vault) DetokenizeBatch(ctx context.Context, tokens []string) ([]Redeemed, error) {
+	return v.detokenize(ctx, tokens, func(i int) []any { return []any{"tokens", i} })
+}
+
+func (v *Vault) detokenize(ctx context.Context, tokens []string, path func(i int) []any) ([]Redeemed, error) {
+	c, err := caller.RequireSession(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := v.checkBatch(len(tokens), "tokens"); err != nil {
+		return nil, err
+	}
+	ids, err := v.ids(tokens, path)
+	if err != nil {
+		return nil, err
+	}
+	_, now := v.now()
+	rows, err := v.Rows.ReadableTokens(ctx, c.Tenant, session(c), ids, now)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	byID := index(rows)
+	out := make([]Redeemed, len(tokens))
+	held, signed := 0, 0
+	for i, token := range tokens {
+		out[i].Token = token
+		row, ok := byID[ids[i]]
+		if !ok {
+			out[i].Err = errNoGrant
+			continue
+		}
+		held++
+		if out[i].Download, out[i].Metadata, out[i].Err = v.redeem(token, row); out[i].Err == nil {
+			signed++
+		}
+	}
+	v.Observer.GrantsChecked("READ", held, len(tokens)-held)
+	v.Observer.Presigned("GET", signed)
+	return out, nil
+}
+
+func (v *Vault) redeem(token string, row *models.Token) (objects.SignedRequest, *Metadata, error) {
+	key, meta, err := v.open(token, row)
+	if err != nil {
+		return objects.SignedRequest{}, nil, err
+	}
+	d := objects.Download{Object: row.Object, Key: key}
+	if meta != nil && meta.ContentType != nil {
+		d.ContentType = *meta.ContentType
+	}
+	if meta != nil && meta.Filename != nil {
+		d.Filename = *meta.Filename
+	}
+	signed, err := v.Objects.SignDownload(d)
+	if err != nil {
+		return signed, nil, unavailable(err)
+	}
+	return signed, meta, nil
+}
+
+func (v *Vault) open(token string, row *models.Token) (objects.CustomerKey, *Metadata, error) {
+	payload, err := v.Keys.Open(token, row.Sealed)
+	if err != nil {
+		return objects.CustomerKey{}, nil, fmt.Errorf("opening a token's envelope: %w", err)
+	}
+	defer clear(payload)
+	return decodePayload(payload)
+}
+
+// Describe returns what is known of a token that the calling session may READ, or that is the calling
+// application's own; nil for every other token.
+func (v *Vault) Describe(ctx context.Context, token string) (*Described, error) {
+	c, err := caller.Require(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := v.checkPrefix(token); err != nil {
+		return nil, fault.At(err, "id")
+	}
+	ids := []models.Digest{models.Digest(keyring.IDOf(token))}
+	_, now := v.now()
+	var rows []models.Token
+	if c.Session != nil {
+		rows, err = v.Rows.ReadableTokens(ctx, c.Tenant, session(c), ids, now)
+	} else {
+		rows, err = v.Rows.Tokens(ctx, c.Tenant, ids, now)
+	}
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	if len(rows) == 0 {
+		return nil, nil
+	}
+	_, meta, err := v.open(token, &rows[0])
+	if err != nil {
+		return nil, err
+	}
+	d := &Described{Token: token, CreatedAt: time.UnixMilli(rows[0].CreatedAt).UTC(), Metadata: meta}
+	if e := rows[0].ExpiresAt; e != nil {
+		at := time.UnixMilli(*e).UTC()
+		d.ExpiresAt = &at
+	}
+	return d, nil
+}
+
+func index(rows []models.Token) map[models.Digest]*models.Token {
+	byID := make(map[models.Digest]*models.Token, len(rows))
+	for i := range rows {
+		byID[rows[i].ID] = &rows[i]
+	}
+	return byID
+}

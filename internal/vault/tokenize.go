@@ -1,0 +1,133 @@
+package vault
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"time"
+
+	"github.com/cloakroomhq/cloakroom/internal/caller"
+	"github.com/cloakroomhq/cloakroom/internal/fault"
+	"github.com/cloakroomhq/cloakroom/internal/keyring"
+	"github.com/cloakroomhq/cloakroom/internal/objects"
+	"github.com/cloakroomhq/cloakroom/internal/tokenid"
+	"github.com/cloakroomhq/cloakroom/models"
+)
+
+// TokenizeInput is what is known of a value before it is uploaded; each part may be nil.
+type TokenizeInput struct {
+	Metadata *Metadata
+	Size     *int64 // bytes
+	TTL      *time.Duration
+}
+
+// Tokenized is a new token and the request that uploads its value.
+type Tokenized struct {
+	Token     string
+	Upload    objects.SignedRequest
+	ExpiresAt *time.Time // nil: kept until deleted
+}
+
+// Tokenize makes one token, as TokenizeBatch does.
+func (v *Vault) Tokenize(ctx context.Context, in TokenizeInput) (Tokenized, error) {
+	made, err := v.tokenize(ctx, []TokenizeInput{in}, func(int) []any { return []any{"input"} })
+	if err != nil {
+		return Tokenized{}, err
+	}
+	return made[0], nil
+}
+
+// TokenizeBatch makes a token for each input, all or none. They are durable, with READ and STORE grants
+// for the calling session, when it returns. Faults: UNAUTHENTICATED, FORBIDDEN, BAD_USER_INPUT,
+// LIMIT_EXCEEDED, UNAVAILABLE.
+func (v *Vault) TokenizeBatch(ctx context.Context, inputs []TokenizeInput) ([]Tokenized, error) {
+	return v.tokenize(ctx, inputs, func(i int) []any { return []any{"inputs", i} })
+}
+
+func (v *Vault) tokenize(ctx context.Context, inputs []TokenizeInput, path func(i int) []any) ([]Tokenized, error) {
+	c, err := caller.RequireSession(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := v.checkBatch(len(inputs), "inputs"); err != nil {
+		return nil, err
+	}
+	for i := range inputs {
+		if err := v.checkInput(&inputs[i]); err != nil {
+			return nil, fault.At(err, path(i)...)
+		}
+	}
+	now, _ := v.now()
+	made := make([]Tokenized, len(inputs))
+	tokens := make([]models.Token, len(inputs))
+	grants := make([]models.Grant, len(inputs))
+	for i := range inputs {
+		if made[i], tokens[i], err = v.reserve(c.Tenant, &inputs[i], now); err != nil {
+			return nil, err
+		}
+		until := until(now, v.Limits.DefaultGrant, tokens[i].ExpiresAt)
+		grants[i] = models.Grant{
+			SessionID: session(c), TokenID: tokens[i].ID, ReadUntil: until, StoreUntil: until, ExpiresAt: until,
+		}
+	}
+	if err := v.Rows.InsertTokens(ctx, tokens, grants); err != nil {
+		return nil, unavailable(err)
+	}
+	v.Observer.Presigned("PUT", len(made))
+	v.Observer.GrantsCreated("READ", len(made))
+	v.Observer.GrantsCreated("STORE", len(made))
+	return made, nil
+}
+
+// reserve makes one token with its key and object, in memory only.
+func (v *Vault) reserve(tenant string, in *TokenizeInput, now time.Time) (t Tokenized, row models.Token, err error) {
+	if t.Token, err = tokenid.New(v.Prefixes[0]); err != nil {
+		return t, row, err
+	}
+	var key objects.CustomerKey
+	if _, err = rand.Read(key[:]); err != nil {
+		return t, row, err
+	}
+	up := objects.Upload{Object: newObjectName(), Key: key}
+	if in.Size != nil {
+		up.Size = *in.Size
+	}
+	if in.Metadata != nil && in.Metadata.ContentType != nil {
+		up.ContentType = *in.Metadata.ContentType
+	}
+	if t.Upload, err = v.Objects.SignUpload(up); err != nil {
+		return t, row, unavailable(err)
+	}
+	payload, err := encodePayload(key, in.Metadata)
+	if err != nil {
+		return t, row, err
+	}
+	row = models.Token{
+		ID: models.Digest(keyring.IDOf(t.Token)), Tenant: tenant, Object: up.Object,
+		CreatedAt: now.UnixMilli(), UploadUntil: t.Upload.ExpiresAt.UnixMilli(),
+	}
+	if in.TTL != nil {
+		end := now.Add(*in.TTL)
+		ms := end.UnixMilli()
+		t.ExpiresAt, row.ExpiresAt, row.PurgeAt = &end, &ms, &ms
+	}
+	row.Sealed, err = v.Keys.Seal(t.Token, payload)
+	return t, row, err
+}
+
+// newObjectName returns a random name, so that a listing of the bucket tells nothing of tokens.
+func newObjectName() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails: crypto/rand
+	name := hex.EncodeToString(b[:])
+	return "v/" + name[:2] + "/" + name[2:]
+}
+
+// until returns when a grant ends: no grant outlives its token.
+func until(now time.Time, life time.Duration, tokenEnds *int64) int64 {
+	end := now.Add(life).UnixMilli()
+	if tokenEnds != nil {
+		end = min(end, *tokenEnds)
+	}
+	return end
+}

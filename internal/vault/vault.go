@@ -1,0 +1,121 @@
+// Package vault is the domain: it makes tokens, redeems them against grants, and destroys them. Every
+// method reads the caller from the context, checks what it may do, and returns faults for clients.
+package vault
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/cloakroomhq/cloakroom/internal/caller"
+	"github.com/cloakroomhq/cloakroom/internal/fault"
+	"github.com/cloakroomhq/cloakroom/internal/keyring"
+	"github.com/cloakroomhq/cloakroom/internal/objects"
+	"github.com/cloakroomhq/cloakroom/models"
+)
+
+// Rows is what the vault needs of the database. Writes are durable when they return nil; each method
+// is one statement or one transaction, however many rows it is given.
+type Rows interface {
+	InsertTokens(ctx context.Context, tokens []models.Token, grants []models.Grant) error
+	ReadableTokens(ctx context.Context, tenant string, session models.Digest, ids []models.Digest, now int64) ([]models.Token, error)
+	Tokens(ctx context.Context, tenant string, ids []models.Digest, now int64) ([]models.Token, error)
+	DestroyTokens(ctx context.Context, tenant string, ids []models.Digest, now int64) ([]models.Token, error)
+	DueTokens(ctx context.Context, now int64, limit int) ([]models.Token, error)
+	PurgeTokens(ctx context.Context, tokens []models.Token, now int64) error
+
+	SaveGrants(ctx context.Context, grants []models.Grant) error
+	TokenGrants(ctx context.Context, tenant string, session models.Digest, ids []models.Digest, now int64) ([]models.TokenGrant, error)
+	RevokeGrants(ctx context.Context, tenant string, f models.GrantFilter, now int64) (int, error)
+	SweepGrants(ctx context.Context, now int64, limit int) (int, error)
+}
+
+// Keys seals what a token protects, and opens it again with that token only.
+type Keys interface {
+	Seal(token string, payload []byte) ([]byte, error)
+	Open(token string, envelope []byte) ([]byte, error)
+}
+
+// Objects signs requests to the object store, and deletes from it.
+type Objects interface {
+	SignUpload(objects.Upload) (objects.SignedRequest, error)
+	SignDownload(objects.Download) (objects.SignedRequest, error)
+	Delete(ctx context.Context, objects ...string) error
+}
+
+// Observer counts what the vault does.
+type Observer interface {
+	GrantsCreated(kind string, n int)
+	GrantsChecked(kind string, held, missing int)
+	Presigned(method string, n int)
+	Swept(what string, n int)
+}
+
+// Limits bound what one request can ask for.
+type Limits struct {
+	Batch        int           // tokens, inputs or grants in one list
+	ObjectSize   int64         // bytes of a value
+	RequireSize  bool          // refuse to tokenize a value of unknown size
+	DefaultGrant time.Duration // life of a grant that names none
+	MaxGrant     time.Duration
+	MaxTTL       time.Duration
+}
+
+// Options are what a vault is made of; all are needed except Now.
+type Options struct {
+	Rows     Rows
+	Keys     Keys
+	Objects  Objects
+	Observer Observer
+	Limits   Limits
+	Prefixes []string // accepted in tokens; new ones bear the first
+	Logger   *slog.Logger
+	Now      func() time.Time // for tests; nil: time.Now
+}
+
+// Vault is the domain service, safe for concurrent use.
+type Vault struct{ Options }
+
+// New returns a vault.
+func New(o Options) (*Vault, error) {
+	if o.Rows == nil || o.Keys == nil || o.Objects == nil || o.Observer == nil || o.Logger == nil || len(o.Prefixes) == 0 {
+		return nil, errors.New("vault: an option is missing")
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Vault{o}, nil
+}
+
+func (v *Vault) now() (time.Time, int64) {
+	now := v.Now().UTC().Truncate(time.Millisecond)
+	return now, now.UnixMilli()
+}
+
+// ids returns the tokens' row ids, once each prefix is one that is accepted.
+func (v *Vault) ids(tokens []string, path func(i int) []any) ([]models.Digest, error) {
+	ids := make([]models.Digest, len(tokens))
+	for i, t := range tokens {
+		if err := v.checkPrefix(t); err != nil {
+			return nil, fault.At(err, path(i)...)
+		}
+		ids[i] = models.Digest(keyring.IDOf(t))
+	}
+	return ids, nil
+}
+
+// listIDs is ids for a list that the batch limit bounds, at a path of its own.
+func (v *Vault) listIDs(tokens []string, path ...any) ([]models.Digest, error) {
+	if err := v.checkBatch(len(tokens), path...); err != nil {
+		return nil, err
+	}
+	return v.ids(tokens, func(i int) []any { return append(path[:len(path):len(path)], i) })
+}
+
+func session(c *caller.Caller) models.Digest { return models.Digest(*c.Session) }
+
+// unavailable hides what the database or the store said; the log keeps it.
+func unavailable(err error) error {
+	return fault.Wrap(err, fault.Unavailable, "The gateway can't do this at the moment: try again.")
+}

@@ -1,0 +1,112 @@
+package models
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/pressly/goose/v3"
+	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
+)
+
+// Options say where the database is.
+type Options struct {
+	Path    string // the SQLite file; made, with its folder, where absent
+	Readers int    // connections for reads; 0: two per processor, at least four
+}
+
+// DB is the gateway's database, safe for concurrent use.
+type DB struct {
+	read  *gorm.DB
+	write *gorm.DB
+	pools []*sql.DB
+	queue *committer
+}
+
+// Open opens the database, and makes or migrates its tables.
+func Open(ctx context.Context, o Options) (*DB, error) {
+	if o.Readers == 0 {
+		o.Readers = max(4, 2*runtime.GOMAXPROCS(0))
+	}
+	if err := createPrivate(o.Path); err != nil {
+		return nil, fmt.Errorf("models: opening the database: %w", err)
+	}
+	db := &DB{}
+	var err error
+	// SQLite has one writer: one connection for it, and readers that can't write by mistake.
+	if db.write, err = db.connect(sqliteDSN(o.Path), 1); err != nil {
+		return nil, err
+	}
+	if err = migrate(ctx, goose.DialectSQLite3, "sqlite", db.pools[0]); err != nil {
+		_ = db.closePools()
+		return nil, err
+	}
+	if db.read, err = db.connect(sqliteDSN(o.Path, "query_only(ON)", "mmap_size(17179869184)"), o.Readers); err != nil {
+		_ = db.closePools()
+		return nil, err
+	}
+	db.queue = newCommitter(db.write)
+	return db, nil
+}
+
+// createPrivate makes the file, readable by its owner only, before SQLite would make it wider.
+func createPrivate(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+func (db *DB) connect(dsn string, conns int) (*gorm.DB, error) {
+	pool, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		return nil, fmt.Errorf("models: opening the database: %w", err)
+	}
+	pool.SetMaxOpenConns(conns)
+	pool.SetMaxIdleConns(conns)
+	db.pools = append(db.pools, pool)
+	g, err := gorm.Open(sqliteDialect{pool}, &gorm.Config{
+		Logger:                 logger.Discard, // its lines hold values of rows
+		SkipDefaultTransaction: true,
+		PrepareStmt:            true,
+		PrepareStmtMaxSize:     256,
+		PrepareStmtTTL:         24 * time.Hour,
+		DisableAutomaticPing:   true,
+	})
+	if err != nil {
+		_ = db.closePools()
+		return nil, fmt.Errorf("models: opening the database: %w", err)
+	}
+	return g, nil
+}
+
+// Ready reports whether the database answers.
+func (db *DB) Ready(ctx context.Context) error {
+	var one int
+	return db.read.WithContext(ctx).Raw("SELECT 1").Scan(&one).Error
+}
+
+// Close finishes the writes that were accepted, then closes the database.
+func (db *DB) Close() error {
+	db.queue.close()
+	return db.closePools()
+}
+
+func (db *DB) closePools() error {
+	var first error
+	for _, p := range db.pools {
+		if err := p.Close(); err != nil && first == nil {
+			first = err
+		}
+	}
+	return first
+}

@@ -1,0 +1,63 @@
+package models
+
+import (
+	"database/sql"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/callbacks"
+	"gorm.io/gorm/clause"
+	"gorm.io/gorm/logger"
+	"gorm.io/gorm/schema"
+	_ "modernc.org/sqlite" // the driver "sqlite": pure Go, see docs/adr/0003
+)
+
+// sqliteDialect lets GORM speak to modernc.org/sqlite, for which it ships no dialect that needs
+// no C compiler. Tables are made by migrations, so nothing here derives them from structs.
+type sqliteDialect struct{ pool *sql.DB }
+
+// sqliteDSN names a database file and what each of its connections is set to: durable commits
+// (synchronous FULL in WAL mode), deleted content overwritten, transactions that take the write
+// lock at their start so that none fails half-way.
+func sqliteDSN(path string, pragmas ...string) string {
+	q := url.Values{"_txlock": {"immediate"}}
+	for _, p := range append([]string{
+		"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)",
+		"secure_delete(ON)", "temp_store(MEMORY)", "trusted_schema(OFF)",
+	}, pragmas...) {
+		q.Add("_pragma", p)
+	}
+	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}).String()
+}
+
+func (sqliteDialect) Name() string { return "sqlite" }
+
+func (d sqliteDialect) Initialize(db *gorm.DB) error {
+	db.ConnPool = d.pool
+	callbacks.RegisterDefaultCallbacks(db, &callbacks.Config{
+		CreateClauses: []string{"INSERT", "VALUES", "ON CONFLICT"},
+		UpdateClauses: []string{"UPDATE", "SET", "FROM", "WHERE"},
+		DeleteClauses: []string{"DELETE", "FROM", "WHERE"},
+	})
+	return nil
+}
+
+func (sqliteDialect) BindVarTo(w clause.Writer, _ *gorm.Statement, _ any) { _ = w.WriteByte('?') }
+
+func (sqliteDialect) QuoteTo(w clause.Writer, name string) {
+	_, _ = w.WriteString(`"` + strings.ReplaceAll(strings.ReplaceAll(name, `"`, `""`), ".", `"."`) + `"`)
+}
+
+func (sqliteDialect) DefaultValueOf(*schema.Field) clause.Expression {
+	return clause.Expr{SQL: "NULL"}
+}
+
+func (sqliteDialect) Explain(query string, _ ...any) string {
+	return logger.ExplainSQL(query, nil, `"`)
+}
+
+// DataTypeOf and Migrator belong to GORM's AutoMigrate, which is not used.
+func (sqliteDialect) DataTypeOf(f *schema.Field) string { return fmt.Sprint(f.DataType) }
+func (sqliteDialect) Migrator(*gorm.DB) gorm.Migrator   { return nil }

@@ -1,0 +1,126 @@
+package models
+
+import (
+	"context"
+	"database/sql"
+
+	"gorm.io/gorm"
+)
+
+// InsertTokens stores tokens, and the grants that come with them, in one transaction that concurrent
+// calls share. They are durable when it returns nil.
+func (db *DB) InsertTokens(ctx context.Context, tokens []Token, grants []Grant) error {
+	return db.queue.insert(ctx, tokens, grants)
+}
+
+const tokenColumns = `t.id, t.object, t.sealed, t.created_at, t.expires_at`
+
+// ReadableTokens returns those of a tenant's tokens that the session may READ at the moment now, in no
+// order: one statement. Only ID, Object, Sealed, CreatedAt and ExpiresAt are set.
+func (db *DB) ReadableTokens(ctx context.Context, tenant string, session Digest, ids []Digest, now int64) ([]Token, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	in, args := inList(ids)
+	args = append(append([]any{session[:]}, args...), now, tenant, now)
+	return db.selectTokens(ctx, `SELECT `+tokenColumns+` FROM grants g JOIN tokens t ON t.id = g.token_id
+WHERE g.session_id = ? AND g.token_id IN `+in+` AND g.read_until > ?
+AND t.tenant = ? AND t.sealed IS NOT NULL AND (t.expires_at IS NULL OR t.expires_at > ?)`, args)
+}
+
+// Tokens returns those of a tenant's tokens that exist at the moment now, in no order: one statement.
+// Only ID, Object, Sealed, CreatedAt and ExpiresAt are set.
+func (db *DB) Tokens(ctx context.Context, tenant string, ids []Digest, now int64) ([]Token, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	in, args := inList(ids)
+	return db.selectTokens(ctx, `SELECT `+tokenColumns+` FROM tokens t WHERE t.id IN `+in+`
+AND t.tenant = ? AND t.sealed IS NOT NULL AND (t.expires_at IS NULL OR t.expires_at > ?)`, append(args, tenant, now))
+}
+
+func (db *DB) selectTokens(ctx context.Context, query string, args []any) ([]Token, error) {
+	rows, err := db.read.WithContext(ctx).Raw(query, args...).Rows()
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var found []Token
+	for rows.Next() {
+		var t Token
+		var expires sql.NullInt64
+		if err := rows.Scan(&t.ID, &t.Object, &t.Sealed, &t.CreatedAt, &expires); err != nil {
+			return nil, err
+		}
+		if expires.Valid {
+			t.ExpiresAt = &expires.Int64
+		}
+		found = append(found, t)
+	}
+	return found, rows.Err()
+}
+
+// DestroyTokens destroys the sealed keys of those tokens that are the tenant's, with every grant on
+// them, in one transaction, and returns their IDs and objects. The rows stay, for the sweeper to see to
+// their objects, until PurgeTokens.
+func (db *DB) DestroyTokens(ctx context.Context, tenant string, ids []Digest, now int64) ([]Token, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	in, args := inList(ids)
+	return db.destroy(ctx, now, `t.tenant = ? AND t.sealed IS NOT NULL AND t.id IN `+in, append([]any{tenant}, args...))
+}
+
+// DueTokens returns up to limit tokens, of all tenants, whose objects are to be deleted at the moment
+// now: expired ones, whose keys it destroys first, and those of earlier deletions.
+func (db *DB) DueTokens(ctx context.Context, now int64, limit int) ([]Token, error) {
+	return db.destroy(ctx, now, `t.id IN (SELECT id FROM tokens WHERE purge_at <= ? ORDER BY purge_at LIMIT ?)`, []any{now, limit})
+}
+
+func (db *DB) destroy(ctx context.Context, now int64, where string, args []any) ([]Token, error) {
+	var gone []Token
+	err := db.queue.do(ctx, func(tx *gorm.DB) error {
+		err := tx.Raw(`SELECT t.id, t.object, t.upload_until FROM tokens t WHERE `+where, args...).Scan(&gone).Error
+		if err != nil || len(gone) == 0 {
+			return err
+		}
+		return eachIn(gone, func(in string, ids []any) error {
+			err := tx.Exec(`UPDATE tokens SET sealed = NULL, purge_at = ? WHERE id IN `+in, append([]any{now}, ids...)...).Error
+			if err != nil {
+				return err
+			}
+			return tx.Exec(`DELETE FROM grants WHERE token_id IN `+in, ids...).Error
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return gone, nil
+}
+
+// PurgeTokens notes that the objects of these destroyed tokens have been deleted. A row whose upload may
+// still arrive is kept until it can't, so that the sweeper deletes that object too; the others are removed.
+func (db *DB) PurgeTokens(ctx context.Context, tokens []Token, now int64) error {
+	return db.queue.do(ctx, func(tx *gorm.DB) error {
+		return eachIn(tokens, func(in string, ids []any) error {
+			err := tx.Exec(`UPDATE tokens SET purge_at = upload_until WHERE sealed IS NULL AND upload_until > ? AND id IN `+in,
+				append([]any{now}, ids...)...).Error
+			if err != nil {
+				return err
+			}
+			return tx.Exec(`DELETE FROM tokens WHERE sealed IS NULL AND upload_until <= ? AND id IN `+in,
+				append([]any{now}, ids...)...).Error
+		})
+	})
+}
+
+// eachIn calls f with an IN list of the tokens' ids for each part of them.
+func eachIn(tokens []Token, f func(in string, ids []any) error) error {
+	return inChunks(tokens, func(chunk []Token) error {
+		ids := make([]Digest, len(chunk))
+		for i := range chunk {
+			ids[i] = chunk[i].ID
+		}
+		return f(inList(ids))
+	})
+}

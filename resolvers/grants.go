@@ -1,0 +1,57 @@
+package resolvers
+
+import (
+	"context"
+
+	"github.com/cloakroomhq/cloakroom/graph/model"
+	"github.com/cloakroomhq/cloakroom/internal/vault"
+	"github.com/cloakroomhq/cloakroom/models"
+)
+
+func (m mutations) CreateGrants(ctx context.Context, input model.CreateGrantsInput) (*model.CreateGrantsPayload, error) {
+	granted, err := m.vault.CreateGrants(ctx, input.SessionID, each(input.Grants, func(g *model.GrantInput) vault.GrantRequest {
+		return vault.GrantRequest{Token: g.Token, Kinds: decodeKinds(g.Kinds), Duration: g.Duration}
+	}))
+	if err != nil {
+		return nil, err
+	}
+	return &model.CreateGrantsPayload{Grants: each(granted, func(g vault.Granted) *model.Grant {
+		return &model.Grant{Token: g.Token, Kind: encodeKind(g.Kind), ExpiresAt: g.ExpiresAt}
+	})}, nil
+}
+
+func (m mutations) RevokeGrants(ctx context.Context, input model.RevokeGrantsInput) (*model.RevokeGrantsPayload, error) {
+	n, err := m.vault.RevokeGrants(ctx, vault.Revocation{
+		SessionID: input.SessionID, Tokens: input.Tokens, Kinds: decodeKinds(input.Kinds),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &model.RevokeGrantsPayload{Revoked: n}, nil
+}
+
+func (q queries) VerifyGrants(ctx context.Context, input model.VerifyGrantsInput) (*model.VerifyGrantsPayload, error) {
+	missing, err := q.vault.VerifyGrants(ctx, input.SessionID, input.Tokens, decodeKinds([]model.GrantKind{input.Kind}))
+	if err != nil {
+		return nil, err
+	}
+	return &model.VerifyGrantsPayload{Valid: len(missing) == 0, Missing: append([]string{}, missing...)}, nil
+}
+
+func decodeKinds(kinds []model.GrantKind) (k models.Kind) {
+	for _, kind := range kinds {
+		if kind == model.GrantKindStore {
+			k |= models.Store
+		} else {
+			k |= models.Read
+		}
+	}
+	return k
+}
+
+func encodeKind(k models.Kind) model.GrantKind {
+	if k == models.Store {
+		return model.GrantKindStore
+	}
+	return model.GrantKindRead
+}

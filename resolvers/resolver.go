@@ -1,0 +1,31 @@
+// Package resolvers answers the contract's fields: each decodes, makes one call to the vault, and
+// encodes. One file per file of graph/schema.
+package resolvers
+
+import (
+	"github.com/cloakroomhq/cloakroom/graph"
+	"github.com/cloakroomhq/cloakroom/internal/vault"
+)
+
+// Resolver is the root; it implements graph.ResolverRoot.
+type Resolver struct{ Vault *vault.Vault }
+
+// Mutation returns the resolvers of the mutations.
+func (r *Resolver) Mutation() graph.MutationResolver { return mutations{r.Vault} }
+
+// Query returns the resolvers of the queries.
+func (r *Resolver) Query() graph.QueryResolver { return queries{r.Vault} }
+
+type (
+	mutations struct{ vault *vault.Vault }
+	queries   struct{ vault *vault.Vault }
+)
+
+// each returns f of every member.
+func each[A, B any](in []A, f func(A) B) []B {
+	out := make([]B, len(in))
+	for i := range in {
+		out[i] = f(in[i])
+	}
+	return out
+}

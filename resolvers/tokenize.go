@@ -1,0 +1,51 @@
+package resolvers
+
+import (
+	"context"
+
+	"github.com/cloakroomhq/cloakroom/graph/model"
+	"github.com/cloakroomhq/cloakroom/internal/objects"
+	"github.com/cloakroomhq/cloakroom/internal/vault"
+)
+
+func (m mutations) Tokenize(ctx context.Context, input *model.TokenizeInput) (*model.TokenizePayload, error) {
+	made, err := m.vault.Tokenize(ctx, decodeTokenize(input))
+	if err != nil {
+		return nil, err
+	}
+	return encodeTokenized(made), nil
+}
+
+func (m mutations) TokenizeBatch(ctx context.Context, inputs []*model.TokenizeInput) ([]*model.TokenizePayload, error) {
+	made, err := m.vault.TokenizeBatch(ctx, each(inputs, decodeTokenize))
+	if err != nil {
+		return nil, err
+	}
+	return each(made, encodeTokenized), nil
+}
+
+func decodeTokenize(in *model.TokenizeInput) vault.TokenizeInput {
+	if in == nil {
+		return vault.TokenizeInput{}
+	}
+	out := vault.TokenizeInput{TTL: in.TTL, Metadata: (*vault.Metadata)(in.Metadata)}
+	if in.Size != nil {
+		size := int64(*in.Size)
+		out.Size = &size
+	}
+	return out
+}
+
+func encodeTokenized(t vault.Tokenized) *model.TokenizePayload {
+	return &model.TokenizePayload{Token: t.Token, Upload: encodeSigned(t.Upload), ExpiresAt: t.ExpiresAt}
+}
+
+func encodeSigned(r objects.SignedRequest) *model.SignedRequest {
+	headers := make([]model.Header, len(r.Headers))
+	pointers := make([]*model.Header, len(r.Headers))
+	for i, h := range r.Headers {
+		headers[i] = model.Header(h)
+		pointers[i] = &headers[i]
+	}
+	return &model.SignedRequest{Method: r.Method, URL: r.URL, Headers: pointers, ExpiresAt: r.ExpiresAt}
+}
