@@ -145,7 +145,10 @@ func TestSessionEndpointAnswersOnlyItsOrigins(t *testing.T) {
 			}
 		})
 	}
+}
 
+func TestSessionEndpointRefusesTwoOrigins(t *testing.T) {
+	kit := newKit(t, nil)
 	request := httptest.NewRequest(http.MethodPost, sessionURL, nil)
 	request.Header["Origin"] = []string{issuer, "https://evil.example"}
 	recorder := httptest.NewRecorder()

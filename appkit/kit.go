@@ -95,8 +95,10 @@ func New(options Options) (*Kit, error) {
 	}
 	problems = append(problems,
 		checkTTL("SessionTokenTTL", options.SessionTokenTTL),
-		checkTTL("ApplicationTokenTTL", options.ApplicationTokenTTL),
-		checkSubject("ApplicationSubject", options.ApplicationSubject))
+		checkTTL("ApplicationTokenTTL", options.ApplicationTokenTTL))
+	if options.ApplicationSubject != options.Issuer {
+		problems = append(problems, checkSubject("ApplicationSubject", options.ApplicationSubject))
+	}
 
 	origins := map[string]bool{}
 	for _, origin := range options.AllowedOrigins {

@@ -14,6 +14,7 @@ func TestNewNamesEveryBadOption(t *testing.T) {
 	for _, name := range []string{"Issuer", "Audience", "Keys", "Session"} {
 		require.ErrorContains(t, err, name)
 	}
+	require.NotContains(t, err.Error(), "ApplicationSubject", "which has a default")
 }
 
 func TestNewRefusesABadOption(t *testing.T) {
