@@ -1,0 +1,148 @@
+package appkit
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/lestrrat-go/jwx/v2/jwa"
+	"github.com/lestrrat-go/jwx/v2/jwk"
+)
+
+// Key is one private signing key: ES256 on P-256. Its id is its RFC 7638 thumbprint. It formats
+// as its id with every verb.
+type Key struct {
+	private jwk.Key
+	public  jwk.Key
+}
+
+// GenerateKey makes a new key.
+func GenerateKey() (*Key, error) {
+	raw, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("generate a signing key: %w", err)
+	}
+	return newKey(raw)
+}
+
+// ParseKey reads a private JWK: EC, P-256, for ES256 signatures. Members that say nothing about
+// that, and a "kid" other than the thumbprint, are dropped.
+func ParseKey(data []byte) (*Key, error) {
+	parsed, err := jwk.ParseKey(data)
+	if err != nil {
+		// The parser's own error may quote the file.
+		return nil, errors.New("not a JSON Web Key")
+	}
+	if alg := parsed.Algorithm().String(); alg != "" && alg != jwa.ES256.String() {
+		return nil, fmt.Errorf("key is for %q: use an ES256 key", alg)
+	}
+	if use := parsed.KeyUsage(); use != "" && use != string(jwk.ForSignature) {
+		return nil, fmt.Errorf(`key has "use" %q: use a key for signatures ("sig")`, use)
+	}
+	private, ok := parsed.(jwk.ECDSAPrivateKey)
+	if !ok || private.Crv() != jwa.P256 {
+		return nil, errors.New("key is not a private EC key on P-256: use an ES256 key")
+	}
+	return fromScalar(private)
+}
+
+// fromScalar rebuilds the key from its secret alone, and refuses one whose public half is another's.
+func fromScalar(private jwk.ECDSAPrivateKey) (*Key, error) {
+	const size = 32
+	if len(private.D()) != size || len(private.X()) != size || len(private.Y()) != size {
+		return nil, fmt.Errorf("key's d, x and y must have %d bytes each", size)
+	}
+	raw, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), private.D())
+	if err != nil {
+		return nil, errors.New("key's d is out of range")
+	}
+	key, err := newKey(raw)
+	if err != nil {
+		return nil, err
+	}
+	made, ok := key.public.(jwk.ECDSAPublicKey)
+	if !ok || string(made.X()) != string(private.X()) || string(made.Y()) != string(private.Y()) {
+		return nil, errors.New("key's x and y do not belong to its d")
+	}
+	return key, nil
+}
+
+func newKey(raw *ecdsa.PrivateKey) (*Key, error) {
+	private, err := labelled(raw)
+	if err != nil {
+		return nil, err
+	}
+	// From the raw public key, not from the private JWK: nothing else can be carried over.
+	public, err := labelled(raw.Public())
+	if err != nil {
+		return nil, err
+	}
+	return &Key{private: private, public: public}, nil
+}
+
+func labelled(raw any) (jwk.Key, error) {
+	key, err := jwk.FromRaw(raw)
+	if err != nil {
+		return nil, fmt.Errorf("make a JSON Web Key: %w", err)
+	}
+	if err := jwk.AssignKeyID(key, jwk.WithThumbprintHash(crypto.SHA256)); err != nil {
+		return nil, fmt.Errorf("name the key: %w", err)
+	}
+	return key, errors.Join(key.Set(jwk.AlgorithmKey, jwa.ES256), key.Set(jwk.KeyUsageKey, jwk.ForSignature))
+}
+
+// ID returns the key's id, the "kid" of the JWTs that it signs.
+func (k *Key) ID() string { return k.private.KeyID() }
+
+// Format implements fmt.Formatter: no verb prints the secret.
+func (k *Key) Format(state fmt.State, _ rune) {
+	if k == nil || k.private == nil {
+		_, _ = fmt.Fprint(state, "[no signing key]")
+		return
+	}
+	_, _ = fmt.Fprintf(state, "[signing key %s]", k.ID())
+}
+
+// Keys are the keys of one application. Immutable.
+type Keys struct {
+	signer    *Key
+	published []byte // the public JSON Web Key Set
+}
+
+// NewKeys makes a set: newest signs, and the older ones stay published so that what they signed
+// still verifies.
+func NewKeys(newest *Key, older ...*Key) (*Keys, error) {
+	set := jwk.NewSet()
+	for i, key := range append([]*Key{newest}, older...) {
+		if key == nil || key.private == nil {
+			return nil, fmt.Errorf("keys: key %d is missing: make one with LoadOrCreateKey", i)
+		}
+		if _, known := set.LookupKeyID(key.ID()); known {
+			return nil, fmt.Errorf("keys: key %s is given twice: give each key once", key.ID())
+		}
+		if err := set.AddKey(key.public); err != nil {
+			return nil, fmt.Errorf("keys: %w", err)
+		}
+	}
+	published, err := json.Marshal(set)
+	if err != nil {
+		return nil, fmt.Errorf("keys: %w", err)
+	}
+	return &Keys{signer: newest, published: published}, nil
+}
+
+// JWKS returns the public JSON Web Key Set, the newest key first.
+func (k *Keys) JWKS() []byte { return append([]byte(nil), k.published...) }
+
+// Format implements fmt.Formatter: no verb prints a secret.
+func (k *Keys) Format(state fmt.State, _ rune) {
+	if k == nil {
+		_, _ = fmt.Fprint(state, "[no signing keys]")
+		return
+	}
+	_, _ = fmt.Fprintf(state, "[signing keys %s]", k.published)
+}

@@ -1,0 +1,167 @@
+package appkit
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Path is where a Kit is mounted.
+const Path = "/.cloakroom/"
+
+// ErrNoSession is what a Session callback returns, wrapped or not, for a caller without a session.
+var ErrNoSession = errors.New("no session")
+
+const (
+	defaultTTL = 5 * time.Minute
+	minimumTTL = time.Second
+	maximumTTL = time.Hour
+	maxSubject = 255 // as in OpenID Connect
+)
+
+// Session is one login at the application. It formats as its subject with every verb.
+type Session struct {
+	// ID is the application's own id of the session. It stays here: JWTs hold SessionID of it.
+	// It must be unguessable for SessionID to hide it.
+	ID string
+	// Subject names the user, as the claim "sub", which whoever holds the JWT can read: an opaque
+	// user id rather than an address. At most 255 bytes.
+	Subject string
+}
+
+// Format implements fmt.Formatter: no verb prints the id.
+func (s Session) Format(state fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(state, "[session of %q]", s.Subject)
+}
+
+// SessionID returns the name under which the gateway knows the application's session: the claim
+// "sid", and the sessionId of createGrants, verifyGrants and revokeGrants. It is one-way.
+func SessionID(applicationSessionID string) string {
+	sum := sha256.Sum256([]byte("cloakroom/appkit/session-id/v1\x00" + applicationSessionID))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// Options are a Kit's settings. Those without a default are required.
+type Options struct {
+	// Issuer is the application's base URL, the claim "iss". Its origin is the application's own.
+	Issuer string
+	// Audience is the gateway's base URL, the claim "aud".
+	Audience string
+	// Keys sign, and are published.
+	Keys *Keys
+	// Session returns the caller's session. It may make one, and may set cookies and other
+	// headers for that, but writes no answer. It runs only for callers that may have a token.
+	Session func(http.ResponseWriter, *http.Request) (Session, error)
+	// AllowedOrigins are further origins whose pages may get session tokens with the user's
+	// cookie (CORS with credentials). Each is exact, such as https://www.example.org.
+	AllowedOrigins []string
+	// SessionTokenTTL is how long a session token lives: 1s to 1h, 5m unless set. The gateway
+	// has a maximum of its own.
+	SessionTokenTTL time.Duration
+	// ApplicationTokenTTL is the same for the application's own token.
+	ApplicationTokenTTL time.Duration
+	// ApplicationSubject is the "sub" of the application's own token: Issuer unless set.
+	ApplicationSubject string
+	// Logger gets the errors that callers aren't told: slog.Default() unless set.
+	Logger *slog.Logger
+	// Now is the clock: time.Now unless set.
+	Now func() time.Time
+}
+
+// Kit signs JWTs for one application, and is the handler to mount at Path. Safe for concurrent use.
+type Kit struct {
+	options Options
+	origins map[string]bool // true: another origin, to be answered with CORS headers
+}
+
+// New returns a Kit, or an error that names each bad option and what to do about it.
+func New(options Options) (*Kit, error) {
+	options = withDefaults(options)
+	own, issuerErr := baseURL("Issuer", options.Issuer)
+	_, audienceErr := baseURL("Audience", options.Audience)
+	problems := []error{issuerErr, audienceErr}
+	if options.Keys == nil || options.Keys.signer == nil {
+		problems = append(problems, errors.New("Keys is missing: make it with LoadOrCreateKey and NewKeys"))
+	}
+	if options.Session == nil {
+		problems = append(problems, errors.New("Session is missing: give a function that reads the caller's login"))
+	}
+	problems = append(problems,
+		checkTTL("SessionTokenTTL", options.SessionTokenTTL),
+		checkTTL("ApplicationTokenTTL", options.ApplicationTokenTTL))
+	if options.ApplicationSubject != options.Issuer {
+		problems = append(problems, checkSubject("ApplicationSubject", options.ApplicationSubject))
+	}
+
+	origins := map[string]bool{}
+	for _, origin := range options.AllowedOrigins {
+		problems = append(problems, checkOrigin(origin))
+		origins[origin] = true
+	}
+	origins[own] = false
+	if err := errors.Join(problems...); err != nil {
+		return nil, fmt.Errorf("appkit: %w", err)
+	}
+	options.AllowedOrigins = slices.Clone(options.AllowedOrigins)
+	return &Kit{options: options, origins: origins}, nil
+}
+
+func withDefaults(options Options) Options {
+	if options.SessionTokenTTL == 0 {
+		options.SessionTokenTTL = defaultTTL
+	}
+	if options.ApplicationTokenTTL == 0 {
+		options.ApplicationTokenTTL = defaultTTL
+	}
+	if options.ApplicationSubject == "" {
+		options.ApplicationSubject = options.Issuer
+	}
+	if options.Logger == nil {
+		options.Logger = slog.Default()
+	}
+	if options.Now == nil {
+		options.Now = time.Now
+	}
+	return options
+}
+
+// baseURL returns the origin of a base URL. The URL has one spelling, because "iss" and "aud" are
+// compared byte by byte.
+func baseURL(name, value string) (string, error) {
+	refuse := func(why string) (string, error) {
+		return "", fmt.Errorf("%s %q %s: write it as https://host or https://host/path", name, value, why)
+	}
+	if value == "" {
+		return refuse("is missing")
+	}
+	parsed, err := url.Parse(value)
+	switch {
+	case err != nil || parsed.Hostname() == "":
+		return refuse("is not an absolute URL")
+	case parsed.Scheme != "https" && parsed.Scheme != "http":
+		return refuse("is not an http or https URL")
+	case !isASCII(parsed.Host):
+		return refuse("has a host that isn't ASCII (use its xn-- form)")
+	case parsed.User != nil:
+		return refuse("holds credentials")
+	case strings.ContainsAny(value, "?#"):
+		return refuse("has a query or a fragment")
+	case strings.HasSuffix(value, "/"):
+		return refuse("ends in a slash")
+	}
+	return originOf(parsed), nil
+}
+
+func checkTTL(name string, ttl time.Duration) error {
+	if ttl < minimumTTL || ttl > maximumTTL {
+		return fmt.Errorf("%s is %s: choose between %s and %s", name, ttl, minimumTTL, maximumTTL)
+	}
+	return nil
+}

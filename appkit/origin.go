@@ -1,0 +1,74 @@
+package appkit
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"unicode"
+)
+
+// verdict is what a request's origin allows.
+type verdict int
+
+const (
+	refused verdict = iota
+	sameOrigin
+	crossOrigin // allowed, and answered with CORS headers
+)
+
+// judge decides by what a browser says of the page that made the request. A browser sends an Origin
+// with every POST, and no page can change it; a request with neither header isn't from a page.
+func (k *Kit) judge(r *http.Request) verdict {
+	switch origins := r.Header.Values("Origin"); len(origins) {
+	case 0:
+		return judgeSite(r.Header.Values("Sec-Fetch-Site"))
+	case 1:
+		other, known := k.origins[origins[0]]
+		switch {
+		case !known:
+			return refused
+		case other:
+			return crossOrigin
+		}
+		return sameOrigin
+	default:
+		return refused
+	}
+}
+
+func judgeSite(sites []string) verdict {
+	for _, site := range sites {
+		if site != "same-origin" && site != "none" {
+			return refused
+		}
+	}
+	return sameOrigin
+}
+
+// checkOrigin accepts an origin only as a browser writes it, because that is what it's compared to.
+func checkOrigin(origin string) error {
+	parsed, err := url.Parse(origin)
+	if err == nil && (parsed.Scheme == "https" || parsed.Scheme == "http") && parsed.Hostname() != "" &&
+		isASCII(origin) && !strings.Contains(origin, "*") && originOf(parsed) == origin {
+		return nil
+	}
+	return fmt.Errorf("AllowedOrigins: %q is not an origin: "+
+		"write scheme, host in lower case, and the port unless it is the scheme's own, as in https://www.example.org", origin)
+}
+
+// originOf returns the URL's origin as a browser writes it.
+func originOf(parsed *url.URL) string {
+	host := strings.ToLower(parsed.Host)
+	switch {
+	case parsed.Scheme == "https":
+		host = strings.TrimSuffix(host, ":443")
+	case parsed.Scheme == "http":
+		host = strings.TrimSuffix(host, ":80")
+	}
+	return parsed.Scheme + "://" + strings.TrimSuffix(host, ":")
+}
+
+func isASCII(s string) bool {
+	return strings.IndexFunc(s, func(r rune) bool { return r > unicode.MaxASCII }) < 0
+}

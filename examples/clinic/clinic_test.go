@@ -1,0 +1,226 @@
+package clinic_test
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/lestrrat-go/jwx/v2/jwk"
+	"github.com/lestrrat-go/jwx/v2/jwt"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloakroomhq/cloakroom/appkit"
+	"github.com/cloakroomhq/cloakroom/examples/clinic"
+)
+
+const (
+	baseURL    = "http://127.0.0.1:8082"
+	gatewayURL = "http://127.0.0.1:8080"
+	objectsURL = "http://127.0.0.1:8081"
+	sessionURL = "/.cloakroom/session"
+)
+
+func newClinic(t *testing.T, change func(*clinic.Options)) http.Handler {
+	t.Helper()
+	options := clinic.Options{
+		BaseURL: baseURL, GatewayURL: gatewayURL, ObjectsURL: objectsURL,
+		DataDir: t.TempDir(), PlaygroundOrigins: []string{gatewayURL},
+	}
+	if change != nil {
+		change(&options)
+	}
+	handler, err := clinic.New(options)
+	require.NoError(t, err)
+	return handler
+}
+
+func send(handler http.Handler, method, target string, cookie *http.Cookie) *http.Response {
+	request := httptest.NewRequest(method, target, nil)
+	request.Host = "127.0.0.1:8082"
+	if cookie != nil {
+		request.AddCookie(cookie)
+	}
+	recorder := httptest.NewRecorder()
+	handler.ServeHTTP(recorder, request)
+	return recorder.Result()
+}
+
+// session asks for a session token, and returns its session id and the cookie that came with it.
+func session(t *testing.T, handler http.Handler, target string, cookie *http.Cookie) (string, *http.Cookie) {
+	t.Helper()
+	answer := send(handler, http.MethodPost, target, cookie)
+	require.Equal(t, http.StatusOK, answer.StatusCode)
+	var body struct{ Token string }
+	require.NoError(t, json.NewDecoder(answer.Body).Decode(&body))
+	keys, err := jwk.ParseReader(send(handler, http.MethodGet, "/.cloakroom/jwks.json", nil).Body)
+	require.NoError(t, err)
+	token, err := jwt.Parse([]byte(body.Token), jwt.WithKeySet(keys), jwt.WithIssuer(baseURL), jwt.WithAudience(gatewayURL))
+	require.NoError(t, err)
+	require.Equal(t, "anonymous", token.Subject())
+	sid, _ := token.Get("sid")
+	require.NotEmpty(t, sid)
+	if cookies := answer.Cookies(); len(cookies) > 0 {
+		require.Len(t, cookies, 1)
+		return sid.(string), cookies[0]
+	}
+	return sid.(string), nil
+}
+
+func TestVisitorKeepsOneSession(t *testing.T) {
+	handler := newClinic(t, nil)
+	first, cookie := session(t, handler, sessionURL, nil)
+	require.NotNil(t, cookie)
+	again, renewed := session(t, handler, sessionURL, cookie)
+	require.Equal(t, first, again)
+	require.Nil(t, renewed)
+	require.NotContains(t, cookie.Value, first)
+
+	stranger, _ := session(t, handler, sessionURL, nil)
+	require.NotEqual(t, first, stranger)
+}
+
+func TestVisitorBecomesSomebodyElse(t *testing.T) {
+	handler := newClinic(t, nil)
+	first, cookie := session(t, handler, sessionURL, nil)
+	second, replaced := session(t, handler, sessionURL+"?new=1", cookie)
+	require.NotEqual(t, first, second)
+	require.NotNil(t, replaced)
+	require.Equal(t, cookie.Name, replaced.Name)
+}
+
+func TestCookieIsOutOfReach(t *testing.T) {
+	_, cookie := session(t, newClinic(t, nil), sessionURL, nil)
+	require.Equal(t, "cloakroom_clinic_8082", cookie.Name)
+	require.True(t, cookie.HttpOnly)
+	require.Equal(t, http.SameSiteLaxMode, cookie.SameSite)
+	require.Equal(t, "/", cookie.Path)
+	require.Empty(t, cookie.Domain)
+	require.False(t, cookie.Secure)
+
+	secure := newClinic(t, func(o *clinic.Options) { o.BaseURL = "https://clinic.example" })
+	cookie = send(secure, http.MethodPost, sessionURL, nil).Cookies()[0]
+	require.Equal(t, "__Host-cloakroom_clinic", cookie.Name)
+	require.True(t, cookie.Secure)
+}
+
+func TestSessionsAndKeysSurviveARestart(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "new", "data")
+	start := func() http.Handler {
+		return newClinic(t, func(o *clinic.Options) { o.DataDir = folder })
+	}
+	first, cookie := session(t, start(), sessionURL, nil)
+	again, _ := session(t, start(), sessionURL, cookie)
+	require.Equal(t, first, again)
+	for _, name := range []string{clinic.SigningKeyFile, clinic.CookieSecretFile} {
+		info, err := os.Stat(filepath.Join(folder, name))
+		require.NoError(t, err)
+		require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+	}
+
+	other, _ := session(t, newClinic(t, nil), sessionURL, cookie)
+	require.NotEqual(t, first, other, "another clinic's cookie is nobody here")
+}
+
+func TestExpiredSessionIsReplaced(t *testing.T) {
+	folder := t.TempDir()
+	at := func(now time.Time) http.Handler {
+		return newClinic(t, func(o *clinic.Options) {
+			o.DataDir, o.Now = folder, func() time.Time { return now }
+		})
+	}
+	cookie := send(at(time.Now().Add(-7*24*time.Hour)), http.MethodPost, sessionURL, nil).Cookies()[0]
+	_, replaced := session(t, at(time.Now()), sessionURL, cookie)
+	require.NotNil(t, replaced)
+}
+
+func TestOriginsThatMayHaveSessions(t *testing.T) {
+	handler := newClinic(t, nil)
+	for origin, status := range map[string]int{baseURL: 200, gatewayURL: 200, objectsURL: 403, "https://evil.example": 403} {
+		request := httptest.NewRequest(http.MethodPost, sessionURL+"?new=1", nil)
+		request.Header.Set("Origin", origin)
+		recorder := httptest.NewRecorder()
+		handler.ServeHTTP(recorder, request)
+		require.Equal(t, status, recorder.Code, origin)
+		require.Equal(t, status == 200, recorder.Header().Get("Set-Cookie") != "", origin)
+	}
+}
+
+func TestPageMayReachTheGatewayAndTheStoreOnly(t *testing.T) {
+	answer := send(newClinic(t, func(o *clinic.Options) { o.ObjectsURL = objectsURL + "/bucket" }), http.MethodGet, "/", nil)
+	require.Equal(t, http.StatusOK, answer.StatusCode)
+	require.Equal(t, "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "+
+		"connect-src 'self' "+gatewayURL+" "+objectsURL+"; base-uri 'none'; form-action 'none'; "+
+		"frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
+		answer.Header.Get("Content-Security-Policy"))
+	require.Empty(t, answer.Cookies())
+	html, err := io.ReadAll(answer.Body)
+	require.NoError(t, err)
+	require.Contains(t, string(html), `data-graphql="`+gatewayURL+`/graphql"`)
+	require.NotContains(t, string(html), "<script>")
+	require.NotContains(t, string(html), "style=")
+}
+
+func TestPaths(t *testing.T) {
+	handler := newClinic(t, nil)
+	for path, want := range map[string]string{
+		"/": "text/html; charset=utf-8", "/app.js": "text/javascript; charset=utf-8",
+		"/style.css": "text/css; charset=utf-8", "/icon.svg": "image/svg+xml",
+	} {
+		answer := send(handler, http.MethodGet, path, nil)
+		require.Equal(t, want, answer.Header.Get("Content-Type"), path)
+		require.Equal(t, http.StatusMethodNotAllowed, send(handler, http.MethodPost, path, nil).StatusCode, path)
+	}
+	for _, path := range []string{"/graphql", "/index.html", "/page/app.js", "/.cloakroom/sign-in"} {
+		require.Equal(t, http.StatusNotFound, send(handler, http.MethodGet, path, nil).StatusCode, path)
+	}
+}
+
+func TestLocalhostIsSentToTheBaseURL(t *testing.T) {
+	handler := newClinic(t, nil)
+	for host, status := range map[string]int{
+		"127.0.0.1:8082": 200, "localhost:8082": 307, "[::1]:8082": 307, "clinic.example": 200,
+	} {
+		request := httptest.NewRequest(http.MethodGet, "/", nil)
+		request.Host = host
+		recorder := httptest.NewRecorder()
+		handler.ServeHTTP(recorder, request)
+		require.Equal(t, status, recorder.Code, host)
+		if status == 307 {
+			require.Equal(t, baseURL+"/", recorder.Header().Get("Location"))
+		}
+	}
+}
+
+func TestNewNamesTheBadOption(t *testing.T) {
+	for name, change := range map[string]func(*clinic.Options){
+		"BaseURL":        func(o *clinic.Options) { o.BaseURL = baseURL + "/clinic" },
+		"Issuer":         func(o *clinic.Options) { o.BaseURL = "" },
+		"Audience":       func(o *clinic.Options) { o.GatewayURL = "" },
+		"ObjectsURL":     func(o *clinic.Options) { o.ObjectsURL = "http://a; script-src *" },
+		"DataDir":        func(o *clinic.Options) { o.DataDir = "" },
+		"AllowedOrigins": func(o *clinic.Options) { o.PlaygroundOrigins = []string{"*"} },
+	} {
+		options := clinic.Options{BaseURL: baseURL, GatewayURL: gatewayURL, ObjectsURL: objectsURL, DataDir: t.TempDir()}
+		change(&options)
+		_, err := clinic.New(options)
+		require.ErrorContains(t, err, name)
+	}
+}
+
+func TestGivenKeysSign(t *testing.T) {
+	key, err := appkit.GenerateKey()
+	require.NoError(t, err)
+	keys, err := appkit.NewKeys(key)
+	require.NoError(t, err)
+	folder := t.TempDir()
+	handler := newClinic(t, func(o *clinic.Options) { o.Keys, o.DataDir = keys, folder })
+	published, err := io.ReadAll(send(handler, http.MethodGet, "/.cloakroom/jwks.json", nil).Body)
+	require.NoError(t, err)
+	require.Equal(t, string(keys.JWKS()), string(published))
+	require.NoFileExists(t, filepath.Join(folder, clinic.SigningKeyFile))
+}

@@ -1,0 +1,110 @@
+package clinic
+
+// Format of the session cookie, in unpadded base64url:
+//
+//	version (1 byte, 1) | session id (16 bytes) | expiry (8 bytes, Unix seconds) | HMAC-SHA-256 of those
+//
+// One session has one spelling: the length is fixed and the decoder strict.
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/cloakroomhq/cloakroom/appkit"
+)
+
+const (
+	cookieVersion = 1
+	idSize        = 16
+	signedSize    = 1 + idSize + 8
+	cookieSize    = signedSize + sha256.Size
+
+	sessionLifetime = 7 * 24 * time.Hour
+	anonymous       = "anonymous"
+)
+
+var cookieEncoding = base64.RawURLEncoding.Strict()
+
+// sessions are the anonymous sessions of the clinic's visitors, all of them in their own cookies.
+type sessions struct {
+	key    []byte
+	name   string
+	secure bool
+	now    func() time.Time
+}
+
+// cookieName keeps two applications on one machine apart: cookies ignore ports.
+func cookieName(base *url.URL) string {
+	if base.Scheme == "https" {
+		return "__Host-cloakroom_clinic"
+	}
+	if port := base.Port(); port != "" {
+		return "cloakroom_clinic_" + port
+	}
+	return "cloakroom_clinic"
+}
+
+// current returns the caller's session, and makes one where there is none or where ?new=1 asks for
+// another.
+func (s *sessions) current(w http.ResponseWriter, r *http.Request) (appkit.Session, error) {
+	if r.URL.Query().Get("new") != "1" {
+		for _, cookie := range r.CookiesNamed(s.name) {
+			if id, ok := s.open(cookie.Value); ok {
+				return appkit.Session{ID: id, Subject: anonymous}, nil
+			}
+		}
+	}
+	id := make([]byte, idSize)
+	_, _ = rand.Read(id) // never fails
+	expires := s.now().Add(sessionLifetime)
+	http.SetCookie(w, &http.Cookie{
+		Name:     s.name,
+		Value:    s.seal(id, expires),
+		Path:     "/",
+		MaxAge:   int(sessionLifetime / time.Second),
+		HttpOnly: true,
+		Secure:   s.secure,
+		SameSite: http.SameSiteLaxMode,
+	})
+	return appkit.Session{ID: string(id), Subject: anonymous}, nil
+}
+
+func (s *sessions) seal(id []byte, expires time.Time) string {
+	signed := append(make([]byte, 0, cookieSize), cookieVersion)
+	signed = append(signed, id...)
+	signed = binary.BigEndian.AppendUint64(signed, uint64(expires.Unix()))
+	return cookieEncoding.EncodeToString(append(signed, s.mac(signed)...))
+}
+
+// open returns the session id of a cookie that seal made and that hasn't expired.
+func (s *sessions) open(value string) (id string, ok bool) {
+	if len(value) != cookieEncoding.EncodedLen(cookieSize) {
+		return "", false
+	}
+	cookie, err := cookieEncoding.DecodeString(value)
+	if err != nil || len(cookie) != cookieSize { // the decoder skips line breaks
+		return "", false
+	}
+	signed, mac := cookie[:signedSize], cookie[signedSize:]
+	if !hmac.Equal(mac, s.mac(signed)) || signed[0] != cookieVersion {
+		return "", false
+	}
+	expires := time.Unix(int64(binary.BigEndian.Uint64(signed[1+idSize:])), 0)
+	if !s.now().Before(expires) {
+		return "", false
+	}
+	return string(bytes.Clone(signed[1 : 1+idSize])), true
+}
+
+func (s *sessions) mac(signed []byte) []byte {
+	mac := hmac.New(sha256.New, s.key)
+	mac.Write(signed)
+	return mac.Sum(nil)
+}

@@ -1,0 +1,139 @@
+package session
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+	"unicode"
+
+	"github.com/cloakroomhq/cloakroom/internal/caller"
+)
+
+var (
+	errExpired = errors.New("the JWT has expired")
+	errClaims  = errors.New("a claim is missing or not as it must be")
+)
+
+// maxID bounds subjects and session ids, in bytes.
+const maxID = 1024
+
+// claims are the registered claims (RFC 7519, section 4.1), nil where absent.
+type claims struct {
+	iss, sub      *string
+	aud           *audience
+	exp, iat, nbf *numericDate
+}
+
+func registered(o object) (c claims, err error) {
+	var errs [6]error
+	c.iss, errs[0] = member[string](o, "iss")
+	c.sub, errs[1] = member[string](o, "sub")
+	c.aud, errs[2] = member[audience](o, "aud")
+	c.exp, errs[3] = member[numericDate](o, "exp")
+	c.iat, errs[4] = member[numericDate](o, "iat")
+	c.nbf, errs[5] = member[numericDate](o, "nbf")
+	return c, errors.Join(errs[:]...)
+}
+
+// audience is a string or a list of strings (RFC 7519, section 4.1.3).
+type audience []string
+
+func (a *audience) UnmarshalJSON(b []byte) error {
+	var one string
+	if json.Unmarshal(b, &one) == nil {
+		*a = audience{one}
+		return nil
+	}
+	return json.Unmarshal(b, (*[]string)(a))
+}
+
+// numericDate is seconds since 1970, perhaps with a fraction (RFC 7519, section 2).
+type numericDate struct{ time.Time }
+
+func (n *numericDate) UnmarshalJSON(b []byte) error {
+	var f float64
+	if err := json.Unmarshal(b, &f); err != nil {
+		return err
+	}
+	if f < 0 || f > 253402300799 { // year 9999
+		return errClaims
+	}
+	s, frac := math.Modf(f)
+	n.Time = time.Unix(int64(s), int64(frac*1e9)).UTC()
+	return nil
+}
+
+// check holds verified claims against the issuer's rules, and returns the caller that they name.
+func (i *Issuer) check(payload []byte, now time.Time) (*caller.Caller, error) {
+	o, err := decodeObject(payload)
+	if err != nil {
+		return nil, err
+	}
+	c, err := registered(o)
+	if err != nil {
+		return nil, err
+	}
+	if err := i.checkRegistered(&c, now); err != nil {
+		return nil, err
+	}
+	roles, err := rolesOf(o)
+	if err != nil {
+		return nil, err
+	}
+	who := &caller.Caller{Tenant: i.Name, Subject: *c.sub, Roles: roles, ExpiresAt: c.exp.Time}
+	if who.IsApplication() {
+		return who, nil
+	}
+	id, err := member[string](o, i.SessionClaim)
+	if err != nil || id == nil || !plain(*id) {
+		return nil, fmt.Errorf("%s: %w", i.SessionClaim, errClaims)
+	}
+	hash := caller.HashSession(i.Name, *id)
+	who.Session = &hash
+	return who, nil
+}
+
+func (i *Issuer) checkRegistered(c *claims, now time.Time) error {
+	switch {
+	case c.iss == nil || *c.iss != i.Issuer:
+		return fmt.Errorf("iss: %w", errClaims)
+	case c.aud == nil || !slices.Contains(*c.aud, i.Audience):
+		return fmt.Errorf("aud: %w", errClaims)
+	case c.sub == nil || !plain(*c.sub):
+		return fmt.Errorf("sub: %w", errClaims)
+	case c.exp == nil || c.iat == nil || !c.exp.After(c.iat.Time):
+		return fmt.Errorf("iat, exp: %w", errClaims)
+	case !now.Before(c.exp.Time):
+		return errExpired
+	case c.iat.After(now.Add(i.ClockSkew)):
+		return fmt.Errorf("iat: %w", errClaims)
+	case c.nbf != nil && c.nbf.After(now.Add(i.ClockSkew)):
+		return fmt.Errorf("nbf: %w", errClaims)
+	case c.exp.Sub(c.iat.Time) > i.MaxLifetime:
+		return fmt.Errorf("exp: the lifetime is over the maximum: %w", errClaims)
+	}
+	return nil
+}
+
+// rolesOf returns those roles (RFC 9068, section 2.2.3.1) that raise a caller; an identity provider's
+// others mean nothing here.
+func rolesOf(o object) ([]string, error) {
+	all, err := member[[]string](o, "roles")
+	if err != nil || all == nil {
+		return nil, err
+	}
+	var known []string
+	for _, r := range *all {
+		if (r == caller.RoleApplication || r == caller.RoleAdmin) && !slices.Contains(known, r) {
+			known = append(known, r)
+		}
+	}
+	return known, nil
+}
+
+func plain(s string) bool {
+	return s != "" && len(s) <= maxID && !slices.ContainsFunc([]rune(s), unicode.IsControl)
+}

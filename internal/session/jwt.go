@@ -1,0 +1,154 @@
+package session
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// maxJWT bounds a credential before anything is done with it, in bytes.
+const maxJWT = 8 << 10
+
+var errMalformed = errors.New("malformed JWT")
+
+// header is what counts of a JOSE header (RFC 7515, section 4). A token's own keys, URLs and
+// certificates (jwk, jku, x5u, x5c) are never looked at.
+type header struct{ alg, kid string }
+
+// parts are the three parts of a compact JWS (RFC 7515, section 7.1), decoded and not yet verified.
+type parts struct {
+	header  header
+	payload []byte
+}
+
+// split decodes a compact JWS. It accepts one spelling only: canonical base64url, JSON objects without
+// repeated names, and no extension that it would have to understand.
+func split(jwt string) (*parts, error) {
+	if len(jwt) > maxJWT {
+		return nil, fmt.Errorf("%w: over %d bytes", errMalformed, maxJWT)
+	}
+	segments := strings.SplitN(jwt, ".", 4)
+	if len(segments) != 3 || segments[2] == "" {
+		return nil, fmt.Errorf("%w: not three parts", errMalformed)
+	}
+	var decoded [3][]byte
+	for i, s := range segments {
+		// Strict refuses trailing bits that are not zero; the decoder itself skips line breaks.
+		if strings.ContainsAny(s, "\r\n") {
+			return nil, fmt.Errorf("%w: part %d is not base64url", errMalformed, i+1)
+		}
+		b, err := base64.RawURLEncoding.Strict().DecodeString(s)
+		if err != nil {
+			return nil, fmt.Errorf("%w: part %d is not base64url", errMalformed, i+1)
+		}
+		decoded[i] = b
+	}
+	p := &parts{payload: decoded[1]}
+	var err error
+	p.header, err = decodeHeader(decoded[0])
+	return p, err
+}
+
+func decodeHeader(b []byte) (h header, err error) {
+	o, err := decodeObject(b)
+	if err != nil {
+		return h, err
+	}
+	for _, extension := range []string{"crit", "b64", "zip"} {
+		if _, ok := o[extension]; ok {
+			return h, fmt.Errorf("%w: its header asks for an extension", errMalformed)
+		}
+	}
+	typ, err := member[string](o, "typ")
+	if err != nil || typ == nil || !strings.EqualFold(*typ, "JWT") {
+		return h, fmt.Errorf("%w: typ is not JWT", errMalformed)
+	}
+	alg, err := member[string](o, "alg")
+	if err != nil || alg == nil {
+		return h, fmt.Errorf("%w: no alg", errMalformed)
+	}
+	kid, err := member[string](o, "kid")
+	if err != nil {
+		return h, err
+	}
+	if h.alg = *alg; kid != nil {
+		h.kid = *kid
+	}
+	return h, nil
+}
+
+// object is a JSON object; its names are told apart by case, as JWTs need and Go's structs don't.
+type object map[string]json.RawMessage
+
+// decodeObject decodes one JSON object without repeated names, which parsers treat differently.
+func decodeObject(b []byte) (o object, err error) {
+	if !utf8.Valid(b) {
+		return nil, fmt.Errorf("%w: not UTF-8", errMalformed)
+	}
+	if err := checkNames(json.NewDecoder(bytes.NewReader(b))); err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(b, &o); err != nil || o == nil {
+		return nil, fmt.Errorf("%w: not one JSON object", errMalformed)
+	}
+	return o, nil
+}
+
+// member returns a member of an object, or nil where it is absent; null is not absent, and refused.
+func member[T any](o object, name string) (*T, error) {
+	raw, ok := o[name]
+	if !ok {
+		return nil, nil
+	}
+	var v *T
+	if err := json.Unmarshal(raw, &v); err != nil || v == nil {
+		return nil, fmt.Errorf("%w: %s has another type", errMalformed, name)
+	}
+	return v, nil
+}
+
+// maxNesting bounds how deep a claim nests.
+const maxNesting = 16
+
+// checkNames walks the document: no object in it may repeat a name.
+func checkNames(d *json.Decoder) error {
+	var open []map[string]bool // one per open object or array; nil for an array
+	key := false               // the next token is a name
+	for {
+		t, err := d.Token()
+		if err != nil {
+			return fmt.Errorf("%w: not JSON", errMalformed)
+		}
+		switch t := t.(type) {
+		case json.Delim:
+			switch t {
+			case '{':
+				open = append(open, map[string]bool{})
+			case '[':
+				open = append(open, nil)
+			default:
+				open = open[:len(open)-1]
+			}
+		case string:
+			if key {
+				if open[len(open)-1][t] {
+					return fmt.Errorf("%w: a name occurs twice", errMalformed)
+				}
+				open[len(open)-1][t] = true
+				key = false
+				continue
+			}
+		}
+		if len(open) == 0 {
+			return nil // the outermost value is complete; the decoder that follows refuses what trails
+		}
+		if len(open) > maxNesting {
+			return fmt.Errorf("%w: nested too deep", errMalformed)
+		}
+		key = open[len(open)-1] != nil
+	}
+}
