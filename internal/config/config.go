@@ -1,0 +1,195 @@
+// Package config is the gateway's settings: one typed struct, defaults in code, a file and the
+// environment on top, and Verify, which refuses what is wrong or unsafe by the setting's name.
+//
+// Precedence: environment (CLOAKROOM_HTTP_LISTEN for http.listen), then the file, then defaults. A
+// name that no setting bears is refused, so that a typing error can't switch a protection off.
+package config
+
+import (
+	"time"
+)
+
+// Config is every setting. Keys in the file are the koanf tags.
+type Config struct {
+	Development bool        `koanf:"development"` // relaxes what is safe on loopback only
+	HTTP        HTTP        `koanf:"http"`
+	GraphQL     GraphQL     `koanf:"graphql"`
+	Issuers     []Issuer    `koanf:"issuers"`
+	Credentials Credentials `koanf:"credentials"`
+	Tokens      Tokens      `koanf:"tokens"`
+	Grants      Grants      `koanf:"grants"`
+	Database    Database    `koanf:"database"`
+	Keys        Keys        `koanf:"keys"`
+	Objects     Objects     `koanf:"objects"`
+	Log         Log         `koanf:"log"`
+	Metrics     Metrics     `koanf:"metrics"`
+	Tracing     Tracing     `koanf:"tracing"`
+	Playground  Playground  `koanf:"playground"`
+}
+
+// HTTP is the gateway's listener and its bounds.
+type HTTP struct {
+	Listen          string        `koanf:"listen"`
+	PublicURL       string        `koanf:"public_url"`      // base URL; the audience of JWTs by default
+	AllowedOrigins  []string      `koanf:"allowed_origins"` // pages that may call the gateway (CORS)
+	MaxBody         int64         `koanf:"max_body"`        // bytes
+	ReadTimeout     time.Duration `koanf:"read_timeout"`
+	RequestTimeout  time.Duration `koanf:"request_timeout"` // for executing one request
+	IdleTimeout     time.Duration `koanf:"idle_timeout"`
+	ShutdownTimeout time.Duration `koanf:"shutdown_timeout"` // for finishing what runs
+}
+
+// GraphQL bounds and guards operations.
+type GraphQL struct {
+	Introspection    bool   `koanf:"introspection"` // and suggestions in errors
+	MaxTokens        int    `koanf:"max_tokens"`    // lexical tokens of a document
+	MaxDepth         int    `koanf:"max_depth"`
+	MaxAliases       int    `koanf:"max_aliases"`
+	MaxDirectives    int    `koanf:"max_directives"`
+	MaxComplexity    int    `koanf:"max_complexity"`
+	DocumentCache    int64  `koanf:"document_cache"`    // bytes of documents kept parsed
+	PersistedQueries bool   `koanf:"persisted_queries"` // automatic persisted queries
+	PersistedCache   int64  `koanf:"persisted_cache"`   // bytes of automatic persisted queries
+	AllowList        string `koanf:"allow_list"`        // folder of *.graphql; only these operations run
+}
+
+// Issuer is one trusted signer of JWTs.
+type Issuer struct {
+	Name         string        `koanf:"name"`   // the tenant; never change it: tokens belong to it
+	Issuer       string        `koanf:"issuer"` // the iss claim
+	Audience     string        `koanf:"audience"`
+	Algorithms   []string      `koanf:"algorithms"`
+	SessionClaim string        `koanf:"session_claim"`
+	MaxLifetime  time.Duration `koanf:"max_lifetime"`
+	JWKSURL      string        `koanf:"jwks_url"`
+	JWKS         string        `koanf:"jwks"` // inline, instead of jwks_url
+}
+
+// Credentials are rules for all JWTs.
+type Credentials struct {
+	Remember  int           `koanf:"remember"` // how many verified JWTs are kept in memory
+	ClockSkew time.Duration `koanf:"clock_skew"`
+}
+
+// Tokens are their names and bounds.
+type Tokens struct {
+	Prefix           string        `koanf:"prefix"`
+	AcceptedPrefixes []string      `koanf:"accepted_prefixes"` // besides prefix
+	MaxBatch         int           `koanf:"max_batch"`
+	MaxTTL           time.Duration `koanf:"max_ttl"`
+	SweepInterval    time.Duration `koanf:"sweep_interval"`
+}
+
+// Grants are their lives.
+type Grants struct {
+	DefaultDuration time.Duration `koanf:"default_duration"`
+	MaxDuration     time.Duration `koanf:"max_duration"`
+}
+
+// Database is where rows are.
+type Database struct {
+	Path string `koanf:"path"` // SQLite file
+}
+
+// Keys is where the keyset is.
+type Keys struct {
+	File   string `koanf:"file"`
+	Create bool   `koanf:"create"` // make the file where there is none
+}
+
+// Objects is where values are.
+type Objects struct {
+	Store            string        `koanf:"store"`             // embedded or s3
+	MaxSize          int64         `koanf:"max_size"`          // bytes of one value
+	RequireSize      bool          `koanf:"require_size"`      // refuse values of unknown size
+	UploadLifetime   time.Duration `koanf:"upload_lifetime"`   // of a signed request
+	DownloadLifetime time.Duration `koanf:"download_lifetime"` // of a signed request
+	Embedded         Embedded      `koanf:"embedded"`
+	S3               S3            `koanf:"s3"`
+}
+
+// Embedded is the object store in the process.
+type Embedded struct {
+	Dir       string `koanf:"dir"`
+	Listen    string `koanf:"listen"`
+	PublicURL string `koanf:"public_url"` // its own origin, never the gateway's
+}
+
+// S3 is an S3-compatible store.
+type S3 struct {
+	Endpoint        string        `koanf:"endpoint"`        // empty: AWS
+	PublicEndpoint  string        `koanf:"public_endpoint"` // as browsers reach it; empty: endpoint
+	Region          string        `koanf:"region"`
+	Bucket          string        `koanf:"bucket"`
+	PathStyle       bool          `koanf:"path_style"`
+	AccessKeyID     string        `koanf:"access_key_id"` // empty: the AWS SDK's default chain
+	SecretAccessKey Secret        `koanf:"secret_access_key"`
+	CAFile          string        `koanf:"ca_file"` // PEM; empty: the system's
+	Timeout         time.Duration `koanf:"timeout"`
+}
+
+// Log is what is logged, to standard error.
+type Log struct {
+	Level  string `koanf:"level"`  // debug, info, warn, error
+	Format string `koanf:"format"` // json or text
+}
+
+// Metrics is where Prometheus reads.
+type Metrics struct {
+	Listen string `koanf:"listen"` // an address of its own; empty: /metrics of http.listen; off: nowhere
+}
+
+// Tracing is where OpenTelemetry traces go.
+type Tracing struct {
+	Endpoint string  `koanf:"endpoint"` // OTLP over HTTP, as http://127.0.0.1:4318; empty: none
+	Ratio    float64 `koanf:"ratio"`    // share of requests that are traced
+}
+
+// Playground is the page at /.
+type Playground struct {
+	Enabled    bool   `koanf:"enabled"`
+	SessionURL string `koanf:"session_url"` // where it gets a session's JWT
+}
+
+// Secret is a setting that never prints.
+type Secret string
+
+// String implements fmt.Stringer.
+func (Secret) String() string { return "[redacted]" }
+
+// GoString implements fmt.GoStringer.
+func (Secret) GoString() string { return "[redacted]" }
+
+// MarshalText implements encoding.TextMarshaler.
+func (Secret) MarshalText() ([]byte, error) { return []byte("[redacted]"), nil }
+
+// Reveal returns the secret itself.
+func (s Secret) Reveal() string { return string(s) }
+
+// Default returns the settings that hold where nothing else is said.
+func Default() *Config {
+	return &Config{
+		HTTP: HTTP{
+			Listen: "127.0.0.1:8080", MaxBody: 1 << 20, ReadTimeout: 15 * time.Second, RequestTimeout: 15 * time.Second,
+			IdleTimeout: 2 * time.Minute, ShutdownTimeout: 20 * time.Second,
+		},
+		GraphQL: GraphQL{
+			MaxTokens: 4000, MaxDepth: 24, MaxAliases: 30, MaxDirectives: 50, MaxComplexity: 1000,
+			DocumentCache: 8 << 20, PersistedQueries: true, PersistedCache: 4 << 20,
+		},
+		Credentials: Credentials{Remember: 50_000, ClockSkew: 5 * time.Second},
+		Tokens:      Tokens{Prefix: "tok", MaxBatch: 1000, MaxTTL: 100 * 365 * 24 * time.Hour, SweepInterval: time.Minute},
+		Grants:      Grants{DefaultDuration: 15 * time.Minute, MaxDuration: 24 * time.Hour},
+		Objects: Objects{
+			Store: "s3", MaxSize: 1 << 30, UploadLifetime: 15 * time.Minute, DownloadLifetime: time.Minute,
+			S3: S3{Timeout: 10 * time.Second},
+		},
+		Log:     Log{Level: "info", Format: "json"},
+		Tracing: Tracing{Ratio: 1},
+	}
+}
+
+// DefaultIssuer returns an issuer's settings where nothing else is said.
+func DefaultIssuer() Issuer {
+	return Issuer{Algorithms: []string{"ES256", "EdDSA", "RS256", "PS256"}, SessionClaim: "sid", MaxLifetime: 24 * time.Hour}
+}

@@ -1,0 +1,233 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cloakroomhq/cloakroom/internal/tokenid"
+)
+
+// Algorithms are the signatures that an issuer may be allowed: asymmetric ones only.
+var Algorithms = []string{"ES256", "ES384", "ES512", "EdDSA", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}
+
+var tenantName = regexp.MustCompile(`\A[a-z0-9][a-z0-9_.-]{0,63}\z`)
+
+// problems gathers what is wrong, each with the setting's name and the remedy.
+type problems []error
+
+func (p *problems) add(setting, format string, args ...any) {
+	*p = append(*p, fmt.Errorf("config: %s: %s", setting, fmt.Sprintf(format, args...)))
+}
+
+// Verify returns every problem of the settings at once, or nil if a gateway can run on them safely.
+func (c *Config) Verify() error {
+	var p problems
+	c.verifyHTTP(&p)
+	c.verifyGraphQL(&p)
+	c.verifyIssuers(&p)
+	c.verifyTokens(&p)
+	c.verifyObjects(&p)
+	c.verifyRest(&p)
+	return errors.Join(p...)
+}
+
+func (c *Config) verifyHTTP(p *problems) {
+	h := &c.HTTP
+	c.baseURL(p, "http.public_url", h.PublicURL)
+	address(p, "http.listen", h.Listen)
+	for _, o := range h.AllowedOrigins {
+		if u, err := url.Parse(o); err != nil || u.Host == "" || u.Scheme+"://"+u.Host != o {
+			p.add("http.allowed_origins", "%q is no origin; write scheme://host[:port], without a path or a pattern", o)
+		}
+	}
+	between(p, "http.max_body", h.MaxBody, 1<<10, 64<<20)
+	between(p, "http.read_timeout", h.ReadTimeout, time.Second, 10*time.Minute)
+	between(p, "http.request_timeout", h.RequestTimeout, time.Second, 10*time.Minute)
+	between(p, "http.idle_timeout", h.IdleTimeout, time.Second, time.Hour)
+	between(p, "http.shutdown_timeout", h.ShutdownTimeout, 0, 10*time.Minute)
+}
+
+func (c *Config) verifyGraphQL(p *problems) {
+	g := &c.GraphQL
+	between(p, "graphql.max_tokens", g.MaxTokens, 100, 100_000)
+	between(p, "graphql.max_depth", g.MaxDepth, 5, 200)
+	between(p, "graphql.max_aliases", g.MaxAliases, 0, 10_000)
+	between(p, "graphql.max_directives", g.MaxDirectives, 0, 10_000)
+	between(p, "graphql.max_complexity", g.MaxComplexity, 50, 1_000_000)
+	between(p, "graphql.document_cache", g.DocumentCache, 0, 1<<30)
+	between(p, "graphql.persisted_cache", g.PersistedCache, 0, 1<<30)
+	if g.AllowList != "" {
+		if info, err := os.Stat(g.AllowList); err != nil || !info.IsDir() {
+			p.add("graphql.allow_list", "%q is no folder; name one that holds *.graphql files", g.AllowList)
+		}
+	}
+}
+
+func (c *Config) verifyIssuers(p *problems) {
+	if len(c.Issuers) == 0 {
+		p.add("issuers", "none is trusted, so nobody could call the gateway; name the application's issuer")
+	}
+	names, ids := map[string]bool{}, map[string]bool{}
+	for n, i := range c.Issuers {
+		at := func(s string) string { return fmt.Sprintf("issuers[%d].%s", n, s) }
+		if !tenantName.MatchString(i.Name) || names[i.Name] {
+			p.add(at("name"), "%q must be 1 to 64 of a-z, 0-9, _ . - and differ from every other issuer's", i.Name)
+		}
+		if i.Issuer == "" || ids[i.Issuer] {
+			p.add(at("issuer"), "%q must be what the iss claim says, and differ from every other issuer's", i.Issuer)
+		}
+		names[i.Name], ids[i.Issuer] = true, true
+		if len(i.Algorithms) == 0 {
+			p.add(at("algorithms"), "none is allowed; name those that the issuer signs with, such as ES256")
+		}
+		for _, a := range i.Algorithms {
+			if !slices.Contains(Algorithms, a) {
+				p.add(at("algorithms"), "%q is not allowed; use an asymmetric one, such as ES256, EdDSA, RS256 or PS256", a)
+			}
+		}
+		if i.SessionClaim == "" {
+			p.add(at("session_claim"), "empty; name the claim that holds the session's id, such as sid")
+		}
+		between(p, at("max_lifetime"), i.MaxLifetime, time.Minute, 31*24*time.Hour)
+		switch {
+		case (i.JWKSURL == "") == (i.JWKS == ""):
+			p.add(at("jwks_url"), "set this or jwks, and not both")
+		case i.JWKSURL != "":
+			c.secureURL(p, at("jwks_url"), i.JWKSURL)
+		}
+	}
+	between(p, "credentials.remember", c.Credentials.Remember, 1, 10_000_000)
+	between(p, "credentials.clock_skew", c.Credentials.ClockSkew, 0, time.Minute)
+}
+
+func (c *Config) verifyTokens(p *problems) {
+	for _, prefix := range append([]string{c.Tokens.Prefix}, c.Tokens.AcceptedPrefixes...) {
+		if !tokenid.ValidPrefix(prefix) {
+			p.add("tokens.prefix", "%q must be a lower-case letter, then up to 15 of a-z, 0-9 and _", prefix)
+		}
+	}
+	between(p, "tokens.max_batch", c.Tokens.MaxBatch, 1, 10_000)
+	between(p, "tokens.max_ttl", c.Tokens.MaxTTL, time.Second, 200*365*24*time.Hour)
+	between(p, "tokens.sweep_interval", c.Tokens.SweepInterval, time.Second, 24*time.Hour)
+	between(p, "grants.max_duration", c.Grants.MaxDuration, time.Second, 30*24*time.Hour)
+	between(p, "grants.default_duration", c.Grants.DefaultDuration, time.Second, max(c.Grants.MaxDuration, time.Second))
+	if c.Database.Path == "" {
+		p.add("database.path", "empty; name the SQLite file, such as /var/lib/cloakroom/cloakroom.db")
+	}
+	if c.Keys.File == "" {
+		p.add("keys.file", "empty; name the keyset's file, and make it once with `cloakroom keys create`")
+	}
+}
+
+func (c *Config) verifyObjects(p *problems) {
+	o := &c.Objects
+	between(p, "objects.max_size", o.MaxSize, 1, 5<<30)
+	between(p, "objects.upload_lifetime", o.UploadLifetime, time.Second, 7*24*time.Hour)
+	between(p, "objects.download_lifetime", o.DownloadLifetime, time.Second, 7*24*time.Hour)
+	switch o.Store {
+	case "embedded":
+		if o.Embedded.Dir == "" {
+			p.add("objects.embedded.dir", "empty; name the folder that keeps the values")
+		}
+		address(p, "objects.embedded.listen", o.Embedded.Listen)
+		c.baseURL(p, "objects.embedded.public_url", o.Embedded.PublicURL)
+		if o.Embedded.PublicURL == c.HTTP.PublicURL {
+			p.add("objects.embedded.public_url", "the gateway's own; values need an origin of their own")
+		}
+	case "s3":
+		if o.S3.Bucket == "" {
+			p.add("objects.s3.bucket", "empty; name the bucket that keeps the values")
+		}
+		if o.S3.Endpoint == "" && o.S3.Region == "" {
+			p.add("objects.s3.region", "empty; name the bucket's region, or an endpoint")
+		}
+		for setting, u := range map[string]string{"endpoint": o.S3.Endpoint, "public_endpoint": o.S3.PublicEndpoint} {
+			if u != "" {
+				c.secureURL(p, "objects.s3."+setting, u)
+			}
+		}
+		if (o.S3.AccessKeyID == "") != (o.S3.SecretAccessKey == "") {
+			p.add("objects.s3.secret_access_key", "set it and access_key_id both, or neither")
+		}
+		between(p, "objects.s3.timeout", o.S3.Timeout, 100*time.Millisecond, time.Minute)
+	default:
+		p.add("objects.store", "%q is neither embedded nor s3", o.Store)
+	}
+}
+
+func (c *Config) verifyRest(p *problems) {
+	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level) {
+		p.add("log.level", "%q is none of debug, info, warn, error", c.Log.Level)
+	}
+	if !slices.Contains([]string{"json", "text"}, c.Log.Format) {
+		p.add("log.format", "%q is neither json nor text", c.Log.Format)
+	}
+	if l := c.Metrics.Listen; l != "" && l != "off" {
+		address(p, "metrics.listen", l)
+	}
+	if c.Tracing.Endpoint != "" {
+		c.secureURL(p, "tracing.endpoint", c.Tracing.Endpoint)
+	}
+	if c.Tracing.Ratio < 0 || c.Tracing.Ratio > 1 {
+		p.add("tracing.ratio", "%v is not between 0 and 1", c.Tracing.Ratio)
+	}
+	if c.Playground.Enabled {
+		if !c.Development {
+			p.add("playground.enabled", "only development may show it; switch it off, or set development")
+		}
+		c.secureURL(p, "playground.session_url", c.Playground.SessionURL)
+	}
+	if c.Development && !loopbackAddress(c.HTTP.Listen) {
+		p.add("development", "listens on %q; development listens on loopback only, such as 127.0.0.1:8080", c.HTTP.Listen)
+	}
+}
+
+// baseURL wants an origin as browsers write it, without a path or a trailing slash.
+func (c *Config) baseURL(p *problems, setting, s string) {
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" || u.Scheme+"://"+u.Host != s {
+		p.add(setting, "%q is no base URL; write https://host[:port], without a path", s)
+		return
+	}
+	c.secureURL(p, setting, s)
+}
+
+// secureURL wants TLS, but on loopback.
+func (c *Config) secureURL(p *problems, setting, s string) {
+	u, err := url.Parse(s)
+	switch {
+	case err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && u.Scheme != "http":
+		p.add(setting, "not an absolute URL without a user; write https://host/path")
+	case u.Scheme == "http" && !loopback(u.Hostname()):
+		p.add(setting, "%q sends secrets in clear; use https", s)
+	}
+}
+
+func address(p *problems, setting, s string) {
+	if _, _, err := net.SplitHostPort(s); err != nil {
+		p.add(setting, "%q is no address; write host:port", s)
+	}
+}
+
+func between[T int | int64 | time.Duration](p *problems, setting string, v, low, high T) {
+	if v < low || v > high {
+		p.add(setting, "%v is not between %v and %v", v, low, high)
+	}
+}
+
+func loopbackAddress(hostport string) bool {
+	host, _, err := net.SplitHostPort(hostport)
+	return err == nil && loopback(host)
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(strings.Trim(host, "[]"))
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}

@@ -1,0 +1,156 @@
+package httpd
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/99designs/gqlgen/graphql/executor"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/cloakroomhq/cloakroom/internal/caller"
+	"github.com/cloakroomhq/cloakroom/internal/fault"
+)
+
+// graphQL is the endpoint /graphql.
+type graphQL struct {
+	exec     *executor.Executor
+	auth     Authenticator
+	observer Observer
+	log      *slog.Logger
+	tracer   trace.Tracer
+	maxBody  int64
+	timeout  time.Duration
+}
+
+// outcome is what the log, the metrics and the trace say of a request.
+type outcome struct {
+	field  string // root field, from the schema alone: a label that strangers can't make grow
+	code   fault.Code
+	tenant string
+}
+
+func (g *graphQL) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	start := time.Now()
+	o := outcome{field: "refused"}
+	defer func() {
+		took := time.Since(start)
+		g.observer.Request(o.field, string(o.code), took)
+		g.log.LogAttrs(r.Context(), slog.LevelInfo, "request", slog.String("field", o.field), slog.String("code", string(o.code)),
+			slog.String("tenant", o.tenant), slog.Duration("took", took))
+	}()
+	// A panic outside of resolvers, which the executor recovers, ends here: the process lives.
+	defer func() {
+		if p := recover(); p != nil {
+			o.code = fault.Internal
+			refuse(r.Context(), g.log, w, http.StatusInternalServerError, recovered(r.Context(), p))
+		}
+	}()
+	g.serve(w, r, &o)
+}
+
+func (g *graphQL) serve(w http.ResponseWriter, r *http.Request, o *outcome) {
+	reject := func(err error) {
+		o.code = fault.Public(err).Code
+		refuse(r.Context(), g.log, w, statusOf(err), err)
+	}
+	mediaType, err := negotiate(r)
+	if err != nil {
+		reject(err)
+		return
+	}
+	if err := guard(r); err != nil {
+		if r.Method != http.MethodPost && r.Method != http.MethodGet {
+			w.Header().Set("Allow", "GET, POST")
+		}
+		reject(err)
+		return
+	}
+	who, err := g.auth.Authenticate(r)
+	if err != nil {
+		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
+		reject(err)
+		return
+	}
+	params, err := g.decode(w, r)
+	if err != nil {
+		reject(err)
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), g.timeout)
+	defer cancel()
+	if who != nil {
+		o.tenant = who.Tenant
+		ctx = caller.With(ctx, who)
+	}
+	g.execute(ctx, w, r, params, mediaType, o)
+}
+
+func (g *graphQL) execute(ctx context.Context, w http.ResponseWriter, r *http.Request, params *graphql.RawParams, mediaType string, o *outcome) {
+	ctx, span := g.tracer.Start(ctx, "graphql", trace.WithSpanKind(trace.SpanKindServer))
+	defer func() {
+		span.SetAttributes(attribute.String("graphql.field", o.field), attribute.String("graphql.code", string(o.code)))
+		span.End()
+	}()
+	ctx = graphql.StartOperationTrace(ctx)
+	op, errs := g.exec.CreateOperationContext(ctx, params)
+	if len(errs) == 0 {
+		if r.Method == http.MethodGet && op.Operation.Operation != ast.Query {
+			w.Header().Set("Allow", "POST")
+			o.code = fault.BadUserInput
+			refuse(ctx, g.log, w, http.StatusMethodNotAllowed, fault.New(fault.BadUserInput, "A GET runs queries only: send it by POST."))
+			return
+		}
+		o.field = rootField(op)
+		responses, ctx := g.exec.DispatchOperation(ctx, op)
+		response := responses(ctx)
+		if len(response.Errors) > 0 {
+			o.code = codeOf(response.Errors[0])
+		}
+		writeResponse(w, mediaType, http.StatusOK, response, true)
+		return
+	}
+	response := g.exec.DispatchError(graphql.WithOperationContext(ctx, op), requestErrors(errs))
+	o.code = codeOf(response.Errors[0])
+	writeResponse(w, mediaType, requestErrorStatus(mediaType, o.code), response, false)
+}
+
+// requestErrorStatus is 200 for application/json, whose old clients know no other, and 400 for
+// application/graphql-response+json (GraphQL over HTTP, section 6.4).
+func requestErrorStatus(mediaType string, code fault.Code) int {
+	if mediaType == mediaGraphQL && code != fault.PersistedNotFound {
+		return http.StatusBadRequest
+	}
+	return http.StatusOK
+}
+
+// rootField names the operation by its root field, which is a name of the schema's: the operation's own
+// name and its aliases are the client's, and could be anything.
+func rootField(op *graphql.OperationContext) string {
+	name := "none"
+	for _, s := range op.Operation.SelectionSet {
+		f, ok := s.(*ast.Field)
+		switch {
+		case !ok || name != "none" && name != f.Name:
+			return "several"
+		case f.Name == "__schema" || f.Name == "__type":
+			return "introspection"
+		case f.Name != "__typename":
+			name = f.Name
+		}
+	}
+	return name
+}
+
+func codeOf(err *gqlerror.Error) fault.Code {
+	code, _ := err.Extensions["code"].(string)
+	return fault.Code(code)
+}
+
+var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 8<<10); return &b }}

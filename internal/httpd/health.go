@@ -1,0 +1,65 @@
+package httpd
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+)
+
+const (
+	readyTimeout = 2 * time.Second
+	readyFor     = time.Second // an answer is given again for this long, so that strangers can't load the parts
+)
+
+// healthz says that the process lives.
+func healthz() http.Handler {
+	return getOnly(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { writeStatus(w, http.StatusOK, "ok", nil) }))
+}
+
+// readyz says which parts answer: 200 where all do, else 503. Why one does not is in the log.
+func readyz(checks []Check, log *slog.Logger) http.Handler {
+	var mu sync.Mutex
+	var last map[string]string
+	var status int
+	var at time.Time
+	return getOnly(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		if time.Since(at) > readyFor {
+			status, last = ask(r.Context(), checks, log)
+			at = time.Now()
+		}
+		word := "ok"
+		if status != http.StatusOK {
+			word = "unavailable"
+		}
+		writeStatus(w, status, word, last)
+	}))
+}
+
+func ask(ctx context.Context, checks []Check, log *slog.Logger) (int, map[string]string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readyTimeout)
+	defer cancel()
+	status, parts := http.StatusOK, map[string]string{}
+	for _, c := range checks {
+		parts[c.Name] = "ok"
+		if err := c.Ask(ctx); err != nil {
+			log.ErrorContext(ctx, "a part does not answer", slog.String("part", c.Name), slog.Any("error", err))
+			parts[c.Name], status = "unavailable", http.StatusServiceUnavailable
+		}
+	}
+	return status, parts
+}
+
+func writeStatus(w http.ResponseWriter, status int, word string, parts map[string]string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(struct {
+		Status string            `json:"status"`
+		Parts  map[string]string `json:"parts,omitempty"`
+	}{word, parts})
+}

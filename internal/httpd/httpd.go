@@ -1,0 +1,133 @@
+// Package httpd is GraphQL over HTTP, and what stands around it: routes, limits, credentials, request
+// ids, and the one place where errors become what a client sees.
+//
+// The protocol is the GraphQL-over-HTTP draft of the GraphQL Foundation: POST with JSON, GET for
+// queries, one operation per request. gqlgen's executor runs the operations; the transports are ours,
+// because its own echo malformed input, answer 422, and put "data": null on refused requests.
+package httpd
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/99designs/gqlgen/graphql/executor"
+	"github.com/99designs/gqlgen/graphql/handler/extension"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/validator/core"
+	"github.com/vektah/gqlparser/v2/validator/rules"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/cloakroomhq/cloakroom/internal/caller"
+	"github.com/cloakroomhq/cloakroom/internal/config"
+)
+
+// Authenticator finds a request's caller; nil without credentials. Its errors are faults.
+type Authenticator interface {
+	Authenticate(r *http.Request) (*caller.Caller, error)
+}
+
+// Observer counts requests.
+type Observer interface {
+	// Request is told of each GraphQL request: its root field (or "none", "several", "introspection",
+	// "refused"), the first error's code ("" for none) and how long it took.
+	Request(field, code string, took time.Duration)
+}
+
+// Check is a part that /readyz asks, by its name.
+type Check struct {
+	Name string
+	Ask  func(context.Context) error
+}
+
+// Options are what the handler is made of. Playground and Metrics may be nil.
+type Options struct {
+	Schema        graphql.ExecutableSchema
+	Authenticator Authenticator
+	Observer      Observer
+	Logger        *slog.Logger
+	Tracer        trace.Tracer
+	Checks        []Check
+	Playground    http.Handler
+	Metrics       http.Handler
+	HTTP          config.HTTP
+	GraphQL       config.GraphQL
+}
+
+// New returns the gateway's handler.
+func New(o Options) (http.Handler, error) {
+	g := &graphQL{
+		exec: executor.New(o.Schema), auth: o.Authenticator, observer: o.Observer, log: o.Logger, tracer: o.Tracer,
+		maxBody: o.HTTP.MaxBody, timeout: o.HTTP.RequestTimeout,
+	}
+	g.exec.SetErrorPresenter(present(o.Logger))
+	g.exec.SetRecoverFunc(recovered)
+	g.exec.SetParserTokenLimit(o.GraphQL.MaxTokens)
+	g.exec.SetDisableSuggestion(!o.GraphQL.Introspection)
+	documents, err := newCache(o.GraphQL.DocumentCache, func(_ string, d *ast.QueryDocument) int { return 64 * len(d.Operations[0].Position.Src.Input) })
+	if err != nil {
+		return nil, err
+	}
+	g.exec.SetQueryCache(documents)
+	if !o.GraphQL.Introspection {
+		g.exec.SetDefaultRulesFn(rulesWithoutSuggestions)
+	}
+	if err := g.persisted(o.GraphQL); err != nil {
+		return nil, err
+	}
+	g.exec.Use(&limits{GraphQL: o.GraphQL})
+	if o.GraphQL.Introspection {
+		g.exec.Use(extension.Introspection{})
+	}
+
+	mux := http.NewServeMux()
+	mux.Handle("/graphql", g)
+	mux.Handle("/healthz", healthz())
+	mux.Handle("/readyz", readyz(o.Checks, o.Logger))
+	if o.Metrics != nil {
+		mux.Handle("/metrics", getOnly(o.Metrics))
+	}
+	if o.Playground != nil {
+		mux.Handle("/", o.Playground)
+	}
+	return wrap(mux, o), nil
+}
+
+// persisted sets up which operations may come by hash, or may come at all. The allow-list runs after
+// automatic persisted queries have turned a hash into text, and does away with their store.
+func (g *graphQL) persisted(o config.GraphQL) error {
+	if o.AllowList != "" {
+		list, err := loadAllowList(o.AllowList)
+		if err != nil {
+			return err
+		}
+		g.exec.Use(list)
+		return nil
+	}
+	if !o.PersistedQueries {
+		return nil
+	}
+	cache, err := newCache(o.PersistedCache, func(hash, query string) int { return len(hash) + len(query) })
+	if err != nil {
+		return err
+	}
+	g.exec.Use(extension.AutomaticPersistedQuery{Cache: cache})
+	return nil
+}
+
+// rulesWithoutSuggestions is gqlparser's rules, but for those whose messages name what exists.
+func rulesWithoutSuggestions() *rules.Rules {
+	r := rules.NewDefaultRules()
+	for with, without := range map[string]core.Rule{
+		rules.KnownArgumentNamesRule.Name:  rules.KnownArgumentNamesRuleWithoutSuggestions,
+		rules.KnownTypeNamesRule.Name:      rules.KnownTypeNamesRuleWithoutSuggestions,
+		rules.ScalarLeafsRule.Name:         rules.ScalarLeafsRuleWithoutSuggestions,
+		rules.ValuesOfCorrectTypeRule.Name: rules.ValuesOfCorrectTypeRuleWithoutSuggestions,
+	} {
+		r.RemoveRule(with)
+		r.AddRule(without.Name, without.RuleFunc)
+	}
+	return r
+}

@@ -1,0 +1,116 @@
+package httpd
+
+import (
+	"context"
+	"math"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"github.com/cloakroomhq/cloakroom/internal/config"
+	"github.com/cloakroomhq/cloakroom/internal/fault"
+)
+
+// rootFieldCost is what a root field adds to an operation's complexity: each is a statement of the
+// database, at least. Every other field adds 1, however often its fragment is spread.
+const rootFieldCost = 10
+
+// limits refuses operations that ask for too much. Each fragment is measured once, so that fragments
+// which spread each other cost no more to measure than to write down.
+type limits struct{ config.GraphQL }
+
+var _ graphql.OperationContextMutator = (*limits)(nil)
+
+// ExtensionName implements graphql.HandlerExtension.
+func (*limits) ExtensionName() string { return "Limits" }
+
+// Validate implements graphql.HandlerExtension.
+func (*limits) Validate(graphql.ExecutableSchema) error { return nil }
+
+// MutateOperationContext implements graphql.OperationContextMutator; it changes nothing.
+func (l *limits) MutateOperationContext(_ context.Context, op *graphql.OperationContext) *gqlerror.Error {
+	m := measurer{fragments: map[string]measure{}}
+	total := m.selection(op.Operation.SelectionSet)
+	total.directives = sum(total.directives, len(op.Operation.Directives))
+	total.fields = sum(total.fields, (rootFieldCost-1)*len(op.Operation.SelectionSet))
+	for _, limit := range []struct {
+		name     string
+		have, at int
+	}{
+		{"depth", total.depth, l.MaxDepth},
+		{"number of aliases", total.aliases, l.MaxAliases},
+		{"number of directives", total.directives, l.MaxDirectives},
+		{"complexity", total.fields, l.MaxComplexity},
+	} {
+		if limit.have > limit.at {
+			return requestError(fault.LimitExceeded, "The operation's %s is over the limit of %d.", limit.name, limit.at)
+		}
+	}
+	if m.introspects && !l.Introspection {
+		return requestError(fault.Forbidden, "Introspection is switched off.")
+	}
+	return nil
+}
+
+func requestError(code fault.Code, format string, args ...any) *gqlerror.Error {
+	err := gqlerror.Errorf(format, args...)
+	err.Extensions = map[string]any{"code": string(code)}
+	return err
+}
+
+type measure struct{ depth, aliases, directives, fields int }
+
+func (m *measure) add(o measure, deeper int) {
+	m.depth = max(m.depth, o.depth+deeper)
+	m.aliases = sum(m.aliases, o.aliases)
+	m.directives = sum(m.directives, o.directives)
+	m.fields = sum(m.fields, o.fields)
+}
+
+// sum stops at a number that is over every limit.
+func sum(a, b int) int { return min(a+b, math.MaxInt32) }
+
+type measurer struct {
+	fragments   map[string]measure
+	introspects bool
+}
+
+func (m *measurer) selection(set ast.SelectionSet) (total measure) {
+	for _, s := range set {
+		switch s := s.(type) {
+		case *ast.Field:
+			one := measure{fields: 1, depth: 1, directives: len(s.Directives)}
+			if s.Alias != s.Name {
+				one.aliases = 1
+			}
+			if s.Name == "__schema" || s.Name == "__type" {
+				m.introspects = true
+			}
+			one.add(m.selection(s.SelectionSet), 1)
+			total.add(one, 0)
+		case *ast.InlineFragment:
+			inner := m.selection(s.SelectionSet)
+			inner.directives = sum(inner.directives, len(s.Directives))
+			total.add(inner, 0)
+		case *ast.FragmentSpread:
+			inner := m.fragment(s.Definition)
+			inner.directives = sum(inner.directives, len(s.Directives))
+			total.add(inner, 0)
+		}
+	}
+	return total
+}
+
+// fragment is only asked of validated documents, whose fragments have no cycles.
+func (m *measurer) fragment(f *ast.FragmentDefinition) measure {
+	if f == nil {
+		return measure{}
+	}
+	known, ok := m.fragments[f.Name]
+	if !ok {
+		known = m.selection(f.SelectionSet)
+		m.fragments[f.Name] = known
+	}
+	return known
+}

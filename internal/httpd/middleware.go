@@ -1,0 +1,98 @@
+package httpd
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/rs/cors"
+	"go.opentelemetry.io/otel/propagation"
+
+	"github.com/cloakroomhq/cloakroom/internal/fault"
+)
+
+type requestIDKey struct{}
+
+func requestID(ctx context.Context) string {
+	id, _ := ctx.Value(requestIDKey{}).(string)
+	return id
+}
+
+// LogRequestIDs adds each record's request id, where its context has one.
+func LogRequestIDs(h slog.Handler) slog.Handler { return requestIDs{h} }
+
+type requestIDs struct{ slog.Handler }
+
+func (h requestIDs) Handle(ctx context.Context, r slog.Record) error {
+	if id := requestID(ctx); id != "" {
+		r.AddAttrs(slog.String("request_id", id))
+	}
+	return h.Handler.Handle(ctx, r)
+}
+
+func (h requestIDs) WithAttrs(a []slog.Attr) slog.Handler { return requestIDs{h.Handler.WithAttrs(a)} }
+func (h requestIDs) WithGroup(g string) slog.Handler      { return requestIDs{h.Handler.WithGroup(g)} }
+
+// wrap puts around every route: a request id (made here, so that a client can't write into the log), headers,
+// the check of the Origin, and CORS.
+func wrap(next http.Handler, o Options) http.Handler {
+	allowed := originCheck(o.HTTP.PublicURL, o.HTTP.AllowedOrigins)
+	crossOrigin := cors.New(cors.Options{
+		AllowOriginFunc:  func(origin string) bool { return allowed(origin) },
+		AllowedMethods:   []string{http.MethodGet, http.MethodPost},
+		AllowedHeaders:   []string{"Authorization", "Content-Type", preflightHeader, "traceparent", "tracestate"},
+		ExposedHeaders:   []string{"X-Request-Id"},
+		AllowCredentials: true,
+		MaxAge:           600,
+	}).Handler(next)
+	propagator := propagation.TraceContext{}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id := newRequestID()
+		ctx := context.WithValue(r.Context(), requestIDKey{}, id)
+		if r.Header.Get("Traceparent") != "" {
+			ctx = propagator.Extract(ctx, propagation.HeaderCarrier(r.Header))
+		}
+		r = r.WithContext(ctx)
+		h := w.Header()
+		h["X-Request-Id"] = []string{id}
+		h["X-Content-Type-Options"] = []string{"nosniff"}
+		if origins := r.Header.Values("Origin"); len(origins) > 1 || len(origins) == 1 && !allowed(origins[0]) {
+			refuse(ctx, o.Logger, w, http.StatusForbidden, fault.New(fault.Forbidden, "Pages of this origin may not call the gateway."))
+			return
+		}
+		crossOrigin.ServeHTTP(w, r)
+	})
+}
+
+// originCheck accepts the gateway's own origin and the listed ones, to the letter.
+func originCheck(publicURL string, listed []string) func(string) bool {
+	own := ""
+	if u, err := url.Parse(publicURL); err == nil {
+		own = u.Scheme + "://" + u.Host
+	}
+	return func(origin string) bool {
+		return origin == own || slices.Contains(listed, origin)
+	}
+}
+
+func newRequestID() string {
+	var b [12]byte
+	_, _ = rand.Read(b[:]) // never fails: crypto/rand
+	return strings.ToLower(hex.EncodeToString(b[:]))
+}
+
+func getOnly(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			w.Header().Set("Allow", "GET, HEAD")
+			http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,201 @@
+package httpd
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/99designs/gqlgen/graphql"
+
+	"github.com/cloakroomhq/cloakroom/internal/fault"
+)
+
+const (
+	mediaJSON    = "application/json"
+	mediaGraphQL = "application/graphql-response+json"
+
+	// preflightHeader can't be sent across origins without a preflight (Fetch, section 2.2.2).
+	preflightHeader = "GraphQL-Require-Preflight"
+)
+
+// httpFault is a fault whose HTTP status is not that of its code.
+type httpFault struct {
+	fault  *fault.Error
+	status int
+}
+
+func (e httpFault) Error() string { return e.fault.Error() }
+func (e httpFault) Unwrap() error { return e.fault }
+
+func withStatus(status int, code fault.Code, message string) error {
+	return httpFault{fault.New(code, "%s", message), status}
+}
+
+// statusOf is the HTTP status of a request that is refused before an operation exists.
+func statusOf(err error) int {
+	var h httpFault
+	if errors.As(err, &h) {
+		return h.status
+	}
+	switch fault.Public(err).Code {
+	case fault.Unauthenticated:
+		return http.StatusUnauthorized
+	case fault.Forbidden:
+		return http.StatusForbidden
+	case fault.LimitExceeded:
+		return http.StatusRequestEntityTooLarge
+	case fault.Internal:
+		return http.StatusInternalServerError
+	default:
+		return http.StatusBadRequest
+	}
+}
+
+// negotiate chooses the answer's media type (GraphQL over HTTP, section 6.3): the older one unless the
+// newer is asked for by name, before it or alone.
+func negotiate(r *http.Request) (string, error) {
+	accept := strings.Join(r.Header.Values("Accept"), ",")
+	if accept == "" {
+		return mediaJSON, nil
+	}
+	for part := range strings.SplitSeq(accept, ",") {
+		t, params, err := mime.ParseMediaType(part)
+		if err != nil || strings.TrimLeft(params["q"], "0.") == "" && params["q"] != "" {
+			continue
+		}
+		switch t {
+		case mediaGraphQL:
+			return mediaGraphQL, nil
+		case mediaJSON, "application/*", "*/*":
+			return mediaJSON, nil
+		}
+	}
+	return mediaJSON, withStatus(http.StatusNotAcceptable, fault.BadUserInput, "Accept "+mediaGraphQL+" or "+mediaJSON+".")
+}
+
+// guard refuses whatever a page of another origin could send without asking (CSRF): a POST must be JSON,
+// which no form can send; a GET with a cookie, or that a browser says is a navigation or cross-site, needs a
+// header that no form or link can set. Origins are checked before, for every route.
+func guard(r *http.Request) error {
+	switch r.Method {
+	case http.MethodPost:
+		t, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+		charset, named := params["charset"]
+		if err != nil || len(r.Header.Values("Content-Type")) != 1 || t != mediaJSON || named && !strings.EqualFold(charset, "utf-8") {
+			return withStatus(http.StatusUnsupportedMediaType, fault.BadUserInput, "Send the request as "+mediaJSON+" in UTF-8.")
+		}
+		if r.Header.Get("Content-Encoding") != "" {
+			return withStatus(http.StatusUnsupportedMediaType, fault.BadUserInput, "Send the request uncompressed.")
+		}
+		return nil
+	case http.MethodGet:
+		if r.Header.Get(preflightHeader) == "" && (r.Header.Get("Cookie") != "" || crossSite(r)) {
+			return withStatus(http.StatusForbidden, fault.Forbidden, "A GET from a browser needs the header "+preflightHeader+".")
+		}
+		return nil
+	default:
+		return withStatus(http.StatusMethodNotAllowed, fault.BadUserInput, "Use POST, or GET for a query.")
+	}
+}
+
+// crossSite believes Fetch Metadata (W3C), which pages can't forge.
+func crossSite(r *http.Request) bool {
+	site := r.Header.Get("Sec-Fetch-Site")
+	return site != "" && site != "same-origin" || r.Header.Get("Sec-Fetch-Mode") == "navigate"
+}
+
+// body is a request as GraphQL over HTTP defines it (section 5.1). A member of another type is refused
+// by the decoder.
+type body struct {
+	Query         *string        `json:"query"`
+	OperationName *string        `json:"operationName"`
+	Variables     map[string]any `json:"variables"`
+	Extensions    map[string]any `json:"extensions"`
+}
+
+func (g *graphQL) decode(w http.ResponseWriter, r *http.Request) (*graphql.RawParams, error) {
+	var b body
+	var err error
+	if r.Method == http.MethodPost {
+		err = g.decodePOST(w, r, &b)
+	} else {
+		err = g.decodeGET(r, &b)
+	}
+	if err != nil {
+		return nil, err
+	}
+	params := &graphql.RawParams{Variables: b.Variables, Extensions: b.Extensions, Headers: r.Header}
+	if b.OperationName != nil {
+		params.OperationName = *b.OperationName
+	}
+	if b.Query != nil {
+		params.Query = *b.Query
+	}
+	if params.Query == "" && b.Extensions["persistedQuery"] == nil {
+		return nil, fault.New(fault.BadUserInput, "The request holds no query.")
+	}
+	return params, nil
+}
+
+func (g *graphQL) decodePOST(w http.ResponseWriter, r *http.Request, into *body) error {
+	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, g.maxBody))
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return fault.New(fault.LimitExceeded, "The request's body has %d bytes at most.", g.maxBody)
+	}
+	if err != nil {
+		return fault.Wrap(err, fault.BadUserInput, "The request's body broke off.")
+	}
+	if first := bytes.TrimLeft(raw, " \t\r\n"); len(first) > 0 && first[0] == '[' {
+		return fault.New(fault.BadUserInput, "Send one operation per request: batches of operations are not accepted.")
+	}
+	return decodeJSON(raw, into)
+}
+
+func (g *graphQL) decodeGET(r *http.Request, into *body) error {
+	if int64(len(r.URL.RawQuery)) > g.maxBody {
+		return fault.New(fault.LimitExceeded, "The query string has %d bytes at most.", g.maxBody)
+	}
+	q, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return fault.New(fault.BadUserInput, "The query string is malformed.")
+	}
+	for name, values := range q {
+		if len(values) != 1 {
+			return fault.New(fault.BadUserInput, "A parameter occurs more than once.")
+		}
+		v := values[0]
+		switch name {
+		case "query":
+			into.Query = &v
+		case "operationName":
+			into.OperationName = &v
+		case "variables":
+			err = decodeJSON([]byte(v), &into.Variables)
+		case "extensions":
+			err = decodeJSON([]byte(v), &into.Extensions)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// decodeJSON keeps numbers as they are written, and says nothing of what was malformed.
+func decodeJSON(raw []byte, into any) error {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	if err := d.Decode(into); err != nil {
+		return fault.New(fault.BadUserInput, "The request is not JSON of the form that GraphQL over HTTP has.")
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return fault.New(fault.BadUserInput, "Something follows the request's JSON.")
+	}
+	return nil
+}

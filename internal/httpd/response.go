@@ -1,0 +1,58 @@
+package httpd
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+)
+
+// writeResponse sends a response. One without an execution behind it has no data member (GraphQL,
+// section 7.1).
+func writeResponse(w http.ResponseWriter, mediaType string, status int, r *graphql.Response, executed bool) {
+	pooled := buffers.Get().(*[]byte)
+	b := append((*pooled)[:0], '{')
+	if len(r.Errors) > 0 {
+		errs, err := json.Marshal(r.Errors)
+		if err != nil { // not reached: paths, messages and codes can be encoded
+			errs = []byte(`[{"message":"The gateway failed.","extensions":{"code":"INTERNAL"}}]`)
+		}
+		b = append(append(b, `"errors":`...), errs...)
+	}
+	if executed {
+		if len(r.Errors) > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, `"data":`...)
+		if len(r.Data) == 0 {
+			b = append(b, "null"...)
+		}
+		b = append(b, r.Data...)
+	}
+	b = append(b, '}')
+	h := w.Header()
+	h["Content-Type"] = contentTypes[mediaType]
+	h["Cache-Control"] = noStore
+	w.WriteHeader(status)
+	_, _ = w.Write(b)
+	if cap(b) <= 1<<20 {
+		*pooled = b
+		buffers.Put(pooled)
+	}
+}
+
+var (
+	contentTypes = map[string][]string{
+		mediaJSON: {mediaJSON + "; charset=utf-8"}, mediaGraphQL: {mediaGraphQL + "; charset=utf-8"},
+	}
+	noStore = []string{"no-store"} // answers hold keys
+)
+
+// refuse answers a request that never became an operation.
+func refuse(ctx context.Context, log *slog.Logger, w http.ResponseWriter, status int, err error) {
+	response := &graphql.Response{Errors: gqlerror.List{publish(ctx, log, err, nil)}}
+	writeResponse(w, mediaJSON, status, response, false)
+}

@@ -1,0 +1,82 @@
+// Package telemetry is what the gateway tells its operators: Prometheus metrics and OpenTelemetry traces.
+// Nothing in it names a token, a session or a value; labels come from fixed sets.
+package telemetry
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Metrics counts; it is every package's Observer.
+type Metrics struct {
+	registry    *prometheus.Registry
+	requests    *prometheus.CounterVec
+	latency     *prometheus.HistogramVec
+	created     *prometheus.CounterVec
+	checked     *prometheus.CounterVec
+	presigned   *prometheus.CounterVec
+	swept       *prometheus.CounterVec
+	credentials *prometheus.CounterVec
+}
+
+// NewMetrics returns metrics in a registry of their own.
+func NewMetrics(version string) *Metrics {
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "cloakroom", Name: name, Help: help}, labels)
+	}
+	m := &Metrics{
+		registry: prometheus.NewRegistry(),
+		requests: counter("requests_total", "GraphQL requests by root field and first error code.", "field", "code"),
+		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Namespace: "cloakroom", Name: "request_duration_seconds", Help: "Time from request to answer, by root field.",
+			Buckets: []float64{.0002, .0005, .001, .002, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+		}, []string{"field"}),
+		created:     counter("grants_created_total", "Grants created or extended, by kind.", "kind"),
+		checked:     counter("grants_checked_total", "Grants checked, by kind and result (held, missing).", "kind", "result"),
+		presigned:   counter("presigned_total", "Storage requests signed, by HTTP method.", "method"),
+		swept:       counter("swept_total", "Expired rows removed, by table.", "table"),
+		credentials: counter("credentials_total", "Bearer tokens, by outcome (remembered, verified, refused).", "outcome"),
+	}
+	build := prometheus.NewGauge(prometheus.GaugeOpts{
+		Namespace: "cloakroom", Name: "build_info", Help: "1, labelled with the version.", ConstLabels: prometheus.Labels{"version": version},
+	})
+	build.Set(1)
+	m.registry.MustRegister(m.requests, m.latency, m.created, m.checked, m.presigned, m.swept, m.credentials, build,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// Handler serves the metrics.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 5 * time.Second})
+}
+
+// Request implements httpd.Observer.
+func (m *Metrics) Request(field, code string, took time.Duration) {
+	m.requests.WithLabelValues(field, code).Inc()
+	m.latency.WithLabelValues(field).Observe(took.Seconds())
+}
+
+// Credential implements session.Observer.
+func (m *Metrics) Credential(outcome string) { m.credentials.WithLabelValues(outcome).Inc() }
+
+// GrantsCreated implements vault.Observer.
+func (m *Metrics) GrantsCreated(kind string, n int) { m.created.WithLabelValues(kind).Add(float64(n)) }
+
+// GrantsChecked implements vault.Observer.
+func (m *Metrics) GrantsChecked(kind string, held, missing int) {
+	m.checked.WithLabelValues(kind, "held").Add(float64(held))
+	m.checked.WithLabelValues(kind, "missing").Add(float64(missing))
+}
+
+// Presigned implements vault.Observer.
+func (m *Metrics) Presigned(method string, n int) {
+	m.presigned.WithLabelValues(method).Add(float64(n))
+}
+
+// Swept implements vault.Observer.
+func (m *Metrics) Swept(table string, n int) { m.swept.WithLabelValues(table).Add(float64(n)) }

@@ -1,0 +1,34 @@
+package telemetry
+
+import (
+	"context"
+	"fmt"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+	"go.opentelemetry.io/otel/sdk/resource"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+
+	"github.com/cloakroomhq/cloakroom/internal/config"
+)
+
+// NewTracer returns a tracer that sends spans to the configured endpoint (OTLP over HTTP), or one that does
+// nothing where there is none, and how to stop it.
+func NewTracer(ctx context.Context, c config.Tracing, version string) (trace.Tracer, func(context.Context) error, error) {
+	if c.Endpoint == "" {
+		return noop.NewTracerProvider().Tracer(""), func(context.Context) error { return nil }, nil
+	}
+	exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(c.Endpoint))
+	if err != nil {
+		return nil, nil, fmt.Errorf("config: tracing.endpoint: %w", err)
+	}
+	provider := sdktrace.NewTracerProvider(
+		sdktrace.WithBatcher(exporter),
+		sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.TraceIDRatioBased(c.Ratio))),
+		sdktrace.WithResource(resource.NewSchemaless(
+			attribute.String("service.name", "cloakroom"), attribute.String("service.version", version))),
+	)
+	return provider.Tracer("github.com/cloakroomhq/cloakroom"), provider.Shutdown, nil
+}
