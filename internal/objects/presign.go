@@ -104,6 +104,9 @@ func hostHeader(u *url.URL) string {
 // Host is the Host header that the URLs are signed for.
 func (p *Presigner) Host() string { return p.host }
 
+// Origin is what the URLs begin with: scheme, host and port.
+func (p *Presigner) Origin() string { return p.scheme + "://" + p.host }
+
 // BasePath is the path in front of an object's key, without the slash between them.
 func (p *Presigner) BasePath() string { return p.basePath }
 
@@ -184,4 +187,10 @@ func encodeKey(k *CustomerKey) (key, sum string) {
 	base64.StdEncoding.Encode(b[keyLen:], digest[:])
 	both := string(b[:])
 	return both[:keyLen], both[keyLen:]
+}
+
+// KeyMD5 is the value of the key-MD5 header, which stores echo.
+func KeyMD5(k CustomerKey) string {
+	_, sum := encodeKey(&k)
+	return sum
 }
