@@ -5,12 +5,20 @@ package objects
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"time"
 )
 
 // ErrUnsuitable is wrapped by Verify when the store would not keep a value secret or intact.
 // The message names the fault and the way out.
 var ErrUnsuitable = errors.New("object store is unsuitable")
+
+// ErrTooLarge is wrapped by SignUpload when the size is over what the store takes in one PUT.
+var ErrTooLarge = errors.New("object is too large")
+
+// ErrObjectName is wrapped when an object's key is not one that ValidObject accepts.
+var ErrObjectName = errors.New("object key is not valid")
 
 // CustomerKey is the 256-bit SSE-C key of one object. It formats as "[redacted]" with every verb.
 type CustomerKey [32]byte
@@ -21,9 +29,15 @@ func (CustomerKey) String() string { return "[redacted]" }
 // GoString implements fmt.GoStringer.
 func (CustomerKey) GoString() string { return "[redacted]" }
 
+// Format implements fmt.Formatter: %x and %d would otherwise print the bytes.
+func (CustomerKey) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[redacted]") }
+
+// MarshalText implements encoding.TextMarshaler, so that JSON and structured logs redact too.
+func (CustomerKey) MarshalText() ([]byte, error) { return []byte("[redacted]"), nil }
+
 // Upload describes one PUT to sign.
 type Upload struct {
-	Object      string // key in the bucket: [a-z0-9/-]+, 1 to 512 bytes
+	Object      string // key in the bucket: see ValidObject
 	Key         CustomerKey
 	Size        int64  // exact size in bytes, signed into the request; 0: not known, not signed
 	ContentType string // signed; "" means application/octet-stream
@@ -47,6 +61,31 @@ type SignedRequest struct {
 	URL       string
 	Headers   []Header
 	ExpiresAt time.Time // UTC
+}
+
+// Format implements fmt.Formatter: the URL and the headers are secrets, whoever holds them holds
+// the value, so that only the method and the expiry print.
+func (r SignedRequest) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "%s [redacted] until %s", r.Method, r.ExpiresAt.Format(time.RFC3339))
+}
+
+// ValidObject reports whether an object's key is [a-z0-9/-]+, 1 to 512 bytes, without an empty
+// segment. Such a key is the same text in a URL, in a canonical request and in a proxy that
+// cleans paths.
+func ValidObject(key string) bool {
+	if len(key) == 0 || len(key) > 512 || key[0] == '/' || key[len(key)-1] == '/' {
+		return false
+	}
+	for i := 0; i < len(key); i++ {
+		c := key[i]
+		switch {
+		case c >= 'a' && c <= 'z', c >= '0' && c <= '9', c == '-':
+		case c == '/' && key[i-1] != '/':
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 // Store signs requests to one bucket and deletes from it. Implementations are safe for

@@ -1,0 +1,231 @@
+package objects
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Canary proves on one random object that a store keeps values secret and whole. Stores differ
+// in what they ignore: some answer 200 to encryption headers and write the plain text to disk.
+type Canary struct {
+	HTTP     *http.Client // must not follow redirects
+	Timeout  time.Duration
+	Upload   func(Upload) (SignedRequest, error)
+	Download func(Download) (SignedRequest, error)
+	// Plain reads the object with authority but without its key, and reports whether the store
+	// gave it out; the error is for a store that did not answer. Nil where nobody can ask so.
+	Plain  func(ctx context.Context, object string) (given bool, err error)
+	Delete func(ctx context.Context, objects ...string) error
+}
+
+// probe is one run of a canary.
+type probe struct {
+	Canary
+	object string
+	key    CustomerKey
+	value  []byte
+}
+
+// Run writes, reads, attacks and deletes the canary. A store that fails the test is an error
+// that wraps ErrUnsuitable; one that can't be asked is another error.
+func (c Canary) Run(ctx context.Context) (err error) {
+	name := make([]byte, 16)
+	p := &probe{Canary: c, value: make([]byte, 64)}
+	for _, b := range [][]byte{name, p.key[:], p.value} {
+		_, _ = rand.Read(b) // never fails (crypto/rand)
+	}
+	p.object = "canary/" + hex.EncodeToString(name)
+	defer func() {
+		// Also when the caller gave up: a canary must not stay.
+		delCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.Timeout)
+		defer cancel()
+		if delErr := c.Delete(delCtx, p.object); delErr != nil && err == nil {
+			err = fmt.Errorf("object store: the canary can't be deleted: %w", delErr)
+		}
+	}()
+	for _, step := range []func(context.Context) error{
+		p.write, p.readWithoutKey, p.readWithOtherKey, p.read, p.writeAgain, p.readDeleted,
+	} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *probe) upload() Upload {
+	return Upload{Object: p.object, Key: p.key, Size: int64(len(p.value)), ContentType: "text/plain"}
+}
+
+func (p *probe) write(ctx context.Context) error {
+	a, err := p.do(ctx, "write", true, p.value, func() (SignedRequest, error) { return p.Upload(p.upload()) })
+	switch {
+	case err != nil:
+		return err
+	case !a.ok():
+		return a.refusedWrite()
+	case a.header.Get(HeaderAlgorithm) != "AES256":
+		return unsuitable("it ignores the encryption headers (SSE-C): it took a value and did not say that it is encrypted")
+	}
+	return nil
+}
+
+// readWithoutKey tries the signed URL without its headers, and then the gateway's own authority:
+// the first alone would fail on the signature in a store that keeps plain text.
+func (p *probe) readWithoutKey(ctx context.Context) error {
+	a, err := p.do(ctx, "read without the key", false, nil, func() (SignedRequest, error) { return p.download(p.key) })
+	if err != nil {
+		return err
+	}
+	if a.ok() {
+		return unsuitable("it gives a value out to a request without the encryption key")
+	}
+	if p.Plain == nil {
+		return nil
+	}
+	given, err := p.Plain(ctx, p.object)
+	if err == nil && given {
+		return unsuitable("it gives a value out without the encryption key: what it keeps is not encrypted under the key")
+	}
+	return err
+}
+
+func (p *probe) readWithOtherKey(ctx context.Context) error {
+	other := p.key
+	other[0] ^= 1
+	a, err := p.do(ctx, "read with another key", true, nil, func() (SignedRequest, error) { return p.download(other) })
+	if err == nil && a.ok() {
+		return unsuitable("it gives a value out under a wrong encryption key")
+	}
+	return err
+}
+
+func (p *probe) read(ctx context.Context) error {
+	a, err := p.do(ctx, "read", true, nil, func() (SignedRequest, error) { return p.download(p.key) })
+	switch {
+	case err != nil:
+		return err
+	case !a.ok():
+		return fmt.Errorf("object store: canary: read: %s", a.fault())
+	case !bytes.Equal(a.body, p.value):
+		return unsuitable("it gives back other bytes than were written")
+	case !strings.HasPrefix(a.header.Get("Content-Disposition"), "attachment") || a.header.Get("Content-Type") != "text/plain":
+		return unsuitable("it ignores the forced type and disposition of a download, so that a value could run as a page")
+	}
+	return nil
+}
+
+func (p *probe) writeAgain(ctx context.Context) error {
+	changed := bytes.Repeat([]byte{'x'}, len(p.value))
+	a, err := p.do(ctx, "write again", true, changed, func() (SignedRequest, error) { return p.Upload(p.upload()) })
+	switch {
+	case err != nil:
+		return err
+	case a.ok():
+		return unsuitable("it overwrites an object that exists: it ignores If-None-Match")
+	case a.status != http.StatusPreconditionFailed && a.status != http.StatusConflict: // AWS: 409 in a race
+		return unsuitable("it answers a second write with " + a.fault() + " where 412 is due")
+	}
+	return nil
+}
+
+func (p *probe) readDeleted(ctx context.Context) error {
+	if err := p.Delete(ctx, p.object); err != nil {
+		return fmt.Errorf("object store: canary: delete: %w", err)
+	}
+	a, err := p.do(ctx, "read after delete", true, nil, func() (SignedRequest, error) { return p.download(p.key) })
+	if err == nil && a.ok() {
+		return unsuitable("it still gives out what was deleted")
+	}
+	return err
+}
+
+func (p *probe) download(key CustomerKey) (SignedRequest, error) {
+	return p.Download(Download{Object: p.object, Key: key, ContentType: "text/plain", Filename: "canary.txt"})
+}
+
+// answer is what a canary looks at.
+type answer struct {
+	step   string
+	status int
+	header http.Header
+	body   []byte
+}
+
+// do sends one signed request. Its errors hold no URL: net/http puts it there.
+func (p *probe) do(ctx context.Context, step string, withHeaders bool, body []byte, sign func() (SignedRequest, error)) (*answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, p.Timeout)
+	defer cancel()
+	signed, err := sign()
+	if err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, signed.Method, signed.URL, bytes.NewReader(body))
+	if err != nil {
+		return nil, errors.New("object store: canary: the signed URL is not valid")
+	}
+	if withHeaders {
+		for _, h := range signed.Headers {
+			req.Header.Set(h.Name, h.Value)
+		}
+	}
+	res, err := p.HTTP.Do(req)
+	if err != nil {
+		var u *url.Error
+		if errors.As(err, &u) {
+			err = u.Err
+		}
+		return nil, fmt.Errorf("object store: canary: %s: %w", step, err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	a := &answer{step: step, status: res.StatusCode, header: res.Header}
+	if a.body, err = io.ReadAll(io.LimitReader(res.Body, 64<<10)); err != nil {
+		return nil, fmt.Errorf("object store: canary: %s: the answer broke off", step)
+	}
+	if a.status >= 500 && a.status != http.StatusNotImplemented {
+		return nil, fmt.Errorf("object store: canary: %s: %s", step, a.fault())
+	}
+	return a, nil
+}
+
+func (a *answer) ok() bool { return a.status >= 200 && a.status < 300 }
+
+// code is the S3 error code of an answer.
+func (a *answer) code() string {
+	var e struct {
+		Code string `xml:"Code"`
+	}
+	_ = xml.Unmarshal(a.body, &e)
+	return safeCode(e.Code)
+}
+
+func (a *answer) fault() string { return fmt.Sprintf("HTTP %d, %s", a.status, a.code()) }
+
+// refusedWrite tells a store without SSE-C from one that is wrongly configured here.
+func (a *answer) refusedWrite() error {
+	switch code := a.code(); code {
+	case "SignatureDoesNotMatch", "InvalidAccessKeyId", "NoSuchBucket", "ExpiredToken", "InvalidToken",
+		"RequestTimeTooSkewed", "PermanentRedirect", "AuthorizationHeaderMalformed", "SlowDown":
+		return fmt.Errorf("object store: canary: write: %s: check the bucket, region, endpoint, credentials and clock", a.fault())
+	case "AccessDenied":
+		return unsuitable("it refuses an encrypted write (AccessDenied): either the credentials may not write, " +
+			"or the bucket blocks SSE-C, as new AWS buckets do until PutBucketEncryption allows it")
+	default:
+		return unsuitable("it refuses a write with encryption headers (SSE-C; some stores take them over TLS only): " + a.fault())
+	}
+}
+
+// unsuitable names the fault and the way out.
+func unsuitable(fault string) error {
+	return fmt.Errorf("%w: %s; use another store, or the encryption mode \"client\" (not available yet)", ErrUnsuitable, fault)
+}

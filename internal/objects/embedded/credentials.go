@@ -1,0 +1,97 @@
+package embedded
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/cloakroomhq/cloakroom/internal/objects"
+)
+
+// credentialsFile is the JSON form of the signing credentials.
+type credentialsFile struct {
+	AccessKeyID     string `json:"accessKeyId"`
+	SecretAccessKey string `json:"secretAccessKey"`
+}
+
+var errCredentialsFile = errors.New("embedded: the credentials file is not valid")
+
+// LoadOrCreateCredentials reads the signing credentials of an embedded store, or makes random
+// ones where the file is missing. A file with a wider mode than 0600 is refused.
+func LoadOrCreateCredentials(path string) (objects.Credentials, error) {
+	c, err := loadCredentials(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return c, err
+	}
+	err = createCredentials(path)
+	if err != nil && !errors.Is(err, fs.ErrExist) { // another process was first: its file counts
+		return objects.Credentials{}, fmt.Errorf("embedded: make credentials: %w", err)
+	}
+	return loadCredentials(path)
+}
+
+func loadCredentials(path string) (objects.Credentials, error) {
+	var c objects.Credentials
+	if err := checkMode(path, 0o600); err != nil {
+		return c, err
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return c, err
+	}
+	var f credentialsFile
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	// The decoder's error can quote the file.
+	if d.Decode(&f) != nil || d.More() || f.AccessKeyID == "" || len(f.SecretAccessKey) < 32 {
+		return c, errCredentialsFile
+	}
+	c.AccessKeyID, c.SecretAccessKey = f.AccessKeyID, f.SecretAccessKey
+	return c, nil
+}
+
+// createCredentials writes a whole new file or none, and never over another.
+func createCredentials(path string) error {
+	var id [9]byte
+	var secret [33]byte
+	_, _ = rand.Read(id[:]) // never fails (crypto/rand)
+	_, _ = rand.Read(secret[:])
+	b, err := json.MarshalIndent(credentialsFile{
+		AccessKeyID:     "embedded" + base64.RawURLEncoding.EncodeToString(id[:]),
+		SecretAccessKey: base64.RawURLEncoding.EncodeToString(secret[:]),
+	}, "", "  ")
+	if err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".credentials-") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(f.Name()) }()
+	_, err = f.Write(append(b, '\n'))
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Link(f.Name(), path); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// checkMode refuses a file that others than its owner may use.
+func checkMode(path string, allowed os.FileMode) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if extra := info.Mode().Perm() &^ allowed; extra != 0 {
+		return fmt.Errorf("embedded: %s has mode %04o, and may have at most %04o: run chmod", path, info.Mode().Perm(), allowed)
+	}
+	return nil
+}

@@ -1,0 +1,150 @@
+package embedded
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// disk keeps the files of one bucket:
+//
+//	DIR/lock              held while a process uses the directory
+//	DIR/tmp/*             uploads under way; removed at start
+//	DIR/objects/ab/cdef…  objects, by SHA-256 of bucket and object key
+//
+// A name on disk is a hash, so that no object key can point elsewhere, and the 256 directories
+// fill evenly.
+type disk struct {
+	root, tmp, objects string
+	bucket             string
+	lock               *os.File
+}
+
+func openDisk(dir, bucket string) (*disk, error) {
+	d := &disk{root: dir, tmp: filepath.Join(dir, "tmp"), objects: filepath.Join(dir, "objects"), bucket: bucket}
+	for _, p := range []string{d.root, d.tmp, d.objects} {
+		if err := os.MkdirAll(p, 0o700); err != nil {
+			return nil, fmt.Errorf("embedded: %w", err)
+		}
+	}
+	var err error
+	if d.lock, err = lockFile(filepath.Join(dir, "lock")); err != nil {
+		return nil, err
+	}
+	// With the lock held nobody writes: what is there belongs to uploads that died.
+	entries, err := os.ReadDir(d.tmp)
+	if err == nil {
+		for _, e := range entries {
+			err = errors.Join(err, os.Remove(filepath.Join(d.tmp, e.Name())))
+		}
+	}
+	if err == nil {
+		err = errors.Join(syncDir(d.root), syncDir(d.tmp))
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("embedded: clean up: %w", err), d.close())
+	}
+	return d, nil
+}
+
+func (d *disk) close() error { return d.lock.Close() }
+
+func (d *disk) ready() error {
+	for _, p := range []string{d.tmp, d.objects} {
+		if _, err := os.Stat(p); err != nil {
+			return fmt.Errorf("embedded: not ready: %w", err)
+		}
+	}
+	return nil
+}
+
+// path is where an object's file is. Callers have checked the object's key.
+func (d *disk) path(object string) string {
+	sum := sha256.Sum256([]byte(d.bucket + "\x00" + object))
+	name := hex.EncodeToString(sum[:])
+	return filepath.Join(d.objects, name[:2], name[2:])
+}
+
+func (d *disk) open(object string) (*os.File, error) { return os.Open(d.path(object)) }
+
+func (d *disk) exists(object string) (bool, error) {
+	_, err := os.Lstat(d.path(object))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// upload is a file under way. discard must be called in the end, also after commit.
+type upload struct{ *os.File }
+
+func (d *disk) create() (upload, error) {
+	f, err := os.CreateTemp(d.tmp, "upload-")
+	return upload{f}, err
+}
+
+func (u upload) discard() error {
+	_ = u.Close() // closed twice after a commit
+	return os.Remove(u.Name())
+}
+
+// commit makes the file the object, unless there is one: fs.ErrExist. The link is what decides
+// between racers, and the directory is synced before anyone hears of it.
+func (d *disk) commit(u upload, object string) error {
+	if err := u.Sync(); err != nil {
+		return err
+	}
+	if err := u.Close(); err != nil {
+		return err
+	}
+	path := d.path(object)
+	dir := filepath.Dir(path)
+	switch err := os.Mkdir(dir, 0o700); {
+	case err == nil:
+		if err := syncDir(d.objects); err != nil {
+			return err
+		}
+	case !errors.Is(err, fs.ErrExist):
+		return err
+	}
+	if err := os.Link(u.Name(), path); err != nil {
+		return err
+	}
+	return syncDir(dir)
+}
+
+// remove deletes the objects' files and nothing else: directories stay.
+func (d *disk) remove(ctx context.Context, names []string) error {
+	dirs := make(map[string]bool)
+	for _, name := range names {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		path := d.path(name)
+		switch err := os.Remove(path); {
+		case err == nil:
+			dirs[filepath.Dir(path)] = true
+		case !errors.Is(err, fs.ErrNotExist):
+			return fmt.Errorf("embedded: delete: %w", err)
+		}
+	}
+	var err error
+	for dir := range dirs {
+		err = errors.Join(err, syncDir(dir))
+	}
+	return err
+}
+
+// syncDir makes the names in a directory survive a power cut.
+func syncDir(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}

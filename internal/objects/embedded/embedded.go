@@ -1,0 +1,118 @@
+// Package embedded is an S3 endpoint in the gateway's own process, for one machine without an
+// object store. Browsers talk to it with the very requests that they send to a production store:
+// presigned PUT, GET and HEAD with SSE-C, and CORS preflights. Nothing else is answered; deleting
+// is a call in the process.
+//
+// Values are on disk under a key derived from the customer's key only (see format.go). Who has
+// the disk and the signing secret, but not that key, reads nothing.
+package embedded
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/cloakroomhq/cloakroom/internal/objects"
+)
+
+// Options configure New. Dir, PublicURL and Credentials are required.
+type Options struct {
+	Dir       string // made with mode 0700 where missing; one process at a time
+	PublicURL string // where browsers reach the handler, such as http://127.0.0.1:8081; not the gateway's origin
+	Bucket    string // "": "values"
+	Region    string // "": "local"
+
+	// AllowedOrigins are the pages that may talk to the store, such as https://app.example.com:
+	// exact matches, no patterns. Requests that browsers did not make carry no origin, and pass.
+	AllowedOrigins []string
+
+	MaxObjectSize    int64         // bytes; 0: 1 GiB
+	UploadLifetime   time.Duration // of upload URLs; 0: 15 minutes
+	DownloadLifetime time.Duration // of download URLs; 0: 1 minute
+	Credentials      objects.Credentials
+	Logger           *slog.Logger     // nil: discards
+	Now              func() time.Time // nil: time.Now
+}
+
+var (
+	errDir        = errors.New("embedded: the directory is missing")
+	errSize       = errors.New("embedded: the maximal object size is not positive")
+	bucketPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$`)
+)
+
+func (o *Options) setDefaults() error {
+	setDefault(&o.Bucket, "values")
+	setDefault(&o.Region, "local")
+	setDefault(&o.MaxObjectSize, 1<<30)
+	setDefault(&o.UploadLifetime, 15*time.Minute)
+	setDefault(&o.DownloadLifetime, time.Minute)
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Dir == "" {
+		return errDir
+	}
+	if o.MaxObjectSize < 0 {
+		return errSize
+	}
+	if !bucketPattern.MatchString(o.Bucket) {
+		return errors.New("embedded: the bucket's name is not valid")
+	}
+	for _, origin := range o.AllowedOrigins {
+		u, err := url.Parse(origin)
+		if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") ||
+			origin != u.Scheme+"://"+strings.ToLower(u.Host) {
+			return fmt.Errorf("embedded: %q is no origin: scheme, host and port only, in lower case", origin)
+		}
+	}
+	return objects.CheckLifetimes(o.UploadLifetime, o.DownloadLifetime)
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// Server is the endpoint: an http.Handler for browsers and the objects.Store of the gateway.
+// Timeouts and header limits are those of the http.Server around it.
+type Server struct {
+	opts    Options
+	sign    *objects.Presigner
+	disk    *disk
+	origins map[string]bool
+}
+
+var _ objects.Store = (*Server)(nil)
+
+// New opens the directory, takes its lock and removes what broken uploads left.
+func New(o Options) (*Server, error) {
+	if err := o.setDefaults(); err != nil {
+		return nil, err
+	}
+	sign, err := objects.NewPresigner(objects.PresignOptions{
+		BaseURL: strings.TrimRight(o.PublicURL, "/") + "/" + o.Bucket, Region: o.Region, Credentials: o.Credentials,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{opts: o, sign: sign, origins: make(map[string]bool, len(o.AllowedOrigins))}
+	for _, origin := range o.AllowedOrigins {
+		s.origins[origin] = true
+	}
+	if s.disk, err = openDisk(o.Dir, o.Bucket); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Close gives the directory back; call it after the http.Server has stopped.
+func (s *Server) Close() error { return s.disk.close() }

@@ -1,0 +1,17 @@
+//go:build !unix || aix || solaris
+
+package embedded
+
+import (
+	"fmt"
+	"os"
+)
+
+// lockFile only opens the file: this system has no advisory lock that ends with its process.
+func lockFile(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("embedded: %w", err)
+	}
+	return f, nil
+}

@@ -1,0 +1,84 @@
+package embedded
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/cloakroomhq/cloakroom/internal/objects"
+)
+
+// canaryTimeout bounds each step of Verify, and Delete where the caller sets no bound: all local.
+const canaryTimeout = 10 * time.Second
+
+// SignUpload implements objects.Store. A size over MaxObjectSize is objects.ErrTooLarge.
+func (s *Server) SignUpload(u objects.Upload) (objects.SignedRequest, error) {
+	if u.Size > s.opts.MaxObjectSize {
+		return objects.SignedRequest{}, objects.ErrTooLarge
+	}
+	return s.sign.Upload(u, s.opts.Now(), s.opts.UploadLifetime)
+}
+
+// SignDownload implements objects.Store.
+func (s *Server) SignDownload(d objects.Download) (objects.SignedRequest, error) {
+	return s.sign.Download(d, s.opts.Now(), s.opts.DownloadLifetime)
+}
+
+// Delete implements objects.Store. It returns when the removals are on disk.
+func (s *Server) Delete(ctx context.Context, names ...string) error {
+	for _, name := range names {
+		if !objects.ValidObject(name) {
+			return objects.ErrObjectName
+		}
+	}
+	return s.disk.remove(ctx, names)
+}
+
+// Verify implements objects.Store with the canary of every store, through the handler itself, so
+// that it needs no listener. Nobody can ask this store for an object without its key, not even
+// with the secret: there is no such request.
+func (s *Server) Verify(ctx context.Context) error {
+	return objects.Canary{
+		HTTP: &http.Client{Transport: inProcess{s}}, Timeout: canaryTimeout,
+		Upload: s.SignUpload, Download: s.SignDownload, Delete: s.Delete,
+	}.Run(ctx)
+}
+
+// Ready implements objects.Store: the directory is there and ours.
+func (s *Server) Ready(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return s.disk.ready()
+}
+
+// inProcess sends a client's request straight to a handler.
+type inProcess struct{ handler http.Handler }
+
+// RoundTrip implements http.RoundTripper. The answer is held in memory: a canary's is small.
+func (p inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
+	in := r.Clone(r.Context())
+	in.RequestURI = r.URL.RequestURI()
+	in.Host = r.URL.Host
+	if in.Body == nil {
+		in.Body = http.NoBody
+	}
+	w := &memoryWriter{header: http.Header{}, status: http.StatusOK}
+	p.handler.ServeHTTP(w, in)
+	return &http.Response{
+		StatusCode: w.status, Header: w.header, Request: r, ContentLength: int64(w.body.Len()),
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Body: io.NopCloser(&w.body),
+	}, nil
+}
+
+type memoryWriter struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+func (w *memoryWriter) Header() http.Header         { return w.header }
+func (w *memoryWriter) WriteHeader(status int)      { w.status = status }
+func (w *memoryWriter) Write(b []byte) (int, error) { return w.body.Write(b) }

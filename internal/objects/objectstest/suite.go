@@ -1,0 +1,207 @@
+package objectstest
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloakroomhq/cloakroom/internal/objects"
+)
+
+// Harness is one store to prove, empty and reachable over HTTP.
+type Harness struct {
+	Store      objects.Store
+	ShortLived objects.Store // the same bucket, with URLs that live for one second
+	HTTP       *http.Client  // trusts the store's certificate; sends no cookies, follows no redirects
+}
+
+// Run proves that a store keeps the promises of objects.Store. start is called once.
+func Run(t *testing.T, start func(*testing.T) Harness) {
+	s := suite{start(t)}
+	for name, test := range map[string]func(suite, *testing.T){
+		"Verify passes":            suite.verify,
+		"Ready":                    suite.ready,
+		"round trips":              suite.roundTrips,
+		"64 MiB round trip":        suite.large,
+		"unknown size":             suite.unknownSize,
+		"writes once":              suite.writesOnce,
+		"writes once in a race":    suite.race,
+		"wrong key":                suite.wrongKey,
+		"no key":                   suite.noKey,
+		"changed requests":         suite.changed,
+		"other methods":            suite.otherMethods,
+		"other sizes":              suite.otherSizes,
+		"other type":               suite.otherType,
+		"expiry":                   suite.expiry,
+		"absent object":            suite.absent,
+		"deletes":                  suite.deletes,
+		"deletes many":             suite.deletesMany,
+		"forced type and name":     suite.disposition,
+		"refuses bad object keys":  suite.badObjects,
+		"ETag does not tell value": suite.etag,
+	} {
+		t.Run(name, func(t *testing.T) { test(s, t) })
+	}
+}
+
+type suite struct{ Harness }
+
+func (s suite) put(t *testing.T, value []byte) (string, objects.CustomerKey) {
+	t.Helper()
+	return Put(t, s.Store, s.HTTP, value)
+}
+
+func (s suite) requireValue(t *testing.T, object string, key objects.CustomerKey, value []byte) {
+	t.Helper()
+	a := Get(t, s.Store, s.HTTP, object, key)
+	require.Equal(t, http.StatusOK, a.Status)
+	require.True(t, bytes.Equal(value, a.Body), "the value came back changed")
+}
+
+func (s suite) verify(t *testing.T) { require.NoError(t, s.Store.Verify(context.Background())) }
+
+func (s suite) ready(t *testing.T) {
+	require.NoError(t, s.Store.Ready(context.Background()))
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	require.Error(t, s.Store.Ready(ctx), "a call whose context is over must not succeed")
+}
+
+func (s suite) roundTrips(t *testing.T) {
+	values := map[string][]byte{
+		"one byte": {'x'}, "a zero": {0}, "UTF-8": []byte("Zoë 🦊 中文 e\u0301"), "CRLF": []byte("a\r\nb\n\r"),
+		"not UTF-8": {0xff, 0xfe, 0x00, 0x80}, "XML": []byte("<Error/>"),
+	}
+	for _, size := range []int{15, 16, 17, 65535, 65536, 65537, 2 * 65536, 1<<20 + 1} {
+		values[fmt.Sprint(size)] = randomBytes(size)
+	}
+	for name, value := range values {
+		t.Run(name, func(t *testing.T) {
+			object, key := s.put(t, value)
+			s.requireValue(t, object, key, value)
+			s.requireValue(t, object, key, value) // a read changes nothing
+		})
+	}
+}
+
+func (s suite) large(t *testing.T) {
+	value := randomBytes(64 << 20)
+	object, key := s.put(t, value)
+	s.requireValue(t, object, key, value)
+	require.NoError(t, s.Store.Delete(context.Background(), object))
+}
+
+// unknownSize uploads without a signed size: what came whole is stored, be it empty.
+func (s suite) unknownSize(t *testing.T) {
+	for _, value := range [][]byte{{}, []byte("abc"), randomBytes(200_000)} {
+		object, key := NewObject()
+		r, err := s.Store.SignUpload(objects.Upload{Object: object, Key: key})
+		require.NoError(t, err)
+		require.Equal(t, http.StatusOK, Do(t, s.HTTP, r, value).Status)
+		s.requireValue(t, object, key, value)
+	}
+}
+
+func (s suite) writesOnce(t *testing.T) {
+	object, key := NewObject()
+	u := objects.Upload{Object: object, Key: key, Size: 5}
+	r, err := s.Store.SignUpload(u)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, Do(t, s.HTTP, r, []byte("first")).Status)
+	require.Equal(t, http.StatusPreconditionFailed, Do(t, s.HTTP, r, []byte("again")).Status, "the same URL")
+	u.Key[0] ^= 1
+	r, err = s.Store.SignUpload(u)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusPreconditionFailed, Do(t, s.HTTP, r, []byte("other")).Status, "another key")
+	s.requireValue(t, object, key, []byte("first"))
+}
+
+func (s suite) race(t *testing.T) {
+	object, key := NewObject()
+	r, err := s.Store.SignUpload(objects.Upload{Object: object, Key: key, Size: 100_000})
+	require.NoError(t, err)
+	const racers = 16
+	var statuses [racers]int
+	var wg sync.WaitGroup
+	for i := range racers {
+		wg.Go(func() {
+			// A refused upload may see the connection close before its body is sent.
+			if a, err := Send(s.HTTP, r, bytes.NewReader(bytes.Repeat([]byte{byte(i)}, 100_000)), 100_000); err == nil {
+				statuses[i] = a.Status
+			}
+		})
+	}
+	wg.Wait()
+	winner := -1
+	for i, status := range statuses {
+		if status == http.StatusOK {
+			require.Equal(t, -1, winner, "two uploads won: %v", statuses)
+			winner = i
+		}
+	}
+	require.NotEqual(t, -1, winner, "no upload won: %v", statuses)
+	s.requireValue(t, object, key, bytes.Repeat([]byte{byte(winner)}, 100_000))
+}
+
+func (s suite) expiry(t *testing.T) {
+	value := []byte("short lived")
+	object, key := s.put(t, value)
+	d, err := s.ShortLived.SignDownload(objects.Download{Object: object, Key: key})
+	require.NoError(t, err)
+	other, otherKey := NewObject()
+	u, err := s.ShortLived.SignUpload(objects.Upload{Object: other, Key: otherKey, Size: int64(len(value))})
+	require.NoError(t, err)
+	require.WithinDuration(t, time.Now(), d.ExpiresAt, 3*time.Second)
+	require.Equal(t, time.UTC, d.ExpiresAt.Location())
+	require.Eventually(t, func() bool {
+		return Do(t, s.HTTP, d, nil).Status == http.StatusForbidden
+	}, 15*time.Second, 100*time.Millisecond, "a download outlives its URL")
+	require.True(t, time.Now().After(d.ExpiresAt.Add(-time.Second)), "a URL dies before it should")
+	require.Equal(t, http.StatusForbidden, Do(t, s.HTTP, u, value).Status, "an upload outlives its URL")
+	require.NotEqual(t, http.StatusOK, Get(t, s.Store, s.HTTP, other, otherKey).Status)
+	s.requireValue(t, object, key, value)
+}
+
+func (s suite) absent(t *testing.T) {
+	object, key := NewObject()
+	require.Equal(t, http.StatusNotFound, Get(t, s.Store, s.HTTP, object, key).Status)
+}
+
+func (s suite) deletes(t *testing.T) {
+	object, key := s.put(t, []byte("going"))
+	kept, keptKey := s.put(t, []byte("staying"))
+	require.NoError(t, s.Store.Delete(context.Background(), object))
+	require.Equal(t, http.StatusNotFound, Get(t, s.Store, s.HTTP, object, key).Status)
+	require.NoError(t, s.Store.Delete(context.Background(), object), "a second delete is no error")
+	require.NoError(t, s.Store.Delete(context.Background()), "nothing to delete is no error")
+	s.requireValue(t, kept, keptKey, []byte("staying"))
+}
+
+// deletesMany crosses the 1000 objects of one DeleteObjects; most of them never were.
+func (s suite) deletesMany(t *testing.T) {
+	kept, keptKey := s.put(t, []byte("staying"))
+	first, firstKey := s.put(t, []byte("a"))
+	last, lastKey := s.put(t, []byte("b"))
+	all := []string{first}
+	for range 1500 {
+		name, _ := NewObject()
+		all = append(all, name)
+	}
+	require.NoError(t, s.Store.Delete(context.Background(), append(all, last)...))
+	require.Equal(t, http.StatusNotFound, Get(t, s.Store, s.HTTP, first, firstKey).Status)
+	require.Equal(t, http.StatusNotFound, Get(t, s.Store, s.HTTP, last, lastKey).Status)
+	s.requireValue(t, kept, keptKey, []byte("staying"))
+}
+
+func randomBytes(n int) []byte {
+	b := make([]byte, n)
+	_, _ = rand.Read(b)
+	return b
+}
