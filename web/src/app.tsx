@@ -71,10 +71,11 @@ export function App({ config }: { config: Config }) {
 
 /** Lives inside GraphiQL whatever panel is open. */
 function Companion({ vault }: { vault: Vault }) {
-  const editors = useGraphiQL(pick('queryEditor', 'variableEditor', 'headerEditor', 'responseEditor'));
-  const { queryEditor, variableEditor, headerEditor, responseEditor } = editors;
+  const { queryEditor, variableEditor, headerEditor, responseEditor, operationName } = useGraphiQL(
+    pick('queryEditor', 'variableEditor', 'headerEditor', 'responseEditor', 'operationName'),
+  );
   const { setVisiblePlugin } = useGraphiQLActions();
-  const { transfers } = useStore(vault.state);
+  const { transfers, answers } = useStore(vault.state);
   const first = transfers[0]?.id;
   useTabs(vault);
   useEffect(() => {
@@ -86,8 +87,10 @@ function Companion({ vault }: { vault: Vault }) {
     }
   }, [queryEditor, variableEditor, headerEditor, responseEditor]);
   return (
-    <a className="licences" href="./THIRD_PARTY_LICENSES.txt" target="_blank" rel="noreferrer">
-      Licences
-    </a>
+    <div data-testid="editor-state" data-operation={operationName} data-answers={answers}>
+      <a className="licences" href="./THIRD_PARTY_LICENSES.txt" target="_blank" rel="noreferrer">
+        Licences
+      </a>
+    </div>
   );
 }

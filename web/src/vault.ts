@@ -24,10 +24,12 @@ export interface VaultState {
   transfers: Transfer[];
   /** Made by the last tokenize or tokenizeBatch of this page. */
   tokens: string[];
+  /** How many operations have been answered. */
+  answers: number;
 }
 
 export class Vault {
-  readonly state = new Store<VaultState>({ transfers: [], tokens: [] });
+  readonly state = new Store<VaultState>({ transfers: [], tokens: [], answers: 0 });
   #nextId = 1;
 
   observe = (operation: Operation, answer: unknown): void => {
@@ -41,7 +43,8 @@ export class Vault {
       upload.contentType = headerOf(upload.request, 'content-type');
     });
     const made = uploads.map(({ token }) => token).filter(Boolean);
-    this.state.set({ transfers, tokens: made.length > 0 ? made : this.state.get().tokens });
+    const { tokens, answers } = this.state.get();
+    this.state.set({ transfers, tokens: made.length > 0 ? made : tokens, answers: answers + 1 });
   };
 
   async upload(id: number, body: Blob): Promise<void> {
