@@ -50,6 +50,7 @@ export default defineConfig({
   worker: { format: 'es', plugins: () => [replace(), licences.collector()] },
   build: {
     target: 'es2022',
+    cssTarget: ['chrome123', 'firefox120', 'safari17.5'],
     sourcemap: false,
     assetsInlineLimit: 0,
     chunkSizeWarningLimit: 4000,

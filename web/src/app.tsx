@@ -83,7 +83,7 @@ function Companion({ vault }: { vault: Vault }) {
   }, [first, setVisiblePlugin]);
   useEffect(() => {
     for (const editor of [queryEditor, variableEditor, headerEditor, responseEditor]) {
-      editor?.updateOptions({ fontFamily: codeFont, fontSize: 13 });
+      editor?.updateOptions({ fontFamily: codeFont, fontSize: 13, wordWrap: 'on' });
     }
   }, [queryEditor, variableEditor, headerEditor, responseEditor]);
   return (

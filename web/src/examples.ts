@@ -16,7 +16,7 @@ export const examples: Example[] = [
     name: 'WhoAmI',
     variables: {},
     query: `# 1. Who does the gateway take you for?
-#    Press the play button, or Ctrl-Enter.
+#    Press play, or Ctrl-Enter.
 query WhoAmI {
   viewer {
     tenant
@@ -31,9 +31,10 @@ query WhoAmI {
   {
     name: 'Tokenize',
     variables: { input: { metadata: { filename: 'note.txt', contentType: 'text/plain' } } },
-    query: `# 2. Reserve a token and get a signed upload request.
-#    Run it, then put in the value under "Vault", on the left:
-#    it goes from your browser straight to the object store.
+    query: `# 2. Reserve a token, and get a signed
+#    request that uploads its value. Run it,
+#    and put the value in on the left: it goes
+#    straight to the object store.
 mutation Tokenize($input: TokenizeInput) {
   tokenize(input: $input) {
     token
@@ -55,8 +56,9 @@ mutation Tokenize($input: TokenizeInput) {
     name: 'Detokenize',
     variables: { token: noToken },
     fill: ([token = noToken]) => ({ token }),
-    query: `# 3. Turn the token back into its value. Your session may,
-#    because it made the token; a new session may not.
+    query: `# 3. Turn the token back into its value.
+#    Your session may: it made the token.
+#    A new session may not.
 mutation Detokenize($token: TokenID!) {
   detokenize(token: $token) {
     token
@@ -111,8 +113,8 @@ fragment Request on SignedRequest {
     name: 'DetokenizeBatch',
     variables: { tokens: [noToken] },
     fill: (tokens) => ({ tokens: [...tokens, noToken] }),
-    query: `# 5. One answer per token, in order: a token that your session
-#    has no grant for fails alone.
+    query: `# 5. One answer per token, in order: one
+#    without a grant fails alone.
 mutation DetokenizeBatch($tokens: [TokenID!]!) {
   detokenizeBatch(tokens: $tokens) {
     __typename
@@ -145,7 +147,8 @@ mutation DetokenizeBatch($tokens: [TokenID!]!) {
     name: 'TokenMetadata',
     variables: { id: noToken },
     fill: ([id = noToken]) => ({ id }),
-    query: `# 6. What the gateway knows about a token. It never sees the value.
+    query: `# 6. What the gateway knows about a token.
+#    It never sees the value.
 query TokenMetadata($id: TokenID!) {
   token(id: $id) {
     id

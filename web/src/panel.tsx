@@ -10,11 +10,14 @@ export const VaultContext = createContext<Vault | null>(null);
 
 export function VaultPanel() {
   const vault = use(VaultContext)!;
-  const { transfers } = useStore(vault.state);
+  const { transfers, codes } = useStore(vault.state);
   const steer = useTabs(vault);
   return (
     <section className="vault" aria-label="Vault" data-testid="vault">
       <h2>Vault</h2>
+      {codes.map((code, i) => (
+        <Refusal key={i} code={code} />
+      ))}
       {transfers.length === 0 ? (
         <Guide />
       ) : (
@@ -31,6 +34,22 @@ export function VaultPanel() {
         ))
       )}
     </section>
+  );
+}
+
+const meanings: Record<string, string> = {
+  GRANT_REQUIRED:
+    'This session holds no grant for the token. It gets one by making the token, or when an application returns the token in a field that bears @token.',
+  UNAUTHENTICATED: 'The gateway knows no session: sign in above.',
+};
+
+function Refusal({ code }: { code: string }) {
+  const meaning = meanings[code];
+  if (!meaning) return null;
+  return (
+    <p className="notice" role="status" data-testid="refusal" data-code={code}>
+      <b>{code}</b> {meaning}
+    </p>
   );
 }
 

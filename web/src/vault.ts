@@ -24,18 +24,27 @@ export interface VaultState {
   transfers: Transfer[];
   /** Made by the last tokenize or tokenizeBatch of this page. */
   tokens: string[];
+  /** Error codes of the last response. */
+  codes: string[];
   /** How many operations have been answered. */
   answers: number;
 }
 
+interface Answer {
+  data?: unknown;
+  errors?: { extensions?: { code?: string } }[];
+}
+
 export class Vault {
-  readonly state = new Store<VaultState>({ transfers: [], tokens: [], answers: 0 });
+  readonly state = new Store<VaultState>({ transfers: [], tokens: [], codes: [], answers: 0 });
   #nextId = 1;
 
   observe = (operation: Operation, answer: unknown): void => {
     if (operation.operationName === 'IntrospectionQuery') return;
     const transfers: Transfer[] = [];
-    this.#collect((answer as { data?: unknown } | null)?.data, transfers);
+    const { data, errors = [] } = (answer ?? {}) as Answer;
+    this.#collect(data, transfers);
+    const codes = errors.map((error) => error.extensions?.code ?? '').filter(Boolean);
     const inputs = inputsOf(operation.variables);
     const uploads = transfers.filter(({ kind }) => kind === 'upload');
     uploads.forEach((upload, i) => {
@@ -44,7 +53,7 @@ export class Vault {
     });
     const made = uploads.map(({ token }) => token).filter(Boolean);
     const { tokens, answers } = this.state.get();
-    this.state.set({ transfers, tokens: made.length > 0 ? made : tokens, answers: answers + 1 });
+    this.state.set({ transfers, tokens: made.length > 0 ? made : tokens, codes, answers: answers + 1 });
   };
 
   async upload(id: number, body: Blob): Promise<void> {

@@ -31,9 +31,10 @@ func (s *Servers) serveSession(w http.ResponseWriter, r *http.Request) {
 	token := "fake." + rand.Text()
 	s.mu.Lock()
 	s.sessions[token] = cookie.Value
+	ttl := s.jwtTTL
 	s.mu.Unlock()
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(map[string]any{
-		"token": token, "expiresAt": time.Now().Add(5 * time.Minute).UTC().Format(time.RFC3339),
+		"token": token, "expiresAt": time.Now().Add(ttl).UTC().Format(time.RFC3339),
 	})
 }

@@ -23,6 +23,7 @@ type Servers struct {
 	grants   map[string]map[string]bool // session to tokens it may read
 	values   map[string]*value          // by token
 	ttl      time.Duration              // of signed requests
+	jwtTTL   time.Duration
 }
 
 type value struct {
@@ -40,6 +41,7 @@ func Start(t testing.TB) *Servers {
 		grants:   map[string]map[string]bool{},
 		values:   map[string]*value{},
 		ttl:      5 * time.Minute,
+		jwtTTL:   5 * time.Minute,
 	}
 	mux := http.NewServeMux()
 	s.Gateway = httptest.NewServer(mux)
@@ -67,4 +69,27 @@ func (s *Servers) SetRequestTTL(ttl time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ttl = ttl
+}
+
+// SetSessionTTL sets how long the JWTs to come are good for.
+func (s *Servers) SetSessionTTL(ttl time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.jwtTTL = ttl
+}
+
+// SignIns counts the JWTs given out so far.
+func (s *Servers) SignIns() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.sessions)
+}
+
+// Break changes the key of every value, so that no signed request is right any more.
+func (s *Servers) Break() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, v := range s.values {
+		v.key += "-changed"
+	}
 }
