@@ -47,8 +47,8 @@ func RunStory(t *testing.T, story Story) {
 	p.ReadValue(token, secret)
 	p.Shoot("05-value-shown")
 
-	p.fileStory()
 	p.batchStory()
+	p.fileStory()
 
 	p.Click("[data-testid=new-session]")
 	p.Await("session", `/new development session/.test(document.querySelector('[data-testid=session-status]').innerText)`)
@@ -89,7 +89,7 @@ func (p *Page) fileStory() {
 	p.Run()
 	p.Click("[data-testid=download-get]")
 	p.Await("picture", `document.querySelector('[data-testid=value-image]')?.naturalWidth === 96`)
-	p.Shoot("06-picture-shown")
+	p.Shoot("07-picture-shown")
 }
 
 // batchStory reserves two tokens, and asks for them together with one that the session may not read.
@@ -104,7 +104,7 @@ func (p *Page) batchStory() {
 	p.OpenTab("TokenMetadata")
 	p.Run()
 	p.AwaitResponse("createdAt")
-	p.Shoot("07-metadata")
+	p.Shoot("06-metadata")
 }
 
 // SignedIn waits until the page has a session and shows its editors.

@@ -31,10 +31,9 @@ query WhoAmI {
   {
     name: 'Tokenize',
     variables: { input: { metadata: { filename: 'note.txt', contentType: 'text/plain' } } },
-    query: `# 2. Reserve a token, and get a signed
-#    request that uploads its value. Run it,
-#    and put the value in on the left: it goes
-#    straight to the object store.
+    query: `# 2. Reserve a token, and get the signed
+#    request that uploads its value. Run
+#    it, then give the value on the left.
 mutation Tokenize($input: TokenizeInput) {
   tokenize(input: $input) {
     token
@@ -113,8 +112,8 @@ fragment Request on SignedRequest {
     name: 'DetokenizeBatch',
     variables: { tokens: [noToken] },
     fill: (tokens) => ({ tokens: [...tokens, noToken] }),
-    query: `# 5. One answer per token, in order: one
-#    without a grant fails alone.
+    query: `# 5. One answer per token, in order;
+#    one without a grant fails alone.
 mutation DetokenizeBatch($tokens: [TokenID!]!) {
   detokenizeBatch(tokens: $tokens) {
     __typename
