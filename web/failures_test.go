@@ -1,6 +1,8 @@
 package web_test
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -143,5 +145,42 @@ func TestWatchfulness(t *testing.T) {
 				t.Fatalf("a request for %s went unseen:\n%s", part, seen())
 			}
 		}
+	}
+}
+
+// A value that is no text is offered for saving, and markup is shown as text, never as a page.
+func TestOtherValues(t *testing.T) {
+	s := webtest.Start(t)
+	p := browser.Open(t, s.Gateway.URL, artifacts)
+	p.SignedIn()
+	for _, value := range []struct{ name, content, kind string }{
+		{"dump.bin", "\x00\x01\xff\xfe binary", "binary"},
+		{"page.txt", "<img src=x onerror=alert(1)>", "text"},
+		{"long.txt", strings.Repeat("ø", 150_000), "text"},
+	} {
+		file := filepath.Join(t.TempDir(), value.name)
+		if err := os.WriteFile(file, []byte(value.content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		p.OpenTab("Tokenize")
+		p.Run()
+		p.Await("form", `document.querySelector('[data-testid=upload-file]')`)
+		p.Do("choose the file", chromedp.SetUploadFiles(chromedp.CSS("[data-testid=upload-file]"), []string{file}))
+		p.Click("[data-testid=upload-send]")
+		p.Await("upload", `document.querySelector('[data-testid=upload-done]')`)
+		p.Click("[data-testid=use-token]")
+		p.AwaitTab("Detokenize")
+		p.Run()
+		p.Click("[data-testid=download-get]")
+		p.Await(value.kind, `document.querySelector('[data-testid=value]')?.dataset.kind === '`+value.kind+`'`)
+		p.Await("a link that saves it", `/^blob:/.test(document.querySelector('[data-testid=value-save]')?.href)`)
+		if value.kind == "text" && !strings.HasPrefix(value.content, p.Eval(`document.querySelector('[data-testid=value-text]').textContent`)) {
+			t.Errorf("%s is shown differently", value.name)
+		}
+	}
+	p.Click("[data-testid=value-hide]")
+	p.Await("nothing left of it", `!document.body.innerText.includes('ø')`)
+	if complaints := p.Complaints(); len(complaints) > 0 {
+		t.Errorf("the browser complained: %q", complaints)
 	}
 }
