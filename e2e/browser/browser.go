@@ -1,0 +1,189 @@
+// Package browser drives the playground in a real Chromium, against any gateway: the stand-ins of
+// web/webtest or the one that "go run . dev" starts.
+package browser
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/cdproto/target"
+	"github.com/chromedp/chromedp"
+)
+
+const chromium = "/usr/bin/chromium"
+
+// patience bounds every wait; waits poll a condition, and end as soon as it holds.
+const patience = 30 * time.Second
+
+// Page is one tab of a fresh Chromium, with a log of what it requested and complained of.
+type Page struct {
+	t           testing.TB
+	ctx         context.Context
+	screenshots string
+
+	mu         sync.Mutex
+	requests   []string
+	complaints []string
+}
+
+// Open starts Chromium and loads the URL. Screenshots go to the given folder, if it is named. The
+// test fails where there is no Chromium: a browser test that is skipped proves nothing.
+func Open(t testing.TB, url, screenshots string) *Page {
+	t.Helper()
+	if _, err := os.Stat(chromium); err != nil {
+		t.Fatalf("no Chromium at %s: run make tools", chromium)
+	}
+	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
+		chromedp.ExecPath(chromium),
+		chromedp.UserDataDir(t.TempDir()),
+		chromedp.NoSandbox,
+		chromedp.DisableGPU,
+		chromedp.Flag("disable-quic", true),
+		chromedp.Flag("disable-component-update", true),
+	)
+	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
+	t.Cleanup(stop)
+	ctx, closeTab := chromedp.NewContext(allocator)
+	t.Cleanup(closeTab)
+	p := &Page{t: t, ctx: ctx, screenshots: screenshots}
+	// This first run starts the browser, which would end with a deadline of the run.
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatalf("start Chromium: %v", err)
+	}
+	if err := chromedp.Listen(ctx, p.listen); err != nil {
+		t.Fatal(err)
+	}
+	p.Do("open the page", chromedp.EmulateViewport(1440, 900), chromedp.Navigate(url))
+	return p
+}
+
+func (p *Page) listen(event any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch event := event.(type) {
+	case *network.EventRequestWillBeSent:
+		p.requests = append(p.requests, event.Request.URL)
+	case *target.EventAttachedToTarget: // a worker
+		p.requests = append(p.requests, event.TargetInfo.URL)
+	case *runtime.EventExceptionThrown:
+		p.complaints = append(p.complaints, "exception: "+event.ExceptionDetails.Text)
+	case *runtime.EventConsoleAPICalled:
+		switch event.Type {
+		case runtime.ConsoleAPICalledTypeError, runtime.ConsoleAPICalledTypeWarning, runtime.ConsoleAPICalledTypeAssert:
+			var parts []string
+			for _, arg := range event.Args {
+				parts = append(parts, string(arg.Value)+arg.Description)
+			}
+			p.complaints = append(p.complaints, fmt.Sprintf("console.%s: %s", event.Type, strings.Join(parts, " ")))
+		}
+	case *log.EventEntryAdded: // violations of the policy, among others
+		if event.Entry.Level == log.EntryLevelError || event.Entry.Level == log.EntryLevelWarning {
+			p.complaints = append(p.complaints, fmt.Sprintf("%s: %s (%s)", event.Entry.Source, event.Entry.Text, event.Entry.URL))
+		}
+	}
+}
+
+// Do runs actions, and fails the test where they do not come to an end.
+func (p *Page) Do(what string, actions ...chromedp.Action[chromedp.Void]) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	if err := chromedp.Do(ctx, actions...); err != nil {
+		p.fail("%s: %v", what, err)
+	}
+}
+
+// Eval evaluates a JavaScript expression to a string. It does so from outside the page: what is
+// compiled inside would break the page's policy, which is why chromedp.Poll is of no use here.
+func (p *Page) Eval(expression string) string {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	text, err := chromedp.Run(ctx, chromedp.Evaluate[string]("String("+expression+")"))
+	if err != nil {
+		p.fail("evaluate %s: %v", expression, err)
+	}
+	return text
+}
+
+// Await polls a JavaScript expression until it is true.
+func (p *Page) Await(what, expression string) {
+	p.t.Helper()
+	for deadline := time.Now().Add(patience); p.Eval("Boolean("+expression+")") != "true"; {
+		if time.Now().After(deadline) {
+			p.fail("no %s: %s is not true", what, expression)
+		}
+		time.Sleep(25 * time.Millisecond)
+	}
+}
+
+func (p *Page) fail(format string, args ...any) {
+	p.t.Helper()
+	p.Shoot("failed")
+	p.t.Fatalf(format+"\nthe browser said: %q", append(args, p.Complaints())...)
+}
+
+// Text is the visible text of the first element that the selector finds.
+func (p *Page) Text(selector string) string {
+	p.t.Helper()
+	return p.Eval(fmt.Sprintf("document.querySelector(%q)?.innerText ?? ''", selector))
+}
+
+// Click clicks the element when it is there and enabled.
+func (p *Page) Click(selector string) {
+	p.t.Helper()
+	p.Await("button "+selector, fmt.Sprintf("document.querySelector(%q)?.disabled === false", selector))
+	p.Do("click "+selector, chromedp.Click(chromedp.CSS(selector)))
+}
+
+// Shoot saves a screenshot.
+func (p *Page) Shoot(name string) {
+	if p.screenshots == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	png, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
+	if err != nil {
+		p.t.Logf("screenshot %s: %v", name, err)
+		return
+	}
+	if err := os.MkdirAll(p.screenshots, 0o755); err != nil {
+		p.t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(p.screenshots, name+".png"), png, 0o644); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// Complaints are the console's errors and warnings, exceptions and violations of the policy so far.
+func (p *Page) Complaints() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.complaints)
+}
+
+// Strays are the requests so far that went to none of the origins.
+func (p *Page) Strays(origins []string) []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var strays []string
+	for _, raw := range p.requests {
+		u, err := url.Parse(strings.TrimPrefix(raw, "blob:"))
+		if err != nil || (u.Scheme != "data" && u.Scheme != "about" && !slices.Contains(origins, u.Scheme+"://"+u.Host)) {
+			strays = append(strays, raw)
+		}
+	}
+	return strays
+}

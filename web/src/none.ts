@@ -1,0 +1,2 @@
+// Stands in for modules that the playground never reaches (vite.config.ts).
+export {};

@@ -1,0 +1,49 @@
+import icon from '../icon.svg';
+import type { Session } from './session';
+import { useStore } from './store';
+
+export function SessionBar({ session, onNew }: { session: Session; onNew: () => void }) {
+  const state = useStore(session.state);
+  return (
+    <header className="bar">
+      <img className="bar-icon" src={icon} alt="" width="22" height="22" />
+      <h1>Cloakroom playground</h1>
+      <div className="bar-status" role="status" data-testid="session-status" data-phase={state.phase}>
+        {state.phase === 'signing-in' && 'Signing in…'}
+        {state.phase === 'signed-in' && (
+          <>
+            <span className="dot" aria-hidden="true" />
+            <span title={`The JWT expires at ${state.expiresAt.toLocaleTimeString()} and is renewed before`}>
+              {state.fresh ? 'Signed in as a new development session' : 'Signed in as a development session'}
+            </span>
+            {state.fresh && (
+              <span className="bar-hint">It holds no grants: earlier tokens answer GRANT_REQUIRED.</span>
+            )}
+          </>
+        )}
+        {state.phase === 'failed' && (
+          <>
+            <span className="dot dot-bad" aria-hidden="true" />
+            <span>Not signed in. {state.problem}</span>
+            <span className="bar-hint">{state.advice}</span>
+          </>
+        )}
+      </div>
+      {state.phase === 'failed' && (
+        <button type="button" className="action" data-testid="sign-in" onClick={() => void session.signIn()}>
+          Try again
+        </button>
+      )}
+      <button
+        type="button"
+        className="action"
+        data-testid="new-session"
+        disabled={state.phase === 'signing-in'}
+        title="Become another anonymous session, which has none of this one's grants"
+        onClick={onNew}
+      >
+        New session
+      </button>
+    </header>
+  );
+}
