@@ -31,7 +31,7 @@ func (db *DB) TokenGrants(ctx context.Context, tenant string, session Digest, id
 		return nil, nil
 	}
 	in, args := inList(ids)
-	args = append(append([]any{session[:]}, args...), tenant, now)
+	args = append(append([]any{session}, args...), tenant, now)
 	rows, err := db.read.WithContext(ctx).Raw(`SELECT t.id, t.expires_at, COALESCE(g.read_until, 0), COALESCE(g.store_until, 0)
 FROM tokens t LEFT JOIN grants g ON g.token_id = t.id AND g.session_id = ? WHERE t.id IN `+in+`
 AND t.tenant = ? AND t.sealed IS NOT NULL AND (t.expires_at IS NULL OR t.expires_at > ?)`, args...).Rows()
@@ -99,14 +99,14 @@ func (f GrantFilter) columns() []string {
 // where needs no tenant for a session, whose digest contains it.
 func (f GrantFilter) where(tenant string) (string, []any) {
 	if f.Tokens == nil {
-		return `session_id = ?`, []any{f.Session[:]}
+		return `session_id = ?`, []any{*f.Session}
 	}
 	in, args := inList(f.Tokens)
 	where := `token_id IN (SELECT id FROM tokens WHERE tenant = ? AND id IN ` + in + `)`
 	args = append([]any{tenant}, args...)
 	if f.Session != nil {
 		where += ` AND session_id = ?`
-		args = append(args, f.Session[:])
+		args = append(args, *f.Session)
 	}
 	return where, args
 }
@@ -123,7 +123,7 @@ func (db *DB) SweepGrants(ctx context.Context, now int64, limit int) (int, error
 		}
 		for i := range due {
 			r := tx.Exec(`DELETE FROM grants WHERE session_id = ? AND token_id = ? AND expires_at <= ?`,
-				due[i].SessionID[:], due[i].TokenID[:], now)
+				due[i].SessionID, due[i].TokenID, now)
 			if r.Error != nil {
 				return r.Error
 			}

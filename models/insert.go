@@ -27,7 +27,7 @@ func insertRows(tx *gorm.DB, tokens []Token, grants []Grant) error {
 		args := make([]any, 0, 8*len(chunk))
 		for i := range chunk {
 			t := &chunk[i]
-			args = append(args, t.ID[:], t.Tenant, t.Object, t.Sealed, t.CreatedAt, t.ExpiresAt, t.UploadUntil, t.PurgeAt)
+			args = append(args, t.ID, t.Tenant, t.Object, t.Sealed, t.CreatedAt, t.ExpiresAt, t.UploadUntil, t.PurgeAt)
 		}
 		return tx.Exec(insertTokensSQL+rowsOf(8, len(chunk)), args...).Error
 	})
@@ -38,7 +38,7 @@ func insertRows(tx *gorm.DB, tokens []Token, grants []Grant) error {
 		args := make([]any, 0, 5*len(chunk))
 		for i := range chunk {
 			g := &chunk[i]
-			args = append(args, g.SessionID[:], g.TokenID[:], g.ReadUntil, g.StoreUntil, g.ExpiresAt)
+			args = append(args, g.SessionID, g.TokenID, g.ReadUntil, g.StoreUntil, g.ExpiresAt)
 		}
 		return tx.Exec(upsertGrantsSQL+rowsOf(5, len(chunk))+extendGrantSQL, args...).Error
 	})
@@ -89,7 +89,7 @@ func inList(ids []Digest) (placeholders string, args []any) {
 	n := 1 << bits.Len(uint(len(ids)-1))
 	args = make([]any, n)
 	for i := range args {
-		args[i] = ids[min(i, len(ids)-1)][:]
+		args[i] = ids[min(i, len(ids)-1)]
 	}
 	return "(" + strings.Repeat("?,", n-1) + "?)", args
 }

@@ -22,7 +22,7 @@ func (db *DB) ReadableTokens(ctx context.Context, tenant string, session Digest,
 		return nil, nil
 	}
 	in, args := inList(ids)
-	args = append(append([]any{session[:]}, args...), now, tenant, now)
+	args = append(append([]any{session}, args...), now, tenant, now)
 	return db.selectTokens(ctx, `SELECT `+tokenColumns+` FROM grants g JOIN tokens t ON t.id = g.token_id
 WHERE g.session_id = ? AND g.token_id IN `+in+` AND g.read_until > ?
 AND t.tenant = ? AND t.sealed IS NOT NULL AND (t.expires_at IS NULL OR t.expires_at > ?)`, args)

@@ -33,6 +33,7 @@ type HTTP struct {
 	PublicURL       string        `koanf:"public_url"`      // base URL; the audience of JWTs by default
 	AllowedOrigins  []string      `koanf:"allowed_origins"` // pages that may call the gateway (CORS)
 	MaxBody         int64         `koanf:"max_body"`        // bytes
+	MaxConnections  int           `koanf:"max_connections"` // open at once; further ones wait
 	ReadTimeout     time.Duration `koanf:"read_timeout"`
 	RequestTimeout  time.Duration `koanf:"request_timeout"` // for executing one request
 	IdleTimeout     time.Duration `koanf:"idle_timeout"`
@@ -170,7 +171,7 @@ func (s Secret) Reveal() string { return string(s) }
 func Default() *Config {
 	return &Config{
 		HTTP: HTTP{
-			Listen: "127.0.0.1:8080", MaxBody: 1 << 20, ReadTimeout: 15 * time.Second, RequestTimeout: 15 * time.Second,
+			Listen: "127.0.0.1:8080", MaxBody: 1 << 20, MaxConnections: 8192, ReadTimeout: 15 * time.Second, RequestTimeout: 15 * time.Second,
 			IdleTimeout: 2 * time.Minute, ShutdownTimeout: 20 * time.Second,
 		},
 		GraphQL: GraphQL{

@@ -48,6 +48,7 @@ func (c *Config) verifyHTTP(p *problems) {
 		}
 	}
 	between(p, "http.max_body", h.MaxBody, 1<<10, 64<<20)
+	between(p, "http.max_connections", h.MaxConnections, 1, 1_000_000)
 	between(p, "http.read_timeout", h.ReadTimeout, time.Second, 10*time.Minute)
 	between(p, "http.request_timeout", h.RequestTimeout, time.Second, 10*time.Minute)
 	between(p, "http.idle_timeout", h.IdleTimeout, time.Second, time.Hour)

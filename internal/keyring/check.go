@@ -1,6 +1,9 @@
 package keyring
 
-import "errors"
+import (
+	"context"
+	"errors"
+)
 
 // ErrMismatch is returned by Check where a keyset is not the one that sealed the database.
 var ErrMismatch = errors.New("keyring: the keyset is not the one that this database was sealed with")
@@ -16,4 +19,13 @@ func (k *Keyring) Check(mark []byte) error {
 		return ErrMismatch
 	}
 	return nil
+}
+
+// Ready reports whether the keys still open what they seal.
+func (k *Keyring) Ready(context.Context) error {
+	mark, err := k.NewCheck()
+	if err != nil {
+		return err
+	}
+	return k.Check(mark)
 }

@@ -1,0 +1,215 @@
+// Package gateway is the only wiring: settings in, http.Handler out. The program, the end-to-end tests
+// and Go services that embed the gateway all start here.
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/cloakroomhq/cloakroom/graph"
+	"github.com/cloakroomhq/cloakroom/internal/config"
+	"github.com/cloakroomhq/cloakroom/internal/httpd"
+	"github.com/cloakroomhq/cloakroom/internal/keyring"
+	"github.com/cloakroomhq/cloakroom/internal/session"
+	"github.com/cloakroomhq/cloakroom/internal/telemetry"
+	"github.com/cloakroomhq/cloakroom/internal/vault"
+	"github.com/cloakroomhq/cloakroom/models"
+	"github.com/cloakroomhq/cloakroom/resolvers"
+)
+
+// Config is the gateway's settings; see docs/configuration.md for each.
+type Config = config.Config
+
+// Issuer is one trusted signer of JWTs, an entry of Config.Issuers.
+type Issuer = config.Issuer
+
+// DefaultConfig returns the settings that hold where nothing else is said. HTTP.PublicURL, Issuers,
+// Database.Path, Keys.File and Objects have no default.
+func DefaultConfig() *Config { return config.Default() }
+
+// DefaultIssuer returns an issuer's settings where nothing else is said. Name, Issuer, Audience and
+// JWKSURL or JWKS have no default.
+func DefaultIssuer() Issuer { return config.DefaultIssuer() }
+
+// LoadConfig reads settings from a YAML file ("" for none) and, on top, from the environment, which is
+// lines of NAME=value.
+func LoadConfig(file string, environ []string) (*Config, error) { return config.Load(file, environ) }
+
+// Version is the program's, set at build time.
+var Version = "dev"
+
+// Gateway is a running gateway: an http.Handler for its own routes, and beside it the embedded object
+// store's, if there is one.
+type Gateway struct {
+	cfg      *Config
+	log      *slog.Logger
+	handler  http.Handler
+	objects  http.Handler // nil unless embedded
+	metrics  http.Handler
+	closers  []func(context.Context) error
+	stop     context.CancelFunc
+	running  sync.WaitGroup
+	closing  sync.Once
+	closeErr error
+}
+
+// New checks the settings, opens everything, proves the object store with a canary, and starts the
+// background work. It returns an error that names the setting and the remedy where a setting is wrong
+// or unsafe. The logger gets no secrets; nil discards.
+func New(ctx context.Context, cfg *Config, log *slog.Logger) (*Gateway, error) {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	if err := cfg.Verify(); err != nil {
+		return nil, err
+	}
+	log = slog.New(httpd.LogRequestIDs(log.Handler()))
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	g := &Gateway{cfg: cfg, log: log, stop: stop}
+	if err := g.open(ctx, background); err != nil {
+		return nil, errors.Join(err, g.Close(ctx))
+	}
+	return g, nil
+}
+
+func (g *Gateway) open(ctx, background context.Context) error {
+	metrics := telemetry.NewMetrics(Version)
+	tracer, stopTracing, err := telemetry.NewTracer(ctx, g.cfg.Tracing, Version)
+	if err != nil {
+		return err
+	}
+	g.closers = append(g.closers, stopTracing)
+	rows, err := g.openDatabase(ctx)
+	if err != nil {
+		return err
+	}
+	keys, err := openKeys(ctx, g.cfg, rows)
+	if err != nil {
+		return err
+	}
+	store, err := g.openObjects(ctx)
+	if err != nil {
+		return err
+	}
+	v, err := vault.New(vault.Options{
+		Rows: rows, Keys: keys, Objects: store, Observer: metrics, Logger: g.log, Limits: limits(g.cfg),
+		Prefixes: append([]string{g.cfg.Tokens.Prefix}, g.cfg.Tokens.AcceptedPrefixes...),
+	})
+	if err != nil {
+		return err
+	}
+	auth, err := session.New(session.Options{
+		Issuers: issuers(g.cfg), Remember: g.cfg.Credentials.Remember, Logger: g.log, Observer: metrics,
+	})
+	if err != nil {
+		return err
+	}
+	if err := g.route(v, auth, metrics, tracer, []httpd.Check{
+		{Name: "database", Ask: rows.Ready}, {Name: "objects", Ask: store.Ready}, {Name: "keys", Ask: keys.Ready},
+	}); err != nil {
+		return err
+	}
+	g.running.Go(func() { auth.Run(background) })
+	g.running.Go(func() { v.RunSweeper(background, g.cfg.Tokens.SweepInterval) })
+	return nil
+}
+
+func (g *Gateway) openDatabase(ctx context.Context) (*models.DB, error) {
+	rows, err := models.Open(ctx, models.Options{Path: g.cfg.Database.Path})
+	if err != nil {
+		return nil, err
+	}
+	g.closers = append(g.closers, func(context.Context) error { return rows.Close() })
+	return rows, nil
+}
+
+// openKeys refuses a keyset that is not the one that sealed the database: with it, every token would
+// be unreadable, and new ones would hide that.
+func openKeys(ctx context.Context, cfg *Config, rows *models.DB) (*keyring.Keyring, error) {
+	load := keyring.LoadFile
+	if cfg.Keys.Create {
+		load = keyring.LoadOrCreateFile
+	}
+	keys, err := load(cfg.Keys.File)
+	if err != nil {
+		return nil, fmt.Errorf("config: keys.file: %w (`cloakroom keys create` makes a keyset, once)", err)
+	}
+	mark, err := keys.NewCheck()
+	if err != nil {
+		return nil, err
+	}
+	if mark, err = rows.Setting(ctx, "keyset-check", mark); err != nil {
+		return nil, err
+	}
+	if err := keys.Check(mark); err != nil {
+		return nil, fmt.Errorf("config: keys.file: %w; name the keyset that belongs to database.path", err)
+	}
+	return keys, nil
+}
+
+func (g *Gateway) route(v *vault.Vault, auth *session.Authenticator, metrics *telemetry.Metrics, tracer trace.Tracer, checks []httpd.Check) error {
+	o := httpd.Options{
+		Schema:        graph.NewExecutableSchema(graph.Config{Resolvers: &resolvers.Resolver{Vault: v}}),
+		Authenticator: auth, Observer: metrics, Logger: g.log, Tracer: tracer, Checks: checks,
+		HTTP: g.cfg.HTTP, GraphQL: g.cfg.GraphQL,
+	}
+	g.metrics = metrics.Handler()
+	if g.cfg.Metrics.Listen == "" {
+		o.Metrics = g.metrics
+	}
+	var err error
+	if o.Playground, err = g.playground(); err != nil {
+		return err
+	}
+	g.handler, err = httpd.New(o)
+	return err
+}
+
+// ServeHTTP implements http.Handler: /graphql, /healthz, /readyz and, as configured, /metrics and the
+// playground at /.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) { g.handler.ServeHTTP(w, r) }
+
+// Objects returns the embedded object store's handler, to be served at Objects.Embedded.PublicURL; nil
+// where the store is S3.
+func (g *Gateway) Objects() http.Handler { return g.objects }
+
+// Close stops the background work, finishes accepted writes and closes everything. Stop serving first.
+func (g *Gateway) Close(ctx context.Context) error {
+	g.closing.Do(func() {
+		g.stop()
+		g.running.Wait()
+		for i := len(g.closers) - 1; i >= 0; i-- {
+			g.closeErr = errors.Join(g.closeErr, g.closers[i](ctx))
+		}
+	})
+	return g.closeErr
+}
+
+func limits(cfg *Config) vault.Limits {
+	return vault.Limits{
+		Batch: cfg.Tokens.MaxBatch, MaxTTL: cfg.Tokens.MaxTTL,
+		ObjectSize: cfg.Objects.MaxSize, RequireSize: cfg.Objects.RequireSize,
+		DefaultGrant: cfg.Grants.DefaultDuration, MaxGrant: cfg.Grants.MaxDuration,
+	}
+}
+
+func issuers(cfg *Config) []session.Issuer {
+	list := make([]session.Issuer, len(cfg.Issuers))
+	for n, i := range cfg.Issuers {
+		audience := i.Audience
+		if audience == "" {
+			audience = cfg.HTTP.PublicURL
+		}
+		list[n] = session.Issuer{
+			Name: i.Name, Issuer: i.Issuer, Audience: audience, Algorithms: i.Algorithms, SessionClaim: i.SessionClaim,
+			MaxLifetime: i.MaxLifetime, ClockSkew: cfg.Credentials.ClockSkew, JWKSURL: i.JWKSURL, JWKS: []byte(i.JWKS),
+		}
+	}
+	return list
+}

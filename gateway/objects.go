@@ -1,0 +1,92 @@
+package gateway
+
+import (
+	"context"
+	"crypto/x509"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"github.com/cloakroomhq/cloakroom/internal/objects"
+	"github.com/cloakroomhq/cloakroom/internal/objects/embedded"
+	"github.com/cloakroomhq/cloakroom/web"
+)
+
+// openObjects opens the configured store and proves, before anything is served, that it keeps values secret.
+func (g *Gateway) openObjects(ctx context.Context) (objects.Store, error) {
+	store, err := g.newStore(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("config: objects: %w", err)
+	}
+	if err := store.Verify(ctx); err != nil {
+		return nil, fmt.Errorf("config: objects: %w", err)
+	}
+	return store, nil
+}
+
+func (g *Gateway) newStore(ctx context.Context) (objects.Store, error) {
+	o := g.cfg.Objects
+	if o.Store == "embedded" {
+		return g.newEmbedded()
+	}
+	s3 := objects.S3Options{
+		Endpoint: o.S3.Endpoint, PublicEndpoint: o.S3.PublicEndpoint, Region: o.S3.Region, Bucket: o.S3.Bucket,
+		PathStyle: o.S3.PathStyle, Timeout: o.S3.Timeout, UploadLifetime: o.UploadLifetime, DownloadLifetime: o.DownloadLifetime,
+		Credentials: objects.Credentials{AccessKeyID: o.S3.AccessKeyID, SecretAccessKey: o.S3.SecretAccessKey.Reveal()},
+	}
+	if o.S3.CAFile != "" {
+		pem, err := os.ReadFile(o.S3.CAFile)
+		if err != nil {
+			return nil, err
+		}
+		s3.RootCAs = x509.NewCertPool()
+		if !s3.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("s3.ca_file: %s holds no certificate in PEM", o.S3.CAFile)
+		}
+	}
+	return objects.NewS3(ctx, s3)
+}
+
+func (g *Gateway) newEmbedded() (objects.Store, error) {
+	o := g.cfg.Objects
+	if err := os.MkdirAll(o.Embedded.Dir, 0o700); err != nil {
+		return nil, err
+	}
+	credentials, err := embedded.LoadOrCreateCredentials(filepath.Join(o.Embedded.Dir, "credentials.json"))
+	if err != nil {
+		return nil, err
+	}
+	s, err := embedded.New(embedded.Options{
+		Dir: filepath.Join(o.Embedded.Dir, "values"), PublicURL: o.Embedded.PublicURL, MaxObjectSize: o.MaxSize,
+		AllowedOrigins: append([]string{g.cfg.HTTP.PublicURL}, g.cfg.HTTP.AllowedOrigins...),
+		UploadLifetime: o.UploadLifetime, DownloadLifetime: o.DownloadLifetime, Credentials: credentials, Logger: g.log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	g.objects = s
+	g.closers = append(g.closers, func(context.Context) error { return s.Close() })
+	return s, nil
+}
+
+// playground returns nil where it is switched off.
+func (g *Gateway) playground() (http.Handler, error) {
+	if !g.cfg.Playground.Enabled {
+		return nil, nil
+	}
+	sources := []string{g.cfg.Objects.Embedded.PublicURL}
+	if g.cfg.Objects.Store == "s3" {
+		u, err := url.Parse(g.cfg.Objects.S3.PublicEndpoint)
+		if err != nil || u.Host == "" {
+			return nil, fmt.Errorf("config: objects.s3.public_endpoint: the playground needs to know the store's origin; set it")
+		}
+		sources = []string{u.Scheme + "://" + u.Host}
+	}
+	cfg := web.PlaygroundConfig{SessionURL: g.cfg.Playground.SessionURL, ConnectSources: sources}
+	if err := cfg.Verify(); err != nil {
+		return nil, fmt.Errorf("config: playground: %w", err)
+	}
+	return web.Playground(cfg), nil
+}

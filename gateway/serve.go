@@ -1,0 +1,98 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"golang.org/x/net/netutil"
+)
+
+// maxHeader bounds a request's headers, in bytes: a JWT and what browsers send.
+const maxHeader = 32 << 10
+
+// Listeners are the sockets to serve on; a nil one is opened as configured.
+type Listeners struct{ Gateway, Objects net.Listener }
+
+// Serve serves the gateway, and what is configured beside it, until ctx ends. Then it stops accepting,
+// finishes what runs within http.shutdown_timeout, and closes the gateway.
+func (g *Gateway) Serve(ctx context.Context, l Listeners) error {
+	servers, err := g.servers(l)
+	if err != nil {
+		return errors.Join(err, g.Close(ctx))
+	}
+	failed := make(chan error, len(servers))
+	for _, s := range servers {
+		go func() {
+			if err := s.server.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+				failed <- fmt.Errorf("serving %s: %w", s.name, err)
+			}
+		}()
+		g.log.InfoContext(ctx, "serving", slog.String("what", s.name), slog.String("address", s.listener.Addr().String()))
+	}
+	select {
+	case err = <-failed:
+	case <-ctx.Done():
+	}
+	return errors.Join(err, g.shutdown(context.WithoutCancel(ctx), servers))
+}
+
+func (g *Gateway) shutdown(ctx context.Context, servers []served) error {
+	bounded, cancel := context.WithTimeout(ctx, g.cfg.HTTP.ShutdownTimeout)
+	defer cancel()
+	var errs []error
+	for _, s := range servers {
+		if err := s.server.Shutdown(bounded); err != nil {
+			errs = append(errs, fmt.Errorf("stopping %s: %w", s.name, errors.Join(err, s.server.Close())))
+		}
+	}
+	return errors.Join(append(errs, g.Close(ctx))...)
+}
+
+type served struct {
+	name     string
+	server   *http.Server
+	listener net.Listener
+}
+
+// servers opens what is not open yet; where one can't be opened, it closes all.
+func (g *Gateway) servers(l Listeners) (all []served, err error) {
+	h := g.cfg.HTTP
+	add := func(name string, listener net.Listener, address string, handler http.Handler, transfer time.Duration) {
+		if err != nil {
+			return
+		}
+		if listener == nil {
+			if listener, err = net.Listen("tcp", address); err != nil {
+				err = fmt.Errorf("config: the address of %s: %w", name, err)
+				return
+			}
+		}
+		all = append(all, served{name, &http.Server{
+			Handler: handler, MaxHeaderBytes: maxHeader, IdleTimeout: h.IdleTimeout,
+			ReadHeaderTimeout: min(h.ReadTimeout, 10*time.Second), ReadTimeout: h.ReadTimeout + transfer,
+			WriteTimeout: h.ReadTimeout + h.RequestTimeout + transfer,
+			ErrorLog:     slog.NewLogLogger(g.log.Handler(), slog.LevelDebug),
+		}, netutil.LimitListener(listener, h.MaxConnections)})
+	}
+	add("gateway", l.Gateway, h.Listen, g, 0)
+	if g.objects != nil {
+		// A value may take as long as the request that bears it is valid.
+		add("objects", l.Objects, g.cfg.Objects.Embedded.Listen, g.objects, g.cfg.Objects.UploadLifetime)
+	}
+	if m := g.cfg.Metrics.Listen; m != "" && m != "off" {
+		mux := http.NewServeMux()
+		mux.Handle("/metrics", g.metrics)
+		add("metrics", nil, m, mux, 0)
+	}
+	if err != nil {
+		for _, s := range all {
+			_ = s.listener.Close()
+		}
+	}
+	return all, err
+}

@@ -1,0 +1,152 @@
+// Cloakroom is a GraphQL tokenization gateway; see README.md.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/cloakroomhq/cloakroom/gateway"
+	"github.com/cloakroomhq/cloakroom/internal/dev"
+	"github.com/cloakroomhq/cloakroom/internal/keyring"
+)
+
+type commands struct {
+	Dev     devCommand     `cmd:"" help:"Start a gateway, an object store and an example application on loopback."`
+	Serve   serveCommand   `cmd:"" help:"Start a gateway."`
+	Config  configCommand  `cmd:"" help:"Print the effective settings, secrets masked, and check them."`
+	Keys    keysCommand    `cmd:"" help:"Manage the keyset."`
+	Version versionCommand `cmd:"" help:"Print the version."`
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "cloakroom:", err)
+		os.Exit(1)
+	}
+}
+
+// process is what a command may touch.
+type process struct {
+	environ     []string
+	out, stderr io.Writer
+}
+
+func run(ctx context.Context, args, environ []string, out, stderr io.Writer) error {
+	var exited bool
+	parser, err := kong.New(&commands{}, kong.Name("cloakroom"), kong.Description("A GraphQL tokenization gateway."),
+		kong.Writers(out, stderr), kong.Exit(func(int) { exited = true }), kong.UsageOnError(),
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(&process{environ, out, stderr}))
+	if err != nil {
+		return err
+	}
+	parsed, err := parser.Parse(args)
+	if exited || err != nil { // --help was asked for, and is printed
+		return err
+	}
+	return parsed.Run()
+}
+
+type devCommand struct {
+	Data          string `default:".cloakroom" help:"Folder of everything that is kept."`
+	Listen        string `default:"127.0.0.1:8080" help:"Address of the gateway."`
+	ObjectsListen string `default:"127.0.0.1:8081" help:"Address of the object store."`
+	AppListen     string `default:"127.0.0.1:8082" help:"Address of the example application."`
+	LogLevel      string `default:"warn" enum:"debug,info,warn,error" help:"What to log: debug, info, warn or error."`
+}
+
+// Run starts the development stack.
+func (c *devCommand) Run(ctx context.Context, p *process) error {
+	log, err := newLogger(p.stderr, c.LogLevel, "text")
+	if err != nil {
+		return err
+	}
+	return dev.Run(ctx, dev.Options{
+		Data: c.Data, Listen: c.Listen, ObjectsListen: c.ObjectsListen, AppListen: c.AppListen, Logger: log, Out: p.out,
+	})
+}
+
+type serveCommand struct {
+	Config string `type:"existingfile" help:"YAML file of settings; CLOAKROOM_… variables override it."`
+}
+
+// Run starts a gateway.
+func (c *serveCommand) Run(ctx context.Context, p *process) error {
+	cfg, err := gateway.LoadConfig(c.Config, p.environ)
+	if err != nil {
+		return err
+	}
+	log, err := newLogger(p.stderr, cfg.Log.Level, cfg.Log.Format)
+	if err != nil {
+		return err
+	}
+	g, err := gateway.New(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	return g.Serve(ctx, gateway.Listeners{})
+}
+
+type configCommand struct {
+	Config string `type:"existingfile" help:"YAML file of settings; CLOAKROOM_… variables override it."`
+}
+
+// Run prints the settings, then what is wrong with them.
+func (c *configCommand) Run(p *process) error {
+	cfg, err := gateway.LoadConfig(c.Config, p.environ)
+	if err != nil {
+		return err
+	}
+	b, err := cfg.Print()
+	if err != nil {
+		return err
+	}
+	if _, err := p.out.Write(b); err != nil {
+		return err
+	}
+	return cfg.Verify()
+}
+
+type keysCommand struct {
+	Create struct {
+		File string `arg:"" help:"Where to write the keyset; it must not exist."`
+	} `cmd:"" help:"Make a keyset in a file that only its owner may read."`
+}
+
+// Run makes a keyset.
+func (c *keysCommand) Run(p *process) error {
+	if err := keyring.CreateFile(c.Create.File); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(p.out, "Made %s. Keep a copy in a safe place: without it no token can be read again.\n", c.Create.File)
+	return err
+}
+
+type versionCommand struct{}
+
+// Run prints the version.
+func (versionCommand) Run(p *process) error {
+	_, err := fmt.Fprintln(p.out, "cloakroom", gateway.Version)
+	return err
+}
+
+func newLogger(w io.Writer, level, format string) (*slog.Logger, error) {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(level)); err != nil {
+		return nil, fmt.Errorf("config: log.level: %q is none of debug, info, warn, error", level)
+	}
+	o := &slog.HandlerOptions{Level: l}
+	if format == "text" {
+		return slog.New(slog.NewTextHandler(w, o)), nil
+	}
+	return slog.New(slog.NewJSONHandler(w, o)), nil
+}
