@@ -83,6 +83,13 @@ func TestSignInFails(t *testing.T) {
 	p.Shoot("10-not-signed-in")
 }
 
+// localhost and 127.0.0.1 are different origins: the page says which one to use.
+func TestSignInFromLocalhost(t *testing.T) {
+	s := webtest.Start(t)
+	p := browser.Open(t, strings.Replace(s.Gateway.URL, "127.0.0.1", "localhost", 1), "")
+	p.Await("advice", `document.querySelector('[data-testid=session-status]')?.innerText.includes('Open this page at `+s.Gateway.URL+` instead.')`)
+}
+
 // The JWT is renewed before it expires, and stays the same session.
 func TestRenewal(t *testing.T) {
 	s := webtest.Start(t)

@@ -96,7 +96,7 @@ interface UploadProps {
 
 function Upload({ transfer, vault, steer }: UploadProps) {
   const [text, setText] = useState('');
-  const [file, setFile] = useState<File | null>(null);
+  const [file, setFile] = useState<File | null>(transfer.file ?? null);
   const { id, token, state, request } = transfer;
   if (state.phase === 'stored') {
     return (
@@ -140,6 +140,7 @@ function Upload({ transfer, vault, steer }: UploadProps) {
           onChange={(event) => setFile(event.target.files?.[0] ?? null)}
         />
       </label>
+      {file && file === transfer.file && <p className="facts">Chosen: {file.name}</p>}
       {otherType && (
         <p className="notice" data-testid="type-notice">
           The request is signed for <b>{signedType}</b>, and the file is <b>{file.type}</b>.{' '}

@@ -9,6 +9,8 @@ export type SessionState =
 
 /** Renewed this long before it expires, or at half of a lifetime shorter than twice that. */
 const margin = 30_000;
+/** For a JWT that seems to have expired already: this machine's clock is wrong, not the JWT. */
+const unknownLifetime = 60_000;
 const longestTimer = 2 ** 31 - 1;
 
 class SignInError extends Error {
@@ -56,7 +58,7 @@ export class Session {
     try {
       const { token, expiresAt } = await request(this.url, fresh);
       const left = expiresAt.getTime() - Date.now();
-      const delay = Math.max(left - margin, left / 2, 1_000);
+      const delay = left > 0 ? Math.max(left - margin, left / 2) : unknownLifetime;
       this.#token = token;
       this.#renewAt = Date.now() + delay;
       this.#timer = setTimeout(() => void this.signIn(), Math.min(delay, longestTimer));
@@ -72,6 +74,14 @@ export class Session {
   }
 }
 
+function adviceFor(app: URL): string {
+  // To a browser these two names of one machine are different sites.
+  if (location.hostname === 'localhost' && app.hostname === '127.0.0.1') {
+    return `Open this page at ${location.origin.replace('localhost', '127.0.0.1')} instead.`;
+  }
+  return `Is it running ("go run . dev"), and does it allow the origin ${location.origin} with credentials?`;
+}
+
 async function request(url: string, fresh: boolean): Promise<{ token: string; expiresAt: Date }> {
   if (!url) throw new SignInError('No app is configured to sign in at.', 'Start with "go run . dev".');
   const target = new URL(url, location.href);
@@ -80,10 +90,7 @@ async function request(url: string, fresh: boolean): Promise<{ token: string; ex
   try {
     response = await fetch(target, { method: 'POST', credentials: 'include', cache: 'no-store' });
   } catch {
-    throw new SignInError(
-      `The app at ${target.origin} did not answer.`,
-      `Is it running ("go run . dev"), and does it allow the origin ${location.origin} with credentials?`,
-    );
+    throw new SignInError(`The app at ${target.origin} did not answer.`, adviceFor(target));
   }
   if (!response.ok) {
     throw new SignInError(

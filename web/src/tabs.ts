@@ -66,6 +66,7 @@ export function useTabs(vault: Vault) {
       open('Tokenize', () => {
         const metadata = { filename: file.name, contentType: file.type || 'application/octet-stream' };
         write('Tokenize', { input: { metadata, size: file.size } });
+        vault.nextFile = file;
         void run();
       }),
   };

@@ -11,6 +11,8 @@ export interface Transfer {
   /** Of the value, where the operation says. */
   filename: string;
   contentType: string;
+  /** What an upload was asked for. */
+  file?: File;
   state:
     | { phase: 'ready' }
     | { phase: 'busy' }
@@ -37,6 +39,8 @@ interface Answer {
 
 export class Vault {
   readonly state = new Store<VaultState>({ transfers: [], tokens: [], codes: [], answers: 0 });
+  /** Given to the upload that the next response holds. */
+  nextFile: File | undefined;
   #nextId = 1;
 
   observe = (operation: Operation, answer: unknown): void => {
@@ -51,6 +55,8 @@ export class Vault {
       upload.filename = inputs[i]?.metadata?.filename ?? '';
       upload.contentType = headerOf(upload.request, 'content-type');
     });
+    if (uploads[0] && this.nextFile) uploads[0].file = this.nextFile;
+    this.nextFile = undefined;
     const made = uploads.map(({ token }) => token).filter(Boolean);
     const { tokens, answers } = this.state.get();
     this.state.set({ transfers, tokens: made.length > 0 ? made : tokens, codes, answers: answers + 1 });
