@@ -160,7 +160,7 @@ func (g *Gateway) route(v *vault.Vault, auth *session.Authenticator, metrics *te
 		HTTP: g.cfg.HTTP, GraphQL: g.cfg.GraphQL,
 	}
 	g.metrics = metrics.Handler()
-	if g.cfg.Metrics.Listen == "" {
+	if l := g.cfg.Metrics.Listen; l == config.MetricsOnGateway || l == "" && g.cfg.Development {
 		o.Metrics = g.metrics
 	}
 	var err error
