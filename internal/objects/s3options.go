@@ -52,8 +52,9 @@ func (o *S3Options) setDefaults() error {
 		o.Region = "us-east-1"
 	}
 	for _, e := range []string{o.Endpoint, o.PublicEndpoint} {
-		if u, err := url.Parse(e); e != "" && (err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https")) {
-			return errors.New("objects: an endpoint must be an http or https URL")
+		if u, err := url.Parse(e); e != "" && (err != nil || u.Host == "" || u.User != nil ||
+			u.RawQuery != "" || (u.Scheme != "http" && u.Scheme != "https")) {
+			return errors.New("objects: an endpoint must be an http or https URL without user and query")
 		}
 	}
 	if o.HTTPClient == nil {
@@ -103,7 +104,7 @@ func (o *S3Options) client(ctx context.Context) (*s3.Client, error) {
 	if provider != nil && o.Region != "" {
 		return s3.New(s3.Options{Region: o.Region, Credentials: aws.NewCredentialsCache(provider), HTTPClient: o.HTTPClient}, set), nil
 	}
-	load := []func(*config.LoadOptions) error{config.WithHTTPClient(o.HTTPClient)}
+	load := []func(*config.LoadOptions) error{config.WithHTTPClient(o.HTTPClient), config.WithCredentialsCacheOptions(expiryWindow)}
 	if o.Region != "" {
 		load = append(load, config.WithRegion(o.Region))
 	}
