@@ -137,6 +137,9 @@ func (s *s3Store) plainRead(ctx context.Context, object string) (given bool, err
 	}
 }
 
+// Origin implements Addressed.
+func (s *s3Store) Origin() string { return s.signers.current.Load().public.Origin() }
+
 // Ready implements Store with one HeadBucket.
 func (s *s3Store) Ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.opts.Timeout)

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -45,8 +46,10 @@ func TestS3Addresses(t *testing.T) {
 		"http://127.0.0.1:9000/values/a?":                   func(o *objects.S3Options) { o.Endpoint = "http://127.0.0.1:9000" },
 		"https://store.example.test:9000/values.with.dot/a": func(o *objects.S3Options) { o.Bucket, o.PathStyle = "values.with.dot", true },
 	} {
-		r, err := newS3(t, change).SignDownload(objects.Download{Object: "a"})
+		s := newS3(t, change)
+		r, err := s.SignDownload(objects.Download{Object: "a"})
 		require.NoError(t, err)
+		require.True(t, strings.HasPrefix(r.URL, s.(objects.Addressed).Origin()+"/"))
 		require.True(t, strings.HasPrefix(r.URL, want), "%s is not %s", strings.SplitN(r.URL, "?", 2)[0], want)
 	}
 }
@@ -87,6 +90,31 @@ func TestS3LifetimesAndSizes(t *testing.T) {
 	require.ErrorIs(t, err, objects.ErrTooLarge)
 	_, err = s.SignUpload(objects.Upload{Object: "a", Size: -1})
 	require.Error(t, err)
+}
+
+// TestS3DefaultChain reads what the SDK reads where no credentials are configured.
+func TestS3DefaultChain(t *testing.T) {
+	none := filepath.Join(t.TempDir(), "none")
+	for name, value := range map[string]string{"AWS_CONFIG_FILE": none, "AWS_SHARED_CREDENTIALS_FILE": none, "AWS_PROFILE": "",
+		"AWS_EC2_METADATA_DISABLED": "true", "AWS_REGION": "eu-west-1", "AWS_ENDPOINT_URL_S3": "https://store.example.test", "AWS_SESSION_TOKEN": "",
+		"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_CONTAINER_CREDENTIALS_FULL_URI": "", "AWS_WEB_IDENTITY_TOKEN_FILE": ""} {
+		t.Setenv(name, value)
+	}
+	o := objects.S3Options{Bucket: "values", PathStyle: true, Timeout: 2 * time.Second}
+	_, err := objects.NewS3(t.Context(), o)
+	require.ErrorContains(t, err, "no credentials")
+	t.Setenv("AWS_ACCESS_KEY_ID", "from-env")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "hush-hush")
+	s, err := objects.NewS3(t.Context(), o)
+	require.NoError(t, err)
+	r, err := s.SignDownload(objects.Download{Object: "a"})
+	require.NoError(t, err)
+	require.True(t, strings.HasPrefix(r.URL, "https://store.example.test/values/a?"), "the SDK's own endpoint setting counts")
+	require.Contains(t, r.URL, "from-env%2F")
+	require.Contains(t, r.URL, "%2Feu-west-1%2Fs3")
+	t.Setenv("AWS_REGION", "")
+	_, err = objects.NewS3(t.Context(), o)
+	require.ErrorContains(t, err, "region")
 }
 
 // rotating gives out credentials that live for ten minutes of a test's clock.
