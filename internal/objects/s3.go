@@ -17,8 +17,8 @@ const maxPut = 5 << 30
 // s3Store is one bucket of an S3-compatible store.
 //
 // Some stores keep the plain MD5 of a value as its ETag, also under SSE-C (Ceph RGW 16 does):
-// who has the store's disks can then guess short values. Verify does not refuse them, as long
-// values are safe there; the guide to choosing a store names them.
+// who has the store's disks can then guess short values. They are unsuitable for those. Verify does
+// not refuse them, as what no one can guess is safe there.
 type s3Store struct {
 	opts   S3Options
 	client *s3.Client
