@@ -106,3 +106,7 @@ type Store interface {
 	// Ready reports whether the store answers; cheap enough for a readiness probe.
 	Ready(ctx context.Context) error
 }
+
+// Addressed is implemented by stores that browsers reach at one origin, for a page's
+// Content-Security-Policy: scheme, host and port.
+type Addressed interface{ Origin() string }
