@@ -137,7 +137,7 @@ func (s *s3Store) plainRead(ctx context.Context, object string) (given bool, err
 	}
 }
 
-// Origin implements Addressed.
+// Origin implements Store.
 func (s *s3Store) Origin() string { return s.signers.current.Load().public.Origin() }
 
 // Ready implements Store with one HeadBucket.

@@ -33,7 +33,7 @@ func TestMinIO(t *testing.T) {
 		object, key := objectstest.Put(t, store, m.Client(), []byte("value"))
 		a := objectstest.Get(t, store, m.Client(), object, key)
 		require.Equal(t, "value", string(a.Body))
-		require.Equal(t, o.PublicEndpoint, store.(objects.Addressed).Origin())
+		require.Equal(t, o.PublicEndpoint, store.Origin())
 	})
 	// What is wrong here is our configuration, and no verdict on the store.
 	for name, change := range map[string]func(*objects.S3Options){

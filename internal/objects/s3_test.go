@@ -49,7 +49,7 @@ func TestS3Addresses(t *testing.T) {
 		s := newS3(t, change)
 		r, err := s.SignDownload(objects.Download{Object: "a"})
 		require.NoError(t, err)
-		require.True(t, strings.HasPrefix(r.URL, s.(objects.Addressed).Origin()+"/"))
+		require.True(t, strings.HasPrefix(r.URL, s.Origin()+"/"))
 		require.True(t, strings.HasPrefix(r.URL, want), "%s is not %s", strings.SplitN(r.URL, "?", 2)[0], want)
 	}
 }

@@ -91,10 +91,7 @@ type Server struct {
 	origins map[string]bool
 }
 
-var (
-	_ objects.Store     = (*Server)(nil)
-	_ objects.Addressed = (*Server)(nil)
-)
+var _ objects.Store = (*Server)(nil)
 
 // New opens the directory, takes its lock and removes what broken uploads left.
 func New(o Options) (*Server, error) {

@@ -46,7 +46,7 @@ func (s *Server) Verify(ctx context.Context) error {
 	}.Run(ctx)
 }
 
-// Origin implements objects.Addressed.
+// Origin implements objects.Store.
 func (s *Server) Origin() string { return s.sign.Origin() }
 
 // Ready implements objects.Store: the directory is there and ours.
