@@ -48,6 +48,9 @@ func (l *limits) MutateOperationContext(_ context.Context, op *graphql.Operation
 			return requestError(fault.LimitExceeded, "The operation's %s is over the limit of %d.", limit.name, limit.at)
 		}
 	}
+	if m.malformed != "" {
+		return requestError(fault.BadUserInput, "The number %s is out of range.", m.malformed)
+	}
 	if m.introspects && !l.Introspection {
 		return requestError(fault.Forbidden, "Introspection is switched off.")
 	}
@@ -76,6 +79,7 @@ type measurer struct {
 	variables   map[string]any
 	fragments   map[string]measure
 	introspects bool
+	malformed   string // a number that no type holds; gqlparser would panic on it while executing
 }
 
 func (m *measurer) selection(set ast.SelectionSet) (total measure) {
@@ -125,8 +129,13 @@ func (m *measurer) entries(v *ast.Value) (n int) {
 	if v.Kind == ast.Variable {
 		return members(m.variables[v.Raw])
 	}
-	if v.Kind == ast.ListValue {
+	switch v.Kind {
+	case ast.ListValue:
 		n = len(v.Children)
+	case ast.IntValue, ast.FloatValue:
+		if _, err := v.Value(nil); err != nil {
+			m.malformed = v.Raw
+		}
 	}
 	for _, c := range v.Children {
 		n = sum(n, m.entries(c.Value))
