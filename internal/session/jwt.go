@@ -72,8 +72,8 @@ func decodeHeader(b []byte) (h header, err error) {
 		return h, fmt.Errorf("%w: no alg", errMalformed)
 	}
 	kid, err := member[string](o, "kid")
-	if err != nil {
-		return h, err
+	if err != nil || kid != nil && *kid == "" {
+		return h, fmt.Errorf("%w: kid is no name", errMalformed)
 	}
 	if h.alg = *alg; kid != nil {
 		h.kid = *kid
