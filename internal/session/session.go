@@ -88,7 +88,7 @@ func New(o Options) (*Authenticator, error) {
 	}
 	a := &Authenticator{issuers: map[string]*issuer{}, remembered: cache, observer: o.Observer, now: o.Now}
 	for _, i := range o.Issuers {
-		s := &source{url: i.JWKSURL, client: o.Client, log: o.Logger, now: o.Now}
+		s := newSource(i.JWKSURL, o)
 		if i.JWKSURL == "" {
 			ks, err := parseKeySet(i.JWKS)
 			if err != nil {
