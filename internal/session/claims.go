@@ -85,12 +85,9 @@ func (n *numericDate) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// check holds verified claims against the issuer's rules, and returns the caller that they name.
-func (i *Issuer) check(payload []byte, now time.Time) (*caller.Caller, error) {
-	o, err := decodeObject(payload)
-	if err != nil {
-		return nil, err
-	}
+// check holds claims, whose signature was verified, against the issuer's rules, and returns the caller
+// that they name.
+func (i *Issuer) check(o object, now time.Time) (*caller.Caller, error) {
 	c, err := registered(o)
 	if err != nil {
 		return nil, err
