@@ -72,7 +72,7 @@ func TestKeysThatMayNotVerify(t *testing.T) {
 		"two of one kid":         {jwks(publicJWK("k1", es), publicJWK("k1", public("bank"))), jwt},
 		"no kid, two fit":        {jwks(publicJWK("k1", es), publicJWK("k2", public("bank"))), noKid},
 		"a key without a kid":    {jwks(publicJWK("", es)), jwt},
-		"key_ops encrypt":        {jwks(publicJWK("k1", es, `"key_ops":["encrypt"]`)), jwt},
+		"key_ops encrypt":        {jwks(publicJWK("k1", es, `"key_ops":["encrypt"]`), publicJWK("k2", rs)), jwt},
 		"RSA of 1024 bits":       {jwks(smallRSA(1024), publicJWK("k1", es)), token("RS256", testKeys()["rsa"], `{"alg":"RS256","kid":"small","typ":"JWT"}`, claimsOf())},
 	} {
 		t.Run(name, func(t *testing.T) {
