@@ -129,6 +129,12 @@ func TestAnApplicationLetsAnotherSessionRead(t *testing.T) {
 			"grants": []any{stack.Vars{"token": token, "duration": "1s"}}}}).OK(t)
 		assert.Equal(t, end.Format(time.RFC3339Nano), r.At("createGrants", "grants", 0, "expiresAt"))
 	})
+	t.Run("no grant outlives its token", func(t *testing.T) {
+		made := s.Query(t, doctor.JWT, stack.Tokenize, stack.Vars{"input": stack.Vars{"ttl": "2m"}}).OK(t)
+		r := s.Query(t, app, stack.CreateGrants, stack.Vars{"input": stack.Vars{"sessionId": nurse.ID(t),
+			"grants": []any{stack.Vars{"token": made.At("tokenize", "token"), "duration": "1h", "kinds": []any{"STORE"}}}}}).OK(t)
+		assert.Equal(t, made.At("tokenize", "expiresAt"), r.At("createGrants", "grants", 0, "expiresAt"))
+	})
 	t.Run("verifyGrants names what is missing, in order", func(t *testing.T) {
 		other := s.Reserve(t, doctor.JWT)
 		ask := func(session *stack.Session, kind string) stack.Response {
