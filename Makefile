@@ -7,6 +7,7 @@ SHELL := bash
 
 GOLANGCI_LINT := v2.15.0
 GOTESTSUM     := v1.13.0
+# v1.9.0 wants a golang.org/x/telemetry that not every module proxy serves.
 GOVULNCHECK   := v1.8.0
 
 BIN    := .tools/bin
@@ -89,7 +90,8 @@ bench: ## Measure against a bare gqlgen server; see bench/README.md.
 # ---- checks ----
 
 .PHONY: lint
-lint: $(stamp_lint) ## Check the code and the layers with golangci-lint.
+lint: $(stamp_lint) ## Check the code and the layers with golangci-lint, and that go.mod is tidy.
+	go mod tidy -diff
 	$(BIN)/golangci-lint run ./...
 	GOLANGCI_LINT=$(CURDIR)/$(BIN)/golangci-lint scripts/check-layers
 
