@@ -16,6 +16,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/config"
 	"github.com/cloakroomhq/cloakroom/internal/httpd"
 	"github.com/cloakroomhq/cloakroom/internal/keyring"
+	"github.com/cloakroomhq/cloakroom/internal/objects"
 	"github.com/cloakroomhq/cloakroom/internal/session"
 	"github.com/cloakroomhq/cloakroom/internal/telemetry"
 	"github.com/cloakroomhq/cloakroom/internal/vault"
@@ -110,7 +111,7 @@ func (g *Gateway) open(ctx, background context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := g.route(v, auth, metrics, tracer, []httpd.Check{
+	if err := g.route(v, auth, metrics, tracer, store, []httpd.Check{
 		{Name: "database", Ask: rows.Ready}, {Name: "objects", Ask: store.Ready}, {Name: "keys", Ask: keys.Ready},
 	}); err != nil {
 		return err
@@ -153,18 +154,18 @@ func openKeys(ctx context.Context, cfg *Config, rows *models.DB) (*keyring.Keyri
 	return keys, nil
 }
 
-func (g *Gateway) route(v *vault.Vault, auth *session.Authenticator, metrics *telemetry.Metrics, tracer trace.Tracer, checks []httpd.Check) error {
+func (g *Gateway) route(v *vault.Vault, auth *session.Authenticator, metrics *telemetry.Metrics, tracer trace.Tracer, store objects.Store, checks []httpd.Check) error {
 	o := httpd.Options{
 		Schema:        graph.NewExecutableSchema(graph.Config{Resolvers: &resolvers.Resolver{Vault: v}}),
 		Authenticator: auth, Observer: metrics, Logger: g.log, Tracer: tracer, Checks: checks,
 		HTTP: g.cfg.HTTP, GraphQL: g.cfg.GraphQL,
 	}
 	g.metrics = metrics.Handler()
-	if g.cfg.Metrics.Listen == "" {
+	if l := g.cfg.Metrics.Listen; l == config.MetricsOnGateway || l == "" && g.cfg.Development {
 		o.Metrics = g.metrics
 	}
 	var err error
-	if o.Playground, err = g.playground(); err != nil {
+	if o.Playground, err = g.playground(store); err != nil {
 		return err
 	}
 	g.handler, err = httpd.New(o)

@@ -5,7 +5,6 @@ import (
 	"crypto/x509"
 	"fmt"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 
@@ -16,14 +15,14 @@ import (
 
 // openObjects opens the configured store and proves, before anything is served, that it keeps values secret.
 func (g *Gateway) openObjects(ctx context.Context) (objects.Store, error) {
-	store, err := g.newStore(ctx)
+	s, err := g.newStore(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("config: objects: %w", err)
 	}
-	if err := store.Verify(ctx); err != nil {
+	if err := s.Verify(ctx); err != nil {
 		return nil, fmt.Errorf("config: objects: %w", err)
 	}
-	return store, nil
+	return s, nil
 }
 
 func (g *Gateway) newStore(ctx context.Context) (objects.Store, error) {
@@ -72,19 +71,11 @@ func (g *Gateway) newEmbedded() (objects.Store, error) {
 }
 
 // playground returns nil where it is switched off.
-func (g *Gateway) playground() (http.Handler, error) {
+func (g *Gateway) playground(store objects.Store) (http.Handler, error) {
 	if !g.cfg.Playground.Enabled {
 		return nil, nil
 	}
-	sources := []string{g.cfg.Objects.Embedded.PublicURL}
-	if g.cfg.Objects.Store == "s3" {
-		u, err := url.Parse(g.cfg.Objects.S3.PublicEndpoint)
-		if err != nil || u.Host == "" {
-			return nil, fmt.Errorf("config: objects.s3.public_endpoint: the playground needs to know the store's origin; set it")
-		}
-		sources = []string{u.Scheme + "://" + u.Host}
-	}
-	cfg := web.PlaygroundConfig{SessionURL: g.cfg.Playground.SessionURL, ConnectSources: sources}
+	cfg := web.PlaygroundConfig{SessionURL: g.cfg.Playground.SessionURL, ConnectSources: []string{store.Origin()}}
 	if err := cfg.Verify(); err != nil {
 		return nil, fmt.Errorf("config: playground: %w", err)
 	}

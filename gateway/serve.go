@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/net/netutil"
+
+	"github.com/cloakroomhq/cloakroom/internal/config"
 )
 
 // maxHeader bounds a request's headers, in bytes: a JWT and what browsers send.
@@ -85,7 +87,7 @@ func (g *Gateway) servers(ctx context.Context, l Listeners) (all []served, err e
 		// A value may take as long as the request that bears it is valid.
 		add("objects", l.Objects, g.cfg.Objects.Embedded.Listen, g.objects, g.cfg.Objects.UploadLifetime)
 	}
-	if m := g.cfg.Metrics.Listen; m != "" && m != "off" {
+	if m := g.cfg.Metrics.Listen; m != "" && m != config.MetricsOnGateway {
 		mux := http.NewServeMux()
 		mux.Handle("/metrics", g.metrics)
 		add("metrics", nil, m, mux, 0)

@@ -137,8 +137,11 @@ type Log struct {
 
 // Metrics is where Prometheus reads.
 type Metrics struct {
-	Listen string `koanf:"listen"` // an address of its own; empty: /metrics of http.listen; off: nowhere
+	Listen string `koanf:"listen"` // an address of its own; gateway: /metrics of http.listen; empty: as gateway in development, else nowhere
 }
+
+// MetricsOnGateway, as Metrics.Listen, serves /metrics beside /graphql.
+const MetricsOnGateway = "gateway"
 
 // Tracing is where OpenTelemetry traces go.
 type Tracing struct {
@@ -175,7 +178,7 @@ func Default() *Config {
 			IdleTimeout: 2 * time.Minute, ShutdownTimeout: 20 * time.Second,
 		},
 		GraphQL: GraphQL{
-			MaxTokens: 4000, MaxDepth: 24, MaxAliases: 30, MaxDirectives: 50, MaxComplexity: 1000,
+			MaxTokens: 4000, MaxDepth: 24, MaxAliases: 30, MaxDirectives: 50, MaxComplexity: 5000,
 			DocumentCache: 8 << 20, PersistedQueries: true, PersistedCache: 4 << 20,
 		},
 		Credentials: Credentials{Remember: 50_000, ClockSkew: 5 * time.Second},

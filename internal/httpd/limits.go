@@ -13,7 +13,8 @@ import (
 )
 
 // rootFieldCost is what a root field adds to an operation's complexity: each is a statement of the
-// database, at least. Every other field adds 1, however often its fragment is spread.
+// database, at least. Every other field adds 1, as often as its fragment is spread, and so does every
+// entry of a list in an argument: a variable that many fields share is work for each of them.
 const rootFieldCost = 10
 
 // limits refuses operations that ask for too much. Each fragment is measured once, so that fragments
@@ -30,7 +31,7 @@ func (*limits) Validate(graphql.ExecutableSchema) error { return nil }
 
 // MutateOperationContext implements graphql.OperationContextMutator; it changes nothing.
 func (l *limits) MutateOperationContext(_ context.Context, op *graphql.OperationContext) *gqlerror.Error {
-	m := measurer{fragments: map[string]measure{}}
+	m := measurer{variables: op.Variables, fragments: map[string]measure{}}
 	total := m.selection(op.Operation.SelectionSet)
 	total.directives = sum(total.directives, len(op.Operation.Directives))
 	total.fields = sum(total.fields, (rootFieldCost-1)*len(op.Operation.SelectionSet))
@@ -46,6 +47,9 @@ func (l *limits) MutateOperationContext(_ context.Context, op *graphql.Operation
 		if limit.have > limit.at {
 			return requestError(fault.LimitExceeded, "The operation's %s is over the limit of %d.", limit.name, limit.at)
 		}
+	}
+	if m.malformed != "" {
+		return requestError(fault.BadUserInput, "The number %s is out of range.", m.malformed)
 	}
 	if m.introspects && !l.Introspection {
 		return requestError(fault.Forbidden, "Introspection is switched off.")
@@ -72,8 +76,10 @@ func (m *measure) add(o measure, deeper int) {
 func sum(a, b int) int { return min(a+b, math.MaxInt32) }
 
 type measurer struct {
+	variables   map[string]any
 	fragments   map[string]measure
 	introspects bool
+	malformed   string // a number that no type holds; gqlparser would panic on it while executing
 }
 
 func (m *measurer) selection(set ast.SelectionSet) (total measure) {
@@ -81,6 +87,9 @@ func (m *measurer) selection(set ast.SelectionSet) (total measure) {
 		switch s := s.(type) {
 		case *ast.Field:
 			one := measure{fields: 1, depth: 1, directives: len(s.Directives)}
+			for _, a := range s.Arguments {
+				one.fields = sum(one.fields, m.entries(a.Value))
+			}
 			if s.Alias != s.Name {
 				one.aliases = 1
 			}
@@ -113,4 +122,39 @@ func (m *measurer) fragment(f *ast.FragmentDefinition) measure {
 		m.fragments[f.Name] = known
 	}
 	return known
+}
+
+// entries counts the members of all lists in a literal, and in the variables that it names.
+func (m *measurer) entries(v *ast.Value) (n int) {
+	if v.Kind == ast.Variable {
+		return members(m.variables[v.Raw])
+	}
+	switch v.Kind {
+	case ast.ListValue:
+		n = len(v.Children)
+	case ast.IntValue, ast.FloatValue:
+		if _, err := v.Value(nil); err != nil {
+			m.malformed = v.Raw
+		}
+	}
+	for _, c := range v.Children {
+		n = sum(n, m.entries(c.Value))
+	}
+	return n
+}
+
+// members counts the members of all lists in a coerced value.
+func members(v any) (n int) {
+	switch v := v.(type) {
+	case []any:
+		n = len(v)
+		for _, e := range v {
+			n = sum(n, members(e))
+		}
+	case map[string]any:
+		for _, e := range v {
+			n = sum(n, members(e))
+		}
+	}
+	return n
 }

@@ -103,6 +103,9 @@ type Store interface {
 	// read without it, and writes once. It must return an error that wraps ErrUnsuitable
 	// where one of these fails, and another error where the store can't be reached.
 	Verify(ctx context.Context) error
+	// Origin returns where browsers reach the store: scheme, host and port, as a page's
+	// Content-Security-Policy names it.
+	Origin() string
 	// Ready reports whether the store answers; cheap enough for a readiness probe.
 	Ready(ctx context.Context) error
 }

@@ -111,11 +111,7 @@ func TestPresignEqualsSDK(t *testing.T) {
 			for i := range key {
 				key[i] = byte(r.Uint32())
 			}
-			if r.IntN(2) == 0 {
-				comparePut(t, r, ours, theirs, side.bucket, key, now, expires, sign)
-			} else {
-				compareGet(t, r, ours, theirs, side.bucket, key, now, expires, sign)
-			}
+			pick(r, comparePut, compareGet, compareHead)(t, r, ours, theirs, side.bucket, key, now, expires, sign)
 		}
 	}
 	t.Logf("%d requests are equal", requests)
@@ -152,6 +148,17 @@ func compareGet(t *testing.T, r *rand.Rand, ours *Presigner, theirs *s3.PresignC
 		SSECustomerAlgorithm: aws.String("AES256"), SSECustomerKey: key, SSECustomerKeyMD5: sum}, sign)
 	require.NoError(t, err)
 	got, err := ours.Download(d, now, expires)
+	require.NoError(t, err)
+	compare(t, want.URL, want.Method, want.SignedHeader, got, ours.Host(), 0)
+}
+
+func compareHead(t *testing.T, r *rand.Rand, ours *Presigner, theirs *s3.PresignClient, bucket string, k CustomerKey, now time.Time, expires time.Duration, sign func(*s3.PresignOptions)) {
+	in := Request{Method: "HEAD", Object: randomObject(r), Key: k, ContentType: ContentType(pick(r, someTypes...)), Time: now, Expires: expires}
+	key, sum := keyHeaders(k)
+	want, err := theirs.PresignHeadObject(context.Background(), &s3.HeadObjectInput{Bucket: &bucket, Key: &in.Object,
+		ResponseContentType: &in.ContentType, SSECustomerAlgorithm: aws.String("AES256"), SSECustomerKey: key, SSECustomerKeyMD5: sum}, sign)
+	require.NoError(t, err)
+	got, err := ours.Presign(in)
 	require.NoError(t, err)
 	compare(t, want.URL, want.Method, want.SignedHeader, got, ours.Host(), 0)
 }

@@ -5,9 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"sync"
-	"sync/atomic"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -17,36 +14,19 @@ import (
 // maxPut is the most that S3 takes in one PUT: 5 GiB ("Amazon S3 multipart upload limits").
 const maxPut = 5 << 30
 
-// refreshBefore is how long before their end credentials are asked for again, so that a URL
-// does not die with them early in its life.
-const refreshBefore = 5 * time.Minute
-
 // s3Store is one bucket of an S3-compatible store.
 //
 // Some stores keep the plain MD5 of a value as its ETag, also under SSE-C (Ceph RGW 16 does):
-// who has the store's disks can then guess short values. Verify does not refuse them, as long
-// values are safe there; the guide to choosing a store names them.
+// who has the store's disks can then guess short values. They are unsuitable for those. Verify does
+// not refuse them, as what no one can guess is safe there.
 type s3Store struct {
-	opts     S3Options
-	client   *s3.Client
-	provider aws.CredentialsProvider
-	region   string
-	base     string // where browsers go
-	inner    string // where the gateway itself goes
+	opts   S3Options
+	client *s3.Client
+	region string
+	base   string // where browsers go
+	inner  string // where the gateway itself goes
 
-	current atomic.Pointer[signer]
-	refresh sync.Mutex
-}
-
-// signer is the presigners of one set of credentials.
-type signer struct {
-	creds         aws.Credentials
-	public, inner *Presigner
-}
-
-// usable reports whether the credentials are good for another d.
-func (s *signer) usable(now time.Time, d time.Duration) bool {
-	return s != nil && (!s.creds.CanExpire || s.creds.Expires.Sub(now) > d)
+	signers signers
 }
 
 // NewS3 returns the store of one bucket. It reads configuration, and with the SDK's default chain
@@ -59,7 +39,7 @@ func NewS3(ctx context.Context, o S3Options) (Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &s3Store{opts: o, client: client, provider: client.Options().Credentials, region: client.Options().Region}
+	s := &s3Store{opts: o, client: client, region: client.Options().Region}
 	// The SDK also reads AWS_ENDPOINT_URL and the profile; what it goes to is what we sign for.
 	endpoint := aws.ToString(client.Options().BaseEndpoint)
 	if s.inner, err = resolveBase(ctx, endpoint, o.Bucket, s.region, o.PathStyle); err != nil {
@@ -71,49 +51,14 @@ func NewS3(ctx context.Context, o S3Options) (Store, error) {
 			return nil, err
 		}
 	}
-	if _, err = s.signer(ctx); err != nil {
+	s.signers = signers{provider: client.Options().Credentials, make: s.newSigner, now: o.Now, timeout: o.Timeout}
+	if o.Provider != nil {
+		s.signers.provider = early{o.Provider}
+	}
+	if _, err = s.signers.get(ctx); err != nil {
 		return nil, err
 	}
 	return s, nil
-}
-
-// signer returns presigners with credentials that are valid now, and makes new ones when the
-// credentials have changed.
-func (s *s3Store) signer(ctx context.Context) (*signer, error) {
-	now := s.opts.Now()
-	if cur := s.current.Load(); cur.usable(now, refreshBefore) {
-		return cur, nil
-	}
-	s.refresh.Lock()
-	defer s.refresh.Unlock()
-	cur := s.current.Load()
-	if cur.usable(now, refreshBefore) {
-		return cur, nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, s.opts.Timeout)
-	defer cancel()
-	creds, err := s.provider.Retrieve(ctx)
-	if err != nil {
-		if cur.usable(now, 0) {
-			return cur, nil // a hiccup of the credentials' source while the old ones still work
-		}
-		return nil, fmt.Errorf("object store: no credentials: %w", cleanError(err))
-	}
-	if cur == nil || !sameCredentials(cur.creds, creds) {
-		if cur, err = s.newSigner(creds); err != nil {
-			return nil, err
-		}
-		s.current.Store(cur)
-	}
-	if !cur.usable(now, 0) {
-		return nil, errors.New("object store: the credentials have expired")
-	}
-	return cur, nil
-}
-
-func sameCredentials(a, b aws.Credentials) bool {
-	return a.AccessKeyID == b.AccessKeyID && a.SecretAccessKey == b.SecretAccessKey &&
-		a.SessionToken == b.SessionToken && a.CanExpire == b.CanExpire && a.Expires.Equal(b.Expires)
 }
 
 func (s *s3Store) newSigner(creds aws.Credentials) (*signer, error) {
@@ -145,7 +90,7 @@ func (s *s3Store) upload(u Upload, which func(*signer) *Presigner) (SignedReques
 	if u.Size > maxPut {
 		return SignedRequest{}, ErrTooLarge
 	}
-	g, err := s.signer(context.Background())
+	g, err := s.signers.get(context.Background())
 	if err != nil {
 		return SignedRequest{}, err
 	}
@@ -154,20 +99,12 @@ func (s *s3Store) upload(u Upload, which func(*signer) *Presigner) (SignedReques
 }
 
 func (s *s3Store) download(d Download, which func(*signer) *Presigner) (SignedRequest, error) {
-	g, err := s.signer(context.Background())
+	g, err := s.signers.get(context.Background())
 	if err != nil {
 		return SignedRequest{}, err
 	}
 	r, err := which(g).Download(d, s.opts.Now(), s.opts.DownloadLifetime)
 	return g.cap(r), err
-}
-
-// cap tells the truth about a URL that dies with its credentials.
-func (g *signer) cap(r SignedRequest) SignedRequest {
-	if g.creds.CanExpire && g.creds.Expires.Before(r.ExpiresAt) {
-		r.ExpiresAt = g.creds.Expires.UTC()
-	}
-	return r
 }
 
 // Verify implements Store: the canary goes to the gateway's own endpoint.
@@ -199,6 +136,9 @@ func (s *s3Store) plainRead(ctx context.Context, object string) (given bool, err
 		return false, fmt.Errorf("object store: canary: read without the key: %w", cleanError(err))
 	}
 }
+
+// Origin implements Store.
+func (s *s3Store) Origin() string { return s.signers.current.Load().public.Origin() }
 
 // Ready implements Store with one HeadBucket.
 func (s *s3Store) Ready(ctx context.Context) error {

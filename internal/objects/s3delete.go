@@ -115,12 +115,10 @@ func cleanError(err error) error {
 			return sentinel
 		}
 	}
-	var op *smithy.OperationError
-	if errors.As(err, &op) {
-		return errors.New(op.Operation() + " failed")
-	}
-	return err
+	return errors.New(addressPattern.ReplaceAllString(err.Error(), "[address]"))
 }
+
+var addressPattern = regexp.MustCompile(`[a-zA-Z][a-zA-Z0-9+.-]*://[^\s"]*`)
 
 var codePattern = regexp.MustCompile(`^[A-Za-z0-9.]{1,64}$`)
 

@@ -52,8 +52,9 @@ func (o *S3Options) setDefaults() error {
 		o.Region = "us-east-1"
 	}
 	for _, e := range []string{o.Endpoint, o.PublicEndpoint} {
-		if u, err := url.Parse(e); e != "" && (err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https")) {
-			return errors.New("objects: an endpoint must be an http or https URL")
+		if u, err := url.Parse(e); e != "" && (err != nil || u.Host == "" || u.User != nil ||
+			u.RawQuery != "" || (u.Scheme != "http" && u.Scheme != "https")) {
+			return errors.New("objects: an endpoint must be an http or https URL without user and query")
 		}
 	}
 	if o.HTTPClient == nil {
@@ -93,6 +94,7 @@ func (o *S3Options) client(ctx context.Context) (*s3.Client, error) {
 		provider = credentials.NewStaticCredentialsProvider(c.AccessKeyID, c.SecretAccessKey, c.SessionToken)
 	}
 	set := func(so *s3.Options) {
+		so.HTTPClient = o.HTTPClient // the credentials' sources keep the SDK's: they are other hosts
 		so.UsePathStyle = o.PathStyle
 		so.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
 		so.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
@@ -101,9 +103,9 @@ func (o *S3Options) client(ctx context.Context) (*s3.Client, error) {
 		}
 	}
 	if provider != nil && o.Region != "" {
-		return s3.New(s3.Options{Region: o.Region, Credentials: aws.NewCredentialsCache(provider), HTTPClient: o.HTTPClient}, set), nil
+		return s3.New(s3.Options{Region: o.Region, Credentials: aws.NewCredentialsCache(provider)}, set), nil
 	}
-	load := []func(*config.LoadOptions) error{config.WithHTTPClient(o.HTTPClient)}
+	load := []func(*config.LoadOptions) error{config.WithCredentialsCacheOptions(expiryWindow)}
 	if o.Region != "" {
 		load = append(load, config.WithRegion(o.Region))
 	}

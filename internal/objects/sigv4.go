@@ -113,7 +113,7 @@ func (p *Presigner) appendQuery(u []byte, r *Request, day *dayKey, date []byte) 
 	u = append(u, "&response-content-type="...)
 	u = appendEscaped(u, r.ContentType)
 	if r.Method == "HEAD" {
-		return append(u, "&x-id=HeadObject"...)
+		return u // the SDK names no operation here
 	}
 	return append(u, "&x-id=GetObject"...)
 }

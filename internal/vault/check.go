@@ -2,7 +2,6 @@ package vault
 
 import (
 	"encoding/json"
-	"mime"
 	"slices"
 	"strings"
 	"time"
@@ -10,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/cloakroomhq/cloakroom/internal/fault"
+	"github.com/cloakroomhq/cloakroom/internal/objects"
 	"github.com/cloakroomhq/cloakroom/internal/tokenid"
 )
 
@@ -87,11 +87,8 @@ func checkMetadata(m *Metadata) error {
 		return fault.New(fault.BadUserInput,
 			"A filename has 1 to %d bytes, without slashes or control characters.", maxName).At("filename")
 	}
-	if t := m.ContentType; t != nil {
-		if _, _, err := mime.ParseMediaType(*t); err != nil || len(*t) > maxName || hasControls(*t) || !isASCII(*t) ||
-			!strings.Contains(*t, "/") {
-			return fault.New(fault.BadUserInput, "Not a media type, such as text/plain.").At("contentType")
-		}
+	if t := m.ContentType; t != nil && objects.ContentType(*t) != *t {
+		return fault.New(fault.BadUserInput, "Not a media type, such as text/plain.").At("contentType")
 	}
 	if m.Custom == nil {
 		return nil
@@ -107,10 +104,6 @@ func checkMetadata(m *Metadata) error {
 
 func hasControls(s string) bool {
 	return !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl)
-}
-
-func isASCII(s string) bool {
-	return !strings.ContainsFunc(s, func(r rune) bool { return r > unicode.MaxASCII })
 }
 
 // depth stops counting one level past the bound.

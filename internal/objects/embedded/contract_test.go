@@ -1,8 +1,14 @@
 package embedded_test
 
 import (
+	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -57,4 +63,53 @@ func TestContractBelowPath(t *testing.T) {
 		s, o := start(t, func(o *embedded.Options) { o.PublicURL += "/store/v1/" })
 		return objectstest.Harness{Store: s, ShortLived: s3For(t, o, time.Second), HTTP: &http.Client{Timeout: time.Minute}}
 	})
+}
+
+// TestDroppedConnection closes the connection in the middle of a body, as a closed laptop does.
+func TestDroppedConnection(t *testing.T) {
+	s, o := start(t, nil)
+	for _, size := range []int64{500_000, 0} {
+		object, key := objectstest.NewObject()
+		r, err := s.SignUpload(objects.Upload{Object: object, Key: key, Size: size})
+		require.NoError(t, err)
+		u, err := url.Parse(r.URL)
+		require.NoError(t, err)
+		conn, err := net.Dial("tcp", u.Host)
+		require.NoError(t, err)
+		var head strings.Builder
+		fmt.Fprintf(&head, "PUT %s HTTP/1.1\r\nHost: %s\r\n", u.RequestURI(), u.Host)
+		for _, h := range r.Headers {
+			fmt.Fprintf(&head, "%s: %s\r\n", h.Name, h.Value)
+		}
+		body := strings.Repeat("x", 200_000)
+		if size > 0 {
+			_, err = fmt.Fprintf(conn, "%sContent-Length: %d\r\n\r\n%s", head.String(), size, body)
+		} else {
+			_, err = fmt.Fprintf(conn, "%sTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n", head.String(), len(body), body)
+		}
+		require.NoError(t, err)
+		under := func() int { entries, _ := os.ReadDir(filepath.Join(o.Dir, "tmp")); return len(entries) }
+		require.Eventually(t, func() bool { return under() == 1 }, 10*time.Second, time.Millisecond, "the upload has not begun")
+		require.NoError(t, conn.Close())
+		require.Eventually(t, func() bool { return under() == 0 }, 10*time.Second, time.Millisecond, "the half stays")
+		require.Equal(t, http.StatusNotFound, objectstest.Get(t, s, http.DefaultClient, object, key).Status)
+	}
+}
+
+// TestOverHTTPWithTrailers: a trailer can't carry in what the headers may not.
+func TestOverHTTPWithTrailers(t *testing.T) {
+	s, _ := start(t, nil)
+	object, key := objectstest.NewObject()
+	r, err := s.SignUpload(objects.Upload{Object: object, Key: key})
+	require.NoError(t, err)
+	req, err := http.NewRequest(r.Method, r.URL, io.NopCloser(strings.NewReader("value")))
+	require.NoError(t, err)
+	for _, h := range r.Headers {
+		req.Header.Set(h.Name, h.Value)
+	}
+	req.Trailer = http.Header{"X-Amz-Meta-A": {"b"}}
+	res, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	require.NoError(t, res.Body.Close())
+	require.Equal(t, http.StatusForbidden, res.StatusCode)
 }

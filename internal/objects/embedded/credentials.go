@@ -83,15 +83,3 @@ func createCredentials(path string) error {
 	}
 	return syncDir(filepath.Dir(path))
 }
-
-// checkMode refuses a file that others than its owner may use.
-func checkMode(path string, allowed os.FileMode) error {
-	info, err := os.Stat(path)
-	if err != nil {
-		return err
-	}
-	if extra := info.Mode().Perm() &^ allowed; extra != 0 {
-		return fmt.Errorf("embedded: %s has mode %04o, and may have at most %04o: run chmod", path, info.Mode().Perm(), allowed)
-	}
-	return nil
-}

@@ -139,12 +139,3 @@ func (d *disk) remove(ctx context.Context, names []string) error {
 	}
 	return err
 }
-
-// syncDir makes the names in a directory survive a power cut.
-func syncDir(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
-}

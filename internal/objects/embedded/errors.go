@@ -21,7 +21,7 @@ var (
 	errExpired        = &apiError{http.StatusForbidden, "AccessDenied", "Request has expired"}
 	errNotYet         = &apiError{http.StatusForbidden, "RequestTimeTooSkewed", "The request is signed for a later time."}
 	errOrigin         = &apiError{http.StatusForbidden, "AccessDenied", "This origin is not allowed."}
-	errWrongKey       = &apiError{http.StatusForbidden, "AccessDenied", "The encryption key is not the object's."}
+	errWrongKey       = &apiError{http.StatusForbidden, "AccessDenied", "The encryption key does not fit the object."}
 	errNoSuchKey      = &apiError{http.StatusNotFound, "NoSuchKey", "The object does not exist."}
 	errMethod         = &apiError{http.StatusMethodNotAllowed, "MethodNotAllowed", "The method is not allowed."}
 	errExists         = &apiError{http.StatusPreconditionFailed, "PreconditionFailed", "The object exists."}

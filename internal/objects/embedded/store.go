@@ -46,6 +46,9 @@ func (s *Server) Verify(ctx context.Context) error {
 	}.Run(ctx)
 }
 
+// Origin implements objects.Store.
+func (s *Server) Origin() string { return s.sign.Origin() }
+
 // Ready implements objects.Store: the directory is there and ours.
 func (s *Server) Ready(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {

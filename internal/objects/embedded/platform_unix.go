@@ -25,3 +25,24 @@ func lockFile(path string) (*os.File, error) {
 	}
 	return f, nil
 }
+
+// syncDir makes the names in a directory survive a power cut.
+func syncDir(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+// checkMode refuses a file that others than its owner may use.
+func checkMode(path string, allowed os.FileMode) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if extra := info.Mode().Perm() &^ allowed; extra != 0 {
+		return fmt.Errorf("embedded: %s has mode %04o, and may have at most %04o: run chmod", path, info.Mode().Perm(), allowed)
+	}
+	return nil
+}

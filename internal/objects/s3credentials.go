@@ -1,0 +1,121 @@
+package objects
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+)
+
+const (
+	// refreshBefore is how long before their end credentials are asked for again: URLs die with
+	// the credentials that signed them.
+	refreshBefore = 5 * time.Minute
+	// refreshPause is how long a failed refresh rests while the old credentials still work.
+	refreshPause = 10 * time.Second
+)
+
+// signer is the presigners of one set of credentials.
+type signer struct {
+	creds         aws.Credentials // Expires is refreshBefore too early
+	public, inner *Presigner
+}
+
+// fresh reports whether nothing needs to be done about the credentials.
+func (g *signer) fresh(now time.Time) bool {
+	return g != nil && (!g.creds.CanExpire || now.Before(g.creds.Expires))
+}
+
+// works reports whether the store still takes the credentials.
+func (g *signer) works(now time.Time) bool {
+	return g != nil && (!g.creds.CanExpire || now.Before(g.end()))
+}
+
+func (g *signer) end() time.Time { return g.creds.Expires.Add(refreshBefore) }
+
+// cap tells the truth about a URL that dies with its credentials.
+func (g *signer) cap(r SignedRequest) SignedRequest {
+	if g.creds.CanExpire && g.end().Before(r.ExpiresAt) {
+		r.ExpiresAt = g.end().UTC()
+	}
+	return r
+}
+
+// signers keeps the current signer and makes a new one when the credentials change.
+type signers struct {
+	provider aws.CredentialsProvider // its credentials expire refreshBefore too early
+	make     func(aws.Credentials) (*signer, error)
+	now      func() time.Time
+	timeout  time.Duration
+
+	current atomic.Pointer[signer]
+	refresh sync.Mutex
+	notTill atomic.Int64 // Unix nanoseconds before which no refresh is tried in the background
+}
+
+// get returns a signer whose credentials work. Only where they have ended does it wait for the
+// source of credentials: a source that hangs must not hold up every detokenize.
+func (s *signers) get(ctx context.Context) (*signer, error) {
+	now := s.now()
+	cur := s.current.Load()
+	if cur.fresh(now) {
+		return cur, nil
+	}
+	if cur.works(now) {
+		if now.UnixNano() >= s.notTill.Load() && s.refresh.TryLock() {
+			go func() {
+				defer s.refresh.Unlock()
+				if _, err := s.renew(context.Background()); err != nil || !s.current.Load().fresh(s.now()) {
+					s.notTill.Store(s.now().Add(refreshPause).UnixNano())
+				}
+			}()
+		}
+		return cur, nil
+	}
+	s.refresh.Lock()
+	defer s.refresh.Unlock()
+	if cur := s.current.Load(); cur.works(s.now()) {
+		return cur, nil // another call was first
+	}
+	return s.renew(ctx)
+}
+
+// renew asks for credentials; the caller holds the lock.
+func (s *signers) renew(ctx context.Context) (*signer, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	creds, err := s.provider.Retrieve(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("object store: no credentials: %w", cleanError(err))
+	}
+	g := s.current.Load()
+	if g == nil || g.creds != creds {
+		if g, err = s.make(creds); err != nil {
+			return nil, err
+		}
+	}
+	if !g.works(s.now()) {
+		return nil, errors.New("object store: the credentials have expired")
+	}
+	s.current.Store(g)
+	return g, nil
+}
+
+// early makes credentials expire refreshBefore too early, as the SDK's cache does with its
+// ExpiryWindow.
+type early struct{ aws.CredentialsProvider }
+
+// Retrieve implements aws.CredentialsProvider.
+func (e early) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	c, err := e.CredentialsProvider.Retrieve(ctx)
+	if c.CanExpire {
+		c.Expires = c.Expires.Add(-refreshBefore)
+	}
+	return c, err
+}
+
+func expiryWindow(o *aws.CredentialsCacheOptions) { o.ExpiryWindow = refreshBefore }
