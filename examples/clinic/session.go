@@ -64,7 +64,7 @@ func (s *sessions) current(w http.ResponseWriter, r *http.Request) (appkit.Sessi
 	id := make([]byte, idSize)
 	_, _ = rand.Read(id) // never fails
 	expires := s.now().Add(sessionLifetime)
-	http.SetCookie(w, &http.Cookie{
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // Secure wherever the base URL is https; plain HTTP is for loopback
 		Name:     s.name,
 		Value:    s.seal(id, expires),
 		Path:     "/",

@@ -40,7 +40,7 @@ type stack struct {
 
 // Run starts all of it, prints where it is, and serves until ctx ends.
 func Run(ctx context.Context, o Options) error {
-	s, err := listen(o)
+	s, err := listen(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -49,7 +49,8 @@ func Run(ctx context.Context, o Options) error {
 		PlaygroundOrigins: []string{s.gatewayURL}, Logger: o.Logger,
 	})
 	if err != nil {
-		return errors.Join(err, s.close())
+		s.close()
+		return err
 	}
 	// The application first: the gateway fetches its keys.
 	server := &http.Server{
@@ -69,7 +70,8 @@ func Run(ctx context.Context, o Options) error {
 	}
 	g, err := gateway.New(ctx, cfg, o.Logger)
 	if err != nil {
-		return errors.Join(err, server.Close(), s.close())
+		s.close()
+		return errors.Join(err, server.Close())
 	}
 	s.print(o.Out)
 	err = g.Serve(ctx, gateway.Listeners{Gateway: s.gateway, Objects: s.objects})
@@ -82,11 +84,12 @@ func Run(ctx context.Context, o Options) error {
 	return err
 }
 
-func listen(o Options) (s *stack, err error) {
+func listen(ctx context.Context, o Options) (s *stack, err error) {
 	if err := os.MkdirAll(o.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("--data: %w", err)
 	}
 	s = &stack{}
+	var sockets net.ListenConfig
 	for _, l := range []struct {
 		flag, address string
 		listener      *net.Listener
@@ -96,21 +99,21 @@ func listen(o Options) (s *stack, err error) {
 		{"--objects-listen", o.ObjectsListen, &s.objects, &s.objectsURL},
 		{"--app-listen", o.AppListen, &s.app, &s.appURL},
 	} {
-		if *l.listener, err = net.Listen("tcp", l.address); err != nil {
-			return nil, errors.Join(fmt.Errorf("%s: %w; name another address, or port 0 for a free one", l.flag, err), s.close())
+		if *l.listener, err = sockets.Listen(ctx, "tcp", l.address); err != nil {
+			s.close()
+			return nil, fmt.Errorf("%s: %w; name another address, or port 0 for a free one", l.flag, err)
 		}
 		*l.url = "http://" + (*l.listener).Addr().String()
 	}
 	return s, nil
 }
 
-func (s *stack) close() error {
+func (s *stack) close() {
 	for _, l := range []net.Listener{s.gateway, s.objects, s.app} {
 		if l != nil {
 			_ = l.Close()
 		}
 	}
-	return nil
 }
 
 // config is a development gateway's: nothing here weakens what protects values.
@@ -137,7 +140,7 @@ func (s *stack) config(o Options) *gateway.Config {
 }
 
 func (s *stack) print(out io.Writer) {
-	fmt.Fprintf(out, `Cloakroom is running.
+	_, _ = fmt.Fprintf(out, `Cloakroom is running.
   playground   %[1]s/
   GraphQL      %[1]s/graphql
   objects      %[2]s
