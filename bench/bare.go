@@ -45,11 +45,8 @@ func bareServer(args []string) error {
 	if err := json.Unmarshal(text, &c); err != nil {
 		return err
 	}
-	server := handler.New(graph.NewExecutableSchema(graph.Config{Resolvers: newBare(&c)}))
-	server.AddTransport(transport.POST{})
-	server.SetQueryCache(lru.New[*ast.QueryDocument](1000))
 	mux := http.NewServeMux()
-	mux.Handle("/graphql", server)
+	mux.Handle("/graphql", bareHandler(&c))
 	mux.HandleFunc("/readyz", func(http.ResponseWriter, *http.Request) {})
 	serveDebug(*debug)
 	s := &http.Server{Addr: *listen, Handler: mux, ReadHeaderTimeout: 10 * time.Second}
@@ -58,6 +55,13 @@ func bareServer(args []string) error {
 		return fmt.Errorf("bare server: %w", err)
 	}
 	return nil
+}
+
+func bareHandler(c *canned) http.Handler {
+	server := handler.New(graph.NewExecutableSchema(graph.Config{Resolvers: newBare(c)}))
+	server.AddTransport(transport.POST{})
+	server.SetQueryCache(lru.New[*ast.QueryDocument](1000))
+	return server
 }
 
 // bare embeds interfaces that are nil: a field that is not measured panics, and is no field of the plan.
