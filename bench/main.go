@@ -28,6 +28,7 @@ type options struct {
 	rows     int
 	profile  string
 	dir      string
+	product  string // the gateway's program
 }
 
 func main() {
@@ -48,6 +49,7 @@ func main() {
 	flag.IntVar(&o.rows, "rows", 10_000_000, "tokens, and as many grants, in the large database of -growth")
 	flag.StringVar(&o.profile, "profile", "", "write CPU and allocation profiles into this folder instead")
 	flag.StringVar(&o.dir, "dir", os.TempDir(), "where to put databases; -growth needs about 7 GB for 10 million rows")
+	flag.StringVar(&o.product, "product", "", "the gateway's program; built from this folder where empty")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, o)
@@ -73,9 +75,8 @@ func exit(err error) {
 // bench is one run.
 type bench struct {
 	options
-	work    string // temporary folder
-	self    string // this program
-	product string // the gateway's program
+	work string // temporary folder
+	self string // this program
 }
 
 func run(ctx context.Context, o options) (err error) {
@@ -87,11 +88,8 @@ func run(ctx context.Context, o options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(b.work)) }()
-	b.product = filepath.Join(b.work, "cloakroom")
-	build := exec.CommandContext(ctx, "go", "build", "-o", b.product, "github.com/cloakroomhq/cloakroom")
-	build.Stdout, build.Stderr = os.Stderr, os.Stderr
-	if err := build.Run(); err != nil {
-		return fmt.Errorf("building the gateway: %w", err)
+	if err := b.build(ctx); err != nil {
+		return err
 	}
 	switch {
 	case o.profile != "":
@@ -103,6 +101,19 @@ func run(ctx context.Context, o options) (err error) {
 		return err
 	}
 	return b.startup(ctx)
+}
+
+func (b *bench) build(ctx context.Context) error {
+	if b.product != "" {
+		return nil
+	}
+	b.product = filepath.Join(b.work, "cloakroom")
+	build := exec.CommandContext(ctx, "go", "build", "-o", b.product, "github.com/cloakroomhq/cloakroom")
+	build.Stdout, build.Stderr = os.Stderr, os.Stderr
+	if err := build.Run(); err != nil {
+		return fmt.Errorf("building the gateway: %w", err)
+	}
+	return nil
 }
 
 // progress tells a person what takes so long; results alone go to standard output.

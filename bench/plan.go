@@ -99,6 +99,7 @@ type servers struct {
 	gateway, bare *process
 	bareAddress   string
 	plan          string
+	idle          float64 // MiB of the gateway before it was asked anything
 	pairs         []pair
 }
 
@@ -115,8 +116,8 @@ func (b *bench) servers(ctx context.Context, bareDebug, program string, args ...
 	if _, err = s.gateway.ready(ctx, s.fixture.address); err != nil {
 		return s, err
 	}
-	idle := s.gateway.memory("VmRSS")
-	progress("ready with %.0f MiB; making %d tokens for %d sessions", idle, b.tokens*b.sessions, b.sessions)
+	s.idle = s.gateway.memory("VmRSS")
+	progress("ready; making %d tokens for %d sessions", b.tokens*b.sessions, b.sessions)
 	if err = s.fixture.fill(ctx, b.tokens); err != nil {
 		return s, err
 	}

@@ -42,6 +42,20 @@ func printCompared(all []compared) {
 	}
 }
 
+func printMemory(s *servers, all []compared) {
+	fmt.Printf("\n| memory, MiB | before load | peak | peak of anonymous | %s after load | of which anonymous |\n|---|---:|---:|---:|---:|---:|\n", afterLoad)
+	var own, bare float64
+	for _, c := range all {
+		own, bare = max(own, c.real.memory), max(bare, c.base.memory)
+	}
+	row := func(name, before string, p *process, anonymous float64) {
+		fmt.Printf("| %s | %s | %.0f | %.0f | %.0f | %.0f |\n", name, before, p.memory("VmHWM"), anonymous, p.memory("VmRSS"), p.memory("RssAnon"))
+	}
+	row("gateway", fmt.Sprintf("%.0f", s.idle), s.gateway, own)
+	row("bare server", "", s.bare, bare)
+	fmt.Println("\nMemory that is not anonymous is pages of the program and of the database file, which the gateway maps: the kernel takes them back when it wants.")
+}
+
 func verdict(goal, have float64) string {
 	switch {
 	case goal == 0:

@@ -14,6 +14,7 @@ type measured struct {
 	p50, p99 []float64 // milliseconds, by round
 	cpu      time.Duration
 	requests int
+	memory   float64 // the most anonymous memory, MiB, at the end of any slice
 }
 
 // compared is one pair's outcome.
@@ -86,11 +87,15 @@ func (m *measured) slice(g *generator, c contender, length time.Duration) error 
 	}
 	m.cpu += c.process.cpu() - before
 	m.requests += r.Requests
+	m.memory = max(m.memory, c.process.memory("RssAnon"))
 	m.rates = append(m.rates, r.rate())
 	m.p50 = append(m.p50, r.P50.Seconds()*1e3)
 	m.p99 = append(m.p99, r.P99.Seconds()*1e3)
 	return nil
 }
+
+// afterLoad is how long the servers are left alone before their memory is read.
+const afterLoad = 10 * time.Second
 
 // quantile returns the value below which a share of the values lies.
 func quantile(values []float64, share float64) float64 {
@@ -125,10 +130,7 @@ func (b *bench) throughput(ctx context.Context) (err error) {
 	b.printMachine()
 	fmt.Printf("%d rounds, slices of %s, %d connections, %d sessions with %d tokens each.\n\n", b.rounds, b.slice, b.conns, b.sessions, b.tokens)
 	printCompared(all)
-	peak, after := s.gateway.memory("VmHWM"), s.gateway.memory("VmRSS")
-	anonymous := s.gateway.memory("RssAnon")
-	fmt.Printf("\nMemory of the gateway under this load: peak %.0f MiB (VmHWM); at its end %.0f MiB, of which %.0f MiB anonymous and\n"+
-		"the rest pages of the program and of the database file, which it maps. The bare server's peak: %.0f MiB.\n",
-		peak, after, anonymous, s.bare.memory("VmHWM"))
+	time.Sleep(afterLoad)
+	printMemory(s, all)
 	return nil
 }
