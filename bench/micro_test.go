@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -42,7 +43,9 @@ func BenchmarkHandlers(b *testing.B) {
 	require.NoError(b, err)
 	ctx, stop := context.WithCancel(b.Context())
 	served := make(chan error, 1)
-	go func() { served <- g.Serve(ctx, gateway.Listeners{}) }()
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", f.address)
+	require.NoError(b, err)
+	go func() { served <- g.Serve(ctx, gateway.Listeners{Gateway: listener}) }()
 	require.NoError(b, f.fill(ctx, batch))
 	answers := filepath.Join(f.dir, "answers.json")
 	require.NoError(b, f.answers(ctx, answers))
