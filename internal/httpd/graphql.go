@@ -110,6 +110,11 @@ func (g *graphQL) execute(ctx context.Context, w http.ResponseWriter, r *http.Re
 		o.field = rootField(op)
 		responses, ctx := g.exec.DispatchOperation(ctx, op)
 		response := responses(ctx)
+		if response == nil { // the executor's word for a context that has ended
+			o.code = fault.Unavailable
+			refuse(ctx, g.log, w, http.StatusServiceUnavailable, fault.New(fault.Unavailable, "The request's time is over."))
+			return
+		}
 		if len(response.Errors) > 0 {
 			o.code = codeOf(response.Errors[0])
 		}
