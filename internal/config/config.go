@@ -171,11 +171,11 @@ func (s Secret) Reveal() string { return string(s) }
 func Default() *Config {
 	return &Config{
 		HTTP: HTTP{
-			Listen: "127.0.0.1:8080", MaxBody: 1 << 20, MaxConnections: 8192, ReadTimeout: 15 * time.Second, RequestTimeout: 15 * time.Second,
+			Listen: "127.0.0.1:8080", MaxBody: 256 << 10, MaxConnections: 8192, ReadTimeout: 15 * time.Second, RequestTimeout: 15 * time.Second,
 			IdleTimeout: 2 * time.Minute, ShutdownTimeout: 20 * time.Second,
 		},
 		GraphQL: GraphQL{
-			MaxTokens: 4000, MaxDepth: 24, MaxAliases: 30, MaxDirectives: 50, MaxComplexity: 1000,
+			MaxTokens: 1000, MaxDepth: 24, MaxAliases: 30, MaxDirectives: 50, MaxComplexity: 1000,
 			DocumentCache: 8 << 20, PersistedQueries: true, PersistedCache: 4 << 20,
 		},
 		Credentials: Credentials{Remember: 50_000, ClockSkew: 5 * time.Second},
