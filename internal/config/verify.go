@@ -48,6 +48,7 @@ func (c *Config) verifyHTTP(p *problems) {
 		}
 	}
 	between(p, "http.max_body", h.MaxBody, 1<<10, 64<<20)
+	between(p, "http.max_application_body", h.MaxApplicationBody, h.MaxBody, 64<<20)
 	between(p, "http.max_connections", h.MaxConnections, 1, 1_000_000)
 	between(p, "http.read_timeout", h.ReadTimeout, time.Second, 10*time.Minute)
 	between(p, "http.request_timeout", h.RequestTimeout, time.Second, 10*time.Minute)
@@ -61,6 +62,7 @@ func (c *Config) verifyGraphQL(p *problems) {
 	between(p, "graphql.max_depth", g.MaxDepth, 5, 200)
 	between(p, "graphql.max_aliases", g.MaxAliases, 0, 10_000)
 	between(p, "graphql.max_directives", g.MaxDirectives, 0, 10_000)
+	between(p, "graphql.max_selections", g.MaxSelections, 100, 10_000)
 	between(p, "graphql.max_complexity", g.MaxComplexity, 50, 1_000_000)
 	between(p, "graphql.document_cache", g.DocumentCache, 0, 1<<30)
 	between(p, "graphql.persisted_cache", g.PersistedCache, 0, 1<<30)
