@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -20,11 +21,14 @@ import (
 	"github.com/cloakroomhq/cloakroom/gateway"
 )
 
-// command runs one command line to its end, with an environment of its own.
+// command runs one command line to its end, with an environment of its own. A serve that should have
+// refused to start is stopped after a while, and has then no error.
 func command(t *testing.T, environ []string, args ...string) (out string, err error) {
 	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
 	var stdout, stderr bytes.Buffer
-	err = run(t.Context(), args, environ, &stdout, &stderr)
+	err = run(ctx, args, environ, &stdout, &stderr)
 	return stdout.String(), err
 }
 

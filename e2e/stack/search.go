@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/hex"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -23,12 +24,15 @@ type Needles struct {
 	pieces [][]byte
 }
 
-// Add looks for every window of a secret: as it is, in hex, in base64 of both alphabets at each of
-// the three alignments.
+// Add looks for every window of a secret: as it is, in hex, as a list of decimal numbers, in base64 of
+// both alphabets at each of the three alignments.
 func (n *Needles) Add(name string, secret []byte) {
 	n.windows(name, secret)
 	n.windows(name+" in hex", []byte(hex.EncodeToString(secret)))
 	n.windows(name+" in HEX", []byte(strings.ToUpper(hex.EncodeToString(secret))))
+	decimal := strings.Trim(fmt.Sprint(secret), "[]") // as Go prints bytes
+	n.windows(name+" in decimal", []byte(decimal))
+	n.windows(name+" in decimal", []byte(strings.ReplaceAll(decimal, " ", ",")))
 	for _, encoding := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
 		for shift := range min(3, len(secret)) {
 			// Whole triples only: their encoding does not depend on what stands around them.
