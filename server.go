@@ -50,7 +50,10 @@ func run(ctx context.Context, args, environ []string, out, stderr io.Writer) err
 		return err
 	}
 	parsed, err := parser.Parse(args)
-	if exited || err != nil { // --help was asked for, and is printed
+	if exited { // --help was asked for, and is printed; what the parser says after that is of no account
+		return nil
+	}
+	if err != nil {
 		return err
 	}
 	return parsed.Run()
