@@ -53,7 +53,7 @@ func startStack(t *testing.T) *stack {
 	select {
 	case text := <-printed:
 		urls := address.FindAllString(text, -1)
-		s := &stack{client: &http.Client{Timeout: 30 * time.Second}, gateway: urls[0]}
+		s := &stack{client: &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}, gateway: urls[0]}
 		for _, line := range strings.Split(text, "\n") {
 			switch url := address.FindString(line); {
 			case strings.HasPrefix(line, "  objects"):

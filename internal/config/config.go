@@ -142,7 +142,7 @@ type Metrics struct {
 	Listen string `koanf:"listen"` // an address of its own; gateway: /metrics of http.listen; empty: as gateway in development, else nowhere
 }
 
-// MetricsOnGateway, as Metrics.Listen, serves /metrics beside /graphql.
+// MetricsOnGateway as Metrics.Listen serves /metrics beside /graphql.
 const MetricsOnGateway = "gateway"
 
 // Tracing is where OpenTelemetry traces go.

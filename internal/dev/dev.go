@@ -77,7 +77,9 @@ func Run(ctx context.Context, o Options) error {
 	err = g.Serve(ctx, gateway.Listeners{Gateway: s.gateway, Objects: s.objects})
 	bounded, done := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer done()
-	err = errors.Join(err, server.Shutdown(bounded))
+	if server.Shutdown(bounded) != nil { // such as for a connection that a browser has opened ahead
+		_ = server.Close()
+	}
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
 		err = errors.Join(err, cause)
 	}
