@@ -98,25 +98,44 @@ func count(t *testing.T, db *DB, table string) (n int) {
 	return n
 }
 
-// statements records the SQL that goes through GORM, and counts the transactions of the writer.
+// statements records the SQL that reaches GORM's pools, but for the limits of transactions.
 type statements struct {
 	mu   sync.Mutex
 	list []string
 }
 
-func record(t *testing.T, db *DB) *statements {
+// recording is a pool that notes what it runs.
+type recording struct {
+	gorm.ConnPool
+	s *statements
+}
+
+func (r *recording) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	r.s.note(query)
+	return r.ConnPool.ExecContext(ctx, query, args...)
+}
+
+func (r *recording) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	r.s.note(query)
+	return r.ConnPool.QueryContext(ctx, query, args...)
+}
+
+func record(_ *testing.T, db *DB) *statements {
 	s := &statements{}
 	for _, g := range []*gorm.DB{db.read, db.write} {
-		note := func(tx *gorm.DB) {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			s.list = append(s.list, tx.Statement.SQL.String())
-		}
-		require.NoError(t, g.Callback().Row().After("gorm:row").Register("note", note))
-		require.NoError(t, g.Callback().Raw().After("gorm:raw").Register("note", note))
-		require.NoError(t, g.Callback().Query().After("gorm:query").Register("note", note))
+		pool := &recording{g.ConnPool, s}
+		g.ConnPool, g.Statement.ConnPool = pool, pool
 	}
 	return s
+}
+
+func (s *statements) note(query string) {
+	if query == "BEGIN IMMEDIATE" || query == "COMMIT" || query == "ROLLBACK" {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.list = append(s.list, query)
 }
 
 func (s *statements) take() []string {
