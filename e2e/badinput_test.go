@@ -216,7 +216,7 @@ func documentMistakes() []mistake {
 		{name: "directive flood", query: `{ viewer { tenant ` + strings.Repeat("@include(if: true) ", 60) + ` } }`, code: bad},
 		{name: "directives on many fields", query: `{ viewer { ` + strings.Repeat("tenant @include(if: true) ", 60) + ` } }`, code: limit},
 		{name: "the same field over and over", query: `{ viewer { ` + strings.Repeat("tenant ", 2000) + ` } }`, code: limit},
-		{name: "many root fields", query: `{ ` + strings.Repeat("viewer { tenant } ", 200) + ` }`, code: limit},
+		{name: "many root fields", query: `{ ` + strings.Repeat("viewer { tenant } ", 300) + ` }`, code: limit},
 		{name: "too many tokens", query: `{ viewer { ` + strings.Repeat("tenant ", 5000) + ` } }`, code: limit},
 		{name: "deep JSON variables", query: stack.Tokenize, variables: `{"input":` + nested(`{"metadata":`, `null`, `}`, 5000) + `}`, code: bad, path: "[variable input metadata metadata]"},
 	}
