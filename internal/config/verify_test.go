@@ -48,7 +48,7 @@ func TestVerify(t *testing.T) {
 		{"credentials.remember", func(c *Config) { c.Credentials.Remember = 0 }}, {"credentials.clock_skew", func(c *Config) { c.Credentials.ClockSkew = time.Hour }},
 		{"tokens.prefix", func(c *Config) { c.Tokens.Prefix = "Tok" }}, {"tokens.accepted_prefixes", func(c *Config) { c.Tokens.AcceptedPrefixes = []string{""} }},
 		{"tokens.max_batch", func(c *Config) { c.Tokens.MaxBatch = 0 }}, {"tokens.max_ttl", func(c *Config) { c.Tokens.MaxTTL = 0 }},
-		{"tokens.sweep_interval", func(c *Config) { c.Tokens.SweepInterval = 0 }}, {"grants.max_duration", func(c *Config) { c.Grants.MaxDuration = 0 }},
+		{"tokens.sweep_interval", func(c *Config) { c.Tokens.SweepInterval = 0 }}, {"grants.max_duration", func(c *Config) { c.Grants.MaxDuration, c.Grants.DefaultDuration = 0, time.Second }},
 		{"grants.default_duration", func(c *Config) { c.Grants.DefaultDuration = 25 * time.Hour }},
 		{"database.path", func(c *Config) { c.Database.Path = "" }}, {"keys.file", func(c *Config) { c.Keys.File = "" }},
 		{"objects.store", func(c *Config) { c.Objects.Store = "disk" }}, {"objects.max_size", func(c *Config) { c.Objects.MaxSize = 0 }},
