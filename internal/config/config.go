@@ -6,6 +6,8 @@
 package config
 
 import (
+	"fmt"
+	"io"
 	"time"
 )
 
@@ -168,6 +170,9 @@ func (Secret) GoString() string { return "[redacted]" }
 
 // MarshalText implements encoding.TextMarshaler.
 func (Secret) MarshalText() ([]byte, error) { return []byte("[redacted]"), nil }
+
+// Format implements fmt.Formatter: %d would otherwise print the text.
+func (Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[redacted]") }
 
 // Reveal returns the secret itself.
 func (s Secret) Reveal() string { return string(s) }

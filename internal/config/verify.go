@@ -43,8 +43,9 @@ func (c *Config) verifyHTTP(p *problems) {
 	c.baseURL(p, "http.public_url", h.PublicURL)
 	address(p, "http.listen", h.Listen)
 	for _, o := range h.AllowedOrigins {
-		if u, err := url.Parse(o); err != nil || u.Host == "" || u.Scheme+"://"+u.Host != o {
-			p.add("http.allowed_origins", "%q is no origin; write scheme://host[:port], without a path or a pattern", o)
+		if !isOrigin(o) {
+			p.add("http.allowed_origins", "%q is no origin as browsers write it; write https://host[:port] in lower case, "+
+				"without a path, a pattern or the scheme's own port", o)
 		}
 	}
 	between(p, "http.max_body", h.MaxBody, 1<<10, 64<<20)
@@ -111,10 +112,14 @@ func (c *Config) verifyIssuers(p *problems) {
 }
 
 func (c *Config) verifyTokens(p *problems) {
-	for _, prefix := range append([]string{c.Tokens.Prefix}, c.Tokens.AcceptedPrefixes...) {
-		if !tokenid.ValidPrefix(prefix) {
-			p.add("tokens.prefix", "%q must be a lower-case letter, then up to 15 of a-z, 0-9 and _", prefix)
+	prefix := func(setting, s string) {
+		if !tokenid.ValidPrefix(s) {
+			p.add(setting, "%q must be a lower-case letter, then up to 15 of a-z, 0-9 and _", s)
 		}
+	}
+	prefix("tokens.prefix", c.Tokens.Prefix)
+	for _, accepted := range c.Tokens.AcceptedPrefixes {
+		prefix("tokens.accepted_prefixes", accepted)
 	}
 	between(p, "tokens.max_batch", c.Tokens.MaxBatch, 1, 10_000)
 	between(p, "tokens.max_ttl", c.Tokens.MaxTTL, time.Second, 200*365*24*time.Hour)
@@ -200,6 +205,16 @@ func (c *Config) baseURL(p *problems, setting, s string) {
 		return
 	}
 	c.secureURL(p, setting, s)
+}
+
+// isOrigin reports whether s is spelt as browsers spell an Origin (WHATWG URL); origins are compared to the
+// letter, so that any other spelling would never match.
+func isOrigin(s string) bool {
+	u, err := url.Parse(s)
+	if err != nil || u.Hostname() == "" || u.Scheme+"://"+u.Host != s || s != strings.ToLower(s) || strings.Contains(s, "*") {
+		return false
+	}
+	return u.Scheme == "https" && u.Port() != "443" || u.Scheme == "http" && u.Port() != "80"
 }
 
 // secureURL wants TLS, but on loopback.
