@@ -108,6 +108,12 @@ func decode(status int, contentType string, raw []byte, into *graphql.Response) 
 	if json.Unmarshal(answer.Data, into.Data) != nil { // its error may quote the answer
 		return failure(ErrBadAnswer, nil, "the answer's data is not of the schema's form")
 	}
+	if t, ok := into.Data.(*tokenResponse); ok && t.Token == nil { // null is an answer to this one; nothing is not
+		var members map[string]json.RawMessage
+		if json.Unmarshal(answer.Data, &members) != nil || members["token"] == nil {
+			return failure(ErrBadAnswer, nil, "the answer is not of the operation that was sent")
+		}
+	}
 	return nil
 }
 

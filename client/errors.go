@@ -53,7 +53,7 @@ type Error struct {
 // Error implements error.
 func (e *Error) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "cloakroom: %s: %s", e.Code, e.Message)
+	fmt.Fprintf(&b, "cloakroom: %s: %s", string(e.Code), e.Message)
 	for i, step := range e.Path {
 		switch step := step.(type) {
 		case int:
