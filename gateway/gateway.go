@@ -50,6 +50,7 @@ var Version = "dev"
 type Gateway struct {
 	cfg      *Config
 	log      *slog.Logger
+	vault    *vault.Vault
 	handler  http.Handler
 	objects  http.Handler // nil unless embedded
 	metrics  http.Handler
@@ -105,6 +106,7 @@ func (g *Gateway) open(ctx, background context.Context) error {
 	if err != nil {
 		return err
 	}
+	g.vault = v
 	auth, err := session.New(session.Options{
 		Issuers: issuers(g.cfg), Remember: g.cfg.Credentials.Remember, Logger: g.log, Observer: metrics,
 	})
@@ -194,7 +196,7 @@ func (g *Gateway) Close(ctx context.Context) error {
 
 func limits(cfg *Config) vault.Limits {
 	return vault.Limits{
-		Batch: cfg.Tokens.MaxBatch, MaxTTL: cfg.Tokens.MaxTTL,
+		Batch: cfg.Tokens.MaxBatch, GrantBatch: cfg.Grants.MaxBatch, MaxTTL: cfg.Tokens.MaxTTL,
 		ObjectSize: cfg.Objects.MaxSize, RequireSize: cfg.Objects.RequireSize,
 		DefaultGrant: cfg.Grants.DefaultDuration, MaxGrant: cfg.Grants.MaxDuration,
 	}

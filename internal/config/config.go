@@ -89,6 +89,7 @@ type Tokens struct {
 type Grants struct {
 	DefaultDuration time.Duration `koanf:"default_duration"`
 	MaxDuration     time.Duration `koanf:"max_duration"`
+	MaxBatch        int           `koanf:"max_batch"` // entries of one list of an application's
 }
 
 // Database is where rows are.
@@ -190,7 +191,7 @@ func Default() *Config {
 		},
 		Credentials: Credentials{Remember: 50_000, ClockSkew: 5 * time.Second},
 		Tokens:      Tokens{Prefix: "tok", MaxBatch: 1000, MaxTTL: 100 * 365 * 24 * time.Hour, SweepInterval: time.Minute},
-		Grants:      Grants{DefaultDuration: 15 * time.Minute, MaxDuration: 24 * time.Hour},
+		Grants:      Grants{DefaultDuration: 15 * time.Minute, MaxDuration: 24 * time.Hour, MaxBatch: 10_000},
 		Objects: Objects{
 			Store: "s3", MaxSize: 1 << 30, UploadLifetime: 15 * time.Minute, DownloadLifetime: time.Minute,
 			S3: S3{Timeout: 10 * time.Second},

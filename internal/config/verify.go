@@ -124,6 +124,7 @@ func (c *Config) verifyTokens(p *problems) {
 	between(p, "tokens.max_batch", c.Tokens.MaxBatch, 1, 10_000)
 	between(p, "tokens.max_ttl", c.Tokens.MaxTTL, time.Second, 200*365*24*time.Hour)
 	between(p, "tokens.sweep_interval", c.Tokens.SweepInterval, time.Second, 24*time.Hour)
+	between(p, "grants.max_batch", c.Grants.MaxBatch, 1, 10_000)
 	between(p, "grants.max_duration", c.Grants.MaxDuration, time.Second, 30*24*time.Hour)
 	between(p, "grants.default_duration", c.Grants.DefaultDuration, time.Second, max(c.Grants.MaxDuration, time.Second))
 	if c.Database.Path == "" {

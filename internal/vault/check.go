@@ -21,12 +21,12 @@ const (
 	maxSessionID = 1024
 )
 
-func (v *Vault) checkBatch(n int, path ...any) error {
+func checkList(n, limit int, path ...any) error {
 	if n == 0 {
 		return fault.New(fault.BadUserInput, "The list is empty.").At(path...)
 	}
-	if n > v.Limits.Batch {
-		return fault.New(fault.LimitExceeded, "The list has %d entries; at most %d are allowed.", n, v.Limits.Batch).At(path...)
+	if n > limit {
+		return fault.New(fault.LimitExceeded, "The list has %d entries; at most %d are allowed.", n, limit).At(path...)
 	}
 	return nil
 }

@@ -27,6 +27,7 @@ func (v *Vault) DeleteTokens(ctx context.Context, tokens []string) (int, error) 
 	if err != nil {
 		return 0, unavailable(err)
 	}
+	v.revoked.tell(c.Tenant, nil, tokens)
 	if err := v.purge(ctx, gone); err != nil {
 		v.Logger.ErrorContext(ctx, "objects of deleted tokens remain; the sweeper will try again",
 			slog.Int("objects", len(gone)), slog.Any("error", err))

@@ -54,7 +54,7 @@ func (v *Vault) detokenize(ctx context.Context, tokens []string, path func(i int
 	if err != nil {
 		return nil, err
 	}
-	if err := v.checkBatch(len(tokens), "tokens"); err != nil {
+	if err := checkList(len(tokens), v.Limits.Batch, "tokens"); err != nil {
 		return nil, err
 	}
 	ids, err := v.ids(tokens, path)

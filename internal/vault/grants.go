@@ -69,9 +69,6 @@ func (v *Vault) checkRequests(sessionID string, requests []GrantRequest) ([]mode
 	if err := checkSessionID(sessionID); err != nil {
 		return nil, nil, err
 	}
-	if err := v.checkBatch(len(requests), "input", "grants"); err != nil {
-		return nil, nil, err
-	}
 	tokens := make([]string, len(requests))
 	lives := make([]time.Duration, len(requests))
 	for i, r := range requests {
@@ -84,7 +81,7 @@ func (v *Vault) checkRequests(sessionID string, requests []GrantRequest) ([]mode
 			return nil, nil, fault.At(err, "input", "grants", i)
 		}
 	}
-	ids, err := v.ids(tokens, func(i int) []any { return []any{"input", "grants", i, "token"} })
+	ids, err := v.listIDs(tokens, "input", "grants")
 	return ids, lives, err
 }
 
@@ -195,6 +192,7 @@ func (v *Vault) RevokeGrants(ctx context.Context, r Revocation) (int, error) {
 	if err != nil {
 		return 0, unavailable(err)
 	}
+	v.revoked.tell(c.Tenant, r.SessionID, r.Tokens)
 	return n, nil
 }
 

@@ -49,7 +49,7 @@ func (v *Vault) tokenize(ctx context.Context, inputs []TokenizeInput, path func(
 	if err != nil {
 		return nil, err
 	}
-	if err := v.checkBatch(len(inputs), "inputs"); err != nil {
+	if err := checkList(len(inputs), v.Limits.Batch, "inputs"); err != nil {
 		return nil, err
 	}
 	for i := range inputs {

@@ -54,7 +54,8 @@ type Observer interface {
 
 // Limits bound what one request can ask for.
 type Limits struct {
-	Batch        int           // tokens, inputs or grants in one list
+	Batch        int           // tokens or inputs in one list of a session's
+	GrantBatch   int           // tokens or grants in one list of an application's
 	ObjectSize   int64         // bytes of a value
 	RequireSize  bool          // refuse to tokenize a value of unknown size
 	DefaultGrant time.Duration // life of a grant that names none
@@ -75,7 +76,10 @@ type Options struct {
 }
 
 // Vault is the domain service, safe for concurrent use.
-type Vault struct{ Options }
+type Vault struct {
+	Options
+	revoked listeners
+}
 
 // New returns a vault.
 func New(o Options) (*Vault, error) {
@@ -85,7 +89,7 @@ func New(o Options) (*Vault, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Vault{o}, nil
+	return &Vault{Options: o}, nil
 }
 
 func (v *Vault) now() (time.Time, int64) {
@@ -105,12 +109,17 @@ func (v *Vault) ids(tokens []string, path func(i int) []any) ([]models.Digest, e
 	return ids, nil
 }
 
-// listIDs is ids for a list that the batch limit bounds, at a path of its own.
+// listIDs returns the row ids of an application's list of tokens. A token whose prefix is not accepted
+// names nothing, and is no fault: the application may hold tokens of another gateway.
 func (v *Vault) listIDs(tokens []string, path ...any) ([]models.Digest, error) {
-	if err := v.checkBatch(len(tokens), path...); err != nil {
+	if err := checkList(len(tokens), v.Limits.GrantBatch, path...); err != nil {
 		return nil, err
 	}
-	return v.ids(tokens, func(i int) []any { return append(path[:len(path):len(path)], i) })
+	ids := make([]models.Digest, len(tokens))
+	for i, t := range tokens {
+		ids[i] = models.Digest(keyring.IDOf(t))
+	}
+	return ids, nil
 }
 
 func session(c *caller.Caller) models.Digest { return models.Digest(*c.Session) }

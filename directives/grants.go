@@ -1,0 +1,52 @@
+package directives
+
+import (
+	"context"
+	"time"
+)
+
+// Grant asks for grants of one token.
+type Grant struct {
+	Token    string
+	Kinds    []GrantKind
+	Duration time.Duration // 0: the gateway's default
+}
+
+// Granted is one grant that exists.
+type Granted struct {
+	Token     string
+	Kind      GrantKind
+	ExpiresAt time.Time
+}
+
+// Check asks whether a session holds a grant.
+type Check struct {
+	Token string
+	Kind  GrantKind
+}
+
+// Grants creates and verifies a session's grants; implementations are safe for concurrent use. An empty list is
+// nothing to do, and no error. The suite in directives/grantstest holds an implementation to all of this.
+type Grants interface {
+	// CreateGrants creates every grant in one call, and extends those that exist. It must return nil
+	// only when they are durable. Tokens that are not the application's own get no grant and must
+	// be absent from the result; they must not hold up the others.
+	CreateGrants(ctx context.Context, session string, grants []Grant) ([]Granted, error)
+	// VerifyGrants returns the checks that do not hold, in one call. Of an unknown token none holds.
+	VerifyGrants(ctx context.Context, session string, checks []Check) (missing []Check, err error)
+}
+
+// Revoker is implemented by Grants that can tell when grants were revoked through them, so that the
+// runtime forgets having created them.
+type Revoker interface {
+	// OnRevoke calls f after each revocation, and before the call that revoked returns. An empty
+	// session stands for every session, nil tokens for every token.
+	OnRevoke(f func(session string, tokens []string))
+}
+
+// Observer is told of each call to Grants: how many grants or checks it was for, how long it took and
+// its error. It must be safe for concurrent use.
+type Observer interface {
+	GrantsCreated(ctx context.Context, n int, took time.Duration, err error)
+	GrantsVerified(ctx context.Context, n int, took time.Duration, err error)
+}

@@ -1,0 +1,108 @@
+package directives
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+)
+
+// Defaults of Options.
+const (
+	DefaultTimeout   = 2 * time.Second
+	DefaultMaxTokens = 10_000
+	DefaultRemember  = 5 * time.Second
+	DefaultMemory    = 100_000
+)
+
+// Options are what New needs. Grants and Session are required.
+type Options struct {
+	// Grants is where grants are created and verified.
+	Grants Grants
+	// Session returns the id of the calling session, as its JWT names it to the gateway, and false where
+	// the request has none. It is asked once per operation, and only if a token occurs.
+	Session func(ctx context.Context) (string, bool)
+	// Duration is the life of grants whose annotation names none; 0: the gateway's default.
+	Duration time.Duration
+	// Timeout bounds each call to Grants, within the request's own deadline; 0: DefaultTimeout.
+	Timeout time.Duration
+	// MaxTokens bounds the distinct tokens of one operation in each direction; 0: DefaultMaxTokens.
+	MaxTokens int
+	// Remember is for how long a grant that was created, and has more than half of its life ahead, is not
+	// created again; 0: DefaultRemember, negative: never. A grant that another replica revoked comes back
+	// with the next response that returns its token after this time.
+	Remember time.Duration
+	// Memory bounds how many grants are remembered; 0: DefaultMemory.
+	Memory int
+	// Observer is told of each call; nil: nobody is.
+	Observer Observer
+	// Now is the clock, for tests; nil: time.Now.
+	Now func() time.Time
+}
+
+// Tokens is the runtime of @token: a gqlgen handler extension and a directive function. Use one value
+// for both, in one server.
+type Tokens struct {
+	opts   Options
+	schema *ast.Schema
+	inputs map[string]bool // input types that hold an annotated field, at any depth
+	recent *recent
+}
+
+var _ interface {
+	graphql.HandlerExtension
+	graphql.OperationInterceptor
+	graphql.ResponseInterceptor
+} = (*Tokens)(nil)
+
+// New returns a runtime, or an error that names the option at fault.
+func New(o Options) (*Tokens, error) {
+	switch {
+	case o.Grants == nil:
+		return nil, errors.New("directives: Options.Grants is missing: pass a client of the gateway")
+	case o.Session == nil:
+		return nil, errors.New("directives: Options.Session is missing: say how to find a request's session")
+	case o.Duration < 0 || o.Timeout < 0 || o.MaxTokens < 0 || o.Memory < 0:
+		return nil, errors.New("directives: Duration, Timeout, MaxTokens and Memory can't be negative")
+	}
+	setDefault(&o.Timeout, DefaultTimeout)
+	setDefault(&o.MaxTokens, DefaultMaxTokens)
+	setDefault(&o.Remember, DefaultRemember)
+	setDefault(&o.Memory, DefaultMemory)
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	t := &Tokens{opts: o, recent: newRecent(o.Memory)}
+	if r, ok := o.Grants.(Revoker); ok {
+		r.OnRevoke(t.recent.forget)
+	}
+	return t, nil
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// ExtensionName implements graphql.HandlerExtension.
+func (*Tokens) ExtensionName() string { return "CloakroomTokens" }
+
+// Validate implements graphql.HandlerExtension: a server's Use calls it, and panics with its error. It
+// refuses a schema whose declaration of @token is another one, or that annotates what can't work, and
+// names each coordinate.
+func (t *Tokens) Validate(es graphql.ExecutableSchema) error {
+	schema := es.Schema()
+	if t.schema != nil && t.schema != schema {
+		return errors.New("directives: one Tokens serves one schema: make another for the other server")
+	}
+	if err := CheckSchema(schema); err != nil {
+		return fmt.Errorf("directives: %w", err)
+	}
+	t.schema, t.inputs = schema, annotatedInputs(schema)
+	return nil
+}

@@ -1,0 +1,109 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/cloakroomhq/cloakroom/directives"
+	"github.com/cloakroomhq/cloakroom/internal/caller"
+	"github.com/cloakroomhq/cloakroom/internal/vault"
+	"github.com/cloakroomhq/cloakroom/models"
+)
+
+// Grants returns what @token needs of the gateway, for an application in the same process. The
+// tenant is the name of one of Config.Issuers; whoever holds the result acts as that application.
+func (g *Gateway) Grants(tenant string) (directives.Grants, error) {
+	for _, i := range g.cfg.Issuers {
+		if i.Name == tenant {
+			return &grants{vault: g.vault, application: &caller.Caller{Tenant: tenant, Roles: []string{caller.RoleApplication}}}, nil
+		}
+	}
+	return nil, fmt.Errorf("gateway: no issuer is named %q", tenant)
+}
+
+type grants struct {
+	vault       *vault.Vault
+	application *caller.Caller
+}
+
+var _ directives.Revoker = (*grants)(nil)
+
+// CreateGrants implements directives.Grants.
+func (g *grants) CreateGrants(ctx context.Context, session string, wanted []directives.Grant) ([]directives.Granted, error) {
+	if len(wanted) == 0 {
+		return nil, ctx.Err() // the vault takes no empty list
+	}
+	requests := make([]vault.GrantRequest, len(wanted))
+	for i, w := range wanted {
+		requests[i] = vault.GrantRequest{Token: w.Token, Kinds: kindsOf(w.Kinds), Duration: positive(w.Duration)}
+	}
+	made, err := g.vault.CreateGrants(caller.With(ctx, g.application), session, requests)
+	if err != nil {
+		return nil, err
+	}
+	granted := make([]directives.Granted, len(made))
+	for i, m := range made {
+		granted[i] = directives.Granted{Token: m.Token, Kind: kindName(m.Kind), ExpiresAt: m.ExpiresAt}
+	}
+	return granted, nil
+}
+
+// VerifyGrants implements directives.Grants. What is missing comes in the order of the checks.
+func (g *grants) VerifyGrants(ctx context.Context, session string, checks []directives.Check) (missing []directives.Check, err error) {
+	byKind := map[directives.GrantKind][]string{}
+	for _, c := range checks {
+		byKind[c.Kind] = append(byKind[c.Kind], c.Token)
+	}
+	absent := map[directives.Check]bool{}
+	for kind, tokens := range byKind {
+		names, err := g.vault.VerifyGrants(caller.With(ctx, g.application), session, tokens, kindsOf([]directives.GrantKind{kind}))
+		if err != nil {
+			return nil, err
+		}
+		for _, token := range names {
+			absent[directives.Check{Token: token, Kind: kind}] = true
+		}
+	}
+	for _, c := range checks {
+		if absent[c] {
+			missing = append(missing, c)
+		}
+	}
+	return missing, nil
+}
+
+// OnRevoke implements directives.Revoker.
+func (g *grants) OnRevoke(f func(session string, tokens []string)) {
+	g.vault.OnRevoke(func(tenant, session string, tokens []string) {
+		if tenant == g.application.Tenant {
+			f(session, tokens)
+		}
+	})
+}
+
+func kindsOf(kinds []directives.GrantKind) (k models.Kind) {
+	for _, kind := range kinds {
+		switch kind {
+		case directives.GrantKindRead:
+			k |= models.Read
+		case directives.GrantKindStore:
+			k |= models.Store
+		}
+	}
+	return k
+}
+
+func kindName(k models.Kind) directives.GrantKind {
+	if k == models.Store {
+		return directives.GrantKindStore
+	}
+	return directives.GrantKindRead
+}
+
+func positive(d time.Duration) *time.Duration {
+	if d <= 0 {
+		return nil
+	}
+	return &d
+}
