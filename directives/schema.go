@@ -30,8 +30,8 @@ func CheckSchema(schema *ast.Schema) error {
 			for _, a := range f.Arguments {
 				errs = append(errs, checkUse(schema, fmt.Sprintf("%s(%s:)", coordinate, a.Name), a.Type, a.Directives))
 			}
-			if def.Kind == ast.Interface && f.Directives.ForName(directiveName) != nil {
-				errs = append(errs, checkImplementations(schema, def, f.Name))
+			if def.Kind == ast.Interface {
+				errs = append(errs, checkImplementations(schema, def, f))
 			}
 		}
 	}
@@ -93,15 +93,37 @@ func checkUse(schema *ast.Schema, coordinate string, typ *ast.Type, uses ast.Dir
 	return nil
 }
 
-// checkImplementations: gqlgen runs the directives of the object's field, never the interface's.
-func checkImplementations(schema *ast.Schema, def *ast.Definition, field string) error {
+// checkImplementations: gqlgen runs the directives of the object's field, never the interface's; but the operation
+// that selects the interface's field names its arguments, and those are what can be verified beforehand.
+func checkImplementations(schema *ast.Schema, def *ast.Definition, field *ast.FieldDefinition) error {
 	var errs []error
 	for _, impl := range schema.GetPossibleTypes(def) {
-		if f := impl.Fields.ForName(field); f != nil && f.Directives.ForName(directiveName) == nil {
-			errs = append(errs, fmt.Errorf("%s.%s: lacks the @token that %s.%s has", impl.Name, field, def.Name, field))
+		f := impl.Fields.ForName(field.Name)
+		if f == nil {
+			continue
+		}
+		if annotated(field.Directives) && !annotated(f.Directives) {
+			errs = append(errs, fmt.Errorf("%s.%s: lacks the @token that %s.%s has", impl.Name, f.Name, def.Name, f.Name))
+		}
+		for _, a := range field.Arguments {
+			other := f.Arguments.ForName(a.Name)
+			if other != nil && requiredBy(a.Directives) != requiredBy(other.Directives) {
+				errs = append(errs, fmt.Errorf("%s.%s(%s:): requires other grants by @token than %s.%s(%s:) does",
+					impl.Name, f.Name, a.Name, def.Name, f.Name, a.Name))
+			}
 		}
 	}
 	return errors.Join(errs...)
+}
+
+func annotated(directives ast.DirectiveList) bool { return directives.ForName(directiveName) != nil }
+
+// requiredBy returns the kinds that an input requires: none without an annotation.
+func requiredBy(directives ast.DirectiveList) kindSet {
+	if use := directives.ForName(directiveName); use != nil {
+		return requiredKinds(use)
+	}
+	return 0
 }
 
 // annotatedInputs returns the input types that hold an annotated field, at any depth.
@@ -123,18 +145,17 @@ func annotatedInputs(schema *ast.Schema) map[string]bool {
 	return holds
 }
 
-// requiredKinds returns the kinds that an annotation on an input requires.
-func requiredKinds(use *ast.Directive) []GrantKind {
-	arg := use.Arguments.ForName("grants")
-	if arg == nil || arg.Value.Kind == ast.NullValue {
-		return []GrantKind{GrantKindStore}
+// annotatedFields returns the fields that take a token in an argument, at any depth.
+func annotatedFields(schema *ast.Schema, inputs map[string]bool) map[*ast.FieldDefinition]bool {
+	fields := map[*ast.FieldDefinition]bool{}
+	for _, def := range schema.Types {
+		for _, f := range def.Fields {
+			for _, a := range f.Arguments {
+				if a.Directives.ForName(directiveName) != nil || inputs[a.Type.Name()] {
+					fields[f] = true
+				}
+			}
+		}
 	}
-	if arg.Value.Kind != ast.ListValue { // a single value stands for a list of it
-		return []GrantKind{GrantKind(arg.Value.Raw)}
-	}
-	kinds := make([]GrantKind, 0, len(arg.Value.Children))
-	for _, c := range arg.Value.Children {
-		kinds = append(kinds, GrantKind(c.Value.Raw))
-	}
-	return kinds
+	return fields
 }

@@ -48,7 +48,9 @@ type Options struct {
 type Tokens struct {
 	opts   Options
 	schema *ast.Schema
-	inputs map[string]bool // input types that hold an annotated field, at any depth
+	inputs map[string]bool               // input types that hold an annotated field, at any depth
+	fields map[*ast.FieldDefinition]bool // fields with an argument that is annotated, or of such a type
+	takes  bool                          // there are such fields
 	recent *recent
 }
 
@@ -75,7 +77,7 @@ func New(o Options) (*Tokens, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	t := &Tokens{opts: o, recent: newRecent(o.Memory)}
+	t := &Tokens{opts: o, recent: newRecent(o.Memory, o.Remember)}
 	if r, ok := o.Grants.(Revoker); ok {
 		r.OnRevoke(t.recent.forget)
 	}
@@ -104,5 +106,7 @@ func (t *Tokens) Validate(es graphql.ExecutableSchema) error {
 		return fmt.Errorf("directives: %w", err)
 	}
 	t.schema, t.inputs = schema, annotatedInputs(schema)
+	t.fields = annotatedFields(schema, t.inputs)
+	t.takes = len(t.fields) > 0
 	return nil
 }
