@@ -53,7 +53,7 @@ func (t *Tokens) create(ctx context.Context, op *operation, returned []pending) 
 			t.recent.remember(session, g.Token, key.kinds, duration, now, g.ExpiresAt, version)
 		}
 	}
-	return b.refused(fresh, code, message)
+	return b.refused(fresh, op.root, code, message)
 }
 
 // newBatch joins what is wanted: of each grant the longest life, one entry for each token and life.
@@ -99,12 +99,12 @@ func (b *batch) add(token string) {
 }
 
 // refused names each place of a token that lacks a grant.
-func (b *batch) refused(returned []pending, code, message string) (errs gqlerror.List) {
+func (b *batch) refused(returned []pending, root, code, message string) (errs gqlerror.List) {
 	for i := range returned {
 		p := &returned[i]
 		for kind := kindSet(1); kind <= p.kinds; kind <<= 1 {
 			if p.kinds&kind != 0 && !b.exists[grantKey{p.token, kind}] {
-				errs = append(errs, fail(code, message, p.path()))
+				errs = append(errs, fail(code, message, p.path(root)))
 				break
 			}
 		}

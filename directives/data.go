@@ -8,13 +8,13 @@ import (
 )
 
 // inData parts the tokens that stand in a response's data from those that do not.
-func inData(response *graphql.Response, returned []pending) (here, absent []pending) {
+func inData(response *graphql.Response, returned []pending, root string) (here, absent []pending) {
 	var data any
 	if err := json.Unmarshal(response.Data, &data); err != nil {
 		return returned, nil // a scalar that writes no JSON; a grant too many opens nothing by itself
 	}
 	for _, p := range returned {
-		if standsIn(data, response.Path, p.path()) {
+		if standsIn(data, response.Path, p.path(root)) {
 			here = append(here, p)
 		} else {
 			absent = append(absent, p)

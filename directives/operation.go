@@ -31,6 +31,7 @@ type operation struct {
 	tokens   *Tokens
 	session  func() (string, bool)
 	verified map[grantKey]bool
+	root     string        // the response name of a subscription's field
 	wanted   chan struct{} // an event of a subscription is wanted
 
 	mu      sync.Mutex
@@ -51,7 +52,11 @@ func (t *Tokens) InterceptOperation(ctx context.Context, next graphql.OperationH
 		tokens: t, session: sync.OnceValues(func() (string, bool) { return t.opts.Session(ctx) }),
 		wanted: make(chan struct{}, 1),
 	}
-	found, err := t.walk(graphql.GetOperationContext(ctx))
+	oc := graphql.GetOperationContext(ctx)
+	if oc.Operation.Operation == ast.Subscription {
+		op.root = rootField(oc)
+	}
+	found, err := t.walk(oc)
 	errs := gqlerror.List{err}
 	if err == nil {
 		errs = t.verify(ctx, op, found)
@@ -60,6 +65,14 @@ func (t *Tokens) InterceptOperation(ctx context.Context, next graphql.OperationH
 		return graphql.OneShot(&graphql.Response{Errors: errs})
 	}
 	return next(context.WithValue(ctx, operationKey{}, op))
+}
+
+// rootField returns the response name of the one field of a subscription.
+func rootField(oc *graphql.OperationContext) string {
+	if fields := graphql.CollectFields(oc, oc.Operation.SelectionSet, nil); len(fields) == 1 {
+		return fields[0].Alias
+	}
+	return ""
 }
 
 func (t *Tokens) verify(ctx context.Context, op *operation, found []occurrence) gqlerror.List {
@@ -78,13 +91,17 @@ func (t *Tokens) verify(ctx context.Context, op *operation, found []occurrence) 
 	if len(checks) > 0 {
 		missing, err := t.callVerify(ctx, session, checks)
 		if err != nil {
-			return at(found, codeUnavailable, "The grants of this token can't be verified at the moment: try again.")
+			return at(found, codeUnavailable, unverified)
 		}
 		for _, c := range checks {
 			op.verified[grantKey{c.Token, kindsOf([]GrantKind{c.Kind}, 0)}] = true
 		}
 		for _, c := range missing {
-			delete(op.verified, grantKey{c.Token, kindsOf([]GrantKind{c.Kind}, 0)})
+			key := grantKey{c.Token, kindsOf([]GrantKind{c.Kind}, 0)}
+			if _, asked := op.verified[key]; !asked { // it answers another question
+				return at(found, codeUnavailable, unverified)
+			}
+			op.verified[key] = false
 		}
 	}
 	var bad []occurrence
@@ -121,6 +138,8 @@ func (op *operation) holds(token string, kinds kindSet) bool {
 	}
 	return kinds != 0
 }
+
+const unverified = "The grants of this token can't be verified at the moment: try again."
 
 // maxErrors bounds how many paths one refusal names.
 const maxErrors = 100

@@ -17,9 +17,17 @@ type pending struct {
 	indexes  []int // in the field's list, or lists
 }
 
-// path is made when an error needs it, which is seldom.
-func (p *pending) path() ast.Path {
+// path is made when an error needs it, which is seldom. root is the field of a subscription: gqlgen resolves what
+// is below it without its context, and leaves it out of paths.
+func (p *pending) path(root string) ast.Path {
 	path := p.field.Path()
+	top := p.field
+	for top.Parent != nil {
+		top = top.Parent
+	}
+	if root != "" && (top.Field.Field != nil || top.Index != nil) {
+		path = append(ast.Path{ast.PathName(root)}, path...)
+	}
 	for _, i := range p.indexes {
 		path = append(path, ast.PathIndex(i))
 	}
@@ -127,7 +135,7 @@ func (op *operation) take(response *graphql.Response) []pending {
 	if len(returned) == 0 || len(response.Errors) == 0 && response.HasNext == nil {
 		return returned
 	}
-	here, absent := inData(response, returned)
+	here, absent := inData(response, returned, op.root)
 	if response.HasNext != nil && *response.HasNext && len(absent) > 0 {
 		op.mu.Lock()
 		op.pending = append(absent, op.pending...)
