@@ -21,7 +21,7 @@ const directiveName = "token"
 // CheckSchema returns every reason why @token can't work in a schema, each with its coordinate
 // (Type.field, Type.field(argument:)), joined; nil if it can.
 func CheckSchema(schema *ast.Schema) error {
-	errs := []error{checkDeclaration(schema.Directives[directiveName])}
+	errs := []error{checkDeclaration(schema)}
 	for _, name := range sortedNames(schema) {
 		def := schema.Types[name]
 		for _, f := range def.Fields {
@@ -48,7 +48,8 @@ func sortedNames(schema *ast.Schema) []string {
 }
 
 // checkDeclaration wants the declaration of token.graphqls, whatever its descriptions.
-func checkDeclaration(have *ast.DirectiveDefinition) error {
+func checkDeclaration(schema *ast.Schema) error {
+	have := schema.Directives[directiveName]
 	if have == nil {
 		return errors.New("@token is not declared: include Cloakroom's token.graphqls in the schema")
 	}
@@ -66,10 +67,29 @@ func checkDeclaration(have *ast.DirectiveDefinition) error {
 		other := have.Arguments.ForName(a.Name)
 		same = same && other != nil && other.Type.String() == a.Type.String() && other.DefaultValue == nil
 	}
-	if !same {
+	if !same || !sameTypes(schema, doc) {
 		return errors.New("@token is declared in another way: include Cloakroom's token.graphqls, and no declaration of your own")
 	}
 	return nil
+}
+
+// sameTypes reports whether the types of the directive's arguments are those of token.graphqls.
+func sameTypes(schema *ast.Schema, declared *ast.SchemaDocument) bool {
+	for _, want := range declared.Definitions {
+		have := schema.Types[want.Name]
+		if have == nil { // TokenID, in a schema that keeps its tokens in another scalar
+			continue
+		}
+		if have.Kind != want.Kind || len(have.EnumValues) != len(want.EnumValues) {
+			return false
+		}
+		for _, v := range want.EnumValues {
+			if have.EnumValues.ForName(v.Name) == nil {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // checkUse wants a scalar with a string form, or lists of one, kinds and a duration that mean something.
