@@ -34,6 +34,7 @@ require (
 	golang.org/x/net v0.59.0
 	gorm.io/gorm v1.31.2
 	modernc.org/sqlite v1.59.0
+	pgregory.net/rapid v1.3.0
 )
 
 require (

@@ -160,6 +160,12 @@ type world struct {
 	handler *handler.Server
 }
 
+// tb is what testing and rapid both offer.
+type tb interface {
+	require.TestingT
+	Helper()
+}
+
 type sessionKey struct{}
 
 // session is how the test server knows its caller: a header.
@@ -222,7 +228,7 @@ func (a *answer) refused() (lines []string) {
 	return lines
 }
 
-func request(t testing.TB, query string, variables map[string]any) *http.Request {
+func request(t tb, query string, variables map[string]any) *http.Request {
 	t.Helper()
 	body, err := json.Marshal(map[string]any{"query": query, "variables": variables})
 	require.NoError(t, err)
@@ -232,19 +238,19 @@ func request(t testing.TB, query string, variables map[string]any) *http.Request
 	return r
 }
 
-func decode(t testing.TB, raw string) *answer {
+func decode(t tb, raw string) *answer {
 	t.Helper()
 	a := &answer{raw: raw}
 	require.NoError(t, json.Unmarshal([]byte(raw), a), raw)
 	return a
 }
 
-func (w *world) ask(t testing.TB, query string, variables map[string]any) *answer {
+func (w *world) ask(t tb, query string, variables map[string]any) *answer {
 	t.Helper()
 	return w.send(t, request(t, query, variables))
 }
 
-func (w *world) send(t testing.TB, r *http.Request) *answer {
+func (w *world) send(t tb, r *http.Request) *answer {
 	t.Helper()
 	rec := httptest.NewRecorder()
 	w.ServeHTTP(rec, r)
