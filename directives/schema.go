@@ -18,8 +18,20 @@ var Declaration string
 
 const directiveName = "token"
 
-// CheckSchema returns every reason why @token can't work in a schema, each with its coordinate
-// (Type.field, Type.field(argument:)), joined; nil if it can.
+// SchemaError is one reason why @token can't work in a schema.
+type SchemaError struct {
+	Coordinate string // Type.field, Type.field(argument:) or @token
+	Message    string
+}
+
+// Error implements error.
+func (e *SchemaError) Error() string { return e.Coordinate + ": " + e.Message }
+
+func wrong(coordinate, format string, args ...any) error {
+	return &SchemaError{coordinate, fmt.Sprintf(format, args...)}
+}
+
+// CheckSchema returns every reason why @token can't work in a schema, each a *SchemaError, joined; nil if it can.
 func CheckSchema(schema *ast.Schema) error {
 	errs := []error{checkDeclaration(schema)}
 	for _, name := range sortedNames(schema) {
@@ -51,7 +63,7 @@ func sortedNames(schema *ast.Schema) []string {
 func checkDeclaration(schema *ast.Schema) error {
 	have := schema.Directives[directiveName]
 	if have == nil {
-		return errors.New("@token is not declared: include Cloakroom's token.graphqls in the schema")
+		return wrong("@token", "is not declared: include Cloakroom's token.graphqls in the schema")
 	}
 	doc, err := parser.ParseSchema(&ast.Source{Name: "token.graphqls", Input: Declaration})
 	if err != nil {
@@ -68,7 +80,7 @@ func checkDeclaration(schema *ast.Schema) error {
 		same = same && other != nil && other.Type.String() == a.Type.String() && other.DefaultValue == nil
 	}
 	if !same || !sameTypes(schema, doc) {
-		return errors.New("@token is declared in another way: include Cloakroom's token.graphqls, and no declaration of your own")
+		return wrong("@token", "is declared in another way: include Cloakroom's token.graphqls, and no declaration of your own")
 	}
 	return nil
 }
@@ -100,14 +112,14 @@ func checkUse(schema *ast.Schema, coordinate string, typ *ast.Type, uses ast.Dir
 	}
 	def := schema.Types[typ.Name()]
 	if def == nil || def.Kind != ast.Scalar || slices.Contains([]string{"Int", "Float", "Boolean"}, def.Name) {
-		return fmt.Errorf("%s: @token stands on %s; only String, ID, custom scalars and lists of them can be tokens", coordinate, typ)
+		return wrong(coordinate, "@token stands on %s; only String, ID, custom scalars and lists of them can be tokens", typ)
 	}
 	if arg := use.Arguments.ForName("grants"); arg != nil && arg.Value.Kind == ast.ListValue && len(arg.Value.Children) == 0 {
-		return fmt.Errorf("%s: @token names no grants; leave the argument out for the default", coordinate)
+		return wrong(coordinate, "@token names no grants; leave the argument out for the default")
 	}
 	if arg := use.Arguments.ForName("duration"); arg != nil && arg.Value.Kind != ast.NullValue {
 		if d, err := time.ParseDuration(arg.Value.Raw); err != nil || d <= 0 {
-			return fmt.Errorf("%s: %q is no duration; write 90s or 15m", coordinate, arg.Value.Raw)
+			return wrong(coordinate, "%q is no duration; write 90s or 15m", arg.Value.Raw)
 		}
 	}
 	return nil
@@ -123,13 +135,13 @@ func checkImplementations(schema *ast.Schema, def *ast.Definition, field *ast.Fi
 			continue
 		}
 		if annotated(field.Directives) && !annotated(f.Directives) {
-			errs = append(errs, fmt.Errorf("%s.%s: lacks the @token that %s.%s has", impl.Name, f.Name, def.Name, f.Name))
+			errs = append(errs, wrong(impl.Name+"."+f.Name, "lacks the @token that %s.%s has", def.Name, f.Name))
 		}
 		for _, a := range field.Arguments {
 			other := f.Arguments.ForName(a.Name)
 			if other != nil && requiredBy(a.Directives) != requiredBy(other.Directives) {
-				errs = append(errs, fmt.Errorf("%s.%s(%s:): requires other grants by @token than %s.%s(%s:) does",
-					impl.Name, f.Name, a.Name, def.Name, f.Name, a.Name))
+				errs = append(errs, wrong(fmt.Sprintf("%s.%s(%s:)", impl.Name, f.Name, a.Name),
+					"requires other grants by @token than %s.%s(%s:) does", def.Name, f.Name, a.Name))
 			}
 		}
 	}

@@ -70,7 +70,7 @@ func TestCheckSchemaRefuses(t *testing.T) {
 }
 
 func TestCheckSchemaRefusesAnotherDeclaration(t *testing.T) {
-	require.ErrorContains(t, directives.CheckSchema(load(t, `type Query { q: ID }`)), "not declared")
+	require.ErrorContains(t, directives.CheckSchema(load(t, `type Query { q: ID }`)), "@token: is not declared")
 	for _, change := range [][2]string{
 		{"grants: [GrantKind!]\n", "grants: [GrantKind!]!\n"},
 		{"grants: [GrantKind!]\n", "grants: [GrantKind!] = [READ]\n"},
@@ -85,7 +85,7 @@ func TestCheckSchemaRefusesAnotherDeclaration(t *testing.T) {
 	} {
 		changed := strings.Replace(directives.Declaration, change[0], change[1], 1)
 		require.NotEqual(t, directives.Declaration, changed)
-		require.ErrorContains(t, directives.CheckSchema(load(t, changed, `type Query { q: ID }`)), "declared in another way", change[1])
+		require.ErrorContains(t, directives.CheckSchema(load(t, changed, `type Query { q: ID }`)), "@token: is declared in another way", change[1])
 	}
 	require.NoError(t, directives.CheckSchema(load(t, strings.ReplaceAll(directives.Declaration, "READ` for", "x"), `type Query { q: ID }`)))
 }
