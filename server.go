@@ -64,8 +64,11 @@ func run(ctx context.Context, args, environ []string, out, stderr io.Writer) err
 		return err
 	}
 	parsed, err := parser.Parse(args)
-	if exited || err != nil { // --help was asked for, and is printed
-		return err
+	if exited { // --help was asked for, and is printed
+		return nil
+	}
+	if err != nil {
+		return &exit{2, err.Error()}
 	}
 	return parsed.Run()
 }

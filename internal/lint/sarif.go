@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/url"
+	"path"
 	"slices"
 )
 
@@ -88,7 +89,11 @@ func writeSARIF(w io.Writer, r *Report) error {
 
 func sarifOf(f Finding, rule int) sarifResult {
 	l := sarifLocation{Logical: []sarifLogical{{f.Coordinate, "member"}}}
-	l.Physical.Artifact.URI = (&url.URL{Path: f.File}).String()
+	uri := url.URL{Path: f.File}
+	if path.IsAbs(f.File) {
+		uri.Scheme = "file"
+	}
+	l.Physical.Artifact.URI = uri.String()
 	l.Physical.Region.StartLine, l.Physical.Region.StartColumn = max(1, f.Line), max(1, f.Column)
 	// What a finding is about outlives the line that it stands on.
 	sum := sha256.Sum256([]byte(f.Rule + "\x00" + f.Coordinate))
