@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -33,8 +34,8 @@ func wrong(coordinate, format string, args ...any) error {
 
 // CheckSchema returns every reason why @token can't work in a schema, each a *SchemaError, joined; nil if it can.
 func CheckSchema(schema *ast.Schema) error {
-	errs := []error{checkDeclaration(schema)}
-	for _, name := range sortedNames(schema) {
+	errs := []error{checkDeclaration(schema), checkDirectives(schema)}
+	for _, name := range slices.Sorted(maps.Keys(schema.Types)) {
 		def := schema.Types[name]
 		for _, f := range def.Fields {
 			coordinate := name + "." + f.Name
@@ -48,15 +49,6 @@ func CheckSchema(schema *ast.Schema) error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-func sortedNames(schema *ast.Schema) []string {
-	names := make([]string, 0, len(schema.Types))
-	for n := range schema.Types {
-		names = append(names, n)
-	}
-	slices.Sort(names)
-	return names
 }
 
 // checkDeclaration wants the declaration of token.graphqls, whatever its descriptions.
@@ -102,6 +94,19 @@ func sameTypes(schema *ast.Schema, declared *ast.SchemaDocument) bool {
 		}
 	}
 	return true
+}
+
+// checkDirectives: arguments of directives are read apart from those of fields, and would go unverified.
+func checkDirectives(schema *ast.Schema) error {
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(schema.Directives)) {
+		for _, a := range schema.Directives[name].Arguments {
+			if annotated(a.Directives) {
+				errs = append(errs, wrong(fmt.Sprintf("@%s(%s:)", name, a.Name), "@token can't stand on a directive's argument"))
+			}
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // checkUse wants a scalar with a string form, or lists of one, kinds and a duration that mean something.

@@ -56,6 +56,7 @@ func TestCheckSchemaRefuses(t *testing.T) {
 		"duration":   {`type Query { a: ID @token(duration: "soon") b: ID @token(duration: "-1s") c: ID @token(duration: "0s") }`, []string{`Query.a: "soon"`, "Query.b:", "Query.c:"}},
 		"interface":  {`interface N { id: ID @token } type A implements N { id: ID @token } type B implements N { id: ID } type Query { n: N }`, []string{"B.id: lacks the @token that N.id has"}},
 		"arguments":  {`interface N { f(a: ID @token, b: ID, c: ID @token): ID } type A implements N { f(a: ID, b: ID @token, c: ID @token(grants: READ)): ID } type Query { n: N }`, []string{"A.f(a:):", "A.f(b:):", "A.f(c:):"}},
+		"directives": {`directive @auth(by: String @token) on QUERY | FIELD type Query { q: ID }`, []string{"@auth(by:): @token can't stand"}},
 		"transitive": {`interface M { id: ID @token } interface N implements M { id: ID @token } type A implements N & M { id: ID } type Query { n: N }`, []string{"A.id: lacks the @token that M.id has", "A.id: lacks the @token that N.id has"}},
 	} {
 		t.Run(name, func(t *testing.T) {

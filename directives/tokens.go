@@ -25,7 +25,8 @@ type Options struct {
 	// Session returns the id of the calling session, as its JWT names it to the gateway, and false where
 	// the request has none. It is asked once per operation, and only if a token occurs.
 	Session func(ctx context.Context) (string, bool)
-	// Duration is the life of grants whose annotation names none; 0: the gateway's default.
+	// Duration is the life of grants whose annotation names none; 0: the gateway's default, which a life that
+	// another annotation names for the same token beats.
 	Duration time.Duration
 	// Timeout bounds each call to Grants, within the request's own deadline; 0: DefaultTimeout.
 	Timeout time.Duration
