@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -23,6 +24,7 @@ type commands struct {
 	Serve   serveCommand   `cmd:"" help:"Start a gateway."`
 	Config  configCommand  `cmd:"" help:"Print the effective settings, secrets masked, and check them."`
 	Keys    keysCommand    `cmd:"" help:"Manage the keyset."`
+	Lint    lintCommand    `cmd:"" help:"Report sensitive fields of a schema that carry no @token, and uses of it that can't work."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 
@@ -37,10 +39,22 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr)
 	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "cloakroom:", err)
-		os.Exit(1)
+	os.Exit(code(err, os.Stderr))
+}
+
+// code prints an error and returns the exit code that it stands for.
+func code(err error, stderr io.Writer) int {
+	var own *exit
+	switch {
+	case err == nil:
+		return 0
+	case !errors.As(err, &own):
+		own = &exit{1, err.Error()}
 	}
+	if own.text != "" {
+		_, _ = fmt.Fprintln(stderr, "cloakroom:", own.text)
+	}
+	return own.code
 }
 
 // process is what a command may touch.
@@ -62,7 +76,7 @@ func run(ctx context.Context, args, environ []string, out, stderr io.Writer) err
 		return nil
 	}
 	if err != nil {
-		return err
+		return &exit{2, err.Error()}
 	}
 	return parsed.Run()
 }

@@ -1,18 +1,24 @@
 package directives
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
+	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
 )
 
-// occurrence is a token in an operation's input: the checks that it needs, and where it stands.
+// occurrence is a token in an operation's input: the grants that it needs, and where it stands.
 type occurrence struct {
 	token string
-	kinds []GrantKind
+	kinds kindSet
 	path  ast.Path
 }
+
+// maxSteps bounds the selections that are walked. Fragments that spread fragments unfold exponentially.
+const maxSteps = 100_000
 
 // walker finds the tokens among an operation's coerced argument values, as gqlgen will hand them to
 // resolvers: literals, variables and defaults, through nested inputs and lists.
@@ -20,34 +26,67 @@ type walker struct {
 	tokens    *Tokens
 	variables map[string]any
 	found     []occurrence
+	steps     int
+	plain     map[*ast.FragmentDefinition]bool // no annotated argument stands in these
+}
+
+// walk returns the tokens in an operation's arguments.
+func (t *Tokens) walk(oc *graphql.OperationContext) (found []occurrence, refused *gqlerror.Error) {
+	if !t.takes {
+		return nil, nil
+	}
+	w := walker{tokens: t, variables: oc.Variables, plain: map[*ast.FragmentDefinition]bool{}}
+	defer func() {
+		if recover() != nil { // gqlparser panics at literals that it let pass, such as an Int of 30 digits
+			found, refused = nil, fail(codeBadUserInput, "The value of an argument can't be read.", nil)
+		}
+	}()
+	w.selections(oc.Operation.SelectionSet, nil)
+	if w.steps > maxSteps {
+		return nil, fail(codeLimitExceeded, "The operation selects too much.", nil)
+	}
+	return w.found, nil
 }
 
 // selections walks every field that could run: @skip and @include are honoured, type conditions can't be
-// known yet.
-func (w *walker) selections(set ast.SelectionSet, path ast.Path) {
+// known yet. It reports whether an annotated argument stands below, used or not.
+func (w *walker) selections(set ast.SelectionSet, path ast.Path) (annotated bool) {
 	for _, s := range set {
+		if w.steps++; w.steps > maxSteps {
+			return true
+		}
 		switch s := s.(type) {
 		case *ast.Field:
 			if w.left(s.Directives) {
+				annotated = true // unknown: it was not walked
 				continue
 			}
 			at := with(path, ast.PathName(s.Alias))
-			w.arguments(s, at)
-			w.selections(s.SelectionSet, at)
+			here := w.arguments(s, at)
+			annotated = w.selections(s.SelectionSet, at) || here || annotated
 		case *ast.InlineFragment:
-			if !w.left(s.Directives) {
-				w.selections(s.SelectionSet, path)
-			}
+			annotated = w.left(s.Directives) || w.selections(s.SelectionSet, path) || annotated
 		case *ast.FragmentSpread:
-			if !w.left(s.Directives) {
-				w.selections(s.Definition.SelectionSet, path)
-			}
+			annotated = w.left(s.Directives) || w.spread(s.Definition, path) || annotated
 		}
 	}
+	return annotated
+}
+
+func (w *walker) spread(fragment *ast.FragmentDefinition, path ast.Path) bool {
+	if w.plain[fragment] {
+		return false
+	}
+	annotated := w.selections(fragment.SelectionSet, path)
+	w.plain[fragment] = !annotated
+	return annotated
 }
 
 // left reports whether @skip or @include leave a selection out.
 func (w *walker) left(directives ast.DirectiveList) bool {
+	if len(directives) == 0 {
+		return false
+	}
 	value := func(name string, otherwise bool) bool {
 		d := directives.ForName(name)
 		if d == nil {
@@ -59,23 +98,21 @@ func (w *walker) left(directives ast.DirectiveList) bool {
 	return value("skip", false) || !value("include", true)
 }
 
-func (w *walker) arguments(f *ast.Field, path ast.Path) {
-	if f.Definition == nil {
-		return
+func (w *walker) arguments(f *ast.Field, path ast.Path) bool {
+	if f.Definition == nil || !w.tokens.fields[f.Definition] {
+		return false
 	}
-	var values map[string]any
+	values := f.ArgumentMap(w.variables) // what gqlgen itself will read, defaults included
 	for _, def := range f.Definition.Arguments {
 		use := def.Directives.ForName(directiveName)
 		if use == nil && !w.tokens.inputs[def.Type.Name()] {
 			continue
 		}
-		if values == nil {
-			values = f.ArgumentMap(w.variables) // what gqlgen itself will read, defaults included
-		}
 		if v, ok := values[def.Name]; ok {
 			w.value(v, def.Type, use, with(path, ast.PathName(def.Name)))
 		}
 	}
+	return true
 }
 
 // value walks one value of a type; use is the annotation that it stands under, if any.
@@ -84,22 +121,13 @@ func (w *walker) value(v any, typ *ast.Type, use *ast.Directive, path ast.Path) 
 		return
 	}
 	if typ.Elem != nil {
-		list, ok := v.([]any)
-		if !ok { // a single value stands for a list of it (GraphQL, section 3.11)
-			w.value(v, typ.Elem, use, path)
-			return
-		}
-		for i, e := range list {
+		for i, e := range coerceList(v) {
 			w.value(e, typ.Elem, use, with(path, ast.PathIndex(i)))
 		}
 		return
 	}
 	if use != nil {
-		token, ok := v.(string)
-		if !ok {
-			token = fmt.Sprint(v) // an ID may be a number; it is no token
-		}
-		w.found = append(w.found, occurrence{token, requiredKinds(use), path})
+		w.found = append(w.found, occurrence{text(v), requiredKinds(use), path})
 		return
 	}
 	def := w.tokens.schema.Types[typ.Name()]
@@ -116,7 +144,51 @@ func (w *walker) value(v any, typ *ast.Type, use *ast.Directive, path ast.Path) 
 	}
 }
 
+// text is a token as a client wrote it. An ID may be a number; that is no token.
+func text(v any) string {
+	if s, ok := v.(string); ok {
+		return s
+	}
+	return fmt.Sprint(v)
+}
+
 // with returns the path and one more step, sharing nothing with it.
 func with(path ast.Path, step ast.PathElement) ast.Path {
 	return append(slices.Clip(path), step)
+}
+
+// input is the directive on an argument or input field. The operation was refused before its first resolver if one
+// of its tokens lacks a grant, so this finds nothing, unless the arguments are no longer those that were verified.
+func (t *Tokens) input(ctx context.Context, parent map[string]any, next graphql.Resolver, kinds kindSet) (any, error) {
+	if graphql.GetFieldContext(ctx) == nil { // no field: the arguments are read to reckon the operation's complexity
+		return next(ctx)
+	}
+	op := operationFrom(ctx)
+	if op == nil || op.tokens != t {
+		return nil, noExtension()
+	}
+	name := graphql.GetPathContext(ctx).Field
+	if name != nil && !op.allHold(parent[*name], kinds) {
+		return nil, fail(codeGrantRequired, "This session may not use this token here.", nil)
+	}
+	return next(ctx)
+}
+
+func (op *operation) allHold(v any, kinds kindSet) bool {
+	switch v := v.(type) {
+	case nil:
+		return true
+	case string:
+		return op.holds(v, kinds)
+	}
+	list, ok := asList(v)
+	if !ok {
+		return op.holds(text(v), kinds)
+	}
+	for _, e := range list {
+		if !op.allHold(e, kinds) {
+			return false
+		}
+	}
+	return true
 }

@@ -19,6 +19,7 @@ const (
 	codeLimitExceeded   = "LIMIT_EXCEEDED"
 	codeUnavailable     = "UNAVAILABLE"
 	codeInternal        = "INTERNAL"
+	codeBadUserInput    = "BAD_USER_INPUT"
 )
 
 func fail(code, message string, path ast.Path) *gqlerror.Error {
@@ -27,19 +28,14 @@ func fail(code, message string, path ast.Path) *gqlerror.Error {
 
 // operation is what the runtime knows of one operation under way.
 type operation struct {
-	tokens  *Tokens
-	session func() (string, bool)
+	tokens   *Tokens
+	session  func() (string, bool)
+	verified map[grantKey]bool
+	root     string        // the response name of a subscription's field
+	wanted   chan struct{} // an event of a subscription is wanted
 
 	mu      sync.Mutex
 	pending []pending
-}
-
-// pending is a token that was returned, and whose grants are not known to exist yet.
-type pending struct {
-	token    string
-	kinds    []GrantKind
-	duration time.Duration
-	path     func() ast.Path
 }
 
 type operationKey struct{}
@@ -52,14 +48,31 @@ func operationFrom(ctx context.Context) *operation {
 // InterceptOperation implements graphql.OperationInterceptor: it verifies the tokens in the operation's
 // arguments, in one call, and refuses the operation if one lacks its grant.
 func (t *Tokens) InterceptOperation(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
-	op := &operation{tokens: t, session: sync.OnceValues(func() (string, bool) { return t.opts.Session(ctx) })}
+	op := &operation{
+		tokens: t, session: sync.OnceValues(func() (string, bool) { return t.opts.Session(ctx) }),
+		wanted: make(chan struct{}, 1),
+	}
 	oc := graphql.GetOperationContext(ctx)
-	w := walker{tokens: t, variables: oc.Variables}
-	w.selections(oc.Operation.SelectionSet, nil)
-	if errs := t.verify(ctx, op, w.found); len(errs) > 0 {
+	if oc.Operation.Operation == ast.Subscription {
+		op.root = rootField(oc)
+	}
+	found, err := t.walk(oc)
+	errs := gqlerror.List{err}
+	if err == nil {
+		errs = t.verify(ctx, op, found)
+	}
+	if len(errs) > 0 {
 		return graphql.OneShot(&graphql.Response{Errors: errs})
 	}
 	return next(context.WithValue(ctx, operationKey{}, op))
+}
+
+// rootField returns the response name of the one field of a subscription.
+func rootField(oc *graphql.OperationContext) string {
+	if fields := graphql.CollectFields(oc, oc.Operation.SelectionSet, nil); len(fields) == 1 {
+		return fields[0].Alias
+	}
+	return ""
 }
 
 func (t *Tokens) verify(ctx context.Context, op *operation, found []occurrence) gqlerror.List {
@@ -70,48 +83,75 @@ func (t *Tokens) verify(ctx context.Context, op *operation, found []occurrence) 
 	if !ok {
 		return at(found, codeUnauthenticated, "Sign in: a token can't be taken from nobody.")
 	}
-	checks, seen := make([]Check, 0, len(found)), map[Check]bool{}
-	for _, o := range found {
-		for _, k := range o.kinds {
-			c := Check{o.token, k}
-			if !seen[c] && tokenid.Valid(o.token) {
-				checks = append(checks, c)
-			}
-			seen[c] = true
-		}
-	}
-	if len(checks) > t.opts.MaxTokens {
+	checks, asked := checksOf(found)
+	if tokens := len(asked); tokens > t.opts.MaxTokens {
 		return gqlerror.List{fail(codeLimitExceeded, "The operation holds too many tokens.", found[0].path)}
 	}
-	missing := map[Check]bool{}
+	op.verified = make(map[grantKey]bool, len(checks))
 	if len(checks) > 0 {
-		absent, err := t.callVerify(ctx, session, checks)
+		missing, err := t.callVerify(ctx, session, checks)
 		if err != nil {
-			return at(found, codeUnavailable, "The grants of this token can't be verified at the moment: try again.")
+			return at(found, codeUnavailable, unverified)
 		}
-		for _, c := range absent {
-			missing[c] = true
+		for _, c := range checks {
+			op.verified[grantKey{c.Token, kindsOf([]GrantKind{c.Kind}, 0)}] = true
+		}
+		for _, c := range missing {
+			key := grantKey{c.Token, kindsOf([]GrantKind{c.Kind}, 0)}
+			if _, asked := op.verified[key]; !asked { // it answers another question
+				return at(found, codeUnavailable, unverified)
+			}
+			op.verified[key] = false
 		}
 	}
 	var bad []occurrence
 	for _, o := range found {
-		lacks := !tokenid.Valid(o.token)
-		for _, k := range o.kinds {
-			lacks = lacks || missing[Check{o.token, k}]
-		}
-		if lacks {
+		if !op.holds(o.token, o.kinds) {
 			bad = append(bad, o)
 		}
 	}
 	return at(bad, codeGrantRequired, "This session may not use this token here.")
 }
 
+// checksOf returns each check once, and the kinds asked of each token.
+func checksOf(found []occurrence) ([]Check, map[string]kindSet) {
+	checks, asked := make([]Check, 0, len(found)), make(map[string]kindSet, len(found))
+	for _, o := range found {
+		fresh := o.kinds &^ asked[o.token]
+		if fresh == 0 || !tokenid.Valid(o.token) {
+			continue
+		}
+		asked[o.token] |= fresh
+		for _, k := range fresh.list() {
+			checks = append(checks, Check{o.token, k})
+		}
+	}
+	return checks, asked
+}
+
+// holds reports whether the session was found to hold every one of these grants.
+func (op *operation) holds(token string, kinds kindSet) bool {
+	for kind := kindSet(1); kind <= kinds; kind <<= 1 {
+		if kinds&kind != 0 && !op.verified[grantKey{token, kind}] {
+			return false
+		}
+	}
+	return kinds != 0
+}
+
+const unverified = "The grants of this token can't be verified at the moment: try again."
+
 // maxErrors bounds how many paths one refusal names.
 const maxErrors = 100
 
+// at names each place once: a field that is selected twice is one field.
 func at(found []occurrence, code, message string) (errs gqlerror.List) {
-	for _, o := range found[:min(len(found), maxErrors)] {
-		errs = append(errs, fail(code, message, o.path))
+	seen := map[string]bool{}
+	for _, o := range found {
+		if name := o.path.String(); !seen[name] && len(errs) < maxErrors {
+			seen[name] = true
+			errs = append(errs, fail(code, message, o.path))
+		}
 	}
 	return errs
 }
@@ -119,29 +159,10 @@ func at(found []occurrence, code, message string) (errs gqlerror.List) {
 func (t *Tokens) callVerify(ctx context.Context, session string, checks []Check) ([]Check, error) {
 	ctx, cancel := context.WithTimeout(ctx, t.opts.Timeout)
 	defer cancel()
-	start := t.opts.Now()
+	start := time.Now()
 	missing, err := t.opts.Grants.VerifyGrants(ctx, session, checks)
 	if t.opts.Observer != nil {
-		t.opts.Observer.GrantsVerified(ctx, len(checks), t.opts.Now().Sub(start), err)
+		t.opts.Observer.GrantsVerified(ctx, len(checks), time.Since(start), err)
 	}
 	return missing, err
-}
-
-// InterceptResponse implements graphql.ResponseInterceptor: once a response's fields have resolved, the
-// grants of its tokens are created in one call, before it leaves. If they can't be, the tokens stay in the data,
-// where they open nothing, and each gets an error.
-func (t *Tokens) InterceptResponse(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
-	response := next(ctx)
-	op := operationFrom(ctx)
-	if op == nil || op.tokens != t || response == nil {
-		return response
-	}
-	op.mu.Lock()
-	returned := op.pending
-	op.pending = nil
-	op.mu.Unlock()
-	if len(returned) > 0 {
-		response.Errors = append(response.Errors, t.create(ctx, op, returned)...)
-	}
-	return response
 }

@@ -12,6 +12,7 @@ import (
 // Options.Remember.
 type recent struct {
 	seed    maphash.Seed
+	most    time.Duration
 	forgets atomic.Uint64
 	shards  [16]shard
 }
@@ -19,24 +20,30 @@ type recent struct {
 type shard struct {
 	mu      sync.Mutex
 	max     int
-	entries map[recentKey]recentGrant
+	entries map[recentKey]recentGrants
 }
 
-type recentKey struct {
-	session string
-	grantKey
-}
+type recentKey struct{ session, token string }
+
+// recentGrants are a token's grants, one for each bit of a kindSet.
+type recentGrants [2]recentGrant
 
 type recentGrant struct {
 	duration time.Duration // as it was asked for
 	until    time.Time     // when it is created again
 }
 
-func newRecent(limit int) *recent {
-	r := &recent{seed: maphash.MakeSeed()}
+// covers reports whether the grant spares creating one of this duration. The gateway's default (0) compares
+// with itself only.
+func (g recentGrant) covers(duration time.Duration, now time.Time) bool {
+	return now.Before(g.until) && (g.duration == duration || duration > 0 && g.duration > duration)
+}
+
+func newRecent(limit int, most time.Duration) *recent {
+	r := &recent{seed: maphash.MakeSeed(), most: most}
 	for i := range r.shards {
 		r.shards[i].max = max(1, limit/len(r.shards))
-		r.shards[i].entries = map[recentKey]recentGrant{}
+		r.shards[i].entries = map[recentKey]recentGrants{}
 	}
 	return r
 }
@@ -48,47 +55,61 @@ func (r *recent) shard(token string) *shard {
 // version changes with every call of forget.
 func (r *recent) version() uint64 { return r.forgets.Load() }
 
-// has reports whether a grant of this life, or a longer one, was created a moment ago.
-func (r *recent) has(session string, key grantKey, duration time.Duration, now time.Time) bool {
-	s := r.shard(key.token)
+// has returns those of the kinds that were created a moment ago, with this life or a longer one.
+func (r *recent) has(session, token string, kinds kindSet, duration time.Duration, now time.Time) (have kindSet) {
+	if r.most <= 0 {
+		return 0
+	}
+	s := r.shard(token)
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	g, ok := s.entries[recentKey{session, key}]
-	return ok && now.Before(g.until) && g.duration == duration
+	g, ok := s.entries[recentKey{session, token}]
+	s.mu.Unlock()
+	if !ok {
+		return 0
+	}
+	for i := range g {
+		if kinds&(1<<i) != 0 && g[i].covers(duration, now) {
+			have |= 1 << i
+		}
+	}
+	return have
 }
 
 // remember notes a grant that a call created which began at version. What was forgotten since may be what
 // the call created, so then nothing is noted.
-func (r *recent) remember(session string, key grantKey, duration time.Duration, now, expires time.Time, most time.Duration, version uint64) {
-	until := now.Add(min(most, expires.Sub(now)/2))
+func (r *recent) remember(session, token string, kind kindSet, duration time.Duration, now, expires time.Time, version uint64) {
+	until := now.Add(min(r.most, expires.Sub(now)/2))
 	if !until.After(now) {
 		return
 	}
-	s := r.shard(key.token)
+	s, key := r.shard(token), recentKey{session, token}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if r.forgets.Load() != version {
 		return
 	}
-	if len(s.entries) >= s.max {
+	g, ok := s.entries[key]
+	if !ok && len(s.entries) >= s.max {
 		s.evict(now)
 	}
-	s.entries[recentKey{session, key}] = recentGrant{duration, until}
+	for i := range g {
+		if kind == 1<<i {
+			g[i] = recentGrant{duration, until}
+		}
+	}
+	s.entries[key] = g
 }
 
-// evict drops what has passed; if that is nothing, it drops half of what there is.
+// evict drops what has passed, and then, if need be, more of what there is until a quarter is free: so that its
+// cost is spread over many additions.
 func (s *shard) evict(now time.Time) {
-	before := len(s.entries)
 	for k, g := range s.entries {
-		if !now.Before(g.until) {
+		if !now.Before(g[0].until) && !now.Before(g[1].until) {
 			delete(s.entries, k)
 		}
 	}
-	if len(s.entries) < before {
-		return
-	}
 	for k := range s.entries {
-		if len(s.entries) <= s.max/2 {
+		if len(s.entries) <= s.max*3/4 {
 			return
 		}
 		delete(s.entries, k)
@@ -98,7 +119,16 @@ func (s *shard) evict(now time.Time) {
 // forget drops what is remembered of a session ("" for all) and of tokens (nil for all).
 func (r *recent) forget(session string, tokens []string) {
 	r.forgets.Add(1)
-	matches := map[string]bool{}
+	if session != "" && tokens != nil {
+		for _, t := range tokens {
+			s := r.shard(t)
+			s.mu.Lock()
+			delete(s.entries, recentKey{session, t})
+			s.mu.Unlock()
+		}
+		return
+	}
+	matches := make(map[string]bool, len(tokens))
 	for _, t := range tokens {
 		matches[t] = true
 	}

@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -18,11 +19,23 @@ var Declaration string
 
 const directiveName = "token"
 
-// CheckSchema returns every reason why @token can't work in a schema, each with its coordinate
-// (Type.field, Type.field(argument:)), joined; nil if it can.
+// SchemaError is one reason why @token can't work in a schema.
+type SchemaError struct {
+	Coordinate string // Type.field, Type.field(argument:) or @token
+	Message    string
+}
+
+// Error implements error.
+func (e *SchemaError) Error() string { return e.Coordinate + ": " + e.Message }
+
+func wrong(coordinate, format string, args ...any) error {
+	return &SchemaError{coordinate, fmt.Sprintf(format, args...)}
+}
+
+// CheckSchema returns every reason why @token can't work in a schema, each a *SchemaError, joined; nil if it can.
 func CheckSchema(schema *ast.Schema) error {
-	errs := []error{checkDeclaration(schema.Directives[directiveName])}
-	for _, name := range sortedNames(schema) {
+	errs := []error{checkDeclaration(schema), checkDirectives(schema)}
+	for _, name := range slices.Sorted(maps.Keys(schema.Types)) {
 		def := schema.Types[name]
 		for _, f := range def.Fields {
 			coordinate := name + "." + f.Name
@@ -30,27 +43,19 @@ func CheckSchema(schema *ast.Schema) error {
 			for _, a := range f.Arguments {
 				errs = append(errs, checkUse(schema, fmt.Sprintf("%s(%s:)", coordinate, a.Name), a.Type, a.Directives))
 			}
-			if def.Kind == ast.Interface && f.Directives.ForName(directiveName) != nil {
-				errs = append(errs, checkImplementations(schema, def, f.Name))
+			if def.Kind == ast.Interface {
+				errs = append(errs, checkImplementations(schema, def, f))
 			}
 		}
 	}
 	return errors.Join(errs...)
 }
 
-func sortedNames(schema *ast.Schema) []string {
-	names := make([]string, 0, len(schema.Types))
-	for n := range schema.Types {
-		names = append(names, n)
-	}
-	slices.Sort(names)
-	return names
-}
-
 // checkDeclaration wants the declaration of token.graphqls, whatever its descriptions.
-func checkDeclaration(have *ast.DirectiveDefinition) error {
+func checkDeclaration(schema *ast.Schema) error {
+	have := schema.Directives[directiveName]
 	if have == nil {
-		return errors.New("@token is not declared: include Cloakroom's token.graphqls in the schema")
+		return wrong("@token", "is not declared: include Cloakroom's token.graphqls in the schema")
 	}
 	doc, err := parser.ParseSchema(&ast.Source{Name: "token.graphqls", Input: Declaration})
 	if err != nil {
@@ -66,10 +71,42 @@ func checkDeclaration(have *ast.DirectiveDefinition) error {
 		other := have.Arguments.ForName(a.Name)
 		same = same && other != nil && other.Type.String() == a.Type.String() && other.DefaultValue == nil
 	}
-	if !same {
-		return errors.New("@token is declared in another way: include Cloakroom's token.graphqls, and no declaration of your own")
+	if !same || !sameTypes(schema, doc) {
+		return wrong("@token", "is declared in another way: include Cloakroom's token.graphqls, and no declaration of your own")
 	}
 	return nil
+}
+
+// sameTypes reports whether the types of the directive's arguments are those of token.graphqls.
+func sameTypes(schema *ast.Schema, declared *ast.SchemaDocument) bool {
+	for _, want := range declared.Definitions {
+		have := schema.Types[want.Name]
+		if have == nil { // TokenID, in a schema that keeps its tokens in another scalar
+			continue
+		}
+		if have.Kind != want.Kind || len(have.EnumValues) != len(want.EnumValues) {
+			return false
+		}
+		for _, v := range want.EnumValues {
+			if have.EnumValues.ForName(v.Name) == nil {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// checkDirectives: arguments of directives are read apart from those of fields, and would go unverified.
+func checkDirectives(schema *ast.Schema) error {
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(schema.Directives)) {
+		for _, a := range schema.Directives[name].Arguments {
+			if annotated(a.Directives) {
+				errs = append(errs, wrong(fmt.Sprintf("@%s(%s:)", name, a.Name), "@token can't stand on a directive's argument"))
+			}
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // checkUse wants a scalar with a string form, or lists of one, kinds and a duration that mean something.
@@ -80,28 +117,50 @@ func checkUse(schema *ast.Schema, coordinate string, typ *ast.Type, uses ast.Dir
 	}
 	def := schema.Types[typ.Name()]
 	if def == nil || def.Kind != ast.Scalar || slices.Contains([]string{"Int", "Float", "Boolean"}, def.Name) {
-		return fmt.Errorf("%s: @token stands on %s; only String, ID, custom scalars and lists of them can be tokens", coordinate, typ)
+		return wrong(coordinate, "@token stands on %s; only String, ID, custom scalars and lists of them can be tokens", typ)
 	}
 	if arg := use.Arguments.ForName("grants"); arg != nil && arg.Value.Kind == ast.ListValue && len(arg.Value.Children) == 0 {
-		return fmt.Errorf("%s: @token names no grants; leave the argument out for the default", coordinate)
+		return wrong(coordinate, "@token names no grants; leave the argument out for the default")
 	}
 	if arg := use.Arguments.ForName("duration"); arg != nil && arg.Value.Kind != ast.NullValue {
 		if d, err := time.ParseDuration(arg.Value.Raw); err != nil || d <= 0 {
-			return fmt.Errorf("%s: %q is no duration; write 90s or 15m", coordinate, arg.Value.Raw)
+			return wrong(coordinate, "%q is no duration; write 90s or 15m", arg.Value.Raw)
 		}
 	}
 	return nil
 }
 
-// checkImplementations: gqlgen runs the directives of the object's field, never the interface's.
-func checkImplementations(schema *ast.Schema, def *ast.Definition, field string) error {
+// checkImplementations: gqlgen runs the directives of the object's field, never the interface's; but the operation
+// that selects the interface's field names its arguments, and those are what can be verified beforehand.
+func checkImplementations(schema *ast.Schema, def *ast.Definition, field *ast.FieldDefinition) error {
 	var errs []error
 	for _, impl := range schema.GetPossibleTypes(def) {
-		if f := impl.Fields.ForName(field); f != nil && f.Directives.ForName(directiveName) == nil {
-			errs = append(errs, fmt.Errorf("%s.%s: lacks the @token that %s.%s has", impl.Name, field, def.Name, field))
+		f := impl.Fields.ForName(field.Name)
+		if f == nil {
+			continue
+		}
+		if annotated(field.Directives) && !annotated(f.Directives) {
+			errs = append(errs, wrong(impl.Name+"."+f.Name, "lacks the @token that %s.%s has", def.Name, f.Name))
+		}
+		for _, a := range field.Arguments {
+			other := f.Arguments.ForName(a.Name)
+			if other != nil && requiredBy(a.Directives) != requiredBy(other.Directives) {
+				errs = append(errs, wrong(fmt.Sprintf("%s.%s(%s:)", impl.Name, f.Name, a.Name),
+					"requires other grants by @token than %s.%s(%s:) does", def.Name, f.Name, a.Name))
+			}
 		}
 	}
 	return errors.Join(errs...)
+}
+
+func annotated(directives ast.DirectiveList) bool { return directives.ForName(directiveName) != nil }
+
+// requiredBy returns the kinds that an input requires: none without an annotation.
+func requiredBy(directives ast.DirectiveList) kindSet {
+	if use := directives.ForName(directiveName); use != nil {
+		return requiredKinds(use)
+	}
+	return 0
 }
 
 // annotatedInputs returns the input types that hold an annotated field, at any depth.
@@ -123,18 +182,17 @@ func annotatedInputs(schema *ast.Schema) map[string]bool {
 	return holds
 }
 
-// requiredKinds returns the kinds that an annotation on an input requires.
-func requiredKinds(use *ast.Directive) []GrantKind {
-	arg := use.Arguments.ForName("grants")
-	if arg == nil || arg.Value.Kind == ast.NullValue {
-		return []GrantKind{GrantKindStore}
+// annotatedFields returns the fields that take a token in an argument, at any depth.
+func annotatedFields(schema *ast.Schema, inputs map[string]bool) map[*ast.FieldDefinition]bool {
+	fields := map[*ast.FieldDefinition]bool{}
+	for _, def := range schema.Types {
+		for _, f := range def.Fields {
+			for _, a := range f.Arguments {
+				if a.Directives.ForName(directiveName) != nil || inputs[a.Type.Name()] {
+					fields[f] = true
+				}
+			}
+		}
 	}
-	if arg.Value.Kind != ast.ListValue { // a single value stands for a list of it
-		return []GrantKind{GrantKind(arg.Value.Raw)}
-	}
-	kinds := make([]GrantKind, 0, len(arg.Value.Children))
-	for _, c := range arg.Value.Children {
-		kinds = append(kinds, GrantKind(c.Value.Raw))
-	}
-	return kinds
+	return fields
 }

@@ -25,7 +25,8 @@ type Options struct {
 	// Session returns the id of the calling session, as its JWT names it to the gateway, and false where
 	// the request has none. It is asked once per operation, and only if a token occurs.
 	Session func(ctx context.Context) (string, bool)
-	// Duration is the life of grants whose annotation names none; 0: the gateway's default.
+	// Duration is the life of grants whose annotation names none; 0: the gateway's default, which a life that
+	// another annotation names for the same token beats.
 	Duration time.Duration
 	// Timeout bounds each call to Grants, within the request's own deadline; 0: DefaultTimeout.
 	Timeout time.Duration
@@ -48,7 +49,9 @@ type Options struct {
 type Tokens struct {
 	opts   Options
 	schema *ast.Schema
-	inputs map[string]bool // input types that hold an annotated field, at any depth
+	inputs map[string]bool               // input types that hold an annotated field, at any depth
+	fields map[*ast.FieldDefinition]bool // fields with an argument that is annotated, or of such a type
+	takes  bool                          // there are such fields
 	recent *recent
 }
 
@@ -75,7 +78,7 @@ func New(o Options) (*Tokens, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	t := &Tokens{opts: o, recent: newRecent(o.Memory)}
+	t := &Tokens{opts: o, recent: newRecent(o.Memory, o.Remember)}
 	if r, ok := o.Grants.(Revoker); ok {
 		r.OnRevoke(t.recent.forget)
 	}
@@ -104,5 +107,7 @@ func (t *Tokens) Validate(es graphql.ExecutableSchema) error {
 		return fmt.Errorf("directives: %w", err)
 	}
 	t.schema, t.inputs = schema, annotatedInputs(schema)
+	t.fields = annotatedFields(schema, t.inputs)
+	t.takes = len(t.fields) > 0
 	return nil
 }

@@ -1,0 +1,92 @@
+package directives_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"github.com/vektah/gqlparser/v2"
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"github.com/cloakroomhq/cloakroom/directives"
+)
+
+const accepted = `
+	scalar Ref
+	interface Node { id: ID @token ask(t: ID @token, u: ID): ID }
+	type A implements Node { id: ID @token(duration: "1h30m") ask(t: ID @token(grants: STORE), u: ID): ID @token s: [[Ref!]]! @token(grants: [READ, STORE]) }
+	input In { t: TokenID @token(grants: null, duration: null) ts: [String!]! @token(grants: [READ]) in: In }
+	type Query { a(in: In, t: String! @token): A node: Node }`
+
+func load(t *testing.T, sdl ...string) *ast.Schema {
+	t.Helper()
+	sources := make([]*ast.Source, len(sdl))
+	for i, s := range sdl {
+		sources[i] = &ast.Source{Name: "schema.graphqls", Input: s}
+	}
+	schema, err := gqlparser.LoadSchema(sources...)
+	require.NoError(t, err)
+	return schema
+}
+
+func TestCheckSchemaAccepts(t *testing.T) {
+	require.NoError(t, directives.CheckSchema(load(t, directives.Declaration, accepted)))
+	require.NoError(t, directives.CheckSchema(load(t, directives.Declaration, `type Query { plain: Int }`)))
+}
+
+func TestTheGatewaysDeclarationIsTheOneThatBackendsInclude(t *testing.T) {
+	b, err := os.ReadFile("../graph/schema/token.graphqls")
+	require.NoError(t, err)
+	require.Equal(t, directives.Declaration, string(b))
+}
+
+func TestCheckSchemaRefuses(t *testing.T) {
+	for name, c := range map[string]struct {
+		sdl   string
+		wants []string
+	}{
+		"object":     {`type Query { q: Query @token }`, []string{"Query.q: @token stands on Query"}},
+		"list":       {`type Query { q: [[Query!]!] @token }`, []string{"Query.q: @token stands on [[Query!]!]"}},
+		"numbers":    {`type Query { i: Int @token f: [Float] @token b: Boolean! @token }`, []string{"Query.i:", "Query.f:", "Query.b:"}},
+		"enum":       {`enum E { A } type Query { e: E @token }`, []string{"Query.e:"}},
+		"union":      {`union U = Query type Query { u: U @token }`, []string{"Query.u:"}},
+		"input":      {`input I { a: I @token b: Int @token } type Query { q(i: I @token, n: Int @token): ID }`, []string{"I.a:", "I.b:", "Query.q(i:):", "Query.q(n:):"}},
+		"no grants":  {`type Query { q: ID @token(grants: []) }`, []string{"Query.q: @token names no grants"}},
+		"duration":   {`type Query { a: ID @token(duration: "soon") b: ID @token(duration: "-1s") c: ID @token(duration: "0s") }`, []string{`Query.a: "soon"`, "Query.b:", "Query.c:"}},
+		"interface":  {`interface N { id: ID @token } type A implements N { id: ID @token } type B implements N { id: ID } type Query { n: N }`, []string{"B.id: lacks the @token that N.id has"}},
+		"arguments":  {`interface N { f(a: ID @token, b: ID, c: ID @token): ID } type A implements N { f(a: ID, b: ID @token, c: ID @token(grants: READ)): ID } type Query { n: N }`, []string{"A.f(a:):", "A.f(b:):", "A.f(c:):"}},
+		"directives": {`directive @auth(by: String @token) on QUERY | FIELD type Query { q: ID }`, []string{"@auth(by:): @token can't stand"}},
+		"transitive": {`interface M { id: ID @token } interface N implements M { id: ID @token } type A implements N & M { id: ID } type Query { n: N }`, []string{"A.id: lacks the @token that M.id has", "A.id: lacks the @token that N.id has"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := directives.CheckSchema(load(t, directives.Declaration, c.sdl))
+			require.Error(t, err)
+			for _, w := range c.wants {
+				require.ErrorContains(t, err, w)
+			}
+			require.Len(t, strings.Split(err.Error(), "\n"), len(c.wants), "no more than that")
+		})
+	}
+}
+
+func TestCheckSchemaRefusesAnotherDeclaration(t *testing.T) {
+	require.ErrorContains(t, directives.CheckSchema(load(t, `type Query { q: ID }`)), "@token: is not declared")
+	for _, change := range [][2]string{
+		{"grants: [GrantKind!]\n", "grants: [GrantKind!]!\n"},
+		{"grants: [GrantKind!]\n", "grants: [GrantKind!] = [READ]\n"},
+		{"duration: Duration\n", "duration: String\n"},
+		{"duration: Duration\n", "duration: Duration more: Int\n"},
+		{"  \"Life of the grants that are created; the gateway's default where absent.\"\n  duration: Duration\n", "\n"},
+		{") on FIELD_DEFINITION", ") repeatable on FIELD_DEFINITION"},
+		{" | INPUT_FIELD_DEFINITION", ""},
+		{" | INPUT_FIELD_DEFINITION", " | INPUT_FIELD_DEFINITION | OBJECT"},
+		{"  STORE\n}", "  STORE\n  OWN\n}"},
+		{"scalar TokenID", "enum TokenID { A }"},
+	} {
+		changed := strings.Replace(directives.Declaration, change[0], change[1], 1)
+		require.NotEqual(t, directives.Declaration, changed)
+		require.ErrorContains(t, directives.CheckSchema(load(t, changed, `type Query { q: ID }`)), "@token: is declared in another way", change[1])
+	}
+	require.NoError(t, directives.CheckSchema(load(t, strings.ReplaceAll(directives.Declaration, "READ` for", "x"), `type Query { q: ID }`)))
+}

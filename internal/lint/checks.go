@@ -1,0 +1,188 @@
+package lint
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/vektah/gqlparser/v2/ast"
+)
+
+// slot is a field, argument or input field: where a token can stand.
+type slot struct {
+	coordinate  string
+	name        string
+	description string
+	typ         *ast.Type
+	use         *ast.Directive // @token, if any
+	input       bool
+	argument    bool
+	owner       *ast.Definition
+}
+
+// slots collects every slot of the schema that is the user's own, in the order of coordinates.
+func (l *linter) slots() {
+	for name, def := range l.schema.Types {
+		if def.BuiltIn || strings.HasPrefix(name, "__") || def.Position != nil && def.Position.Src != nil && def.Position.Src.BuiltIn {
+			continue
+		}
+		for _, f := range def.Fields {
+			if strings.HasPrefix(f.Name, "__") {
+				continue
+			}
+			s := &slot{
+				coordinate: name + "." + f.Name, name: f.Name, description: f.Description, typ: f.Type,
+				use: f.Directives.ForName("token"), input: def.Kind == ast.InputObject, owner: def,
+			}
+			l.places[s.coordinate] = f.Position
+			l.all = append(l.all, s)
+			for _, a := range f.Arguments {
+				s := &slot{
+					coordinate: fmt.Sprintf("%s.%s(%s:)", name, f.Name, a.Name), name: a.Name, description: a.Description,
+					typ: a.Type, use: a.Directives.ForName("token"), input: true, argument: true, owner: def,
+				}
+				l.places[s.coordinate] = a.Position
+				l.all = append(l.all, s)
+			}
+		}
+	}
+	slices.SortFunc(l.all, func(a, b *slot) int { return cmp.Compare(a.coordinate, b.coordinate) })
+}
+
+// holds reports whether a slot's values could be sensitive text: a scalar, and none that the rules leave out.
+func (l *linter) holds(s *slot) bool {
+	def := l.schema.Types[s.typ.Name()]
+	return def != nil && def.Kind == ast.Scalar && !slices.Contains(l.rules.Types, def.Name)
+}
+
+func number(s *slot) bool { return s.typ.Name() == "Int" || s.typ.Name() == "Float" }
+
+// sensitive reports what looks sensitive and is no token.
+func (l *linter) sensitive() {
+	for _, s := range l.all {
+		if s.use != nil || !l.holds(s) {
+			continue
+		}
+		if s.typ.Name() == "TokenID" {
+			l.add(ruleUntyped, s.coordinate, "is a TokenID without @token: nothing grants it or checks it")
+			continue
+		}
+		rule, byName := l.rules.match(s.name, s.description)
+		if rule == nil {
+			continue
+		}
+		by := "its description"
+		if byName {
+			by = "its name"
+		}
+		advice := "store it by a token and annotate it with @token"
+		if number(s) {
+			advice = fmt.Sprintf("%s can't hold a token: make it a String with @token", s.typ.Name())
+		}
+		l.add(ruleSensitive+"/"+rule.ID, s.coordinate, "looks by %s like %s: %s", by, rule.What, advice)
+	}
+}
+
+// affixes are what schemas put around the name of a thing to name its inputs.
+var affixes = []string{
+	"input", "create", "update", "upsert", "new", "add", "edit", "patch", "set", "save", "register", "change", "replace", "data", "fields", "args", "params", "payload",
+}
+
+// entity returns the thing that a type is about: of CreatePatientInput a patient.
+func entity(def *ast.Definition) string {
+	parts := strings.Fields(words(def.Name))
+	for len(parts) > 1 && slices.Contains(affixes, parts[len(parts)-1]) {
+		parts = parts[:len(parts)-1]
+	}
+	for len(parts) > 1 && slices.Contains(affixes, parts[0]) {
+		parts = parts[1:]
+	}
+	return strings.Join(parts, " ")
+}
+
+// sides reports a concept that is a token on one side and not on the other. A concept is a thing's field; an
+// argument has no thing, so it is held against every field of its name, if they agree.
+func (l *linter) sides() {
+	in, out := map[string][]*slot{}, map[string][]*slot{}
+	for _, s := range l.all {
+		if !l.holds(s) {
+			continue
+		}
+		name := words(s.name)
+		side := out
+		if s.input {
+			side = in
+		}
+		if !slices.Contains(l.rules.Common, name) {
+			side["."+name] = append(side["."+name], s)
+		}
+		if !s.argument {
+			key := entity(s.owner) + "." + name
+			side[key] = append(side[key], s)
+		}
+	}
+	l.compare(in, out, "read", "written")
+	l.compare(out, in, "written", "read")
+}
+
+// compare reports the slots of one side that bear no @token although the other side's do, all of them.
+func (l *linter) compare(these, others map[string][]*slot, there, here string) {
+	reported := map[*slot]bool{}
+	for _, key := range sortedKeys(these) {
+		other := others[key]
+		if len(other) == 0 || slices.ContainsFunc(other, func(s *slot) bool { return s.use == nil }) {
+			continue
+		}
+		for _, s := range these[key] {
+			loose := strings.HasPrefix(key, ".")
+			if s.use != nil || reported[s] || s.typ.Name() == "TokenID" || loose && !s.argument && !other[0].argument {
+				continue
+			}
+			reported[s] = true
+			l.add(ruleSides, s.coordinate, "is %s without @token, and %s with it as %s", here, there, other[0].coordinate)
+		}
+	}
+}
+
+// interfaces reports where an interface says less of its tokens than an implementation does, or something else.
+func (l *linter) interfaces() {
+	for _, s := range l.all {
+		if s.argument || s.input || s.owner.Kind != ast.Interface {
+			continue
+		}
+		for _, impl := range l.schema.GetPossibleTypes(s.owner) {
+			f := impl.Fields.ForName(s.name)
+			if f == nil {
+				continue
+			}
+			use := f.Directives.ForName("token")
+			switch coordinate := impl.Name + "." + f.Name; {
+			case use == nil: // the runtime refuses that one: see unworkable
+			case s.use == nil:
+				l.add(ruleInterface, s.coordinate, "lacks the @token that %s has", coordinate)
+			case written(use) != written(s.use):
+				l.add(ruleInterface, coordinate, "bears another @token than %s; the object's is what counts", s.coordinate)
+			}
+		}
+	}
+}
+
+// written returns the arguments of a use of @token, as they are written.
+func written(use *ast.Directive) string {
+	var args []string
+	for _, a := range use.Arguments {
+		args = append(args, a.Name+": "+strings.Trim(a.Value.String(), "[]"))
+	}
+	slices.Sort(args)
+	return strings.Join(args, ", ")
+}
+
+func sortedKeys(m map[string][]*slot) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
