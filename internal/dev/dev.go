@@ -44,9 +44,11 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	grants := &lateGrants{}
 	app, err := clinic.New(clinic.Options{
 		BaseURL: s.appURL, GatewayURL: s.gatewayURL, ObjectsURL: s.objectsURL, DataDir: o.Data,
 		PlaygroundOrigins: []string{s.gatewayURL}, Logger: o.Logger,
+		Grants: grants, // the application's way to the gateway: connectApp says which
 	})
 	if err != nil {
 		return errors.Join(err, s.close())
@@ -56,6 +58,8 @@ func Run(ctx context.Context, o Options) error {
 		Handler: app, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, WriteTimeout: 15 * time.Second,
 		IdleTimeout: time.Minute, MaxHeaderBytes: 32 << 10,
 	}
+	server.RegisterOnShutdown(app.Stop)
+	defer func() { _ = app.Close() }()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	go func() {
@@ -71,6 +75,9 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return errors.Join(err, server.Close(), s.close())
 	}
+	if err := connectApp(grants, g); err != nil {
+		return errors.Join(err, g.Close(ctx), server.Close(), s.close())
+	}
 	s.print(o.Out)
 	err = g.Serve(ctx, gateway.Listeners{Gateway: s.gateway, Objects: s.objects})
 	bounded, done := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
@@ -78,6 +85,16 @@ func Run(ctx context.Context, o Options) error {
 	err = errors.Join(err, server.Shutdown(bounded))
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
 		err = errors.Join(err, cause)
+	}
+	return err
+}
+
+// connectApp is the one place that says how the example application reaches the gateway for its grants: in this
+// process, without a request.
+func connectApp(app *lateGrants, g *gateway.Gateway) error {
+	to, err := g.Grants(Tenant)
+	if err == nil {
+		app.set(to)
 	}
 	return err
 }
