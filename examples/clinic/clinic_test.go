@@ -46,6 +46,10 @@ func send(handler http.Handler, method, target string, cookie *http.Cookie) *htt
 	if cookie != nil {
 		request.AddCookie(cookie)
 	}
+	return serve(handler, request)
+}
+
+func serve(handler http.Handler, request *http.Request) *http.Response {
 	recorder := httptest.NewRecorder()
 	handler.ServeHTTP(recorder, request)
 	return recorder.Result()

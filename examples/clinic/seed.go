@@ -30,8 +30,10 @@ var demoUsers = []store.User{
 
 // demoHash is made once: hashing is slow on purpose.
 var demoHash = sync.OnceValues(func() ([]byte, error) {
-	return bcrypt.GenerateFromPassword([]byte(DemoPassword), bcrypt.DefaultCost)
+	return bcrypt.GenerateFromPassword([]byte(DemoPassword), hashCost)
 })
+
+var hashCost = bcrypt.DefaultCost // less in tests
 
 // seedUsers adds the demo users where they aren't yet.
 func seedUsers(ctx context.Context, rows *store.Store) error {
@@ -59,6 +61,6 @@ func (c *Clinic) Seed(ctx context.Context, doctor string, tokens []string) error
 	for i, token := range tokens {
 		patients[i] = store.NewPatient{Name: fmt.Sprintf("Patient %d", i+1), SSN: sql.NullString{String: token, Valid: true}}
 	}
-	_, err = c.store.AddPatients(ctx, user, patients, time.Now())
+	_, _, err = c.store.AddPatients(ctx, user, patients, time.Now())
 	return err
 }

@@ -43,9 +43,12 @@ func (m mutation) AddPatients(ctx context.Context, inputs []*model.AddPatientInp
 			Name: strings.TrimSpace(in.Name), SSN: nullable(in.Ssn), Notes: each(in.Notes, newNote), Documents: each(in.Documents, newDocument),
 		}
 	}
-	ids, err := m.store.AddPatients(ctx, user, added, m.now())
+	ids, notes, err := m.store.AddPatients(ctx, user, added, m.now())
 	if err != nil {
 		return nil, err
+	}
+	for _, n := range notes {
+		m.news.publish(id(n))
 	}
 	patients := make([]*model.Patient, len(ids))
 	for i, number := range ids {
@@ -54,9 +57,6 @@ func (m mutation) AddPatients(ctx context.Context, inputs []*model.AddPatientInp
 			return nil, err
 		}
 		patients[i] = found[0]
-		for _, n := range found[0].Notes {
-			m.news.publish(n.ID)
-		}
 	}
 	return patients, nil
 }

@@ -82,10 +82,10 @@ type NewPatient struct {
 	Documents []NewDocument
 }
 
-// AddPatients adds patients of the doctor's own, all or none, and returns their ids.
-func (s *Store) AddPatients(ctx context.Context, doctor User, patients []NewPatient, now time.Time) (ids []int64, err error) {
+// AddPatients adds patients of the doctor's own, all or none, and returns their ids and those of their notes.
+func (s *Store) AddPatients(ctx context.Context, doctor User, patients []NewPatient, now time.Time) (ids, notes []int64, err error) {
 	if doctor.Role != Doctor {
-		return nil, ErrNotAllowed
+		return nil, nil, ErrNotAllowed
 	}
 	err = s.inTx(ctx, func(tx *sql.Tx) error {
 		for _, p := range patients {
@@ -94,9 +94,11 @@ func (s *Store) AddPatients(ctx context.Context, doctor User, patients []NewPati
 				return err
 			}
 			for _, n := range p.Notes {
-				if _, err := addNote(ctx, tx, doctor, id, n, now); err != nil {
+				note, err := addNote(ctx, tx, doctor, id, n, now)
+				if err != nil {
 					return err
 				}
+				notes = append(notes, note)
 			}
 			for _, d := range p.Documents {
 				if _, err := addDocument(ctx, tx, id, d, now); err != nil {
@@ -107,7 +109,7 @@ func (s *Store) AddPatients(ctx context.Context, doctor User, patients []NewPati
 		}
 		return nil
 	})
-	return ids, err
+	return ids, notes, err
 }
 
 // LinkPatient makes a patient of the doctor's for a user who can log in, unless that user is one already.
