@@ -2,7 +2,7 @@
 // security numbers, notes and documents are tokens. The clinic's database and its backend hold no
 // value; the page takes values to the object store and back.
 //
-// What makes it so are the annotations in graph/schema, and a few lines in api/server.go. The rest is an
+// What makes it so are the annotations in graph/schema, and a few lines in api/api.go. The rest is an
 // application as any other: a schema, a database (store), logins, and a rule of its own. A doctor
 // sees her own patients and a patient himself (store.visible), so these are whom @token creates grants for.
 //

@@ -2,7 +2,6 @@ package clinic
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"sync"
 	"time"
@@ -59,7 +58,7 @@ func (c *Clinic) Seed(ctx context.Context, doctor string, tokens []string) error
 	}
 	patients := make([]store.NewPatient, len(tokens))
 	for i, token := range tokens {
-		patients[i] = store.NewPatient{Name: fmt.Sprintf("Patient %d", i+1), SSN: sql.NullString{String: token, Valid: true}}
+		patients[i] = store.NewPatient{Name: fmt.Sprintf("Patient %d", i+1), SSN: &token}
 	}
 	_, _, err = c.store.AddPatients(ctx, user, patients, time.Now())
 	return err

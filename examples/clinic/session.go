@@ -93,7 +93,7 @@ func (s *sessions) current(w http.ResponseWriter, r *http.Request) (appkit.Sessi
 
 // setCookie sets a cookie, or deletes it where the life is negative.
 func (s *sessions) setCookie(w http.ResponseWriter, name, value string, life time.Duration) {
-	http.SetCookie(w, &http.Cookie{
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // Secure wherever the base URL is https; plain HTTP is for loopback
 		Name: name, Value: value, Path: "/", MaxAge: int(life / time.Second),
 		HttpOnly: true, Secure: s.secure, SameSite: http.SameSiteLaxMode,
 	})

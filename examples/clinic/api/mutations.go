@@ -40,7 +40,7 @@ func (m mutation) AddPatients(ctx context.Context, inputs []*model.AddPatientInp
 			}
 		}
 		added[i] = store.NewPatient{
-			Name: strings.TrimSpace(in.Name), SSN: nullable(in.Ssn), Notes: each(in.Notes, newNote), Documents: each(in.Documents, newDocument),
+			Name: strings.TrimSpace(in.Name), SSN: (*string)(in.Ssn), Notes: each(in.Notes, newNote), Documents: each(in.Documents, newDocument),
 		}
 	}
 	ids, notes, err := m.store.AddPatients(ctx, user, added, m.now())

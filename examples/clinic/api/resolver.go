@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"slices"
 	"strconv"
@@ -75,11 +74,11 @@ func (q query) Patients(ctx context.Context, first int) ([]*model.Patient, error
 }
 
 func (q query) Patient(ctx context.Context, id string) (*model.Patient, error) {
-	number, err := strconv.ParseInt(id, 10, 64)
-	if err != nil || number < 1 {
-		return nil, nil // no patient has such an id
+	row := number(id)
+	if row < 1 { // which no patient has; to the store, 0 is no filter
+		return nil, nil
 	}
-	found, err := q.find(ctx, store.Filter{ID: number})
+	found, err := q.find(ctx, store.Filter{ID: row})
 	if err != nil || len(found) == 0 {
 		return nil, err
 	}
@@ -158,10 +157,7 @@ func id(n int64) string { return strconv.FormatInt(n, 10) }
 
 func patientOf(p store.Patient) *model.Patient {
 	m := &model.Patient{ID: id(p.ID), Name: p.Name, Notes: each(p.Notes, noteOf), Documents: each(p.Documents, documentOf)}
-	if p.SSN.Valid {
-		token := directives.TokenID(p.SSN.String)
-		m.Ssn = &token
-	}
+	m.Ssn = (*directives.TokenID)(p.SSN)
 	return m
 }
 
@@ -178,11 +174,4 @@ func documentOf(d store.Document) *model.Document {
 		ID: id(d.ID), PatientID: id(d.PatientID), PatientName: d.PatientName, Title: d.Title, AddedAt: d.AddedAt,
 		File: directives.TokenID(d.File),
 	}
-}
-
-func nullable(t *directives.TokenID) sql.NullString {
-	if t == nil {
-		return sql.NullString{}
-	}
-	return sql.NullString{String: string(*t), Valid: true}
 }

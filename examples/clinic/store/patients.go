@@ -17,7 +17,7 @@ const visible = "(p.doctor_id = ? OR p.user_id = ?)"
 type Patient struct {
 	ID        int64
 	Name      string
-	SSN       sql.NullString // a token
+	SSN       *string // a token
 	Notes     []Note
 	Documents []Document
 }
@@ -77,7 +77,7 @@ func (s *Store) attach(ctx context.Context, user User, patients []Patient, f Fil
 // NewPatient is a patient to add.
 type NewPatient struct {
 	Name      string
-	SSN       sql.NullString
+	SSN       *string
 	Notes     []NewNote
 	Documents []NewDocument
 }

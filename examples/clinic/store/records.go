@@ -104,6 +104,7 @@ func (s *Store) Search(ctx context.Context, user User, text string, limit int) (
 
 // notes returns those that the user may see, the newest first, at most limit (-1: all).
 func (s *Store) notes(ctx context.Context, user User, limit int, condition string, arg any) ([]Note, error) {
+	//nolint:gosec // condition is one of this package's own; what comes from outside is an argument
 	rows, err := s.db.QueryContext(ctx, `SELECT n.id, n.patient_id, p.name, u.name, n.written_at, n.body, n.attachments
 		FROM notes n JOIN patients p ON p.id = n.patient_id JOIN users u ON u.id = n.author_id
 		WHERE `+condition+" AND "+visible+" ORDER BY n.id DESC LIMIT ?", arg, user.ID, user.ID, limit)
@@ -114,6 +115,7 @@ func (s *Store) notes(ctx context.Context, user User, limit int, condition strin
 
 // documents returns those that the user may see, the newest first, at most limit (-1: all).
 func (s *Store) documents(ctx context.Context, user User, limit int, condition string, arg any) ([]Document, error) {
+	//nolint:gosec // as for notes
 	rows, err := s.db.QueryContext(ctx, `SELECT d.id, d.patient_id, p.name, d.title, d.added_at, d.file
 		FROM documents d JOIN patients p ON p.id = d.patient_id
 		WHERE `+condition+" AND "+visible+" ORDER BY d.id DESC LIMIT ?", arg, user.ID, user.ID, limit)
