@@ -36,8 +36,18 @@
 // endpoint therefore answers only pages of the application's own origin and of
 // Options.AllowedOrigins, and requests that no web page made.
 //
+// # The session in the application's own requests
+//
+// [Kit.Middleware] puts the caller's session into the context, by the same callback, with any router and any
+// session library; [SessionFrom] returns it. [GatewaySession] returns its id as the gateway knows
+// it, which is what the @token runtime asks for:
+//
+//	tokens, err := directives.New(directives.Options{Grants: grants, Session: appkit.GatewaySession})
+//	mux.Handle("/graphql", kit.Middleware(graphqlServer))
+//
 // # Keys
 //
-// [Keys] holds several keys: the newest signs, all are published. To rotate, make a key, pass it as
-// the newest with the one before as older, and drop that one when its last JWT has expired.
+// [Keys] holds several keys: the newest signs, all are published. [LoadKeys] reads them from a folder, and says how to
+// rotate them without a restart and without a moment at which a verifier doesn't know the key
+// that signs: [AddKey] publishes a key [KeyLead] before it signs.
 package appkit

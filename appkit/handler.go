@@ -44,7 +44,7 @@ func (k *Kit) serveJWKS(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/jwk-set+json")
 	w.Header().Set("Cache-Control", jwksCacheControl)
-	_, _ = w.Write(k.options.Keys.published)
+	_, _ = w.Write(k.options.Keys.jwks())
 }
 
 func (k *Kit) serveSession(w http.ResponseWriter, r *http.Request) {

@@ -6,7 +6,6 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -106,44 +105,4 @@ func (k *Key) Format(state fmt.State, _ rune) {
 		return
 	}
 	_, _ = fmt.Fprintf(state, "[signing key %s]", k.ID())
-}
-
-// Keys are the keys of one application. Immutable.
-type Keys struct {
-	signer    *Key
-	published []byte // the public JSON Web Key Set
-}
-
-// NewKeys makes a set: newest signs, and the older ones stay published so that what they signed
-// still verifies.
-func NewKeys(newest *Key, older ...*Key) (*Keys, error) {
-	set := jwk.NewSet()
-	for i, key := range append([]*Key{newest}, older...) {
-		if key == nil || key.private == nil {
-			return nil, fmt.Errorf("keys: key %d is missing: make one with LoadOrCreateKey", i)
-		}
-		if _, known := set.LookupKeyID(key.ID()); known {
-			return nil, fmt.Errorf("keys: key %s is given twice: give each key once", key.ID())
-		}
-		if err := set.AddKey(key.public); err != nil {
-			return nil, fmt.Errorf("keys: %w", err)
-		}
-	}
-	published, err := json.Marshal(set)
-	if err != nil {
-		return nil, fmt.Errorf("keys: %w", err)
-	}
-	return &Keys{signer: newest, published: published}, nil
-}
-
-// JWKS returns the public JSON Web Key Set, the newest key first.
-func (k *Keys) JWKS() []byte { return append([]byte(nil), k.published...) }
-
-// Format implements fmt.Formatter: no verb prints a secret.
-func (k *Keys) Format(state fmt.State, _ rune) {
-	if k == nil {
-		_, _ = fmt.Fprint(state, "[no signing keys]")
-		return
-	}
-	_, _ = fmt.Fprintf(state, "[signing keys %s]", k.published)
 }

@@ -87,8 +87,8 @@ func New(options Options) (*Kit, error) {
 	own, issuerErr := baseURL("Issuer", options.Issuer)
 	_, audienceErr := baseURL("Audience", options.Audience)
 	problems := []error{issuerErr, audienceErr}
-	if options.Keys == nil || options.Keys.signer == nil {
-		problems = append(problems, errors.New("Keys is missing: make it with LoadOrCreateKey and NewKeys"))
+	if options.Keys == nil || options.Keys.current.Load() == nil {
+		problems = append(problems, errors.New("Keys is missing: make it with LoadKeys, or LoadOrCreateKey and NewKeys"))
 	}
 	if options.Session == nil {
 		problems = append(problems, errors.New("Session is missing: give a function that reads the caller's login"))

@@ -47,7 +47,11 @@ func (k *Kit) sign(ctx context.Context, subject string, ttl time.Duration, claim
 	if err != nil {
 		return "", time.Time{}, fmt.Errorf("build a JWT: %w", err)
 	}
-	signed, err := jwt.Sign(unsigned, jwt.WithKey(jwa.ES256, k.options.Keys.signer.private)) // adds kid and typ
+	key, err := k.options.Keys.signer(now)
+	if err != nil {
+		return "", time.Time{}, err
+	}
+	signed, err := jwt.Sign(unsigned, jwt.WithKey(jwa.ES256, key.private)) // adds kid and typ
 	if err != nil {
 		return "", time.Time{}, fmt.Errorf("sign a JWT: %w", err)
 	}

@@ -1,26 +1,27 @@
-// Package clinic is an example application in front of a Cloakroom gateway: a page on which a person
-// hands over a social security number or a file, gets a token, and turns it back into the value.
-// Its backend is a few lines around appkit.
+// Package clinic is an example application in front of a Cloakroom gateway: doctors keep patients, whose social
+// security numbers, notes and documents are tokens. The clinic's database and its backend hold no
+// value; the page takes values to the object store and back.
 //
-// The page calls the gateway itself, and the value travels between the browser and the object
-// store alone. The application's own GraphQL API, whose fields carry @token, comes with the next
-// capability; /graphql is not served yet.
+// What makes it so are the annotations in graph/schema, and a few lines in api/api.go. The rest is an
+// application as any other: a schema, a database (store), logins, and a rule of its own. A doctor
+// sees her own patients and a patient himself (store.visible), so these are whom @token creates grants for.
 //
 // # Sessions
 //
-// Every visitor has an anonymous session: a random id in a signed cookie, and nothing on the
-// server. Strangers make such sessions at will, so a store of them would grow without bound, and one
-// in memory would forget everybody at a restart. What a signed cookie can't do is end on the server's
-// word before it expires; an anonymous session has nothing to sign out of. Logins will need a
-// store, which only people who can log in make grow.
+// People who log in have a session in the clinic's database, which ends at logout, and of which each
+// user has a bounded number. A visitor's session is anonymous: a random id in a signed cookie, and nothing
+// on the server. Strangers make such sessions at will, so a store of them would grow without bound. Visitors use
+// the page /try, where a value becomes a token and a value again, without the clinic's API.
 //
-// POST /.cloakroom/session?new=1 leaves the caller's session and starts another. It is a feature of
-// this example, for showing that another session can't open a token; appkit doesn't know it.
+// POST /.cloakroom/session?new=1 leaves the caller's session, which ends a login, and starts an anonymous one.
+// It is a feature of this example, for showing that another session can't open a token; appkit doesn't know it.
 package clinic
 
 import (
+	"context"
 	"crypto/hkdf"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -30,12 +31,17 @@ import (
 	"time"
 
 	"github.com/cloakroomhq/cloakroom/appkit"
+	"github.com/cloakroomhq/cloakroom/client"
+	"github.com/cloakroomhq/cloakroom/directives"
+	"github.com/cloakroomhq/cloakroom/examples/clinic/api"
+	"github.com/cloakroomhq/cloakroom/examples/clinic/store"
 )
 
 // Files in Options.DataDir.
 const (
 	SigningKeyFile   = "app-signing-key.jwk"
 	CookieSecretFile = "app-cookie-secret"
+	DatabaseFile     = "clinic.db"
 )
 
 // Options are the clinic's settings. Those without a default are required.
@@ -51,6 +57,10 @@ type Options struct {
 	DataDir string
 	// Keys sign the session tokens: unless set, the key in DataDir, which is made if there is none.
 	Keys *appkit.Keys
+	// Grants is the gateway, for @token, and Revoke ends every grant of a session, as the gateway names it, at
+	// logout. Unless Grants is set both are a client of GatewayURL, with the application's own credentials.
+	Grants directives.Grants
+	Revoke func(ctx context.Context, session string) error
 	// PlaygroundOrigins are origins whose pages may get session tokens too.
 	PlaygroundOrigins []string
 	// Logger gets errors: slog.Default() unless set.
@@ -59,19 +69,38 @@ type Options struct {
 	Now func() time.Time
 }
 
+// Clinic is the application, an http.Handler. Close it when it no longer serves.
+type Clinic struct {
+	mux   *http.ServeMux
+	api   *api.API
+	store *store.Store
+}
+
 // New returns the application.
-func New(options Options) (http.Handler, error) {
+func New(options Options) (*Clinic, error) {
 	if options.Now == nil {
 		options.Now = time.Now
 	}
-	handler, err := newHandler(options)
+	if options.Logger == nil {
+		options.Logger = slog.Default()
+	}
+	base, err := checkOptions(options)
 	if err != nil {
 		return nil, fmt.Errorf("clinic: %w", err)
 	}
-	return handler, nil
+	rows, err := store.Open(context.Background(), filepath.Join(options.DataDir, DatabaseFile))
+	if err != nil {
+		return nil, fmt.Errorf("clinic: %w", err)
+	}
+	c := &Clinic{mux: http.NewServeMux(), store: rows}
+	if err := c.mount(base, options); err != nil {
+		return nil, fmt.Errorf("clinic: %w", errors.Join(err, rows.Close()))
+	}
+	return c, nil
 }
 
-func newHandler(options Options) (http.Handler, error) {
+// checkOptions returns the parsed BaseURL. The folder exists then.
+func checkOptions(options Options) (*url.URL, error) {
 	base, err := url.Parse(options.BaseURL)
 	if err != nil || base.Path != "" {
 		return nil, fmt.Errorf("BaseURL %q: write it as http://host:port, without a path", options.BaseURL)
@@ -82,24 +111,78 @@ func newHandler(options Options) (http.Handler, error) {
 	if err := os.MkdirAll(options.DataDir, 0o700); err != nil {
 		return nil, fmt.Errorf("DataDir: %w", err)
 	}
-	sessions, err := newSessions(base, options)
+	return base, nil
+}
+
+func (c *Clinic) mount(base *url.URL, options Options) error {
+	if err := seedUsers(context.Background(), c.store); err != nil {
+		return err
+	}
+	sessions, err := newSessions(base, options, c.store)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	kit, err := newKit(sessions, options)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	page, err := newPage(base, options)
+	if options.Grants == nil {
+		if err := connect(kit, &options); err != nil {
+			return err
+		}
+	}
+	pages, err := newPage(base, options)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	mux := http.NewServeMux()
-	mux.Handle(appkit.Path, kit)
-	for path := range page.files {
-		mux.Handle("GET "+path, page)
+	if c.api, err = api.New(api.Options{Store: c.store, Grants: options.Grants, Logger: options.Logger, Now: options.Now}); err != nil {
+		return err
 	}
-	return mux, nil
+	sessions.ended = func(ctx context.Context, session string) {
+		c.api.SessionEnded(session)
+		if options.Revoke == nil {
+			return
+		}
+		if err := options.Revoke(ctx, appkit.SessionID(session)); err != nil {
+			options.Logger.ErrorContext(ctx, "grants of a session that ended were not revoked", slog.Any("error", err))
+		}
+	}
+	c.mux.Handle(appkit.Path, kit)
+	c.mux.Handle("POST /graphql", kit.Middleware(c.api))
+	// Forms of other sites are refused by what browsers say of a request's origin.
+	forms := http.NewCrossOriginProtection()
+	c.mux.Handle("POST /login", forms.Handler(http.HandlerFunc(sessions.serveLogin)))
+	c.mux.Handle("POST /logout", forms.Handler(http.HandlerFunc(sessions.serveLogout)))
+	for path := range pages.files {
+		c.mux.Handle("GET "+path, pages)
+	}
+	return nil
+}
+
+// ServeHTTP implements http.Handler.
+func (c *Clinic) ServeHTTP(w http.ResponseWriter, r *http.Request) { c.mux.ServeHTTP(w, r) }
+
+// Stop ends the subscriptions, which would hold up a server's shutdown: give it to RegisterOnShutdown.
+func (c *Clinic) Stop() { c.api.Stop() }
+
+// Close stops, and closes the database. Stop serving first.
+func (c *Clinic) Close() error {
+	c.Stop()
+	return c.store.Close()
+}
+
+// connect makes the gateway's client what @token uses.
+func connect(kit *appkit.Kit, options *Options) error {
+	c, err := client.New(client.Options{Endpoint: options.GatewayURL, Credentials: kit.ApplicationToken})
+	if err != nil {
+		return err
+	}
+	options.Grants = c
+	options.Revoke = func(ctx context.Context, session string) error {
+		_, err := c.RevokeGrants(ctx, client.Revocation{Session: session})
+		return err
+	}
+	return nil
 }
 
 func newKit(sessions *sessions, options Options) (*appkit.Kit, error) {
@@ -124,7 +207,7 @@ func newKit(sessions *sessions, options Options) (*appkit.Kit, error) {
 	})
 }
 
-func newSessions(base *url.URL, options Options) (*sessions, error) {
+func newSessions(base *url.URL, options Options, rows *store.Store) (*sessions, error) {
 	secret, err := appkit.LoadOrCreateSecret(filepath.Join(options.DataDir, CookieSecretFile))
 	if err != nil {
 		return nil, err
@@ -133,5 +216,8 @@ func newSessions(base *url.URL, options Options) (*sessions, error) {
 	if err != nil {
 		return nil, fmt.Errorf("derive the cookie's key: %w", err)
 	}
-	return &sessions{key: key, name: cookieName(base), secure: base.Scheme == "https", now: options.Now}, nil
+	return &sessions{
+		key: key, name: cookieName(base), secure: base.Scheme == "https", now: options.Now,
+		store: rows, log: options.Logger, checking: make(chan struct{}, maxChecking),
+	}, nil
 }

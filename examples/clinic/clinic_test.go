@@ -25,7 +25,7 @@ const (
 	sessionURL = "/.cloakroom/session"
 )
 
-func newClinic(t *testing.T, change func(*clinic.Options)) http.Handler {
+func newClinic(t *testing.T, change func(*clinic.Options)) *clinic.Clinic {
 	t.Helper()
 	options := clinic.Options{
 		BaseURL: baseURL, GatewayURL: gatewayURL, ObjectsURL: objectsURL,
@@ -36,6 +36,7 @@ func newClinic(t *testing.T, change func(*clinic.Options)) http.Handler {
 	}
 	handler, err := clinic.New(options)
 	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, handler.Close()) })
 	return handler
 }
 
@@ -45,6 +46,10 @@ func send(handler http.Handler, method, target string, cookie *http.Cookie) *htt
 	if cookie != nil {
 		request.AddCookie(cookie)
 	}
+	return serve(handler, request)
+}
+
+func serve(handler http.Handler, request *http.Request) *http.Response {
 	recorder := httptest.NewRecorder()
 	handler.ServeHTTP(recorder, request)
 	return recorder.Result()
@@ -110,7 +115,7 @@ func TestCookieIsOutOfReach(t *testing.T) {
 
 func TestSessionsAndKeysSurviveARestart(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "new", "data")
-	start := func() http.Handler {
+	start := func() *clinic.Clinic {
 		return newClinic(t, func(o *clinic.Options) { o.DataDir = folder })
 	}
 	first, cookie := session(t, start(), sessionURL, nil)
@@ -128,7 +133,7 @@ func TestSessionsAndKeysSurviveARestart(t *testing.T) {
 
 func TestExpiredSessionIsReplaced(t *testing.T) {
 	folder := t.TempDir()
-	at := func(now time.Time) http.Handler {
+	at := func(now time.Time) *clinic.Clinic {
 		return newClinic(t, func(o *clinic.Options) {
 			o.DataDir, o.Now = folder, func() time.Time { return now }
 		})
@@ -154,7 +159,7 @@ func TestPageMayReachTheGatewayAndTheStoreOnly(t *testing.T) {
 	answer := send(newClinic(t, func(o *clinic.Options) { o.ObjectsURL = objectsURL + "/bucket" }), http.MethodGet, "/", nil)
 	require.Equal(t, http.StatusOK, answer.StatusCode)
 	require.Equal(t, "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "+
-		"connect-src 'self' "+gatewayURL+" "+objectsURL+"; base-uri 'none'; form-action 'none'; "+
+		"connect-src 'self' "+gatewayURL+" "+objectsURL+"; base-uri 'none'; form-action 'self'; "+
 		"frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
 		answer.Header.Get("Content-Security-Policy"))
 	require.Empty(t, answer.Cookies())
@@ -168,14 +173,14 @@ func TestPageMayReachTheGatewayAndTheStoreOnly(t *testing.T) {
 func TestPaths(t *testing.T) {
 	handler := newClinic(t, nil)
 	for path, want := range map[string]string{
-		"/": "text/html; charset=utf-8", "/app.js": "text/javascript; charset=utf-8",
+		"/": "text/html; charset=utf-8", "/try": "text/html; charset=utf-8", "/clinic.js": "text/javascript; charset=utf-8",
 		"/style.css": "text/css; charset=utf-8", "/icon.svg": "image/svg+xml",
 	} {
 		answer := send(handler, http.MethodGet, path, nil)
 		require.Equal(t, want, answer.Header.Get("Content-Type"), path)
 		require.Equal(t, http.StatusMethodNotAllowed, send(handler, http.MethodPost, path, nil).StatusCode, path)
 	}
-	for _, path := range []string{"/graphql", "/index.html", "/page/app.js", "/.cloakroom/sign-in"} {
+	for _, path := range []string{"/index.html", "/page/clinic.js", "/.cloakroom/sign-in"} {
 		require.Equal(t, http.StatusNotFound, send(handler, http.MethodGet, path, nil).StatusCode, path)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"path"
 	"strings"
 )
 
@@ -17,11 +18,15 @@ const indexPath = "/{$}"
 //go:embed page
 var pageFiles embed.FS
 
-// page serves the clinic's one page and its files, all known at the start, by their patterns.
+// page serves the clinic's pages and their files, all known at the start, by their patterns.
 type page struct {
 	base  *url.URL
 	csp   string
 	files map[string]file
+}
+
+var contentTypes = map[string]string{
+	".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml",
 }
 
 type file struct {
@@ -38,25 +43,26 @@ func newPage(base *url.URL, options Options) (*page, error) {
 	if err != nil {
 		return nil, err
 	}
-	index, err := template.ParseFS(pageFiles, "page/index.html")
-	if err != nil {
-		return nil, err
+	files := map[string]file{}
+	for pattern, name := range map[string]string{indexPath: "index.html", "/try": "try.html"} {
+		parsed, err := template.ParseFS(pageFiles, "page/"+name)
+		if err != nil {
+			return nil, err
+		}
+		var html bytes.Buffer
+		if err := parsed.Execute(&html, map[string]any{
+			"GraphQL": options.GatewayURL + "/graphql", "Gateway": gateway, "Objects": objects, "Users": demoUsers, "Password": DemoPassword,
+		}); err != nil {
+			return nil, err
+		}
+		files[pattern] = file{"text/html; charset=utf-8", html.Bytes()}
 	}
-	var html bytes.Buffer
-	if err := index.Execute(&html, map[string]string{
-		"GraphQL": options.GatewayURL + "/graphql", "Gateway": gateway, "Objects": objects,
-	}); err != nil {
-		return nil, err
-	}
-	files := map[string]file{indexPath: {"text/html; charset=utf-8", html.Bytes()}}
-	for name, contentType := range map[string]string{
-		"app.js": "text/javascript; charset=utf-8", "style.css": "text/css; charset=utf-8", "icon.svg": "image/svg+xml",
-	} {
+	for _, name := range []string{"cloakroom.js", "clinic.js", "view.js", "try.js", "style.css", "icon.svg"} {
 		body, err := pageFiles.ReadFile("page/" + name)
 		if err != nil {
 			return nil, err
 		}
-		files["/"+name] = file{contentType, body}
+		files["/"+name] = file{contentTypes[path.Ext(name)], body}
 	}
 	return &page{
 		base:  base,
@@ -71,7 +77,7 @@ func policy(gateway, objects string) string {
 	return strings.Join([]string{
 		"default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' blob:",
 		"connect-src 'self' " + gateway + " " + objects,
-		"base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'",
+		"base-uri 'none'", "form-action 'self'", "frame-ancestors 'none'",
 		"require-trusted-types-for 'script'", "trusted-types 'none'",
 	}, "; ")
 }
@@ -96,11 +102,11 @@ func (p *page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, p.base.String()+"/", http.StatusTemporaryRedirect)
 		return
 	}
-	path := r.URL.Path
-	if path == "/" {
-		path = indexPath
+	name := r.URL.Path
+	if name == "/" {
+		name = indexPath
 	}
-	file := p.files[path]
+	file := p.files[name]
 	header.Set("Content-Type", file.contentType)
 	header.Set("Cache-Control", "no-cache")
 	_, _ = w.Write(file.body)

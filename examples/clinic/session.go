@@ -8,16 +8,20 @@ package clinic
 
 import (
 	"bytes"
+	"context"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"errors"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"time"
 
 	"github.com/cloakroomhq/cloakroom/appkit"
+	"github.com/cloakroomhq/cloakroom/examples/clinic/store"
 )
 
 const (
@@ -32,12 +36,18 @@ const (
 
 var cookieEncoding = base64.RawURLEncoding.Strict()
 
-// sessions are the anonymous sessions of the clinic's visitors, all of them in their own cookies.
+// sessions are the clinic's: the anonymous ones of visitors in their own cookies, and those of people who
+// logged in (login.go) in the store.
 type sessions struct {
 	key    []byte
 	name   string
 	secure bool
 	now    func() time.Time
+
+	store    *store.Store
+	ended    func(ctx context.Context, session string) // is told when a login ends
+	log      *slog.Logger
+	checking chan struct{} // holds one for each password that is being checked
 }
 
 // cookieName keeps two applications on one machine apart: cookies ignore ports.
@@ -51,29 +61,42 @@ func cookieName(base *url.URL) string {
 	return "cloakroom_clinic"
 }
 
-// current returns the caller's session, and makes one where there is none or where ?new=1 asks for
-// another.
+// current returns the caller's session. Where there is none, or where ?new=1 asks for another, it makes
+// an anonymous one, but only for a page that asks for its token: other requests come from anywhere.
 func (s *sessions) current(w http.ResponseWriter, r *http.Request) (appkit.Session, error) {
-	if r.URL.Query().Get("new") != "1" {
+	asksForToken := r.URL.Path == appkit.Path+"session"
+	another := asksForToken && r.URL.Query().Get("new") == "1"
+	if another {
+		if err := s.logout(w, r); err != nil {
+			return appkit.Session{}, err
+		}
+	} else {
+		session, err := s.loggedIn(r)
+		if !errors.Is(err, appkit.ErrNoSession) {
+			return session, err
+		}
 		for _, cookie := range r.CookiesNamed(s.name) {
 			if id, ok := s.open(cookie.Value); ok {
 				return appkit.Session{ID: id, Subject: anonymous}, nil
 			}
 		}
 	}
+	if !asksForToken {
+		return appkit.Session{}, appkit.ErrNoSession
+	}
 	id := make([]byte, idSize)
 	_, _ = rand.Read(id) // never fails
 	expires := s.now().Add(sessionLifetime)
-	http.SetCookie(w, &http.Cookie{ //nolint:gosec // Secure wherever the base URL is https; plain HTTP is for loopback
-		Name:     s.name,
-		Value:    s.seal(id, expires),
-		Path:     "/",
-		MaxAge:   int(sessionLifetime / time.Second),
-		HttpOnly: true,
-		Secure:   s.secure,
-		SameSite: http.SameSiteLaxMode,
-	})
+	s.setCookie(w, s.name, s.seal(id, expires), sessionLifetime)
 	return appkit.Session{ID: string(id), Subject: anonymous}, nil
+}
+
+// setCookie sets a cookie, or deletes it where the life is negative.
+func (s *sessions) setCookie(w http.ResponseWriter, name, value string, life time.Duration) {
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // Secure wherever the base URL is https; plain HTTP is for loopback
+		Name: name, Value: value, Path: "/", MaxAge: int(life / time.Second),
+		HttpOnly: true, Secure: s.secure, SameSite: http.SameSiteLaxMode,
+	})
 }
 
 func (s *sessions) seal(id []byte, expires time.Time) string {

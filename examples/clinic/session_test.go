@@ -6,7 +6,10 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/bcrypt"
 )
+
+func init() { hashCost = bcrypt.MinCost }
 
 var noon = time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
 

@@ -57,6 +57,8 @@ func Run(ctx context.Context, o Options) error {
 		Handler: app, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, WriteTimeout: 15 * time.Second,
 		IdleTimeout: time.Minute, MaxHeaderBytes: 32 << 10,
 	}
+	server.RegisterOnShutdown(app.Stop)
+	defer func() { _ = app.Close() }()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	go func() {

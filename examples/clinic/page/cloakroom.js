@@ -1,12 +1,11 @@
-// The clinic's page. It asks the application for a session token, the gateway for signed requests, and
-// sends and fetches the value at the object store. Everything that comes from outside is shown
-// as text, never as markup.
+// What both pages share: the session's token from the application, the gateway's signed requests, and the object
+// store. Each request is told as a step. Whatever comes from outside is shown as text, never as markup.
 
 const graphqlURL = document.documentElement.dataset.graphql;
-const $ = (id) => document.getElementById(id);
+export const $ = (id) => document.getElementById(id);
 
-const TOKENIZE = `mutation Tokenize($input: TokenizeInput) {
-  tokenize(input: $input) { token upload { method url headers { name value } } }
+const TOKENIZE = `mutation Tokenize($inputs: [TokenizeInput!]!) {
+  tokenizeBatch(inputs: $inputs) { token upload { method url headers { name value } } }
 }`;
 const DETOKENIZE = `mutation Detokenize($token: TokenID!) {
   detokenize(token: $token) {
@@ -15,8 +14,8 @@ const DETOKENIZE = `mutation Detokenize($token: TokenID!) {
   }
 }`;
 
-// A failure that a person can be told, with the gateway's code where there is one.
-class Refusal extends Error {
+// A failure that a person can be told, with its code where there is one.
+export class Refusal extends Error {
   constructor(message, code) {
     super(code ? `${code}: ${message}` : message);
     this.code = code;
@@ -24,7 +23,7 @@ class Refusal extends Error {
 }
 
 // step tells what is being done, does it, and tells how it went.
-async function step(text, work, done = () => "") {
+export async function step(text, work, done = () => "") {
   const line = document.createElement("li");
   const mark = Object.assign(document.createElement("span"), { className: "mark", textContent: "…" });
   const note = Object.assign(document.createElement("span"), { className: "note" });
@@ -47,13 +46,13 @@ async function step(text, work, done = () => "") {
 function tell(line) {
   $("no-steps").hidden = true;
   $("steps").append(line);
-  line.scrollIntoView({ block: "nearest" });
+  $("steps").scrollTop = $("steps").scrollHeight;
 }
 
-const story = (text) => tell(Object.assign(document.createElement("li"), { className: "story", textContent: text }));
+export const story = (text) => tell(Object.assign(document.createElement("li"), { className: "story", textContent: text }));
 
 // reach is fetch, with an error that says who could not be reached.
-async function reach(who, url, init) {
+export async function reach(who, url, init) {
   try {
     return await fetch(url, { cache: "no-store", redirect: "error", ...init });
   } catch {
@@ -61,7 +60,7 @@ async function reach(who, url, init) {
   }
 }
 
-function firstError(who, status, body) {
+export function firstError(who, status, body) {
   const error = body?.errors?.[0];
   return new Refusal(error?.message ?? `${who} answered ${status}`, error?.extensions?.code);
 }
@@ -69,7 +68,7 @@ function firstError(who, status, body) {
 let session = null;
 
 // sessionToken gives the token in hand while it has half a minute left, or else a new one.
-async function sessionToken(another = false) {
+export async function sessionToken(another = false) {
   if (!another && session && Date.parse(session.expiresAt) - Date.now() > 30_000) return session.token;
   const text = another
     ? "Ask the clinic for another anonymous session"
@@ -110,31 +109,55 @@ async function atStore(request, body) {
   return answer;
 }
 
-async function handOver(blob, metadata, what) {
-  story(`Handing over ${what}`);
-  const ask = await gateway(TOKENIZE, { input: { size: blob.size, metadata } });
-  const { tokenize } = await step("Ask the gateway for a ticket; it gets the size, not the value", ask,
-    (data) => data.tokenize.token);
-  await step("Send the value straight to the object store, which encrypts it",
-    () => atStore(tokenize.upload, blob), () => `${blob.size} bytes`);
-  addTicket(tokenize.token, what);
+const total = (values) => `${values.reduce((sum, { blob }) => sum + blob.size, 0)} bytes`;
+
+// handOver takes values to the object store, and returns their tokens, in order.
+export async function handOver(values) {
+  if (values.length === 0) return [];
+  const many = values.length > 1;
+  const inputs = values.map(({ blob, metadata }) => ({ size: blob.size, metadata }));
+  const { tokenizeBatch: tickets } = await step(
+    many ? `Ask the gateway for ${values.length} tickets at once; it gets sizes, not values`
+      : "Ask the gateway for a ticket; it gets the size, not the value",
+    await gateway(TOKENIZE, { inputs }), (data) => (many ? "" : data.tokenizeBatch[0].token));
+  await step(many ? "Send the values straight to the object store, which encrypts them"
+    : "Send the value straight to the object store, which encrypts it",
+  () => Promise.all(tickets.map((ticket, i) => atStore(ticket.upload, values[i].blob))), () => total(values));
+  return tickets.map((ticket) => ticket.token);
 }
 
-async function reveal(token, value) {
+export const textValue = (text) => ({ blob: new Blob([text]), metadata: { contentType: "text/plain" } });
+
+// fileValue is a file as a value: the signed headers name its type; a Blob of its own type would name it twice.
+export function fileValue(file) {
+  if (file.size === 0) throw new Refusal("The file is empty: choose one with content");
+  const metadata = {
+    filename: file.name,
+    contentType: file.type || "application/octet-stream",
+    lastModified: new Date(file.lastModified).toISOString(),
+  };
+  return { blob: file.slice(0, file.size, ""), metadata };
+}
+
+// reveal turns a token into its value, and shows it in the element, or why not.
+export async function reveal(token, value, explain = () => "") {
   story(`Revealing ${token}`);
   value.hidden = false;
   value.className = "value";
   value.textContent = "…";
   try {
-    const ask = await gateway(DETOKENIZE, { token });
-    const { detokenize } = await step("Hand the ticket to the gateway; it checks this session's grant", ask,
-      () => "granted");
+    const { detokenize } = await step("Hand the ticket to the gateway; it checks this session's grant",
+      await gateway(DETOKENIZE, { token }), () => "granted");
     const blob = await step("Fetch the value straight from the object store",
       async () => (await atStore(detokenize.download)).blob(), (fetched) => `${fetched.size} bytes`);
     await show(value, blob, detokenize.metadata);
+    return true;
   } catch (error) {
     value.classList.add("refused");
     value.textContent = error.message;
+    const why = explain(error);
+    if (why) value.append(Object.assign(document.createElement("p"), { className: "hint", textContent: why }));
+    return false;
   }
 }
 
@@ -158,20 +181,8 @@ async function show(value, blob, metadata) {
   if (isPicture) value.prepend(Object.assign(document.createElement("img"), { src: address, alt: name }));
 }
 
-function addTicket(token, what) {
-  const ticket = $("ticket").content.cloneNode(true);
-  const value = ticket.querySelector(".value");
-  ticket.querySelector(".name").textContent = token;
-  ticket.querySelector(".what").textContent = what;
-  const button = ticket.querySelector(".reveal");
-  button.addEventListener("click", () => busy(button, () => reveal(token, value)));
-  $("no-tickets").hidden = true;
-  $("tickets").prepend(ticket);
-  return value;
-}
-
 // busy keeps a button from being pressed twice. A failure has been told by its step.
-async function busy(button, work) {
+export async function busy(button, work) {
   button.disabled = true;
   try {
     await work();
@@ -182,41 +193,9 @@ async function busy(button, work) {
   }
 }
 
-function onSubmit(id, work) {
-  $(id).addEventListener("submit", (event) => {
+export function onSubmit(form, work) {
+  form.addEventListener("submit", (event) => {
     event.preventDefault();
-    busy(event.submitter ?? event.target.querySelector("button"), () => work(event.target));
+    busy(event.submitter ?? form.querySelector("button"), () => work(form));
   });
 }
-
-onSubmit("text-form", async (form) => {
-  const blob = new Blob([form.elements.text.value]);
-  await handOver(blob, { contentType: "text/plain" }, "a social security number");
-  form.reset();
-});
-
-onSubmit("file-form", async (form) => {
-  const [file] = form.elements.file.files;
-  if (file.size === 0) {
-    await step("Read the file", async () => { throw new Refusal("it is empty: choose one with content"); });
-  }
-  // The signed headers name the type; a Blob of its own type would name it twice.
-  const metadata = {
-    filename: file.name,
-    contentType: file.type || "application/octet-stream",
-    lastModified: new Date(file.lastModified).toISOString(),
-  };
-  await handOver(file.slice(0, file.size, ""), metadata, file.name);
-  form.reset();
-});
-
-onSubmit("token-form", async (form) => {
-  const token = form.elements.token.value.trim();
-  await reveal(token, addTicket(token, "a ticket from elsewhere"));
-  form.reset();
-});
-
-$("new-session").addEventListener("click", (event) => busy(event.target, async () => {
-  story("Becoming somebody else");
-  await sessionToken(true);
-}));

@@ -1,0 +1,135 @@
+// Package api is the clinic's GraphQL server: resolvers over the store, and @token by Cloakroom's runtime.
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/99designs/gqlgen/graphql/executor"
+	"github.com/99designs/gqlgen/graphql/handler/extension"
+	"github.com/99designs/gqlgen/graphql/handler/transport"
+
+	"github.com/cloakroomhq/cloakroom/appkit"
+	"github.com/cloakroomhq/cloakroom/directives"
+	"github.com/cloakroomhq/cloakroom/examples/clinic/graph"
+	"github.com/cloakroomhq/cloakroom/examples/clinic/store"
+)
+
+// Bounds of one request.
+const (
+	maxBody          = 1 << 20
+	maxLexicalTokens = 4000
+	maxComplexity    = 500
+	requestTimeout   = 10 * time.Second
+	pingInterval     = 10 * time.Second
+)
+
+// Options are what the API needs.
+type Options struct {
+	Store  *store.Store
+	Grants directives.Grants
+	Logger *slog.Logger
+	Now    func() time.Time
+}
+
+// API is the handler of /graphql. Mount it inside appkit's Middleware.
+//
+// It is what gqlgen's handler.New gives, without the cache of that package, whose licence (MPL-2.0) is not among those
+// that we link. An application of its own uses handler.New.
+type API struct {
+	exec       *executor.Executor
+	transports []graphql.Transport
+	news       *news
+}
+
+// New returns the API, or an error that names what @token can't work with.
+func New(o Options) (*API, error) {
+	tokens, err := directives.New(directives.Options{Grants: o.Grants, Session: appkit.GatewaySession, Now: o.Now})
+	if err != nil {
+		return nil, err
+	}
+	a := &API{
+		news:       newNews(),
+		transports: []graphql.Transport{transport.SSE{KeepAlivePingInterval: pingInterval}, transport.POST{}},
+	}
+	schema := graph.NewExecutableSchema(graph.Config{
+		Resolvers:  &resolver{store: o.Store, news: a.news, now: o.Now},
+		Directives: graph.DirectiveRoot{Token: tokens.Directive},
+	})
+	if err := tokens.Validate(schema); err != nil { // Use panics with it
+		return nil, err
+	}
+	a.exec = executor.New(schema)
+	a.exec.SetParserTokenLimit(maxLexicalTokens)
+	a.exec.Use(extension.Introspection{})
+	a.exec.Use(extension.FixedComplexityLimit(maxComplexity))
+	a.exec.Use(tokens)
+	a.exec.SetErrorPresenter(presenter(o.Logger))
+	a.exec.SetRecoverFunc(func(ctx context.Context, panicked any) error {
+		o.Logger.ErrorContext(ctx, "a resolver panicked", slog.Any("panic", panicked))
+		return errInternal
+	})
+	return a, nil
+}
+
+// ServeHTTP implements http.Handler. Both transports want a JSON body, which no page of another origin can
+// send: the application answers no preflight.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	if strings.Contains(r.Header.Get("Accept"), "text/event-stream") {
+		a.stream(w, r)
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
+	defer cancel()
+	a.do(w, r.WithContext(ctx))
+}
+
+func (a *API) do(w http.ResponseWriter, r *http.Request) {
+	r = r.WithContext(graphql.StartOperationTrace(r.Context()))
+	for _, t := range a.transports {
+		if t.Supports(r) {
+			t.Do(w, r, a.exec)
+			return
+		}
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusUnsupportedMediaType)
+	_ = json.NewEncoder(w).Encode(map[string]any{"errors": []any{map[string]any{
+		"message": "Send a POST of application/json.", "extensions": map[string]any{"code": "BAD_USER_INPUT"},
+	}}})
+}
+
+// stream serves a subscription for as long as its client reads: the server's own limits are for requests
+// that come to an end.
+func (a *API) stream(w http.ResponseWriter, r *http.Request) {
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Time{}) // not every ResponseWriter has one to set
+	a.do(&unhurried{w, control}, r)
+}
+
+// unhurried gives each write its own time, three pings long.
+type unhurried struct {
+	http.ResponseWriter
+	control *http.ResponseController
+}
+
+func (u *unhurried) Write(b []byte) (int, error) {
+	_ = u.control.SetWriteDeadline(time.Now().Add(3 * pingInterval))
+	return u.ResponseWriter.Write(b)
+}
+
+func (u *unhurried) Flush() { _ = u.control.Flush() }
+
+// SessionEnded ends the subscriptions of a session.
+func (a *API) SessionEnded(session string) { a.news.end(session) }
+
+// Stop ends every subscription, and makes new ones end at once.
+func (a *API) Stop() { a.news.stop() }

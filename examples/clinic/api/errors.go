@@ -1,0 +1,48 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"github.com/cloakroomhq/cloakroom/examples/clinic/store"
+)
+
+// refusal is an error that a client is told, with its code.
+type refusal struct{ code, message string }
+
+func (r refusal) Error() string { return r.message }
+
+var (
+	errSignIn     = refusal{"UNAUTHENTICATED", "Log in first."}
+	errNotAllowed = refusal{"FORBIDDEN", "Only a doctor may do this."}
+	errNoPatient  = refusal{"BAD_USER_INPUT", "There is no such patient among yours."}
+	errInternal   = refusal{"INTERNAL", "internal error"}
+)
+
+// presenter decides what a client is told: refusals, what gqlgen says of a malformed request, and what
+// @token says, which are GraphQL errors already. Of anything else it logs the text and tells nothing.
+func presenter(log *slog.Logger) graphql.ErrorPresenterFunc {
+	return func(ctx context.Context, err error) *gqlerror.Error {
+		var told refusal
+		var already *gqlerror.Error
+		switch {
+		case errors.As(err, &told):
+		case errors.Is(err, store.ErrNotFound):
+			told = errNoPatient
+		case errors.Is(err, store.ErrNotAllowed):
+			told = errNotAllowed
+		case errors.As(err, &already) && already.Err == nil:
+			return graphql.DefaultErrorPresenter(ctx, already)
+		default:
+			log.ErrorContext(ctx, "an operation failed", slog.Any("error", err))
+			told = errInternal
+		}
+		return &gqlerror.Error{
+			Message: told.message, Path: graphql.GetPath(ctx), Extensions: map[string]any{"code": told.code},
+		}
+	}
+}

@@ -1,0 +1,45 @@
+// The page /try: a value becomes a ticket and a value again, without the clinic's own API. Tickets are kept in
+// the open page alone.
+
+import { $, busy, fileValue, handOver, onSubmit, reveal, sessionToken, step, story, textValue } from "/cloakroom.js";
+
+async function take(value, what) {
+  story(`Handing over ${what}`);
+  const [token] = await handOver([value]);
+  addTicket(token, what);
+}
+
+function addTicket(token, what) {
+  const ticket = $("ticket").content.cloneNode(true);
+  const value = ticket.querySelector(".value");
+  ticket.querySelector(".name").textContent = token;
+  ticket.querySelector(".what").textContent = what;
+  const button = ticket.querySelector(".reveal");
+  button.addEventListener("click", () => busy(button, () => reveal(token, value)));
+  $("no-tickets").hidden = true;
+  $("tickets").prepend(ticket);
+  return value;
+}
+
+onSubmit($("text-form"), async (form) => {
+  await take(textValue(form.elements.text.value), "a social security number");
+  form.reset();
+});
+
+onSubmit($("file-form"), async (form) => {
+  const [file] = form.elements.file.files;
+  const value = file.size > 0 ? fileValue(file) : await step("Read the file", async () => fileValue(file));
+  await take(value, file.name);
+  form.reset();
+});
+
+onSubmit($("token-form"), async (form) => {
+  const token = form.elements.token.value.trim();
+  await reveal(token, addTicket(token, "a ticket from elsewhere"));
+  form.reset();
+});
+
+$("new-session").addEventListener("click", (event) => busy(event.target, async () => {
+  story("Becoming somebody else");
+  await sessionToken(true);
+}));

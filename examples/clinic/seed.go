@@ -1,0 +1,65 @@
+package clinic
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/crypto/bcrypt"
+
+	"github.com/cloakroomhq/cloakroom/examples/clinic/store"
+)
+
+// DemoPassword is every demo user's; the login form says so. It protects demo data alone.
+const DemoPassword = "cloakroom"
+
+// Addresses of the demo users.
+const (
+	DrAdams = "adams@clinic.example"
+	DrBaker = "baker@clinic.example"
+	Pat     = "pat@clinic.example" // a patient of Dr. Adams's
+)
+
+var demoUsers = []store.User{
+	{Email: DrAdams, Name: "Dr. Adams", Role: store.Doctor},
+	{Email: DrBaker, Name: "Dr. Baker", Role: store.Doctor},
+	{Email: Pat, Name: "Pat Doe", Role: store.PatientRole},
+}
+
+// demoHash is made once: hashing is slow on purpose.
+var demoHash = sync.OnceValues(func() ([]byte, error) {
+	return bcrypt.GenerateFromPassword([]byte(DemoPassword), hashCost)
+})
+
+var hashCost = bcrypt.DefaultCost // less in tests
+
+// seedUsers adds the demo users where they aren't yet.
+func seedUsers(ctx context.Context, rows *store.Store) error {
+	hash, err := demoHash()
+	if err != nil {
+		return err
+	}
+	users := make([]store.User, len(demoUsers))
+	for i, u := range demoUsers {
+		if users[i], err = rows.AddUser(ctx, u, string(hash)); err != nil {
+			return fmt.Errorf("add the demo users: %w", err)
+		}
+	}
+	return rows.LinkPatient(ctx, users[0], users[2])
+}
+
+// Seed adds one patient of the doctor for each token, which becomes the patient's social security number. It
+// is for tests and benchmarks, and asks for no grant.
+func (c *Clinic) Seed(ctx context.Context, doctor string, tokens []string) error {
+	user, _, err := c.store.UserByEmail(ctx, doctor)
+	if err != nil {
+		return fmt.Errorf("seed: %s: %w", doctor, err)
+	}
+	patients := make([]store.NewPatient, len(tokens))
+	for i, token := range tokens {
+		patients[i] = store.NewPatient{Name: fmt.Sprintf("Patient %d", i+1), SSN: &token}
+	}
+	_, _, err = c.store.AddPatients(ctx, user, patients, time.Now())
+	return err
+}
