@@ -1,6 +1,7 @@
 package appkit
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -64,7 +65,7 @@ func fromScalar(private jwk.ECDSAPrivateKey) (*Key, error) {
 		return nil, err
 	}
 	made, ok := key.public.(jwk.ECDSAPublicKey)
-	if !ok || string(made.X()) != string(private.X()) || string(made.Y()) != string(private.Y()) {
+	if !ok || !bytes.Equal(made.X(), private.X()) || !bytes.Equal(made.Y(), private.Y()) {
 		return nil, errors.New("key's x and y do not belong to its d")
 	}
 	return key, nil

@@ -60,10 +60,10 @@ func checkOrigin(origin string) error {
 // originOf returns the URL's origin as a browser writes it.
 func originOf(parsed *url.URL) string {
 	host := strings.ToLower(parsed.Host)
-	switch {
-	case parsed.Scheme == "https":
+	switch parsed.Scheme {
+	case "https":
 		host = strings.TrimSuffix(host, ":443")
-	case parsed.Scheme == "http":
+	case "http":
 		host = strings.TrimSuffix(host, ":80")
 	}
 	return parsed.Scheme + "://" + strings.TrimSuffix(host, ":")

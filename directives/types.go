@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
+
+	"github.com/cloakroomhq/cloakroom/internal/tokenid"
 )
 
 // GrantKind is the schema's enum of this name.
@@ -52,6 +54,10 @@ func (d *Duration) UnmarshalGQL(v any) error {
 
 // TokenID is the schema's scalar of this name: an opaque token. Its form is the gateway's to check.
 type TokenID string
+
+// Valid reports whether it has the form of a token. What has not is no token of any gateway, and a gateway
+// refuses a whole list that holds it.
+func (t TokenID) Valid() bool { return tokenid.Valid(string(t)) }
 
 // MarshalGQL implements graphql.Marshaler.
 func (t TokenID) MarshalGQL(w io.Writer) { graphql.MarshalString(string(t)).MarshalGQL(w) }

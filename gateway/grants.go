@@ -31,6 +31,9 @@ var _ directives.Revoker = (*grants)(nil)
 
 // CreateGrants implements directives.Grants.
 func (g *grants) CreateGrants(ctx context.Context, session string, wanted []directives.Grant) ([]directives.Granted, error) {
+	if len(wanted) == 0 {
+		return nil, ctx.Err() // the vault takes no empty list
+	}
 	requests := make([]vault.GrantRequest, len(wanted))
 	for i, w := range wanted {
 		requests[i] = vault.GrantRequest{Token: w.Token, Kinds: kindsOf(w.Kinds), Duration: positive(w.Duration)}
@@ -46,19 +49,25 @@ func (g *grants) CreateGrants(ctx context.Context, session string, wanted []dire
 	return granted, nil
 }
 
-// VerifyGrants implements directives.Grants.
+// VerifyGrants implements directives.Grants. What is missing comes in the order of the checks.
 func (g *grants) VerifyGrants(ctx context.Context, session string, checks []directives.Check) (missing []directives.Check, err error) {
 	byKind := map[directives.GrantKind][]string{}
 	for _, c := range checks {
 		byKind[c.Kind] = append(byKind[c.Kind], c.Token)
 	}
+	absent := map[directives.Check]bool{}
 	for kind, tokens := range byKind {
-		absent, err := g.vault.VerifyGrants(caller.With(ctx, g.application), session, tokens, kindsOf([]directives.GrantKind{kind}))
+		names, err := g.vault.VerifyGrants(caller.With(ctx, g.application), session, tokens, kindsOf([]directives.GrantKind{kind}))
 		if err != nil {
 			return nil, err
 		}
-		for _, token := range absent {
-			missing = append(missing, directives.Check{Token: token, Kind: kind})
+		for _, token := range names {
+			absent[directives.Check{Token: token, Kind: kind}] = true
+		}
+	}
+	for _, c := range checks {
+		if absent[c] {
+			missing = append(missing, c)
 		}
 	}
 	return missing, nil

@@ -23,7 +23,7 @@ type Listeners struct{ Gateway, Objects net.Listener }
 // Serve serves the gateway, and what is configured beside it, until ctx ends. Then it stops accepting,
 // finishes what runs within http.shutdown_timeout, and closes the gateway.
 func (g *Gateway) Serve(ctx context.Context, l Listeners) error {
-	servers, err := g.servers(l)
+	servers, err := g.servers(ctx, l)
 	if err != nil {
 		return errors.Join(err, g.Close(ctx))
 	}
@@ -62,14 +62,15 @@ type served struct {
 }
 
 // servers opens what is not open yet; where one can't be opened, it closes all.
-func (g *Gateway) servers(l Listeners) (all []served, err error) {
+func (g *Gateway) servers(ctx context.Context, l Listeners) (all []served, err error) {
 	h := g.cfg.HTTP
+	var sockets net.ListenConfig
 	add := func(name string, listener net.Listener, address string, handler http.Handler, transfer time.Duration) {
 		if err != nil {
 			return
 		}
 		if listener == nil {
-			if listener, err = net.Listen("tcp", address); err != nil {
+			if listener, err = sockets.Listen(ctx, "tcp", address); err != nil {
 				err = fmt.Errorf("config: the address of %s: %w", name, err)
 				return
 			}

@@ -2,14 +2,19 @@ package models
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 	"sync"
 
 	"gorm.io/gorm"
 )
 
-// maxGroup bounds how many requests share one commit, so that the first of them does not wait long.
-const maxGroup = 256
+// What bounds one commit, so that its first request does not wait long: requests, and their rows.
+const (
+	maxGroup     = 256
+	maxGroupRows = 4096
+)
 
 // committer is group commit: requests that arrive while a transaction is being made durable wait, and
 // all go into the next one. There is no timer; a lone request commits at once.
@@ -95,13 +100,15 @@ func (c *committer) run() {
 // gather takes what is waiting, without waiting for more.
 func (c *committer) gather(first *request) []*request {
 	group := []*request{first}
-	for len(group) < maxGroup {
+	rows := len(first.tokens) + len(first.grants)
+	for len(group) < maxGroup && rows < maxGroupRows {
 		select {
 		case r, ok := <-c.queue:
 			if !ok {
 				return group
 			}
 			group = append(group, r)
+			rows += len(r.tokens) + len(r.grants)
 		default:
 			return group
 		}
@@ -151,12 +158,40 @@ func (c *committer) commitInserts(group []*request) {
 	}
 }
 
-// transaction turns a panic into an error: the writer outlives it, and the rows are rolled back.
+// transaction runs work in a transaction. The pool has one connection, and only this goroutine uses it, so
+// that BEGIN and COMMIT can be statements like the others: all of them stay prepared, which those of a
+// database/sql transaction do not. A panic is an error: the writer outlives it, and the rows are rolled
+// back. A caller that leaves does not stop a transaction half-way.
 func (c *committer) transaction(ctx context.Context, work func(tx *gorm.DB) error) (err error) {
+	tx := c.db.WithContext(context.WithoutCancel(ctx))
+	if err := execute(tx, "BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("models: panic in a transaction: %v", r)
 		}
+		if err == nil {
+			err = execute(tx, "COMMIT")
+		}
+		if err != nil {
+			err = errors.Join(err, ignoreNoTransaction(execute(tx, "ROLLBACK")))
+		}
 	}()
-	return c.db.WithContext(ctx).Transaction(work)
+	return work(tx)
+}
+
+// execute runs a statement that is in the engine's dialect already, through GORM's pool of prepared
+// statements, without building its text anew.
+func execute(tx *gorm.DB, text string, args ...any) error {
+	_, err := tx.Statement.ConnPool.ExecContext(tx.Statement.Context, text, args...)
+	return err
+}
+
+// ignoreNoTransaction: SQLite has rolled back by itself after some errors, such as a full disk.
+func ignoreNoTransaction(err error) error {
+	if err != nil && strings.Contains(err.Error(), "no transaction is active") {
+		return nil
+	}
+	return err
 }

@@ -30,11 +30,10 @@ func (db *DB) TokenGrants(ctx context.Context, tenant string, session Digest, id
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	in, args := inList(ids)
-	args = append(append([]any{session}, args...), tenant, now)
-	rows, err := db.read.WithContext(ctx).Raw(`SELECT t.id, t.expires_at, COALESCE(g.read_until, 0), COALESCE(g.store_until, 0)
+	in, list := idList(ids)
+	rows, err := db.query(ctx, `SELECT t.id, t.expires_at, COALESCE(g.read_until, 0), COALESCE(g.store_until, 0)
 FROM tokens t LEFT JOIN grants g ON g.token_id = t.id AND g.session_id = ? WHERE t.id IN `+in+`
-AND t.tenant = ? AND t.sealed IS NOT NULL AND (t.expires_at IS NULL OR t.expires_at > ?)`, args...).Rows()
+AND t.tenant = ? AND t.sealed IS NOT NULL AND (t.expires_at IS NULL OR t.expires_at > ?)`, []any{session, list, tenant, now})
 	if err != nil {
 		return nil, err
 	}
@@ -101,9 +100,9 @@ func (f GrantFilter) where(tenant string) (string, []any) {
 	if f.Tokens == nil {
 		return `session_id = ?`, []any{*f.Session}
 	}
-	in, args := inList(f.Tokens)
+	in, list := idList(f.Tokens)
 	where := `token_id IN (SELECT id FROM tokens WHERE tenant = ? AND id IN ` + in + `)`
-	args = append([]any{tenant}, args...)
+	args := []any{tenant, list}
 	if f.Session != nil {
 		where += ` AND session_id = ?`
 		args = append(args, *f.Session)

@@ -1,47 +1,113 @@
 package models
 
 import (
-	"math/bits"
-	"strings"
+	"encoding/hex"
+	"encoding/json"
+	"strconv"
 
 	"gorm.io/gorm"
 )
 
-// maxRows bounds the rows of one statement. Statements hold a power of two of them, so that few
-// distinct texts exist, and each is prepared once.
-const maxRows = 256
-
+// Lists reach the engine as one JSON parameter, so that each statement has one text, stays prepared, and
+// binds one value: SQLite bounds the parameters of a statement, and its driver looks for each among all.
 const (
-	insertTokensSQL = `INSERT INTO tokens (id, tenant, object, sealed, created_at, expires_at, upload_until, purge_at) VALUES `
-	upsertGrantsSQL = `INSERT INTO grants (session_id, token_id, read_until, store_until, expires_at) VALUES `
+	insertTokensSQL = `INSERT INTO tokens (id, tenant, object, sealed, created_at, expires_at, upload_until, purge_at)
+SELECT unhex(value->>0), value->>1, value->>2, unhex(value->>3), value->>4, value->>5, value->>6, value->>7
+FROM json_each(?)`
 
 	// A grant that exists is extended, never shortened.
-	extendGrantSQL = ` ON CONFLICT (session_id, token_id) DO UPDATE SET
- read_until = CASE WHEN excluded.read_until > grants.read_until THEN excluded.read_until ELSE grants.read_until END,
- store_until = CASE WHEN excluded.store_until > grants.store_until THEN excluded.store_until ELSE grants.store_until END,
- expires_at = CASE WHEN excluded.expires_at > grants.expires_at THEN excluded.expires_at ELSE grants.expires_at END`
+	upsertGrantsSQL = `INSERT INTO grants (session_id, token_id, read_until, store_until, expires_at)
+SELECT unhex(value->>0), unhex(value->>1), value->>2, value->>3, value->>4 FROM json_each(?) WHERE true
+ON CONFLICT (session_id, token_id) DO UPDATE SET
+read_until = CASE WHEN excluded.read_until > grants.read_until THEN excluded.read_until ELSE grants.read_until END,
+store_until = CASE WHEN excluded.store_until > grants.store_until THEN excluded.store_until ELSE grants.store_until END,
+expires_at = CASE WHEN excluded.expires_at > grants.expires_at THEN excluded.expires_at ELSE grants.expires_at END`
+
+	idListSQL = `(SELECT unhex(value) FROM json_each(?))`
 )
 
+// insertRows is one statement for each table, however many rows there are.
 func insertRows(tx *gorm.DB, tokens []Token, grants []Grant) error {
-	err := inChunks(tokens, func(chunk []Token) error {
-		args := make([]any, 0, 8*len(chunk))
-		for i := range chunk {
-			t := &chunk[i]
-			args = append(args, t.ID, t.Tenant, t.Object, t.Sealed, t.CreatedAt, t.ExpiresAt, t.UploadUntil, t.PurgeAt)
+	if len(tokens) > 0 {
+		if err := execute(tx, insertTokensSQL, tokenRows(tokens)); err != nil {
+			return err
 		}
-		return tx.Exec(insertTokensSQL+rowsOf(8, len(chunk)), args...).Error
-	})
-	if err != nil {
-		return err
 	}
-	return inChunks(mergeGrants(grants), func(chunk []Grant) error {
-		args := make([]any, 0, 5*len(chunk))
-		for i := range chunk {
-			g := &chunk[i]
-			args = append(args, g.SessionID, g.TokenID, g.ReadUntil, g.StoreUntil, g.ExpiresAt)
-		}
-		return tx.Exec(upsertGrantsSQL+rowsOf(5, len(chunk))+extendGrantSQL, args...).Error
-	})
+	if len(grants) > 0 {
+		return execute(tx, upsertGrantsSQL, grantRows(mergeGrants(grants)))
+	}
+	return nil
+}
+
+// tokenRows returns a JSON list of rows, in the order of insertTokensSQL.
+func tokenRows(tokens []Token) string {
+	b := make([]byte, 0, 640*len(tokens))
+	for i := range tokens {
+		t := &tokens[i]
+		b = appendHex(append(b, ",["...), t.ID[:])
+		b = appendText(append(b, ','), t.Tenant)
+		b = appendText(append(b, ','), t.Object)
+		b = appendHex(append(b, ','), t.Sealed)
+		b = strconv.AppendInt(append(b, ','), t.CreatedAt, 10)
+		b = appendMoment(append(b, ','), t.ExpiresAt)
+		b = strconv.AppendInt(append(b, ','), t.UploadUntil, 10)
+		b = append(appendMoment(append(b, ','), t.PurgeAt), ']')
+	}
+	return list(b)
+}
+
+// grantRows returns a JSON list of rows, in the order of upsertGrantsSQL.
+func grantRows(grants []Grant) string {
+	b := make([]byte, 0, 192*len(grants))
+	for i := range grants {
+		g := &grants[i]
+		b = appendHex(append(b, ",["...), g.SessionID[:])
+		b = appendHex(append(b, ','), g.TokenID[:])
+		b = strconv.AppendInt(append(b, ','), g.ReadUntil, 10)
+		b = strconv.AppendInt(append(b, ','), g.StoreUntil, 10)
+		b = append(strconv.AppendInt(append(b, ','), g.ExpiresAt, 10), ']')
+	}
+	return list(b)
+}
+
+// list makes a JSON list of members that each have a comma in front.
+func list(members []byte) string {
+	if len(members) == 0 {
+		return "[]"
+	}
+	members[0] = '['
+	return string(append(members, ']'))
+}
+
+func appendHex(b, raw []byte) []byte {
+	if raw == nil {
+		return append(b, "null"...)
+	}
+	return append(hex.AppendEncode(append(b, '"'), raw), '"')
+}
+
+func appendText(b []byte, s string) []byte {
+	quoted, _ := json.Marshal(s) // a string always can be
+	return append(b, quoted...)
+}
+
+func appendMoment(b []byte, ms *int64) []byte {
+	if ms == nil {
+		return append(b, "null"...)
+	}
+	return strconv.AppendInt(b, *ms, 10)
+}
+
+// idList returns what follows IN, and its argument.
+func idList(ids []Digest) (text string, arg any) {
+	if len(ids) == 1 {
+		return "(?)", ids[0]
+	}
+	b := make([]byte, 0, 68*len(ids))
+	for i := range ids {
+		b = appendHex(append(b, ','), ids[i][:])
+	}
+	return idListSQL, list(b)
 }
 
 // mergeGrants leaves one row for each session and token: no engine lets a statement upsert a row twice.
@@ -63,33 +129,4 @@ func mergeGrants(grants []Grant) []Grant {
 		m.ExpiresAt = max(m.ExpiresAt, g.ExpiresAt)
 	}
 	return merged
-}
-
-// inChunks calls f with consecutive parts of rows, each a power of two long.
-func inChunks[T any](rows []T, f func([]T) error) error {
-	for len(rows) > 0 {
-		n := min(maxRows, 1<<(bits.Len(uint(len(rows)))-1))
-		if err := f(rows[:n]); err != nil {
-			return err
-		}
-		rows = rows[n:]
-	}
-	return nil
-}
-
-// rowsOf returns the placeholders of n rows: (?,?),(?,?).
-func rowsOf(columns, n int) string {
-	row := "(" + strings.Repeat("?,", columns-1) + "?)"
-	return strings.Repeat(row+",", n-1) + row
-}
-
-// inList returns the placeholders and arguments of an IN list. It is padded to a power of two by
-// repeating the last member, which changes nothing but the number of distinct statements.
-func inList(ids []Digest) (placeholders string, args []any) {
-	n := 1 << bits.Len(uint(len(ids)-1))
-	args = make([]any, n)
-	for i := range args {
-		args[i] = ids[min(i, len(ids)-1)]
-	}
-	return "(" + strings.Repeat("?,", n-1) + "?)", args
 }

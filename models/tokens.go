@@ -21,8 +21,8 @@ func (db *DB) ReadableTokens(ctx context.Context, tenant string, session Digest,
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	in, args := inList(ids)
-	args = append(append([]any{session}, args...), now, tenant, now)
+	in, list := idList(ids)
+	args := []any{session, list, now, tenant, now}
 	return db.selectTokens(ctx, `SELECT `+tokenColumns+` FROM grants g JOIN tokens t ON t.id = g.token_id
 WHERE g.session_id = ? AND g.token_id IN `+in+` AND g.read_until > ?
 AND t.tenant = ? AND t.sealed IS NOT NULL AND (t.expires_at IS NULL OR t.expires_at > ?)`, args)
@@ -34,13 +34,13 @@ func (db *DB) Tokens(ctx context.Context, tenant string, ids []Digest, now int64
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	in, args := inList(ids)
+	in, list := idList(ids)
 	return db.selectTokens(ctx, `SELECT `+tokenColumns+` FROM tokens t WHERE t.id IN `+in+`
-AND t.tenant = ? AND t.sealed IS NOT NULL AND (t.expires_at IS NULL OR t.expires_at > ?)`, append(args, tenant, now))
+AND t.tenant = ? AND t.sealed IS NOT NULL AND (t.expires_at IS NULL OR t.expires_at > ?)`, []any{list, tenant, now})
 }
 
 func (db *DB) selectTokens(ctx context.Context, query string, args []any) ([]Token, error) {
-	rows, err := db.read.WithContext(ctx).Raw(query, args...).Rows()
+	rows, err := db.query(ctx, query, args)
 	if err != nil {
 		return nil, err
 	}
@@ -67,8 +67,8 @@ func (db *DB) DestroyTokens(ctx context.Context, tenant string, ids []Digest, no
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	in, args := inList(ids)
-	return db.destroy(ctx, now, `t.tenant = ? AND t.sealed IS NOT NULL AND t.id IN `+in, append([]any{tenant}, args...))
+	in, list := idList(ids)
+	return db.destroy(ctx, now, `t.tenant = ? AND t.sealed IS NOT NULL AND t.id IN `+in, []any{tenant, list})
 }
 
 // DueTokens returns up to limit tokens, of all tenants, whose objects are to be deleted at the moment
@@ -84,13 +84,11 @@ func (db *DB) destroy(ctx context.Context, now int64, where string, args []any) 
 		if err != nil || len(gone) == 0 {
 			return err
 		}
-		return eachIn(gone, func(in string, ids []any) error {
-			err := tx.Exec(`UPDATE tokens SET sealed = NULL, purge_at = ? WHERE id IN `+in, append([]any{now}, ids...)...).Error
-			if err != nil {
-				return err
-			}
-			return tx.Exec(`DELETE FROM grants WHERE token_id IN `+in, ids...).Error
-		})
+		in, list := idList(idsOf(gone))
+		if err := execute(tx, `UPDATE tokens SET sealed = NULL, purge_at = ? WHERE id IN `+in, now, list); err != nil {
+			return err
+		}
+		return execute(tx, `DELETE FROM grants WHERE token_id IN `+in, list)
 	})
 	if err != nil {
 		return nil, err
@@ -101,26 +99,23 @@ func (db *DB) destroy(ctx context.Context, now int64, where string, args []any) 
 // PurgeTokens notes that the objects of these destroyed tokens have been deleted. A row whose upload may
 // still arrive is kept until it can't, so that the sweeper deletes that object too; the others are removed.
 func (db *DB) PurgeTokens(ctx context.Context, tokens []Token, now int64) error {
+	if len(tokens) == 0 {
+		return nil
+	}
 	return db.queue.do(ctx, func(tx *gorm.DB) error {
-		return eachIn(tokens, func(in string, ids []any) error {
-			err := tx.Exec(`UPDATE tokens SET purge_at = upload_until WHERE sealed IS NULL AND upload_until > ? AND id IN `+in,
-				append([]any{now}, ids...)...).Error
-			if err != nil {
-				return err
-			}
-			return tx.Exec(`DELETE FROM tokens WHERE sealed IS NULL AND upload_until <= ? AND id IN `+in,
-				append([]any{now}, ids...)...).Error
-		})
+		in, list := idList(idsOf(tokens))
+		err := execute(tx, `UPDATE tokens SET purge_at = upload_until WHERE sealed IS NULL AND upload_until > ? AND id IN `+in, now, list)
+		if err != nil {
+			return err
+		}
+		return execute(tx, `DELETE FROM tokens WHERE sealed IS NULL AND upload_until <= ? AND id IN `+in, now, list)
 	})
 }
 
-// eachIn calls f with an IN list of the tokens' ids for each part of them.
-func eachIn(tokens []Token, f func(in string, ids []any) error) error {
-	return inChunks(tokens, func(chunk []Token) error {
-		ids := make([]Digest, len(chunk))
-		for i := range chunk {
-			ids[i] = chunk[i].ID
-		}
-		return f(inList(ids))
-	})
+func idsOf(tokens []Token) []Digest {
+	ids := make([]Digest, len(tokens))
+	for i := range tokens {
+		ids[i] = tokens[i].ID
+	}
+	return ids
 }

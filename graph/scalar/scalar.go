@@ -16,8 +16,8 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/fault"
 )
 
-func bad(format string, args ...any) error {
-	return fault.New(fault.BadUserInput, format, args...)
+func bad(message string) error {
+	return fault.New(fault.BadUserInput, "%s", message)
 }
 
 // MarshalString encodes the built-in String.

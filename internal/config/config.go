@@ -6,6 +6,8 @@
 package config
 
 import (
+	"fmt"
+	"io"
 	"time"
 )
 
@@ -29,15 +31,16 @@ type Config struct {
 
 // HTTP is the gateway's listener and its bounds.
 type HTTP struct {
-	Listen          string        `koanf:"listen"`
-	PublicURL       string        `koanf:"public_url"`      // base URL; the audience of JWTs by default
-	AllowedOrigins  []string      `koanf:"allowed_origins"` // pages that may call the gateway (CORS)
-	MaxBody         int64         `koanf:"max_body"`        // bytes
-	MaxConnections  int           `koanf:"max_connections"` // open at once; further ones wait
-	ReadTimeout     time.Duration `koanf:"read_timeout"`
-	RequestTimeout  time.Duration `koanf:"request_timeout"` // for executing one request
-	IdleTimeout     time.Duration `koanf:"idle_timeout"`
-	ShutdownTimeout time.Duration `koanf:"shutdown_timeout"` // for finishing what runs
+	Listen             string        `koanf:"listen"`
+	PublicURL          string        `koanf:"public_url"`           // base URL; the audience of JWTs by default
+	AllowedOrigins     []string      `koanf:"allowed_origins"`      // pages that may call the gateway (CORS)
+	MaxBody            int64         `koanf:"max_body"`             // bytes of a request
+	MaxApplicationBody int64         `koanf:"max_application_body"` // bytes of an application's request, whose lists are longer
+	MaxConnections     int           `koanf:"max_connections"`      // open at once; further ones wait
+	ReadTimeout        time.Duration `koanf:"read_timeout"`
+	RequestTimeout     time.Duration `koanf:"request_timeout"` // for executing one request
+	IdleTimeout        time.Duration `koanf:"idle_timeout"`
+	ShutdownTimeout    time.Duration `koanf:"shutdown_timeout"` // for finishing what runs
 }
 
 // GraphQL bounds and guards operations.
@@ -47,6 +50,7 @@ type GraphQL struct {
 	MaxDepth         int    `koanf:"max_depth"`
 	MaxAliases       int    `koanf:"max_aliases"`
 	MaxDirectives    int    `koanf:"max_directives"`
+	MaxSelections    int    `koanf:"max_selections"` // fields and spreads written in a document
 	MaxComplexity    int    `koanf:"max_complexity"`
 	DocumentCache    int64  `koanf:"document_cache"`    // bytes of documents kept parsed
 	PersistedQueries bool   `koanf:"persisted_queries"` // automatic persisted queries
@@ -141,7 +145,7 @@ type Metrics struct {
 	Listen string `koanf:"listen"` // an address of its own; gateway: /metrics of http.listen; empty: as gateway in development, else nowhere
 }
 
-// MetricsOnGateway, as Metrics.Listen, serves /metrics beside /graphql.
+// MetricsOnGateway as Metrics.Listen serves /metrics beside /graphql.
 const MetricsOnGateway = "gateway"
 
 // Tracing is where OpenTelemetry traces go.
@@ -168,6 +172,9 @@ func (Secret) GoString() string { return "[redacted]" }
 // MarshalText implements encoding.TextMarshaler.
 func (Secret) MarshalText() ([]byte, error) { return []byte("[redacted]"), nil }
 
+// Format implements fmt.Formatter: %d would otherwise print the text.
+func (Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[redacted]") }
+
 // Reveal returns the secret itself.
 func (s Secret) Reveal() string { return string(s) }
 
@@ -175,11 +182,11 @@ func (s Secret) Reveal() string { return string(s) }
 func Default() *Config {
 	return &Config{
 		HTTP: HTTP{
-			Listen: "127.0.0.1:8080", MaxBody: 1 << 20, MaxConnections: 8192, ReadTimeout: 15 * time.Second, RequestTimeout: 15 * time.Second,
+			Listen: "127.0.0.1:8080", MaxBody: 256 << 10, MaxApplicationBody: 2 << 20, MaxConnections: 8192, ReadTimeout: 15 * time.Second, RequestTimeout: 15 * time.Second,
 			IdleTimeout: 2 * time.Minute, ShutdownTimeout: 20 * time.Second,
 		},
 		GraphQL: GraphQL{
-			MaxTokens: 4000, MaxDepth: 24, MaxAliases: 30, MaxDirectives: 50, MaxComplexity: 5000,
+			MaxTokens: 4000, MaxDepth: 24, MaxAliases: 30, MaxDirectives: 50, MaxSelections: 500, MaxComplexity: 5000,
 			DocumentCache: 8 << 20, PersistedQueries: true, PersistedCache: 4 << 20,
 		},
 		Credentials: Credentials{Remember: 50_000, ClockSkew: 5 * time.Second},

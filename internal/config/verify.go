@@ -43,11 +43,13 @@ func (c *Config) verifyHTTP(p *problems) {
 	c.baseURL(p, "http.public_url", h.PublicURL)
 	address(p, "http.listen", h.Listen)
 	for _, o := range h.AllowedOrigins {
-		if u, err := url.Parse(o); err != nil || u.Host == "" || u.Scheme+"://"+u.Host != o {
-			p.add("http.allowed_origins", "%q is no origin; write scheme://host[:port], without a path or a pattern", o)
+		if !isOrigin(o) {
+			p.add("http.allowed_origins", "%q is no origin as browsers write it; write https://host[:port] in lower case, "+
+				"without a path, a pattern or the scheme's own port", o)
 		}
 	}
 	between(p, "http.max_body", h.MaxBody, 1<<10, 64<<20)
+	between(p, "http.max_application_body", h.MaxApplicationBody, h.MaxBody, 64<<20)
 	between(p, "http.max_connections", h.MaxConnections, 1, 1_000_000)
 	between(p, "http.read_timeout", h.ReadTimeout, time.Second, 10*time.Minute)
 	between(p, "http.request_timeout", h.RequestTimeout, time.Second, 10*time.Minute)
@@ -61,6 +63,7 @@ func (c *Config) verifyGraphQL(p *problems) {
 	between(p, "graphql.max_depth", g.MaxDepth, 5, 200)
 	between(p, "graphql.max_aliases", g.MaxAliases, 0, 10_000)
 	between(p, "graphql.max_directives", g.MaxDirectives, 0, 10_000)
+	between(p, "graphql.max_selections", g.MaxSelections, 100, 10_000)
 	between(p, "graphql.max_complexity", g.MaxComplexity, 50, 1_000_000)
 	between(p, "graphql.document_cache", g.DocumentCache, 0, 1<<30)
 	between(p, "graphql.persisted_cache", g.PersistedCache, 0, 1<<30)
@@ -109,10 +112,14 @@ func (c *Config) verifyIssuers(p *problems) {
 }
 
 func (c *Config) verifyTokens(p *problems) {
-	for _, prefix := range append([]string{c.Tokens.Prefix}, c.Tokens.AcceptedPrefixes...) {
-		if !tokenid.ValidPrefix(prefix) {
-			p.add("tokens.prefix", "%q must be a lower-case letter, then up to 15 of a-z, 0-9 and _", prefix)
+	prefix := func(setting, s string) {
+		if !tokenid.ValidPrefix(s) {
+			p.add(setting, "%q must be a lower-case letter, then up to 15 of a-z, 0-9 and _", s)
 		}
+	}
+	prefix("tokens.prefix", c.Tokens.Prefix)
+	for _, accepted := range c.Tokens.AcceptedPrefixes {
+		prefix("tokens.accepted_prefixes", accepted)
 	}
 	between(p, "tokens.max_batch", c.Tokens.MaxBatch, 1, 10_000)
 	between(p, "tokens.max_ttl", c.Tokens.MaxTTL, time.Second, 200*365*24*time.Hour)
@@ -199,6 +206,16 @@ func (c *Config) baseURL(p *problems, setting, s string) {
 		return
 	}
 	c.secureURL(p, setting, s)
+}
+
+// isOrigin reports whether s is spelt as browsers spell an Origin (WHATWG URL); origins are compared to the
+// letter, so that any other spelling would never match.
+func isOrigin(s string) bool {
+	u, err := url.Parse(s)
+	if err != nil || u.Hostname() == "" || u.Scheme+"://"+u.Host != s || s != strings.ToLower(s) || strings.Contains(s, "*") {
+		return false
+	}
+	return u.Scheme == "https" && u.Port() != "443" || u.Scheme == "http" && u.Port() != "80"
 }
 
 // secureURL wants TLS, but on loopback.

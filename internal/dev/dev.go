@@ -40,7 +40,7 @@ type stack struct {
 
 // Run starts all of it, prints where it is, and serves until ctx ends.
 func Run(ctx context.Context, o Options) error {
-	s, err := listen(o)
+	s, err := listen(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -51,7 +51,8 @@ func Run(ctx context.Context, o Options) error {
 		Grants: grants, // the application's way to the gateway: connectApp says which
 	})
 	if err != nil {
-		return errors.Join(err, s.close())
+		s.close()
+		return err
 	}
 	// The application first: the gateway fetches its keys.
 	server := &http.Server{
@@ -73,16 +74,20 @@ func Run(ctx context.Context, o Options) error {
 	}
 	g, err := gateway.New(ctx, cfg, o.Logger)
 	if err != nil {
-		return errors.Join(err, server.Close(), s.close())
+		s.close()
+		return errors.Join(err, server.Close())
 	}
 	if err := connectApp(grants, g); err != nil {
-		return errors.Join(err, g.Close(ctx), server.Close(), s.close())
+		s.close()
+		return errors.Join(err, g.Close(ctx), server.Close())
 	}
 	s.print(o.Out)
 	err = g.Serve(ctx, gateway.Listeners{Gateway: s.gateway, Objects: s.objects})
 	bounded, done := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer done()
-	err = errors.Join(err, server.Shutdown(bounded))
+	if server.Shutdown(bounded) != nil { // such as for a connection that a browser has opened ahead
+		_ = server.Close()
+	}
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
 		err = errors.Join(err, cause)
 	}
@@ -99,11 +104,12 @@ func connectApp(app *lateGrants, g *gateway.Gateway) error {
 	return err
 }
 
-func listen(o Options) (s *stack, err error) {
+func listen(ctx context.Context, o Options) (s *stack, err error) {
 	if err := os.MkdirAll(o.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("--data: %w", err)
 	}
 	s = &stack{}
+	var sockets net.ListenConfig
 	for _, l := range []struct {
 		flag, address string
 		listener      *net.Listener
@@ -113,21 +119,21 @@ func listen(o Options) (s *stack, err error) {
 		{"--objects-listen", o.ObjectsListen, &s.objects, &s.objectsURL},
 		{"--app-listen", o.AppListen, &s.app, &s.appURL},
 	} {
-		if *l.listener, err = net.Listen("tcp", l.address); err != nil {
-			return nil, errors.Join(fmt.Errorf("%s: %w; name another address, or port 0 for a free one", l.flag, err), s.close())
+		if *l.listener, err = sockets.Listen(ctx, "tcp", l.address); err != nil {
+			s.close()
+			return nil, fmt.Errorf("%s: %w; name another address, or port 0 for a free one", l.flag, err)
 		}
 		*l.url = "http://" + (*l.listener).Addr().String()
 	}
 	return s, nil
 }
 
-func (s *stack) close() error {
+func (s *stack) close() {
 	for _, l := range []net.Listener{s.gateway, s.objects, s.app} {
 		if l != nil {
 			_ = l.Close()
 		}
 	}
-	return nil
 }
 
 // config is a development gateway's: nothing here weakens what protects values.
@@ -154,7 +160,7 @@ func (s *stack) config(o Options) *gateway.Config {
 }
 
 func (s *stack) print(out io.Writer) {
-	fmt.Fprintf(out, `Cloakroom is running.
+	_, _ = fmt.Fprintf(out, `Cloakroom is running.
   playground   %[1]s/
   GraphQL      %[1]s/graphql
   objects      %[2]s

@@ -20,13 +20,14 @@ import (
 
 // graphQL is the endpoint /graphql.
 type graphQL struct {
-	exec     *executor.Executor
-	auth     Authenticator
-	observer Observer
-	log      *slog.Logger
-	tracer   trace.Tracer
-	maxBody  int64
-	timeout  time.Duration
+	exec               *executor.Executor
+	auth               Authenticator
+	observer           Observer
+	log                *slog.Logger
+	tracer             trace.Tracer
+	maxBody            int64
+	maxApplicationBody int64
+	timeout            time.Duration
 }
 
 // outcome is what the log, the metrics and the trace say of a request.
@@ -78,7 +79,7 @@ func (g *graphQL) serve(w http.ResponseWriter, r *http.Request, o *outcome) {
 		reject(err)
 		return
 	}
-	params, err := g.decode(w, r)
+	params, err := g.decode(w, r, who)
 	if err != nil {
 		reject(err)
 		return
@@ -110,6 +111,11 @@ func (g *graphQL) execute(ctx context.Context, w http.ResponseWriter, r *http.Re
 		o.field = rootField(op)
 		responses, ctx := g.exec.DispatchOperation(ctx, op)
 		response := responses(ctx)
+		if response == nil { // the executor's word for a context that has ended
+			o.code = fault.Unavailable
+			refuse(ctx, g.log, w, http.StatusServiceUnavailable, fault.New(fault.Unavailable, "The request's time is over."))
+			return
+		}
 		if len(response.Errors) > 0 {
 			o.code = codeOf(response.Errors[0])
 		}

@@ -60,7 +60,7 @@ type Options struct {
 func New(o Options) (http.Handler, error) {
 	g := &graphQL{
 		exec: executor.New(o.Schema), auth: o.Authenticator, observer: o.Observer, log: o.Logger, tracer: o.Tracer,
-		maxBody: o.HTTP.MaxBody, timeout: o.HTTP.RequestTimeout,
+		maxBody: o.HTTP.MaxBody, maxApplicationBody: o.HTTP.MaxApplicationBody, timeout: o.HTTP.RequestTimeout,
 	}
 	g.exec.SetErrorPresenter(present(o.Logger))
 	g.exec.SetRecoverFunc(recovered)
@@ -77,6 +77,7 @@ func New(o Options) (http.Handler, error) {
 	if err := g.persisted(o.GraphQL); err != nil {
 		return nil, err
 	}
+	g.exec.Use(&selections{max: o.GraphQL.MaxSelections, maxTokens: o.GraphQL.MaxTokens, documents: documents})
 	g.exec.Use(&limits{GraphQL: o.GraphQL})
 	if o.GraphQL.Introspection {
 		g.exec.Use(extension.Introspection{})

@@ -22,7 +22,10 @@ var cheapEntries = map[string]int{"createGrants": 10, "verifyGrants": 10, "revok
 
 // limits refuses operations that ask for too much. Each fragment is measured once, so that fragments
 // which spread each other cost no more to measure than to write down.
-type limits struct{ config.GraphQL }
+type limits struct {
+	config.GraphQL
+	schema *ast.Schema
+}
 
 var _ graphql.OperationContextMutator = (*limits)(nil)
 
@@ -30,14 +33,16 @@ var _ graphql.OperationContextMutator = (*limits)(nil)
 func (*limits) ExtensionName() string { return "Limits" }
 
 // Validate implements graphql.HandlerExtension.
-func (*limits) Validate(graphql.ExecutableSchema) error { return nil }
+func (l *limits) Validate(s graphql.ExecutableSchema) error {
+	l.schema = s.Schema()
+	return nil
+}
 
 // MutateOperationContext implements graphql.OperationContextMutator; it changes nothing.
 func (l *limits) MutateOperationContext(_ context.Context, op *graphql.OperationContext) *gqlerror.Error {
-	m := measurer{variables: op.Variables, fragments: map[string]measure{}}
+	m := measurer{schema: l.schema, variables: op.Variables, fragments: map[string]measure{}}
 	total := m.selection(op.Operation.SelectionSet)
 	total.directives = sum(total.directives, len(op.Operation.Directives))
-	total.fields = sum(total.fields, (rootFieldCost-1)*len(op.Operation.SelectionSet))
 	for _, limit := range []struct {
 		name     string
 		have, at int
@@ -79,6 +84,7 @@ func (m *measure) add(o measure, deeper int) {
 func sum(a, b int) int { return min(a+b, math.MaxInt32) }
 
 type measurer struct {
+	schema      *ast.Schema
 	variables   map[string]any
 	fragments   map[string]measure
 	introspects bool
@@ -90,6 +96,9 @@ func (m *measurer) selection(set ast.SelectionSet) (total measure) {
 		switch s := s.(type) {
 		case *ast.Field:
 			one := measure{fields: 1, depth: 1, directives: len(s.Directives)}
+			if s.ObjectDefinition == m.schema.Query || s.ObjectDefinition == m.schema.Mutation {
+				one.fields = rootFieldCost
+			}
 			for _, a := range s.Arguments {
 				one.fields = sum(one.fields, m.entries(a.Value)/max(1, cheapEntries[s.Name]))
 			}

@@ -74,7 +74,7 @@ func requestErrors(errs gqlerror.List) gqlerror.List {
 	for _, e := range errs[:min(len(errs), most)] {
 		code := codeOf(e)
 		switch {
-		case strings.HasPrefix(e.Message, "exceeded token limit"):
+		case strings.HasPrefix(e.Message, "exceeded token limit"), strings.HasPrefix(e.Message, "exceeded maximum nesting depth"):
 			code = fault.LimitExceeded
 		case !requestCodes[code]:
 			code = fault.BadUserInput

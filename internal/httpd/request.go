@@ -12,6 +12,7 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 
+	"github.com/cloakroomhq/cloakroom/internal/caller"
 	"github.com/cloakroomhq/cloakroom/internal/fault"
 )
 
@@ -118,11 +119,15 @@ type body struct {
 	Extensions    map[string]any `json:"extensions"`
 }
 
-func (g *graphQL) decode(w http.ResponseWriter, r *http.Request) (*graphql.RawParams, error) {
+func (g *graphQL) decode(w http.ResponseWriter, r *http.Request, who *caller.Caller) (*graphql.RawParams, error) {
 	var b body
 	var err error
 	if r.Method == http.MethodPost {
-		err = g.decodePOST(w, r, &b)
+		limit := g.maxBody
+		if who != nil && who.IsApplication() {
+			limit = g.maxApplicationBody
+		}
+		err = decodePOST(w, r, limit, &b)
 	} else {
 		err = g.decodeGET(r, &b)
 	}
@@ -142,11 +147,11 @@ func (g *graphQL) decode(w http.ResponseWriter, r *http.Request) (*graphql.RawPa
 	return params, nil
 }
 
-func (g *graphQL) decodePOST(w http.ResponseWriter, r *http.Request, into *body) error {
-	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, g.maxBody))
+func decodePOST(w http.ResponseWriter, r *http.Request, limit int64, into *body) error {
+	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
-		return fault.New(fault.LimitExceeded, "The request's body has %d bytes at most.", g.maxBody)
+		return fault.New(fault.LimitExceeded, "The request's body has %d bytes at most.", limit)
 	}
 	if err != nil {
 		return fault.Wrap(err, fault.BadUserInput, "The request's body broke off.")

@@ -55,7 +55,7 @@ func CreateFile(path string) error {
 	if err != nil {
 		return fmt.Errorf("keyring: %w", err)
 	}
-	defer os.Remove(tmp.Name())
+	defer func() { _ = os.Remove(tmp.Name()) }()
 	_, err = tmp.Write(b.Bytes())
 	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
 		return fmt.Errorf("keyring: %w", err)
@@ -84,6 +84,6 @@ func syncDir(dir string) error {
 	if err != nil {
 		return fmt.Errorf("keyring: %w", err)
 	}
-	defer d.Close()
+	defer func() { _ = d.Close() }()
 	return d.Sync()
 }

@@ -19,10 +19,12 @@ var errMalformed = errors.New("malformed JWT")
 // certificates (jwk, jku, x5u, x5c) are never looked at.
 type header struct{ alg, kid string }
 
-// parts are the three parts of a compact JWS (RFC 7515, section 7.1), decoded and not yet verified.
+// parts are what a compact JWS (RFC 7515, section 7.1) is made of, decoded and not yet verified.
 type parts struct {
-	header  header
-	payload []byte
+	header    header
+	payload   []byte
+	signed    string // what the signature is over: the first two parts, as they came
+	signature []byte
 }
 
 // split decodes a compact JWS. It accepts one spelling only: canonical base64url, JSON objects without
@@ -47,7 +49,7 @@ func split(jwt string) (*parts, error) {
 		}
 		decoded[i] = b
 	}
-	p := &parts{payload: decoded[1]}
+	p := &parts{payload: decoded[1], signed: jwt[:len(jwt)-len(segments[2])-1], signature: decoded[2]}
 	var err error
 	p.header, err = decodeHeader(decoded[0])
 	return p, err
@@ -72,8 +74,8 @@ func decodeHeader(b []byte) (h header, err error) {
 		return h, fmt.Errorf("%w: no alg", errMalformed)
 	}
 	kid, err := member[string](o, "kid")
-	if err != nil {
-		return h, err
+	if err != nil || kid != nil && *kid == "" {
+		return h, fmt.Errorf("%w: kid is no name", errMalformed)
 	}
 	if h.alg = *alg; kid != nil {
 		h.kid = *kid

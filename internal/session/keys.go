@@ -8,6 +8,7 @@ import (
 	"crypto/rsa"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/lestrrat-go/jwx/v2/jwa"
 	"github.com/lestrrat-go/jwx/v2/jwk"
@@ -71,9 +72,17 @@ func parseKeySet(b []byte) (*keySet, error) {
 		if use := k.KeyUsage(); use != "" && use != "sig" {
 			continue
 		}
+		if ops := k.KeyOps(); len(ops) > 0 && !slices.Contains(ops, jwk.KeyOpVerify) {
+			continue
+		}
 		var raw any
 		if err := k.Raw(&raw); err != nil {
 			continue // of a kind that this program does not know
+		}
+		if e, ok := raw.(*ecdsa.PublicKey); ok {
+			if _, err := e.Bytes(); err != nil {
+				continue // not a point of its curve
+			}
 		}
 		ks.keys = append(ks.keys, publicKey{kid: k.KeyID(), alg: k.Algorithm().String(), key: raw})
 	}

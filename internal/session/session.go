@@ -88,7 +88,7 @@ func New(o Options) (*Authenticator, error) {
 	}
 	a := &Authenticator{issuers: map[string]*issuer{}, remembered: cache, observer: o.Observer, now: o.Now}
 	for _, i := range o.Issuers {
-		s := &source{url: i.JWKSURL, client: o.Client, log: o.Logger, now: o.Now}
+		s := newSource(i.JWKSURL, o)
 		if i.JWKSURL == "" {
 			ks, err := parseKeySet(i.JWKS)
 			if err != nil {
@@ -162,7 +162,11 @@ func (a *Authenticator) verify(ctx context.Context, jwt string, now time.Time) (
 	if err != nil {
 		return nil, err
 	}
-	i, err := a.issuerOf(p.payload)
+	o, err := decodeObject(p.payload)
+	if err != nil {
+		return nil, err
+	}
+	i, err := a.issuerOf(o)
 	if err != nil {
 		return nil, err
 	}
@@ -173,10 +177,14 @@ func (a *Authenticator) verify(ctx context.Context, jwt string, now time.Time) (
 	if err != nil {
 		return nil, err
 	}
-	if _, err := jws.Verify([]byte(jwt), jws.WithKey(jwa.SignatureAlgorithm(p.header.alg), public)); err != nil {
+	verifier, err := jws.NewVerifier(jwa.SignatureAlgorithm(p.header.alg))
+	if err != nil {
+		return nil, err
+	}
+	if err := verifier.Verify([]byte(p.signed), p.signature, public); err != nil {
 		return nil, errors.New("the signature does not verify")
 	}
-	c, err := i.check(p.payload, now)
+	c, err := i.check(o, now)
 	if err != nil {
 		return nil, err
 	}
@@ -184,11 +192,7 @@ func (a *Authenticator) verify(ctx context.Context, jwt string, now time.Time) (
 }
 
 // issuerOf reads iss before anything is verified, only to choose whose keys to verify with.
-func (a *Authenticator) issuerOf(payload []byte) (*issuer, error) {
-	o, err := decodeObject(payload)
-	if err != nil {
-		return nil, err
-	}
+func (a *Authenticator) issuerOf(o object) (*issuer, error) {
 	iss, err := member[string](o, "iss")
 	if err != nil || iss == nil {
 		return nil, fmt.Errorf("iss: %w", errClaims)

@@ -6,7 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -31,8 +30,12 @@ type source struct {
 	current atomic.Pointer[keySet]
 	fetched atomic.Int64 // when current was last known to be right, Unix nanoseconds
 
-	mu      sync.Mutex
-	attempt time.Time // when the URL was last asked
+	turn    chan struct{} // holds one: whose turn it is to ask
+	attempt time.Time     // when the URL was last asked; of whose turn it is
+}
+
+func newSource(url string, o Options) *source {
+	return &source{url: url, client: o.Client, log: o.Logger, now: o.Now, turn: make(chan struct{}, 1)}
 }
 
 // keys returns the newest keys, or nil while none is known or they are too old to trust.
@@ -45,13 +48,17 @@ func (s *source) keys() *keySet {
 }
 
 // refresh asks the URL, unless it was asked a moment ago, and returns the keys that are known then.
-// Callers that arrive meanwhile wait for the same answer.
+// Callers that arrive meanwhile wait for the same answer, as long as their ctx lasts.
 func (s *source) refresh(ctx context.Context, atMost time.Duration) *keySet {
 	if s.url == "" {
 		return s.keys()
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	select {
+	case s.turn <- struct{}{}:
+		defer func() { <-s.turn }()
+	case <-ctx.Done():
+		return s.keys()
+	}
 	if now := s.now(); now.Sub(s.attempt) >= atMost {
 		s.attempt = now
 		if err := s.fetch(ctx); err != nil {

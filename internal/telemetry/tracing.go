@@ -3,6 +3,8 @@ package telemetry
 import (
 	"context"
 	"fmt"
+	"net/url"
+	"strings"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
@@ -20,7 +22,11 @@ func NewTracer(ctx context.Context, c config.Tracing, version string) (trace.Tra
 	if c.Endpoint == "" {
 		return noop.NewTracerProvider().Tracer(""), func(context.Context) error { return nil }, nil
 	}
-	exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(c.Endpoint))
+	endpoint := c.Endpoint
+	if u, err := url.Parse(endpoint); err == nil && strings.Trim(u.Path, "/") == "" {
+		endpoint = u.JoinPath("v1", "traces").String() // the exporter itself would send to the root
+	}
+	exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(endpoint))
 	if err != nil {
 		return nil, nil, fmt.Errorf("config: tracing.endpoint: %w", err)
 	}

@@ -1,0 +1,130 @@
+# Every target installs what it needs, once; nothing is downloaded when tests or the program run.
+# Tools stand in .tools/bin, at the versions below; scripts/install-minio.sh pins MinIO.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+GOLANGCI_LINT := v2.15.0
+GOTESTSUM     := v1.13.0
+# v1.9.0 wants a golang.org/x/telemetry that not every module proxy serves.
+GOVULNCHECK   := v1.8.0
+
+BIN    := .tools/bin
+AUDIT  := e2e/httpaudit
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+
+# A package's tests share two cores with the race detector, a browser and MinIO.
+TEST_TIMEOUT ?= 15m
+FUZZ_SECONDS ?= 5
+
+# What a tool was built from, so that a changed pin builds it anew.
+stamp_lint  := .tools/golangci-lint-$(GOLANGCI_LINT)
+stamp_sum   := .tools/gotestsum-$(GOTESTSUM)
+stamp_vuln  := .tools/govulncheck-$(GOVULNCHECK)
+stamp_audit := $(AUDIT)/node_modules/.package-lock.json
+
+# install MODULE@VERSION: with an explicit version, go ignores this module and leaves it alone.
+install = mkdir -p $(BIN) && echo "building $(1) into $(BIN) (once)" >&2 && GOBIN=$(CURDIR)/$(BIN) GOFLAGS= go install -trimpath $(1)
+
+.PHONY: help
+help: ## Say what there is to make.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: dev
+dev: ## Start a gateway, an object store and the example application on loopback.
+	go run . dev
+
+.PHONY: build
+build: ## Build ./cloakroom, one static program.
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X github.com/cloakroomhq/cloakroom/gateway.Version=$(VERSION)' -o cloakroom .
+
+# ---- set-up ----
+
+.PHONY: tools
+tools: packages minio $(stamp_sum) $(stamp_audit) ## Install all that the tests need.
+
+.PHONY: packages
+packages:
+	@scripts/install-packages
+
+.PHONY: minio
+minio:
+	@scripts/install-minio.sh
+
+$(stamp_sum):
+	@$(call install,gotest.tools/gotestsum@$(GOTESTSUM))
+	@touch $@
+
+$(stamp_lint):
+	@$(call install,github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT))
+	@touch $@
+
+$(stamp_vuln):
+	@$(call install,golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK))
+	@touch $@
+
+$(stamp_audit): $(AUDIT)/package-lock.json | packages
+	npm ci --prefix $(AUDIT) --no-progress
+	@touch $@
+
+# ---- tests ----
+
+.PHONY: test
+test: tools ## Run every test, race detector on; installs what the tests need.
+	cd $(AUDIT) && node --test
+	CGO_ENABLED=1 $(BIN)/gotestsum --format pkgname --format-hide-empty-pkg -- -race -count=1 -timeout $(TEST_TIMEOUT) ./...
+
+.PHONY: test-unit
+test-unit: ## Run the tests that need no browser, no MinIO and no race detector: the short loop.
+	go test $$(go list ./... | grep -vE '/(e2e|web|bench|docs|internal/objects)(/|$$)')
+
+.PHONY: fuzz
+fuzz: ## Fuzz each target for FUZZ_SECONDS (5).
+	scripts/fuzz $(FUZZ_SECONDS)
+
+.PHONY: bench
+bench: ## Measure against a bare gqlgen server; see bench/README.md.
+	go run ./bench
+
+# ---- checks ----
+
+.PHONY: lint
+lint: $(stamp_lint) ## Check the code and the layers with golangci-lint, and that go.mod is tidy.
+	go mod tidy -diff
+	$(BIN)/golangci-lint run ./...
+	GOLANGCI_LINT=$(CURDIR)/$(BIN)/golangci-lint scripts/check-layers
+
+.PHONY: vulnerabilities
+vulnerabilities: $(stamp_vuln) ## Look for known vulnerabilities that the code reaches.
+	scripts/check-vulnerabilities $(BIN)/govulncheck
+
+.PHONY: licences
+licences: ## Check that nothing copyleft is linked.
+	go run ./scripts/check-licences
+
+.PHONY: generate
+generate: generate-graph generate-web ## Generate the executor, and the playground's bundle.
+
+.PHONY: generate-graph
+generate-graph: ## Generate the executor from graph/schema.
+	go generate ./graph
+
+.PHONY: generate-web
+generate-web: packages ## Build the playground's bundle from web/src.
+	cd web && npm ci --no-progress && npm run check && npm run build
+
+.PHONY: check-generated
+check-generated: check-graph check-bundle ## Generate all, and fail where the result is not what is committed.
+
+.PHONY: check-graph
+check-graph:
+	scripts/check-generated graph $(MAKE) --no-print-directory generate-graph
+
+.PHONY: check-bundle
+check-bundle:
+	scripts/check-generated web/dist $(MAKE) --no-print-directory generate-web
+
+.PHONY: clean
+clean: ## Remove what was built and installed here; data stays.
+	rm -rf .tools cloakroom web/node_modules $(AUDIT)/node_modules e2e/artifacts

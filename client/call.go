@@ -1,0 +1,184 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"mime"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/Khan/genqlient/graphql"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+)
+
+// repeatable are the operations that may run twice: they read, or what they do again changes nothing.
+var repeatable = map[string]bool{
+	"createGrants": true, "verifyGrants": true, "verifyGrantsOfBothKinds": true,
+	"detokenize": true, "detokenizeBatch": true, "token": true, "viewer": true,
+}
+
+// call is one operation under way: what genqlient's functions send through.
+type call struct{ *Client }
+
+var _ graphql.Client = call{}
+
+// MakeRequest implements graphql.Client: it sends the operation, again where that is safe.
+func (c call) MakeRequest(ctx context.Context, op *graphql.Request, into *graphql.Response) error {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	body, err := json.Marshal(op)
+	if err != nil {
+		return failure(ErrBadUserInput, nil, "the request can't be written as JSON")
+	}
+	refused := ""
+	for attempt := 1; ; attempt++ {
+		jwt, err := c.credentials.get(ctx, refused)
+		if err != nil {
+			return ended(ctx, err)
+		}
+		err = c.send(ctx, jwt, body, into)
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
+			return ended(ctx, err)
+		case refused == "" && errors.Is(err, ErrUnauthenticated):
+			refused = jwt // once, and at once
+			continue
+		case attempt >= c.attempts || !unreached(err) && !(repeatable[op.OpName] && transient(err)):
+			return err
+		}
+		if !pause(ctx, attempt) {
+			return err
+		}
+	}
+}
+
+// send makes one HTTP request.
+func (c call) send(ctx context.Context, jwt string, body []byte, into *graphql.Response) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.endpoint, bytes.NewReader(body))
+	if err != nil {
+		return failure(ErrInternal, nil, "the request could not be made")
+	}
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Accept", "application/graphql-response+json, application/json;q=0.9")
+	r.Header.Set("Authorization", "Bearer "+jwt)
+	answer, err := c.http.Do(r)
+	if err != nil {
+		return broken(err)
+	}
+	defer answer.Body.Close()
+	raw, err := io.ReadAll(io.LimitReader(answer.Body, c.maxAnswer+1))
+	if err != nil {
+		return broken(err)
+	}
+	if int64(len(raw)) > c.maxAnswer {
+		return failure(ErrBadAnswer, nil, "the answer has more than %d bytes", c.maxAnswer)
+	}
+	return decode(answer.StatusCode, answer.Header.Get("Content-Type"), raw, into)
+}
+
+// decode reads an answer: its data into into, its errors as ours. What is no GraphQL answer is judged by its
+// status alone; nothing of its body is kept.
+func decode(status int, contentType string, raw []byte, into *graphql.Response) error {
+	var answer struct {
+		Data   json.RawMessage `json:"data"`
+		Errors gqlerror.List   `json:"errors"`
+	}
+	media, _, _ := mime.ParseMediaType(contentType)
+	isJSON := media == "application/json" || media == "application/graphql-response+json"
+	if !isJSON || json.Unmarshal(raw, &answer) != nil {
+		return ofStatus(status)
+	}
+	if len(answer.Errors) > 0 {
+		return fromAnswer(answer.Errors)
+	}
+	if status != http.StatusOK {
+		return ofStatus(status)
+	}
+	if len(answer.Data) == 0 || string(answer.Data) == "null" {
+		return failure(ErrBadAnswer, nil, "the answer holds neither data nor errors")
+	}
+	if json.Unmarshal(answer.Data, into.Data) != nil { // its error may quote the answer
+		return failure(ErrBadAnswer, nil, "the answer's data is not of the schema's form")
+	}
+	if t, ok := into.Data.(*tokenResponse); ok && t.Token == nil { // null is an answer to this one; nothing is not
+		var members map[string]json.RawMessage
+		if json.Unmarshal(answer.Data, &members) != nil || members["token"] == nil {
+			return failure(ErrBadAnswer, nil, "the answer is not of the operation that was sent")
+		}
+	}
+	return nil
+}
+
+func ofStatus(status int) error {
+	code, ok := map[int]Code{
+		http.StatusUnauthorized: ErrUnauthenticated, http.StatusForbidden: ErrForbidden,
+		http.StatusRequestEntityTooLarge: ErrLimitExceeded, http.StatusTooManyRequests: ErrRateLimited,
+		http.StatusBadGateway: ErrUnavailable, http.StatusServiceUnavailable: ErrUnavailable,
+		http.StatusGatewayTimeout: ErrUnavailable,
+	}[status]
+	if !ok {
+		code = ErrBadAnswer
+	}
+	return failure(code, nil, "HTTP status %d, without an answer of the gateway's form", status)
+}
+
+// broken is a request that had no answer. The URL that net/http puts around the cause is left out: that of a
+// signed request is a secret.
+func broken(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		err = u.Err
+	}
+	return failure(ErrUnavailable, err, "the gateway can't be reached: %s", redact(err.Error()))
+}
+
+// ended is err once the call's time is over: the cause is the context's, which errors.Is finds.
+func ended(ctx context.Context, err error) error {
+	switch {
+	case ctx.Err() == nil:
+		return err
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return failure(ErrUnavailable, ctx.Err(), "no answer in time")
+	default:
+		return ctx.Err()
+	}
+}
+
+// unreached reports whether the gateway can't have received the request: there was no connection.
+func unreached(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
+}
+
+func transient(err error) bool { return errors.Is(err, ErrUnavailable) }
+
+// Waits before the next attempt: a random part of a time that doubles, so that clients don't come back as one.
+const (
+	firstPause = 50 * time.Millisecond
+	mostPause  = time.Second
+)
+
+// pause waits, and reports false where the context leaves no time for it and an answer.
+func pause(ctx context.Context, attempt int) bool {
+	most := min(firstPause<<min(attempt-1, 10), mostPause)
+	wait := most/2 + rand.N(most/2)
+	if end, ok := ctx.Deadline(); ok && time.Until(end) <= wait {
+		return false
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,196 @@
+package client
+
+import (
+	"context"
+	"unicode/utf8"
+
+	"github.com/cloakroomhq/cloakroom/directives"
+)
+
+// CreateGrants implements directives.Grants. What has not the form of a token is left out, like every token
+// that is not the application's own.
+func (c *Client) CreateGrants(ctx context.Context, session string, grants []directives.Grant) ([]directives.Granted, error) {
+	input := createGrantsInput{SessionId: session, Grants: make([]grantInput, 0, len(grants))}
+	for _, g := range grants {
+		if !directives.TokenID(g.Token).Valid() {
+			continue
+		}
+		in := grantInput{Token: g.Token, Kinds: append([]directives.GrantKind{}, g.Kinds...)}
+		if g.Duration > 0 {
+			in.Duration = given(g.Duration.String())
+		}
+		input.Grants = append(input.Grants, in)
+	}
+	if len(input.Grants) == 0 {
+		return nil, ctx.Err()
+	}
+	if err := checkSession(session); err != nil {
+		return nil, err
+	}
+	answer, err := createGrants(ctx, call{c}, input)
+	if err != nil {
+		return nil, err
+	}
+	if answer.CreateGrants.Grants == nil {
+		return nil, failure(ErrBadAnswer, nil, "the answer holds no grants")
+	}
+	granted := make([]directives.Granted, len(answer.CreateGrants.Grants))
+	for i, g := range answer.CreateGrants.Grants {
+		if g.Token == "" || g.ExpiresAt.IsZero() || g.Kind != directives.GrantKindRead && g.Kind != directives.GrantKindStore {
+			return nil, failure(ErrBadAnswer, nil, "a grant is incomplete")
+		}
+		granted[i] = directives.Granted{Token: g.Token, Kind: g.Kind, ExpiresAt: g.ExpiresAt}
+	}
+	return granted, nil
+}
+
+// VerifyGrants implements directives.Grants: one request for checks of both kinds. What is missing comes in
+// the order of the checks.
+func (c *Client) VerifyGrants(ctx context.Context, session string, checks []directives.Check) ([]directives.Check, error) {
+	tokens := map[directives.GrantKind][]string{}
+	for _, k := range checks {
+		if k.Kind != directives.GrantKindRead && k.Kind != directives.GrantKindStore {
+			return nil, failure(ErrBadUserInput, nil, "a check is of neither kind, READ or STORE")
+		}
+		if directives.TokenID(k.Token).Valid() {
+			tokens[k.Kind] = append(tokens[k.Kind], k.Token)
+		}
+	}
+	held := map[directives.Check]bool{}
+	if err := c.verify(ctx, session, tokens, held); err != nil {
+		return nil, err
+	}
+	var missing []directives.Check
+	for _, k := range checks {
+		if !held[k] {
+			missing = append(missing, k)
+		}
+	}
+	return missing, nil
+}
+
+// verify asks for the tokens of each kind, and notes which grants are held.
+func (c *Client) verify(ctx context.Context, session string, tokens map[directives.GrantKind][]string, held map[directives.Check]bool) error {
+	const read, store = directives.GrantKindRead, directives.GrantKindStore
+	input := func(kind directives.GrantKind) verifyGrantsInput {
+		return verifyGrantsInput{SessionId: session, Tokens: tokens[kind], Kind: kind}
+	}
+	switch {
+	case len(tokens) == 0:
+		return ctx.Err()
+	case checkSession(session) != nil:
+		return checkSession(session)
+	case len(tokens) == 2:
+		answer, err := verifyGrantsOfBothKinds(ctx, call{c}, input(read), input(store))
+		if err != nil {
+			return err
+		}
+		if err := answer.Read.note(read, tokens[read], held); err != nil {
+			return err
+		}
+		return answer.Store.note(store, tokens[store], held)
+	}
+	kind := read
+	if len(tokens[store]) > 0 {
+		kind = store
+	}
+	answer, err := verifyGrants(ctx, call{c}, input(kind))
+	if err != nil {
+		return err
+	}
+	return answer.VerifyGrants.note(kind, tokens[kind], held)
+}
+
+// note believes an answer only if all of it fits: what it takes for held opens a mutation.
+func (v *verified) note(kind directives.GrantKind, asked []string, held map[directives.Check]bool) error {
+	if v.Missing == nil || v.Valid != (len(v.Missing) == 0) {
+		return failure(ErrBadAnswer, nil, "it is not clear whether the grants are held")
+	}
+	for _, token := range asked {
+		held[directives.Check{Token: token, Kind: kind}] = true
+	}
+	for _, token := range v.Missing {
+		check := directives.Check{Token: token, Kind: kind}
+		if _, ok := held[check]; !ok {
+			return failure(ErrBadAnswer, nil, "a token is missing that was not asked for")
+		}
+		held[check] = false
+	}
+	return nil
+}
+
+// checkSession refuses what JSON would turn into the id of another session.
+func checkSession(id string) error {
+	if id == "" || !utf8.ValidString(id) {
+		return failure(ErrBadUserInput, nil, "a session's id is empty, or not UTF-8")
+	}
+	return nil
+}
+
+// Revocation says which grants to revoke; each field that is set narrows it. At least one of Session and
+// Tokens is needed.
+type Revocation struct {
+	Session string                 // the session's id, as its JWT names it; empty: of every session
+	Tokens  []string               // nil: on every token; empty: on none
+	Kinds   []directives.GrantKind // empty: both
+}
+
+// RevokeGrants ends the application's grants that match, and returns how many were in force. Whoever
+// listens with OnRevoke is told before it returns, also where it fails, because the gateway may have
+// done it all the same.
+func (c *Client) RevokeGrants(ctx context.Context, r Revocation) (int, error) {
+	switch {
+	case r.Session == "" && r.Tokens == nil:
+		return 0, failure(ErrBadUserInput, nil, "a revocation names a session or tokens")
+	case r.Tokens != nil && len(r.Tokens) == 0:
+		return 0, nil
+	}
+	if r.Session != "" {
+		if err := checkSession(r.Session); err != nil {
+			return 0, err
+		}
+	}
+	defer c.tell(r.Session, r.Tokens)
+	answer, err := revokeGrants(ctx, call{c}, revokeGrantsInput{SessionId: given(r.Session), Tokens: r.Tokens, Kinds: r.Kinds})
+	if err != nil {
+		return 0, err
+	}
+	return count(answer.RevokeGrants.Revoked)
+}
+
+// DeleteTokens destroys the keys of those tokens that are the application's own, and with them the values,
+// and returns how many there were. Listeners are told as by RevokeGrants.
+func (c *Client) DeleteTokens(ctx context.Context, tokens []string) (int, error) {
+	if len(tokens) == 0 {
+		return 0, nil
+	}
+	defer c.tell("", tokens)
+	answer, err := deleteTokens(ctx, call{c}, tokens)
+	if err != nil {
+		return 0, err
+	}
+	return count(answer.DeleteTokens.Deleted)
+}
+
+func count(n *int64) (int, error) {
+	if n == nil || *n < 0 {
+		return 0, failure(ErrBadAnswer, nil, "the answer holds no number")
+	}
+	return int(*n), nil
+}
+
+// OnRevoke implements directives.Revoker, for RevokeGrants and DeleteTokens of this client. f must not call
+// OnRevoke.
+func (c *Client) OnRevoke(f func(session string, tokens []string)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.listeners = append(c.listeners, f)
+}
+
+func (c *Client) tell(session string, tokens []string) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	for _, f := range c.listeners {
+		f(session, tokens)
+	}
+}

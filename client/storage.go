@@ -1,0 +1,115 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// SignedRequest is one HTTP request to the object store, for whoever holds it: its URL and header are secrets,
+// and no verb of fmt prints them.
+type SignedRequest struct {
+	Method    string
+	URL       string
+	Header    http.Header // each is needed, as given
+	ExpiresAt time.Time   // when the store stops accepting the request
+}
+
+// Format implements fmt.Formatter.
+func (r SignedRequest) Format(state fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(state, "[signed %s until %s]", r.Method, r.ExpiresAt.Format(time.RFC3339))
+}
+
+// LogValue implements slog.LogValuer.
+func (r SignedRequest) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(r)) }
+
+// StorageError is a refusal by the object store. What the store said is left out: it can hold secrets.
+type StorageError struct {
+	Method string
+	Status int // of HTTP: 403 expired or altered, 404 not uploaded yet, 412 uploaded before
+}
+
+// Error implements error.
+func (e *StorageError) Error() string {
+	return fmt.Sprintf("cloakroom: the object store refused a %s with HTTP status %d", e.Method, e.Status)
+}
+
+// Upload sends a value of size bytes to the object store. It is sent once; a second upload is a StorageError
+// of status 412. The value goes to the store as it is, which encrypts it (SSE-C).
+func (c *Client) Upload(ctx context.Context, r SignedRequest, value io.Reader, size int64) error {
+	if value == nil || size <= 0 {
+		return failure(ErrBadUserInput, nil, "a value has one byte or more")
+	}
+	answer, err := c.storage(ctx, r, io.NopCloser(value), size)
+	if err != nil {
+		return err
+	}
+	return answer.Body.Close()
+}
+
+// Download returns the value, to be read until io.EOF, within ctx, and closed.
+func (c *Client) Download(ctx context.Context, r SignedRequest) (io.ReadCloser, error) {
+	answer, err := c.storage(ctx, r, http.NoBody, 0)
+	if err != nil {
+		return nil, err
+	}
+	return answer.Body, nil
+}
+
+// storage sends a signed request, without the gateway's credentials, and returns an answer of status 200.
+func (c *Client) storage(ctx context.Context, r SignedRequest, body io.ReadCloser, size int64) (*http.Response, error) {
+	u, err := url.Parse(r.URL)
+	if err != nil || !confidential(u) {
+		return nil, failure(ErrBadUserInput, nil, "the signed request's URL is not https")
+	}
+	request, err := http.NewRequestWithContext(ctx, r.Method, r.URL, body)
+	if err != nil {
+		return nil, failure(ErrBadUserInput, nil, "the signed request is malformed")
+	}
+	request.ContentLength = size
+	request.Header = r.Header.Clone()
+	if request.Header == nil {
+		request.Header = http.Header{}
+	}
+	answer, err := c.http.Do(request)
+	if err != nil {
+		return nil, lost(err)
+	}
+	if answer.StatusCode != http.StatusOK {
+		_ = answer.Body.Close()
+		return nil, &StorageError{Method: r.Method, Status: answer.StatusCode}
+	}
+	return answer, nil
+}
+
+// lost leaves out the signed URL that net/http puts around the cause.
+func lost(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		err = u.Err
+	}
+	return failure(ErrUnavailable, err, "the object store can't be reached: %s", redact(err.Error()))
+}
+
+var errIncomplete = errors.New("incomplete")
+
+// decode refuses a request that could not be sent, or not safely.
+func (s *signed) decode() (SignedRequest, error) {
+	u, err := url.Parse(s.Url)
+	if err != nil || !confidential(u) || s.Method == "" || s.Headers == nil || s.ExpiresAt.IsZero() {
+		return SignedRequest{}, errIncomplete
+	}
+	r := SignedRequest{Method: s.Method, URL: s.Url, Header: http.Header{}, ExpiresAt: s.ExpiresAt}
+	for _, h := range s.Headers {
+		if h.Name == "" {
+			return SignedRequest{}, errIncomplete
+		}
+		r.Header.Add(h.Name, h.Value)
+	}
+	return r, nil
+}

@@ -1,0 +1,214 @@
+package client
+
+import (
+	"context"
+	"time"
+)
+
+// Value is what is known of a value before it is uploaded; the zero Value says nothing.
+type Value struct {
+	Metadata *Metadata     // encrypted at rest, and returned with the value; nil: none
+	Size     int64         // bytes; the upload then accepts no other; 0: not known
+	TTL      time.Duration // the token and its value are deleted after this long; 0: kept
+}
+
+// Metadata are facts about a value; a field that is zero was not given.
+type Metadata struct {
+	Filename     string // no path, no control characters; 255 bytes at most
+	ContentType  string // media type (RFC 9110)
+	LastModified time.Time
+	Custom       map[string]any // a JSON object of 4096 bytes at most; its numbers come back as float64
+}
+
+// Tokenized is a token and the request that uploads its value.
+type Tokenized struct {
+	Token     string        // save it where the value would have been
+	Upload    SignedRequest // send it once: Client.Upload
+	ExpiresAt time.Time     // when token and value are deleted; zero: kept
+}
+
+// Detokenized is the request that downloads a token's value.
+type Detokenized struct {
+	Token    string
+	Download SignedRequest // Client.Download
+	Metadata *Metadata     // nil: none was given
+	Err      error         // of a batch: why this token was not redeemed; then the rest is empty
+}
+
+// Token is what the gateway knows of a token.
+type Token struct {
+	ID        string
+	CreatedAt time.Time
+	ExpiresAt time.Time // zero: kept until deleted
+	Metadata  *Metadata // nil: none was given
+}
+
+// Viewer is who the gateway takes this client for.
+type Viewer struct {
+	Subject     string
+	SessionHash string   // hexadecimal; empty for an application
+	Roles       []string // application or admin; empty for a session
+	Tenant      string   // the name of the JWT's issuer at the gateway
+	ExpiresAt   time.Time
+}
+
+// Tokenize reserves a token for the calling session, which gets READ and STORE grants.
+func (c *Client) Tokenize(ctx context.Context, v Value) (Tokenized, error) {
+	answer, err := tokenize(ctx, call{c}, v.input())
+	if err != nil {
+		return Tokenized{}, err
+	}
+	return answer.Tokenize.decode()
+}
+
+// TokenizeBatch is Tokenize for several values, all or nothing; answers are in the order of the values.
+func (c *Client) TokenizeBatch(ctx context.Context, values []Value) ([]Tokenized, error) {
+	if len(values) == 0 {
+		return nil, nil
+	}
+	inputs := make([]tokenizeInput, len(values))
+	for i, v := range values {
+		inputs[i] = v.input()
+	}
+	answer, err := tokenizeBatch(ctx, call{c}, inputs)
+	if err != nil {
+		return nil, err
+	}
+	if len(answer.TokenizeBatch) != len(values) {
+		return nil, failure(ErrBadAnswer, nil, "%d values have %d tokens", len(values), len(answer.TokenizeBatch))
+	}
+	made := make([]Tokenized, len(values))
+	for i := range made {
+		if made[i], err = answer.TokenizeBatch[i].decode(); err != nil {
+			return nil, err
+		}
+	}
+	return made, nil
+}
+
+// Detokenize returns the request that downloads the token's value; ErrGrantRequired where the calling session
+// has no READ grant, or there is no such token.
+func (c *Client) Detokenize(ctx context.Context, token string) (Detokenized, error) {
+	answer, err := detokenize(ctx, call{c}, token)
+	if err != nil {
+		return Detokenized{}, err
+	}
+	return answer.Detokenize.decode(token)
+}
+
+// DetokenizeBatch returns one answer per token, in order; the Err of each says whether it was redeemed.
+func (c *Client) DetokenizeBatch(ctx context.Context, tokens []string) ([]Detokenized, error) {
+	if len(tokens) == 0 {
+		return nil, nil
+	}
+	answer, err := detokenizeBatch(ctx, call{c}, tokens)
+	if err != nil {
+		return nil, err
+	}
+	if len(answer.DetokenizeBatch) != len(tokens) {
+		return nil, failure(ErrBadAnswer, nil, "%d tokens have %d answers", len(tokens), len(answer.DetokenizeBatch))
+	}
+	redeemed := make([]Detokenized, len(tokens))
+	for i, result := range answer.DetokenizeBatch {
+		switch r := result.(type) {
+		case *detokenizeResultDetokenizePayload:
+			if redeemed[i], err = r.detokenized.decode(tokens[i]); err != nil {
+				return nil, err
+			}
+		case *detokenizeResultTokenFailure:
+			if r.Token != tokens[i] || r.Code == "" {
+				return nil, failure(ErrBadAnswer, nil, "a failure names another token, or no code")
+			}
+			refusal := &Error{Code: Code(redact(r.Code)), Message: redact(r.Message), Path: []any{"detokenizeBatch", i}}
+			redeemed[i] = Detokenized{Token: tokens[i], Err: refusal}
+		default: // null
+			return nil, failure(ErrBadAnswer, nil, "a token has no answer")
+		}
+	}
+	return redeemed, nil
+}
+
+// Token returns what is known of a token that the session may READ, or that is the application's own; nil, and
+// no error, of every other.
+func (c *Client) Token(ctx context.Context, id string) (*Token, error) {
+	answer, err := token(ctx, call{c}, id)
+	if err != nil || answer.Token == nil {
+		return nil, err
+	}
+	t := answer.Token
+	if t.Id != id || t.CreatedAt.IsZero() {
+		return nil, failure(ErrBadAnswer, nil, "the answer is of another token, or incomplete")
+	}
+	return &Token{ID: t.Id, CreatedAt: t.CreatedAt, ExpiresAt: value(t.ExpiresAt), Metadata: t.Metadata.decode()}, nil
+}
+
+// Viewer returns who the gateway takes this client for.
+func (c *Client) Viewer(ctx context.Context) (Viewer, error) {
+	answer, err := viewer(ctx, call{c})
+	if err != nil {
+		return Viewer{}, err
+	}
+	v := answer.Viewer
+	if v == nil || v.Tenant == "" {
+		return Viewer{}, failure(ErrBadAnswer, nil, "the gateway saw no credentials")
+	}
+	return Viewer{
+		Subject: value(v.Subject), SessionHash: value(v.SessionHash), Roles: v.Roles, Tenant: v.Tenant, ExpiresAt: v.ExpiresAt,
+	}, nil
+}
+
+func (v Value) input() tokenizeInput {
+	in := tokenizeInput{Size: given(v.Size)}
+	if v.TTL != 0 {
+		in.Ttl = given(v.TTL.String())
+	}
+	if m := v.Metadata; m != nil {
+		in.Metadata = &metadataInput{Filename: given(m.Filename), ContentType: given(m.ContentType), LastModified: given(m.LastModified)}
+		if m.Custom != nil {
+			in.Metadata.Custom = &m.Custom
+		}
+	}
+	return in
+}
+
+func (t *tokenized) decode() (Tokenized, error) {
+	upload, err := t.Upload.decode()
+	if err != nil || t.Token == "" {
+		return Tokenized{}, failure(ErrBadAnswer, nil, "a token, or the request that uploads its value, is missing")
+	}
+	return Tokenized{Token: t.Token, Upload: upload, ExpiresAt: value(t.ExpiresAt)}, nil
+}
+
+func (d *detokenized) decode(token string) (Detokenized, error) {
+	download, err := d.Download.decode()
+	if err != nil || d.Token != token {
+		return Detokenized{}, failure(ErrBadAnswer, nil, "the answer is of another token, or holds no request")
+	}
+	return Detokenized{Token: d.Token, Download: download, Metadata: d.Metadata.decode()}, nil
+}
+
+func (f *facts) decode() *Metadata {
+	if f == nil {
+		return nil
+	}
+	return &Metadata{
+		Filename: value(f.Filename), ContentType: value(f.ContentType), LastModified: value(f.LastModified), Custom: value(f.Custom),
+	}
+}
+
+// given returns a pointer to v, or nil where v is zero: not given.
+func given[T comparable](v T) *T {
+	var zero T
+	if v == zero {
+		return nil
+	}
+	return &v
+}
+
+// value returns what p points to, or zero.
+func value[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
+	}
+	return v
+}

@@ -1,0 +1,113 @@
+// Package grantstest is the contract of directives.Grants, as a test suite: every implementation runs it.
+package grantstest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloakroomhq/cloakroom/directives"
+)
+
+// MaxGrants is how many grants or checks one call must take.
+const MaxGrants = 10_000
+
+// Backend is an implementation under test, and what the suite needs around it.
+type Backend struct {
+	Grants directives.Grants
+	// Tokens returns the first n, MaxGrants at most, of the application's own tokens.
+	Tokens func(t testing.TB, n int) []string
+	// Foreign returns n tokens of another application at the same gateway.
+	Foreign func(t testing.TB, n int) []string
+	// Revoke ends a session's grants on tokens, through Grants if it can revoke.
+	Revoke func(t testing.TB, session string, tokens []string)
+	// Default is the life of a grant that names none.
+	Default time.Duration
+	// Requests returns how many requests Grants has sent over the network; nil where it sends none.
+	Requests func() int
+}
+
+const (
+	read  = directives.GrantKindRead
+	store = directives.GrantKindStore
+)
+
+// Run runs the suite. Sessions are named by the subtests, so one gateway can serve several runs only if
+// each has tokens of its own.
+func Run(t *testing.T, b Backend) {
+	s := suite{b}
+	for name, test := range map[string]func(*testing.T){
+		"creation is idempotent":                   s.idempotent,
+		"extension never shortens":                 s.extension,
+		"kinds and durations are each one's own":   s.kinds,
+		"a grant that names no life has a default": s.defaultLife,
+		"strangers' tokens hold nothing up":        s.strangers,
+		"what is missing comes in order":           s.missing,
+		"revoked grants are missing":               s.revoked,
+		"revocations are told":                     s.told,
+		"sessions are separate":                    s.sessions,
+		"empty lists are nothing to do":            s.empty,
+		"a grant without kinds is refused":         s.noKinds,
+		"a session without a name is refused":      s.noSession,
+		"a life over the maximum is refused":       s.tooLong,
+		"an ended context ends the call":           s.ended,
+		"a short deadline is kept":                 s.deadline,
+		"a thousand":                               func(t *testing.T) { s.many(t, 1000) },
+		"ten thousand":                             func(t *testing.T) { s.many(t, MaxGrants) },
+		"concurrent calls":                         s.concurrent,
+		"one request per call":                     s.oneRequest,
+	} {
+		t.Run(name, test)
+	}
+}
+
+type suite struct{ Backend }
+
+// create wants the call to succeed, and returns each grant's end.
+func (s suite) create(t testing.TB, session string, grants ...directives.Grant) map[directives.Check]time.Time {
+	t.Helper()
+	granted, err := s.Grants.CreateGrants(t.Context(), session, grants)
+	require.NoError(t, err)
+	ends := map[directives.Check]time.Time{}
+	for _, g := range granted {
+		ends[directives.Check{Token: g.Token, Kind: g.Kind}] = g.ExpiresAt
+	}
+	return ends
+}
+
+func (s suite) verify(t testing.TB, session string, checks ...directives.Check) []directives.Check {
+	t.Helper()
+	missing, err := s.Grants.VerifyGrants(t.Context(), session, checks)
+	require.NoError(t, err)
+	return missing
+}
+
+func one(token string, life time.Duration, kinds ...directives.GrantKind) directives.Grant {
+	return directives.Grant{Token: token, Kinds: kinds, Duration: life}
+}
+
+func grantsOf(tokens []string, life time.Duration, kinds ...directives.GrantKind) []directives.Grant {
+	grants := make([]directives.Grant, len(tokens))
+	for i, token := range tokens {
+		grants[i] = one(token, life, kinds...)
+	}
+	return grants
+}
+
+func checksOf(tokens []string, kinds ...directives.GrantKind) []directives.Check {
+	var checks []directives.Check
+	for _, token := range tokens {
+		for _, k := range kinds {
+			checks = append(checks, directives.Check{Token: token, Kind: k})
+		}
+	}
+	return checks
+}
+
+// ends wants a moment to be life after some moment between from and now; gateways count milliseconds.
+func ends(t testing.TB, at, from time.Time, life time.Duration) {
+	t.Helper()
+	require.False(t, at.Before(from.Add(life-time.Millisecond)), "%s is too early", at)
+	require.False(t, at.After(time.Now().Add(life)), "%s is too late", at)
+}

@@ -1,0 +1,109 @@
+package docs_test
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/knadh/koanf/parsers/yaml"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloakroomhq/cloakroom/internal/config"
+)
+
+// setting is one row of configuration.md.
+type setting struct{ key, variable, preset, meaning string }
+
+var code = regexp.MustCompile("`([^`]*)`")
+
+func readSettings(t *testing.T) []setting {
+	t.Helper()
+	text, err := os.ReadFile("configuration.md")
+	require.NoError(t, err)
+	var rows []setting
+	for _, line := range strings.Split(string(text), "\n") {
+		if !strings.HasPrefix(line, "| `") {
+			continue
+		}
+		cells := strings.Split(strings.Trim(line, "| "), " | ")
+		s := setting{key: strings.Trim(cells[0], "`"), preset: cells[len(cells)-2], meaning: cells[len(cells)-1]}
+		if len(cells) == 4 {
+			s.variable = strings.Trim(cells[1], "`")
+		}
+		rows = append(rows, s)
+	}
+	return rows
+}
+
+func TestConfigurationPage(t *testing.T) {
+	var keys []string
+	for _, row := range readSettings(t) {
+		keys = append(keys, row.key)
+		require.NotEmpty(t, row.meaning, row.key)
+		if strings.HasPrefix(row.key, "issuers[].") {
+			require.Empty(t, row.variable, row.key)
+			continue
+		}
+		require.Equal(t, "CLOAKROOM_"+strings.ToUpper(strings.ReplaceAll(row.key, ".", "_")), row.variable)
+	}
+	require.Len(t, slices.Compact(slices.Sorted(slices.Values(keys))), len(keys), "a setting has two rows")
+	for _, key := range config.Settings() {
+		if key != "issuers" { // its fields have rows
+			require.Contains(t, keys, key, "docs/configuration.md lacks a setting")
+		}
+	}
+	for _, key := range keys {
+		require.Contains(t, config.Settings(), key, "docs/configuration.md has a setting that does not exist")
+	}
+}
+
+// TestConfigurationDefaults holds the page's defaults against the program's.
+func TestConfigurationDefaults(t *testing.T) {
+	cfg := config.Default()
+	cfg.Issuers = []config.Issuer{config.DefaultIssuer()}
+	text, err := cfg.Print()
+	require.NoError(t, err)
+	printed, err := yaml.Parser().Unmarshal(text)
+	require.NoError(t, err)
+	presets := map[string]any{}
+	flatten(presets, "", printed)
+	for _, row := range readSettings(t) {
+		preset, ok := presets[row.key]
+		require.True(t, ok, row.key)
+		want := strings.Trim(fmt.Sprint(preset), "[]")
+		if d, err := time.ParseDuration(want); err == nil && want != "0" {
+			shown := code.FindStringSubmatch(row.preset)
+			require.NotNil(t, shown, row.key)
+			got, err := time.ParseDuration(shown[1])
+			require.NoError(t, err, row.key)
+			require.Equal(t, d, got, row.key)
+			continue
+		}
+		if want == "" { // nothing, said in words
+			require.Regexp(t, `^(none|required.*|this or .*|`+"`http.public_url`)$", row.preset, row.key)
+			continue
+		}
+		var shown []string
+		for _, match := range code.FindAllStringSubmatch(row.preset, -1) {
+			shown = append(shown, match[1])
+		}
+		require.Equal(t, want, strings.Join(shown, " "), row.key)
+	}
+}
+
+func flatten(into map[string]any, prefix string, tree map[string]any) {
+	for name, v := range tree {
+		if list, ok := v.([]any); ok && name == "issuers" {
+			name, v = name+"[]", list[0]
+		}
+		if branch, ok := v.(map[string]any); ok {
+			flatten(into, prefix+name+".", branch)
+			continue
+		}
+		into[prefix+name] = v
+	}
+}

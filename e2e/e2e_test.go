@@ -1,0 +1,15 @@
+// Package e2e tests the whole system over HTTP: what "cloakroom dev" starts, from outside.
+package e2e_test
+
+import (
+	"os"
+	"testing"
+
+	"github.com/cloakroomhq/cloakroom/e2e/stack"
+)
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	stack.CleanUp()
+	os.Exit(code)
+}

@@ -1,0 +1,54 @@
+package caller_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloakroomhq/cloakroom/internal/caller"
+	"github.com/cloakroomhq/cloakroom/internal/fault"
+)
+
+// TestHashSession: no two pairs of tenant and id share a hash, however they are cut.
+func TestHashSession(t *testing.T) {
+	seen := map[caller.SessionHash][2]string{}
+	for _, pair := range [][2]string{{"a", "bc"}, {"ab", "c"}, {"abc", ""}, {"", "abc"}, {"a", "b"}, {"b", "a"}, {"a\x00", "b"}, {"a", "\x00b"}, {"A", "b"}, {"", ""}} {
+		h := caller.HashSession(pair[0], pair[1])
+		require.NotContains(t, seen, h)
+		require.Equal(t, h, caller.HashSession(pair[0], pair[1]))
+		seen[h] = pair
+	}
+}
+
+func TestRequire(t *testing.T) {
+	hash := caller.HashSession("clinic", "s")
+	for name, test := range map[string]struct {
+		who                       *caller.Caller
+		any, session, application fault.Code
+	}{
+		"nobody":      {nil, fault.Unauthenticated, fault.Unauthenticated, fault.Unauthenticated},
+		"session":     {&caller.Caller{Session: &hash}, "", "", fault.Forbidden},
+		"application": {&caller.Caller{Roles: []string{"application"}}, "", fault.Forbidden, ""},
+		"admin":       {&caller.Caller{Roles: []string{"admin"}}, "", fault.Forbidden, ""},
+		"neither":     {&caller.Caller{Roles: []string{"Admin", "doctor"}}, "", fault.Forbidden, fault.Forbidden},
+	} {
+		ctx := context.Background()
+		if test.who != nil {
+			ctx = caller.With(ctx, test.who)
+		}
+		require.Equal(t, test.who, caller.From(ctx), name)
+		for want, require1 := range map[*fault.Code]func(context.Context) (*caller.Caller, error){
+			&test.any: caller.Require, &test.session: caller.RequireSession, &test.application: caller.RequireApplication,
+		} {
+			c, err := require1(ctx)
+			if *want == "" {
+				require.NoError(t, err, name)
+				require.Same(t, test.who, c)
+				continue
+			}
+			require.Nil(t, c, name)
+			require.Equal(t, *want, fault.Public(err).Code, name)
+		}
+	}
+}

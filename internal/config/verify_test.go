@@ -1,0 +1,94 @@
+package config
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestVerify: each rule by one change to settings that are right; the message names the setting.
+func TestVerify(t *testing.T) {
+	embedded := func(c *Config) {
+		c.Objects.Store = "embedded"
+		c.Objects.Embedded = Embedded{Dir: "d", Listen: "127.0.0.1:8081", PublicURL: "https://values.example"}
+	}
+	also := func(first, then func(*Config)) func(*Config) { return func(c *Config) { first(c); then(c) } }
+	origin := func(o string) func(*Config) { return func(c *Config) { c.HTTP.AllowedOrigins = []string{o} } }
+	for _, test := range []struct {
+		setting string
+		change  func(*Config)
+	}{
+		{"http.public_url", func(c *Config) { c.HTTP.PublicURL = "https://gateway.example/" }},
+		{"http.public_url", func(c *Config) { c.HTTP.PublicURL = "http://gateway.example" }},
+		{"http.public_url", func(c *Config) { c.HTTP.PublicURL = "gateway.example" }},
+		{"http.listen", func(c *Config) { c.HTTP.Listen = "8080" }},
+		{"http.allowed_origins", origin("*")}, {"http.allowed_origins", origin("null")}, {"http.allowed_origins", origin("https://a.example/")},
+		{"http.allowed_origins", origin("a.example")}, {"http.allowed_origins", origin("https://*.example")}, {"http.allowed_origins", origin("https://A.example")},
+		{"http.allowed_origins", origin("https://u@a.example")}, {"http.allowed_origins", origin("https://a.example:443")}, {"http.allowed_origins", origin("http://a.example:80")},
+		{"http.allowed_origins", origin("ftp://a.example")},
+		{"http.max_body", func(c *Config) { c.HTTP.MaxBody = 0 }}, {"http.max_body", func(c *Config) { c.HTTP.MaxBody = 65 << 20 }},
+		{"http.max_connections", func(c *Config) { c.HTTP.MaxConnections = 0 }},
+		{"http.read_timeout", func(c *Config) { c.HTTP.ReadTimeout = 0 }}, {"http.request_timeout", func(c *Config) { c.HTTP.RequestTimeout = time.Hour }},
+		{"http.idle_timeout", func(c *Config) { c.HTTP.IdleTimeout = -1 }}, {"http.shutdown_timeout", func(c *Config) { c.HTTP.ShutdownTimeout = -1 }},
+		{"graphql.max_tokens", func(c *Config) { c.GraphQL.MaxTokens = 0 }}, {"graphql.max_depth", func(c *Config) { c.GraphQL.MaxDepth = 0 }},
+		{"graphql.max_aliases", func(c *Config) { c.GraphQL.MaxAliases = -1 }}, {"graphql.max_directives", func(c *Config) { c.GraphQL.MaxDirectives = -1 }},
+		{"graphql.max_complexity", func(c *Config) { c.GraphQL.MaxComplexity = 0 }}, {"graphql.document_cache", func(c *Config) { c.GraphQL.DocumentCache = -1 }},
+		{"graphql.persisted_cache", func(c *Config) { c.GraphQL.PersistedCache = 2 << 30 }}, {"graphql.allow_list", func(c *Config) { c.GraphQL.AllowList = "/no/such" }},
+		{"issuers", func(c *Config) { c.Issuers = nil }},
+		{"issuers[0].name", func(c *Config) { c.Issuers[0].Name = "A b" }}, {"issuers[1].name", func(c *Config) { c.Issuers = append(c.Issuers, c.Issuers[0]) }},
+		{"issuers[0].issuer", func(c *Config) { c.Issuers[0].Issuer = "" }}, {"issuers[1].issuer", func(c *Config) { c.Issuers = append(c.Issuers, c.Issuers[0]) }},
+		{"issuers[0].algorithms", func(c *Config) { c.Issuers[0].Algorithms = nil }}, {"issuers[0].algorithms", func(c *Config) { c.Issuers[0].Algorithms = []string{"HS256"} }},
+		{"issuers[0].algorithms", func(c *Config) { c.Issuers[0].Algorithms = []string{"none"} }}, {"issuers[0].session_claim", func(c *Config) { c.Issuers[0].SessionClaim = "" }},
+		{"issuers[0].max_lifetime", func(c *Config) { c.Issuers[0].MaxLifetime = 0 }}, {"issuers[0].max_lifetime", func(c *Config) { c.Issuers[0].MaxLifetime = 32 * 24 * time.Hour }},
+		{"issuers[0].jwks_url", func(c *Config) { c.Issuers[0].JWKSURL = "" }}, {"issuers[0].jwks_url", func(c *Config) { c.Issuers[0].JWKS = "{}" }},
+		{"issuers[0].jwks_url", func(c *Config) { c.Issuers[0].JWKSURL = "http://clinic.example/jwks" }}, {"issuers[0].jwks_url", func(c *Config) { c.Issuers[0].JWKSURL = "https://u:p@clinic.example" }},
+		{"issuers[0].jwks_url", func(c *Config) { c.Issuers[0].JWKSURL = "file:///etc/passwd" }},
+		{"credentials.remember", func(c *Config) { c.Credentials.Remember = 0 }}, {"credentials.clock_skew", func(c *Config) { c.Credentials.ClockSkew = time.Hour }},
+		{"tokens.prefix", func(c *Config) { c.Tokens.Prefix = "Tok" }}, {"tokens.accepted_prefixes", func(c *Config) { c.Tokens.AcceptedPrefixes = []string{""} }},
+		{"tokens.max_batch", func(c *Config) { c.Tokens.MaxBatch = 0 }}, {"tokens.max_ttl", func(c *Config) { c.Tokens.MaxTTL = 0 }},
+		{"tokens.sweep_interval", func(c *Config) { c.Tokens.SweepInterval = 0 }}, {"grants.max_duration", func(c *Config) { c.Grants.MaxDuration, c.Grants.DefaultDuration = 0, time.Second }},
+		{"grants.default_duration", func(c *Config) { c.Grants.DefaultDuration = 25 * time.Hour }},
+		{"database.path", func(c *Config) { c.Database.Path = "" }}, {"keys.file", func(c *Config) { c.Keys.File = "" }},
+		{"objects.store", func(c *Config) { c.Objects.Store = "disk" }}, {"objects.max_size", func(c *Config) { c.Objects.MaxSize = 0 }},
+		{"objects.upload_lifetime", func(c *Config) { c.Objects.UploadLifetime = 0 }}, {"objects.download_lifetime", func(c *Config) { c.Objects.DownloadLifetime = 8 * 24 * time.Hour }},
+		{"objects.s3.bucket", func(c *Config) { c.Objects.S3.Bucket = "" }}, {"objects.s3.region", func(c *Config) { c.Objects.S3.Region = "" }},
+		{"objects.s3.endpoint", func(c *Config) { c.Objects.S3.Endpoint = "http://minio.example" }}, {"objects.s3.public_endpoint", func(c *Config) { c.Objects.S3.PublicEndpoint = "minio" }},
+		{"objects.s3.secret_access_key", func(c *Config) { c.Objects.S3.AccessKeyID = "a" }}, {"objects.s3.timeout", func(c *Config) { c.Objects.S3.Timeout = 0 }},
+		{"objects.embedded.dir", also(embedded, func(c *Config) { c.Objects.Embedded.Dir = "" })}, {"objects.embedded.listen", also(embedded, func(c *Config) { c.Objects.Embedded.Listen = "" })},
+		{"objects.embedded.public_url", also(embedded, func(c *Config) { c.Objects.Embedded.PublicURL = "" })},
+		{"objects.embedded.public_url", also(embedded, func(c *Config) { c.Objects.Embedded.PublicURL = c.HTTP.PublicURL })},
+		{"log.level", func(c *Config) { c.Log.Level = "loud" }}, {"log.format", func(c *Config) { c.Log.Format = "xml" }}, {"metrics.listen", func(c *Config) { c.Metrics.Listen = "9090" }},
+		{"tracing.endpoint", func(c *Config) { c.Tracing.Endpoint = "collector:4318" }}, {"tracing.ratio", func(c *Config) { c.Tracing.Ratio = 1.1 }},
+		{"playground.enabled", func(c *Config) { c.Playground = Playground{Enabled: true, SessionURL: "https://x.example"} }},
+		{"playground.session_url", func(c *Config) { c.Development, c.Playground = true, Playground{Enabled: true} }},
+		{"development", func(c *Config) { c.Development, c.HTTP.Listen = true, "0.0.0.0:8080" }}, {"development", func(c *Config) { c.Development, c.HTTP.Listen = true, ":8080" }},
+	} {
+		c := valid()
+		test.change(c)
+		err := c.Verify()
+		require.ErrorContains(t, err, "config: "+test.setting+": ")
+		if !strings.HasPrefix(test.setting, "issuers[1]") {
+			for line := range strings.SplitSeq(err.Error(), "\n") {
+				require.True(t, strings.HasPrefix(line, "config: "+test.setting+": "), "%s alone is wrong: %s", test.setting, line)
+			}
+		}
+	}
+	for name, change := range map[string]func(*Config){
+		"embedded": embedded, "origins": func(c *Config) {
+			c.HTTP.AllowedOrigins = []string{"https://a.example", "http://localhost:3000", "https://[::1]:8443"}
+		},
+		"loopback": func(c *Config) {
+			c.HTTP.PublicURL, c.Issuers[0].JWKSURL = "http://127.0.0.1:8080", "http://[::1]:8082/jwks"
+		},
+		"inline": func(c *Config) { c.Issuers[0].JWKSURL, c.Issuers[0].JWKS = "", "{}" }, "metrics off": func(c *Config) { c.Metrics.Listen = "off" },
+		"development": func(c *Config) {
+			c.Development, c.Playground = true, Playground{Enabled: true, SessionURL: "http://localhost:8082"}
+		},
+	} {
+		c := valid()
+		change(c)
+		require.NoError(t, c.Verify(), name)
+	}
+}

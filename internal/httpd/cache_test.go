@@ -1,0 +1,43 @@
+package httpd
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloakroomhq/cloakroom/internal/config"
+)
+
+func newOptions(allowList string) config.GraphQL {
+	o := config.Default().GraphQL
+	o.AllowList = allowList
+	return o
+}
+
+// TestCacheIsBounded: by bytes, whatever strangers put in; what is larger than the whole is not kept.
+func TestCacheIsBounded(t *testing.T) {
+	const bytes = 100_000
+	ctx := context.Background()
+	made, err := newCache(bytes, func(_ string, v string) int { return len(v) })
+	require.NoError(t, err)
+	c := made.(cache[string])
+	for i := range 10_000 {
+		c.Add(ctx, fmt.Sprint("key", i), strings.Repeat("x", i%3000))
+	}
+	c.Add(ctx, "huge", strings.Repeat("x", bytes+1))
+	c.otter.CleanUp()
+	require.LessOrEqual(t, c.otter.WeightedSize(), uint64(bytes))
+	_, ok := c.Get(ctx, "huge")
+	require.False(t, ok)
+	c.Add(ctx, "small", "value")
+	v, ok := c.Get(ctx, "small")
+	require.True(t, ok)
+	require.Equal(t, "value", v)
+	none, err := newCache(0, func(_ string, v string) int { return len(v) })
+	require.NoError(t, err)
+	require.IsType(t, graphql.NoCache[string]{}, none)
+}

@@ -1,0 +1,95 @@
+package keyring
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestFiles(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "keys")
+	path := filepath.Join(dir, "keyset.json")
+	_, err := LoadFile(path)
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	require.NoError(t, CreateFile(path))
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	require.EqualValues(t, 0o600, info.Mode().Perm())
+	info, err = os.Stat(dir)
+	require.NoError(t, err)
+	require.EqualValues(t, 0o700, info.Mode().Perm())
+	before, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.ErrorIs(t, CreateFile(path), fs.ErrExist)
+	after, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, before, after, "never overwritten")
+	left, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Len(t, left, 1, "no other file stays")
+	k, err := LoadFile(path)
+	require.NoError(t, err)
+	again, err := LoadOrCreateFile(path)
+	require.NoError(t, err)
+	envelope, err := k.Seal(tokenA, []byte("x"))
+	require.NoError(t, err)
+	_, err = again.Open(tokenA, envelope)
+	require.NoError(t, err)
+}
+
+// TestWideFilesAreRefused: a keyset that others may read is no secret any more.
+func TestWideFilesAreRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "keyset.json")
+	require.NoError(t, CreateFile(path))
+	for _, mode := range []fs.FileMode{0o644, 0o640, 0o604, 0o620, 0o602, 0o601, 0o777} {
+		require.NoError(t, os.Chmod(path, mode))
+		for _, load := range []func(string) (*Keyring, error){LoadFile, LoadOrCreateFile} {
+			_, err := load(path)
+			require.ErrorContains(t, err, "chmod 600", mode)
+		}
+	}
+	require.NoError(t, os.Chmod(path, 0o400))
+	_, err := LoadFile(path)
+	require.NoError(t, err)
+}
+
+// TestBrokenFiles: what is no keyset is refused, never replaced, and never quoted.
+func TestBrokenFiles(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "keyset.json")
+	for _, text := range []string{"", "SECRET", "{}", `{"primaryKeyId":1,"key":[]}`, goldenKeyset[:100], `{"primaryKeyId":1,"key":[{"keyData":{"value":"SECRET"}}]}`} {
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		_, err := LoadOrCreateFile(path)
+		require.Error(t, err, text)
+		require.NotContains(t, err.Error(), "SECRET")
+		b, err := os.ReadFile(path)
+		require.NoError(t, err)
+		require.Equal(t, text, string(b))
+	}
+	blocked := filepath.Join(path, "below", "keyset.json")
+	require.Error(t, CreateFile(blocked))
+}
+
+// TestConcurrentStarts agree on one keyset, whoever made it.
+func TestConcurrentStarts(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "keyset.json")
+	rings := make([]*Keyring, 32)
+	var all sync.WaitGroup
+	for i := range rings {
+		all.Go(func() {
+			k, err := LoadOrCreateFile(path)
+			require.NoError(t, err)
+			rings[i] = k
+		})
+	}
+	all.Wait()
+	envelope, err := rings[0].Seal(tokenA, []byte("x"))
+	require.NoError(t, err)
+	for _, k := range rings {
+		_, err := k.Open(tokenA, envelope)
+		require.NoError(t, err)
+	}
+}

@@ -1,0 +1,107 @@
+package session
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloakroomhq/cloakroom/internal/fault"
+)
+
+// TestAttacks sends every attack to issuers with fixed keys and to one with a JWKS URL. Each must be
+// refused as UNAUTHENTICATED, quickly, and no URL but the configured one may be asked.
+func TestAttacks(t *testing.T) {
+	var trapped, asked atomic.Int64
+	trap := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		trapped.Add(1)
+		_, _ = w.Write(jwks(publicJWK("k1", public("mallory")), publicJWK("m1", public("mallory"))))
+	}))
+	defer trap.Close()
+	issuer := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		if r.URL.Path != "/jwks.json" {
+			trapped.Add(1)
+		}
+		_, _ = w.Write(clinic().JWKS)
+	}))
+	defer issuer.Close()
+
+	groups := map[string][]attack{
+		"algorithms": algorithmAttacks(), "headers": headerAttacks(trap.URL), "signatures": signatureAttacks(),
+		"encodings": encodingAttacks(), "claims": claimAttacks(trap.URL),
+	}
+	fixed := newFixture(t, nil)
+	fetching := newFixture(t, func(o *Options) {
+		i := clinic()
+		i.JWKS, i.JWKSURL = nil, issuer.URL+"/jwks.json"
+		o.Issuers = []Issuer{i, bank()}
+	})
+	for _, f := range []*fixture{fixed, fetching} { // what is attacked works
+		_, err := f.Authenticate(bearer(good(claimsOf())))
+		require.NoError(t, err)
+	}
+	cases := 0
+	var slowest time.Duration
+	for group, attacks := range groups {
+		for _, a := range attacks {
+			cases++
+			t.Run(group+"/"+a.name, func(t *testing.T) {
+				for _, f := range []*fixture{fixed, fetching} {
+					before := time.Now()
+					c, err := f.Authenticate(bearer(a.jwt))
+					slowest = max(slowest, time.Since(before))
+					require.Nil(t, c)
+					require.Equal(t, fault.Unauthenticated, fault.Public(err).Code)
+				}
+			})
+		}
+	}
+	t.Logf("%d attacks; the slowest answer took %s", cases, slowest)
+	require.GreaterOrEqual(t, cases, 120)
+	require.Zero(t, trapped.Load(), "a URL of the attacker's was asked")
+	require.EqualValues(t, 1, asked.Load(), "the clock stands still, so one question is all")
+	require.Equal(t, cases, fixed.seen.of(Refused))
+}
+
+func TestAuthorizationHeaders(t *testing.T) {
+	jwt := good(claimsOf())
+	f := newFixture(t, nil)
+	for name, values := range map[string][]string{
+		"empty": {""}, "Basic": {"Basic dTpw"}, "Basic with the JWT": {"Basic " + jwt}, "no scheme": {jwt}, "scheme alone": {"Bearer"},
+		"scheme and a space": {"Bearer "}, "two spaces": {"Bearer  " + jwt}, "a tab": {"Bearer\t" + jwt}, "a space before": {" Bearer " + jwt},
+		"a space after": {"Bearer " + jwt + " "}, "two headers": {"Bearer " + jwt, "Bearer " + jwt}, "a good one first": {"Bearer " + jwt, "Basic dTpw"},
+		"a good one last": {"Basic dTpw", "Bearer " + jwt}, "list": {"Bearer " + jwt + ", Basic dTpw"}, "list of two": {"Bearer " + jwt + ",Bearer " + jwt},
+		"auth-param": {`Bearer token="` + jwt + `"`}, "DPoP": {"DPoP " + jwt}, "Bearer:": {"Bearer: " + jwt}, "NUL": {"Bearer " + jwt + "\x00"},
+		"kelvin sign": {"Bearer\u212a " + jwt}, "huge": {"Bearer " + string(make([]byte, 1<<20))},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, err := f.Authenticate(request(values...))
+			require.Nil(t, c)
+			require.Equal(t, fault.Unauthenticated, fault.Public(err).Code)
+		})
+	}
+	for _, scheme := range []string{"Bearer", "bearer", "BEARER", "bEaReR"} {
+		c, err := f.Authenticate(request(scheme + " " + jwt))
+		require.NoError(t, err, scheme)
+		require.Equal(t, "clinic", c.Tenant)
+	}
+	c, err := f.Authenticate(request())
+	require.NoError(t, err, "no credentials is no fault")
+	require.Nil(t, c)
+}
+
+// TestRefusalsTellNothing: the message is one of two, and holds no part of the credential.
+func TestRefusalsTellNothing(t *testing.T) {
+	f := newFixture(t, nil)
+	messages := map[string]bool{}
+	for _, a := range append(claimAttacks("http://127.0.0.1:1"), signatureAttacks()...) {
+		_, err := f.Authenticate(bearer(a.jwt))
+		messages[fault.Public(err).Message] = true
+		require.NotContains(t, err.Error(), a.jwt)
+	}
+	require.Len(t, messages, 2)
+}

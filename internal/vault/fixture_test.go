@@ -1,0 +1,207 @@
+package vault_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloakroomhq/cloakroom/internal/caller"
+	"github.com/cloakroomhq/cloakroom/internal/fault"
+	"github.com/cloakroomhq/cloakroom/internal/keyring"
+	"github.com/cloakroomhq/cloakroom/internal/objects"
+	"github.com/cloakroomhq/cloakroom/internal/vault"
+	"github.com/cloakroomhq/cloakroom/models"
+)
+
+var noon = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
+
+var errDown = errors.New("SECRET: down")
+
+// store is an object store that remembers what it was asked.
+type store struct {
+	mu      sync.Mutex
+	now     func() time.Time
+	up      map[string]objects.Upload
+	down    []objects.Download
+	deleted map[string]int
+	err     error
+}
+
+func (s *store) SignUpload(u objects.Upload) (objects.SignedRequest, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return objects.SignedRequest{}, s.err
+	}
+	s.up[u.Object] = u
+	return objects.SignedRequest{Method: "PUT", URL: "https://store.example/" + u.Object, ExpiresAt: s.now().Add(15 * time.Minute)}, nil
+}
+
+func (s *store) SignDownload(d objects.Download) (objects.SignedRequest, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return objects.SignedRequest{}, s.err
+	}
+	s.down = append(s.down, d)
+	return objects.SignedRequest{Method: "GET", URL: "https://store.example/" + d.Object, ExpiresAt: s.now().Add(time.Minute)}, nil
+}
+
+func (s *store) Delete(_ context.Context, names ...string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return s.err
+	}
+	for _, n := range names {
+		s.deleted[n]++
+	}
+	return nil
+}
+
+func (s *store) fail(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.err = err
+}
+
+// counted counts the calls to the database, by method, and fails them on demand.
+type counted struct {
+	*models.DB
+	calls map[string]int
+	err   error
+}
+
+func (c *counted) note(name string) error { c.calls[name]++; return c.err }
+
+func (c *counted) take() map[string]int {
+	calls := c.calls
+	c.calls = map[string]int{}
+	return calls
+}
+
+func (c *counted) InsertTokens(ctx context.Context, t []models.Token, g []models.Grant) error {
+	return errors.Join(c.note("InsertTokens"), c.DB.InsertTokens(ctx, t, g))
+}
+
+func (c *counted) ReadableTokens(ctx context.Context, tenant string, s models.Digest, ids []models.Digest, now int64) ([]models.Token, error) {
+	if err := c.note("ReadableTokens"); err != nil {
+		return nil, err
+	}
+	return c.DB.ReadableTokens(ctx, tenant, s, ids, now)
+}
+
+func (c *counted) Tokens(ctx context.Context, tenant string, ids []models.Digest, now int64) ([]models.Token, error) {
+	if err := c.note("Tokens"); err != nil {
+		return nil, err
+	}
+	return c.DB.Tokens(ctx, tenant, ids, now)
+}
+
+func (c *counted) DestroyTokens(ctx context.Context, tenant string, ids []models.Digest, now int64) ([]models.Token, error) {
+	if err := c.note("DestroyTokens"); err != nil {
+		return nil, err
+	}
+	return c.DB.DestroyTokens(ctx, tenant, ids, now)
+}
+
+func (c *counted) PurgeTokens(ctx context.Context, t []models.Token, now int64) error {
+	return errors.Join(c.note("PurgeTokens"), c.DB.PurgeTokens(ctx, t, now))
+}
+
+func (c *counted) SaveGrants(ctx context.Context, g []models.Grant) error {
+	return errors.Join(c.note("SaveGrants"), c.DB.SaveGrants(ctx, g))
+}
+
+func (c *counted) TokenGrants(ctx context.Context, tenant string, s models.Digest, ids []models.Digest, now int64) ([]models.TokenGrant, error) {
+	if err := c.note("TokenGrants"); err != nil {
+		return nil, err
+	}
+	return c.DB.TokenGrants(ctx, tenant, s, ids, now)
+}
+
+func (c *counted) RevokeGrants(ctx context.Context, tenant string, f models.GrantFilter, now int64) (int, error) {
+	if err := c.note("RevokeGrants"); err != nil {
+		return 0, err
+	}
+	return c.DB.RevokeGrants(ctx, tenant, f, now)
+}
+
+// sums is an Observer.
+type sums map[string]int
+
+func (s sums) GrantsCreated(kind string, n int) { s["created "+kind] += n }
+func (s sums) GrantsChecked(kind string, held, missing int) {
+	s["held "+kind] += held
+	s["missing "+kind] += missing
+}
+func (s sums) Presigned(method string, n int) { s[method] += n }
+func (s sums) Swept(what string, n int)       { s["swept "+what] += n }
+
+type fixture struct {
+	*vault.Vault
+	at    time.Time
+	rows  *counted
+	store *store
+	sums  sums
+	path  string
+}
+
+func newFixture(t testing.TB) *fixture {
+	dir := t.TempDir()
+	f := &fixture{at: noon, sums: sums{}, path: filepath.Join(dir, "rows.db")}
+	now := func() time.Time { return f.at }
+	f.store = &store{now: now, up: map[string]objects.Upload{}, deleted: map[string]int{}}
+	db, err := models.Open(context.Background(), models.Options{Path: f.path})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = db.Close() })
+	f.rows = &counted{DB: db, calls: map[string]int{}}
+	keys, err := keyring.LoadOrCreateFile(filepath.Join(dir, "keys.json"))
+	require.NoError(t, err)
+	f.Vault, err = vault.New(vault.Options{
+		Rows: f.rows, Keys: keys, Objects: f.store, Observer: f.sums, Prefixes: []string{"tok", "old"}, Logger: slog.New(slog.DiscardHandler), Now: now,
+		Limits: vault.Limits{Batch: 10, ObjectSize: 1000, DefaultGrant: 15 * time.Minute, MaxGrant: 24 * time.Hour, MaxTTL: 48 * time.Hour},
+	})
+	require.NoError(t, err)
+	return f
+}
+
+// session is the context of an end user of a tenant.
+func session(tenant, id string) context.Context {
+	hash := caller.HashSession(tenant, id)
+	return caller.With(context.Background(), &caller.Caller{Tenant: tenant, Subject: "u", Session: &hash})
+}
+
+// application is the context of a tenant's backend.
+func application(tenant string) context.Context {
+	return caller.With(context.Background(), &caller.Caller{Tenant: tenant, Subject: "app", Roles: []string{caller.RoleApplication}})
+}
+
+func (f *fixture) tokenize(t testing.TB, ctx context.Context, ttl time.Duration) string {
+	t.Helper()
+	in := vault.TokenizeInput{}
+	if ttl > 0 {
+		in.TTL = &ttl
+	}
+	made, err := f.Tokenize(ctx, in)
+	require.NoError(t, err)
+	return made.Token
+}
+
+func ptr[T any](v T) *T { return &v }
+
+func requireFault(t require.TestingT, err error, code fault.Code, path ...any) {
+	var public *fault.Error
+	require.ErrorAs(t, err, &public)
+	require.Equal(t, code, public.Code, err.Error())
+	require.NotContains(t, public.Message, "SECRET")
+	if path != nil {
+		require.Equal(t, path, public.Path)
+	}
+}

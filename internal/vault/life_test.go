@@ -1,0 +1,192 @@
+package vault_test
+
+import (
+	"context"
+	"os"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloakroomhq/cloakroom/internal/fault"
+	"github.com/cloakroomhq/cloakroom/internal/vault"
+	"github.com/cloakroomhq/cloakroom/models"
+)
+
+// TestNoGrantOutlivesItsToken: neither those of tokenize nor those that an application asks for.
+func TestNoGrantOutlivesItsToken(t *testing.T) {
+	f := newFixture(t)
+	user, app := session("clinic", "s"), application("clinic")
+	token := f.tokenize(t, user, 5*time.Minute)
+	granted, err := f.CreateGrants(app, "s", []vault.GrantRequest{{Token: token, Kinds: models.Read | models.Store, Duration: ptr(time.Hour)}})
+	require.NoError(t, err)
+	for _, g := range granted {
+		require.Equal(t, noon.Add(5*time.Minute), g.ExpiresAt)
+	}
+	f.at = noon.Add(5*time.Minute - time.Millisecond)
+	require.NoError(t, second(f.Detokenize(user, token)))
+	f.at = noon.Add(5 * time.Minute)
+	requireFault(t, second(f.Detokenize(user, token)), fault.GrantRequired)
+	granted, err = f.CreateGrants(app, "s", []vault.GrantRequest{{Token: token, Kinds: models.Read}})
+	require.NoError(t, err)
+	require.Empty(t, granted, "an expired token gets none, before it is swept too")
+}
+
+// TestSameTokenTwice in one request: the longest life wins, and each entry has its answer.
+func TestSameTokenTwice(t *testing.T) {
+	f := newFixture(t)
+	token := f.tokenize(t, session("clinic", "s"), 0)
+	granted, err := f.CreateGrants(application("clinic"), "s2", []vault.GrantRequest{
+		{Token: token, Kinds: models.Read, Duration: ptr(time.Hour)}, {Token: unknown, Kinds: models.Read}, {Token: token, Kinds: models.Read | models.Store, Duration: ptr(time.Minute)},
+	})
+	require.NoError(t, err)
+	require.Equal(t, []vault.Granted{
+		{Token: token, Kind: models.Read, ExpiresAt: noon.Add(time.Hour)}, {Token: token, Kind: models.Read, ExpiresAt: noon.Add(time.Hour)},
+		{Token: token, Kind: models.Store, ExpiresAt: noon.Add(time.Minute)},
+	}, granted)
+	f.at = noon.Add(time.Minute)
+	missing, err := f.VerifyGrants(application("clinic"), "s2", []string{token}, models.Store)
+	require.NoError(t, err)
+	require.Equal(t, []string{token}, missing)
+	require.NoError(t, second(f.Detokenize(session("clinic", "s2"), token)))
+}
+
+// TestDeleteWhileTheStoreIsDown: the keys are gone at once, the object as soon as the store is back, and
+// again once no upload can arrive any more.
+func TestDeleteWhileTheStoreIsDown(t *testing.T) {
+	f := newFixture(t)
+	ctx, user, app := context.Background(), session("clinic", "s"), application("clinic")
+	token := f.tokenize(t, user, 0)
+	require.NoError(t, second(f.Detokenize(user, token)))
+	object := f.store.down[0].Object
+	f.store.fail(errDown)
+	n, err := f.DeleteTokens(app, []string{token})
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+	requireFault(t, second(f.Detokenize(user, token)), fault.GrantRequired)
+	d, err := f.Describe(app, token)
+	require.NoError(t, err)
+	require.Nil(t, d)
+	require.ErrorIs(t, f.Sweep(ctx), errDown)
+	require.Zero(t, f.store.deleted[object])
+	f.store.fail(nil)
+	require.NoError(t, f.Sweep(ctx))
+	require.Equal(t, 1, f.store.deleted[object])
+	require.NoError(t, f.Sweep(ctx))
+	require.Equal(t, 1, f.store.deleted[object], "nothing is due")
+	f.at = noon.Add(15 * time.Minute)
+	require.NoError(t, f.Sweep(ctx))
+	require.Equal(t, 2, f.store.deleted[object], "an upload may have come late")
+	f.at = noon.Add(time.Hour)
+	require.NoError(t, f.Sweep(ctx))
+	require.Equal(t, 2, f.store.deleted[object])
+	n, err = f.DeleteTokens(app, []string{token})
+	require.NoError(t, err)
+	require.Zero(t, n)
+}
+
+// TestDeleteIsTheTenants, and counts what was there.
+func TestDeleteIsTheTenants(t *testing.T) {
+	f := newFixture(t)
+	user := session("clinic", "s")
+	a, b := f.tokenize(t, user, 0), f.tokenize(t, user, 0)
+	n, err := f.DeleteTokens(application("bank"), []string{a, b})
+	require.NoError(t, err)
+	require.Zero(t, n)
+	n, err = f.DeleteTokens(application("clinic"), []string{a, a, unknown})
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+	require.NoError(t, second(f.Detokenize(user, b)))
+}
+
+// TestSweep removes expired tokens with their objects, and expired grants, however many there are.
+func TestSweep(t *testing.T) {
+	f := newFixture(t)
+	ctx, user := context.Background(), session("clinic", "s")
+	f.Limits.Batch = 2000
+	inputs := make([]vault.TokenizeInput, 1200)
+	for i := range inputs {
+		inputs[i].TTL = ptr(time.Minute)
+	}
+	require.NoError(t, second(f.TokenizeBatch(user, inputs)))
+	kept := f.tokenize(t, user, time.Hour)
+	require.NoError(t, f.Sweep(ctx))
+	require.Zero(t, f.sums["swept tokens"])
+	f.at = noon.Add(20 * time.Minute)
+	require.NoError(t, f.Sweep(ctx))
+	require.Equal(t, 1200, f.sums["swept tokens"])
+	require.Len(t, f.store.deleted, 1200)
+	require.Equal(t, 1, f.sums["swept grants"], "the others went with their tokens")
+	d, err := f.Describe(application("clinic"), kept)
+	require.NoError(t, err)
+	require.NotNil(t, d)
+	gone, cancel := context.WithCancel(ctx)
+	cancel()
+	require.ErrorIs(t, f.Sweep(gone), context.Canceled)
+}
+
+// TestSecretsAreNotInTheFile: the database holds neither token nor session nor key nor metadata.
+func TestSecretsAreNotInTheFile(t *testing.T) {
+	f := newFixture(t)
+	user := session("clinic", "SECRET-session-id")
+	made, err := f.Tokenize(user, vault.TokenizeInput{Metadata: &vault.Metadata{Filename: ptr("SECRET-name"), Custom: map[string]any{"SECRET-k": "SECRET-v"}}})
+	require.NoError(t, err)
+	require.NoError(t, second(f.Detokenize(user, made.Token)))
+	key := f.store.down[0].Key
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		b, err := os.ReadFile(f.path + suffix)
+		require.NoError(t, err)
+		for _, s := range []string{"SECRET", made.Token, made.Token[4:], string(key[:]), string(key[:8])} {
+			require.NotContains(t, string(b), s)
+		}
+	}
+}
+
+type idle struct{ vault.Rows }
+
+// TestRunSweeper sweeps at once and at every interval, through failures, until its context ends.
+func TestRunSweeper(t *testing.T) {
+	f := newFixture(t)
+	synctest.Test(t, func(t *testing.T) {
+		rows := &dueRows{}
+		o := f.Options
+		o.Rows = rows
+		v, err := vault.New(o)
+		require.NoError(t, err)
+		ctx, stop := context.WithCancel(context.Background())
+		done := make(chan struct{})
+		go func() { v.RunSweeper(ctx, time.Minute); close(done) }()
+		time.Sleep(150 * time.Second) // of the bubble's clock
+		stop()
+		<-done
+		require.Equal(t, 3, rows.asked)
+	})
+}
+
+type dueRows struct {
+	idle
+	asked int
+}
+
+func (d *dueRows) DueTokens(context.Context, int64, int) ([]models.Token, error) {
+	d.asked++
+	if d.asked == 1 {
+		return nil, errDown
+	}
+	return nil, nil
+}
+
+func (*dueRows) SweepGrants(context.Context, int64, int) (int, error) { return 0, nil }
+
+func TestNewNeedsItsParts(t *testing.T) {
+	f := newFixture(t)
+	for _, drop := range []func(*vault.Options){
+		func(o *vault.Options) { o.Rows = nil }, func(o *vault.Options) { o.Keys = nil }, func(o *vault.Options) { o.Objects = nil },
+		func(o *vault.Options) { o.Observer = nil }, func(o *vault.Options) { o.Logger = nil }, func(o *vault.Options) { o.Prefixes = nil },
+	} {
+		o := f.Options
+		drop(&o)
+		require.Error(t, second(vault.New(o)))
+	}
+}

@@ -1,0 +1,208 @@
+package vault_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/cloakroomhq/cloakroom/internal/fault"
+	"github.com/cloakroomhq/cloakroom/internal/vault"
+	"github.com/cloakroomhq/cloakroom/models"
+)
+
+// reference is the grants' domain written down in the most obvious way.
+type reference struct {
+	tokens map[string]*refToken
+	grants map[refGrant]time.Time // until when
+}
+
+type refToken struct {
+	tenant string
+	ends   time.Time // zero: never
+	gone   bool
+}
+
+type refGrant struct {
+	tenant, session, token string
+	kind                   models.Kind
+}
+
+func (r *reference) alive(tenant, token string, now time.Time) bool {
+	t := r.tokens[token]
+	return t != nil && t.tenant == tenant && !t.gone && (t.ends.IsZero() || now.Before(t.ends))
+}
+
+func (r *reference) holds(g refGrant, now time.Time) bool {
+	return r.alive(g.tenant, g.token, now) && now.Before(r.grants[g])
+}
+
+func (r *reference) grant(g refGrant, until time.Time) time.Time {
+	if t := r.tokens[g.token]; !t.ends.IsZero() && t.ends.Before(until) {
+		until = t.ends
+	}
+	if until.After(r.grants[g]) {
+		r.grants[g] = until
+	}
+	return r.grants[g]
+}
+
+func (r *reference) revoke(now time.Time, match func(refGrant) bool) (n int) {
+	for g := range r.grants {
+		if match(g) {
+			if r.holds(g, now) {
+				n++
+			}
+			delete(r.grants, g)
+		}
+	}
+	return n
+}
+
+var bothKinds = []models.Kind{models.Read, models.Store}
+
+// TestAgainstReference: over random sequences of everything that a session and an application can do, the
+// vault answers as the reference does.
+func TestAgainstReference(t *testing.T) {
+	f := newFixture(t)
+	round := 0
+	rapid.Check(t, func(t *rapid.T) {
+		round++ // tenants of their own keep the rounds apart in one database
+		ref := &reference{tokens: map[string]*refToken{}, grants: map[refGrant]time.Time{}}
+		tokens := []string{unknown}
+		tenants := []string{fmt.Sprint("clinic", round), fmt.Sprint("bank", round)}
+		tenant := func() string { return rapid.SampledFrom(tenants).Draw(t, "tenant") }
+		sessionID := func() string { return rapid.SampledFrom([]string{"s1", "s2", "s3"}).Draw(t, "session") }
+		some := func() []string { return rapid.SliceOfN(rapid.SampledFrom(tokens), 1, 4).Draw(t, "tokens") }
+		kinds := func() models.Kind { return models.Kind(rapid.IntRange(1, 3).Draw(t, "kinds")) }
+		t.Repeat(map[string]func(*rapid.T){
+			"tokenize": func(t *rapid.T) {
+				tenant, id := tenant(), sessionID()
+				var in vault.TokenizeInput
+				made := &refToken{tenant: tenant}
+				if ttl := rapid.SampledFrom([]int{0, 1, 20, 60}).Draw(t, "ttl"); ttl > 0 {
+					in.TTL = ptr(time.Duration(ttl) * time.Minute)
+					made.ends = f.at.Add(*in.TTL)
+				}
+				got, err := f.Tokenize(session(tenant, id), in)
+				require.NoError(t, err)
+				tokens = append(tokens, got.Token)
+				ref.tokens[got.Token] = made
+				for _, k := range bothKinds {
+					ref.grant(refGrant{tenant, id, got.Token, k}, f.at.Add(15*time.Minute))
+				}
+			},
+			"create": func(t *rapid.T) {
+				tenant, id := tenant(), sessionID()
+				var requests []vault.GrantRequest
+				for _, token := range some() {
+					r := vault.GrantRequest{Token: token, Kinds: kinds()}
+					if m := rapid.IntRange(0, 90).Draw(t, "minutes"); m > 0 {
+						r.Duration = ptr(time.Duration(m) * time.Minute)
+					}
+					requests = append(requests, r)
+				}
+				got, err := f.CreateGrants(application(tenant), id, requests)
+				require.NoError(t, err)
+				var want []vault.Granted
+				for _, pass := range []bool{false, true} { // all are made before any is answered
+					for _, r := range requests {
+						life := 15 * time.Minute
+						if r.Duration != nil {
+							life = *r.Duration
+						}
+						for _, k := range bothKinds {
+							if r.Kinds&k == 0 || !ref.alive(tenant, r.Token, f.at) {
+								continue
+							}
+							end := ref.grant(refGrant{tenant, id, r.Token, k}, f.at.Add(life))
+							if pass {
+								want = append(want, vault.Granted{Token: r.Token, Kind: k, ExpiresAt: end})
+							}
+						}
+					}
+				}
+				require.ElementsMatch(t, want, got)
+			},
+			"verify": func(t *rapid.T) {
+				tenant, id, kind := tenant(), sessionID(), rapid.SampledFrom(bothKinds).Draw(t, "kind")
+				list := some()
+				got, err := f.VerifyGrants(application(tenant), id, list, kind)
+				require.NoError(t, err)
+				var want []string
+				for _, token := range list {
+					if !ref.holds(refGrant{tenant, id, token, kind}, f.at) {
+						want = append(want, token)
+					}
+				}
+				require.Equal(t, want, got)
+			},
+			"detokenize": func(t *rapid.T) {
+				tenant, id := tenant(), sessionID()
+				list := some()
+				got, err := f.DetokenizeBatch(session(tenant, id), list)
+				require.NoError(t, err)
+				for i, token := range list {
+					if ref.holds(refGrant{tenant, id, token, models.Read}, f.at) {
+						require.NoError(t, got[i].Err)
+					} else {
+						requireFault(t, got[i].Err, fault.GrantRequired)
+					}
+				}
+			},
+			"describe": func(t *rapid.T) {
+				tenant, token := tenant(), rapid.SampledFrom(tokens).Draw(t, "token")
+				got, err := f.Describe(application(tenant), token)
+				require.NoError(t, err)
+				require.Equal(t, ref.alive(tenant, token, f.at), got != nil)
+			},
+			"revoke": func(t *rapid.T) {
+				tenant, kind := tenant(), models.Kind(rapid.IntRange(0, 3).Draw(t, "kinds"))
+				r := vault.Revocation{Kinds: kind}
+				by := rapid.IntRange(1, 3).Draw(t, "filter")
+				if by&1 != 0 {
+					r.SessionID = ptr(sessionID())
+				}
+				if by&2 != 0 {
+					r.Tokens = some()
+				}
+				got, err := f.RevokeGrants(application(tenant), r)
+				require.NoError(t, err)
+				want := ref.revoke(f.at, func(g refGrant) bool {
+					named := r.Tokens == nil
+					for _, token := range r.Tokens {
+						named = named || token == g.token
+					}
+					return named && g.tenant == tenant && (r.SessionID == nil || *r.SessionID == g.session) && (kind == 0 || kind&g.kind != 0)
+				})
+				require.Equal(t, want, got)
+			},
+			"delete": func(t *rapid.T) {
+				tenant := tenant()
+				list := some()
+				got, err := f.DeleteTokens(application(tenant), list)
+				require.NoError(t, err)
+				want, ended := 0, 0
+				for _, token := range list {
+					if made := ref.tokens[token]; made != nil && made.tenant == tenant && !made.gone {
+						if !ref.alive(tenant, token, f.at) {
+							ended++ // expired: counted unless the sweeper was first
+						}
+						made.gone = true
+						want++
+						ref.revoke(f.at, func(g refGrant) bool { return g.token == token })
+					}
+				}
+				require.LessOrEqual(t, got, want)
+				require.GreaterOrEqual(t, got, want-ended)
+			},
+			"time": func(t *rapid.T) {
+				f.at = f.at.Add(time.Duration(rapid.IntRange(1, 30*60).Draw(t, "seconds")) * time.Second)
+			},
+			"sweep": func(t *rapid.T) { require.NoError(t, f.Sweep(context.Background())) },
+		})
+	})
+}

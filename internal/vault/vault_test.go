@@ -1,0 +1,235 @@
+package vault_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloakroomhq/cloakroom/internal/fault"
+	"github.com/cloakroomhq/cloakroom/internal/vault"
+	"github.com/cloakroomhq/cloakroom/models"
+)
+
+const unknown = "tok-2b58d9b2-83c1-4e9b-9692-b149112810c8"
+
+func TestStory(t *testing.T) {
+	f := newFixture(t)
+	user := session("clinic", "s1")
+	meta := &vault.Metadata{Filename: ptr("scan.pdf"), ContentType: ptr("application/pdf"), LastModified: ptr(noon), Custom: map[string]any{"a": []any{"b"}}}
+	made, err := f.Tokenize(user, vault.TokenizeInput{Metadata: meta, Size: ptr(int64(1000)), TTL: ptr(time.Hour)})
+	require.NoError(t, err)
+	require.Equal(t, noon.Add(time.Hour), *made.ExpiresAt)
+	got, err := f.Detokenize(user, made.Token)
+	require.NoError(t, err)
+	require.Equal(t, meta, got.Metadata)
+	down := f.store.down[0]
+	up := f.store.up[down.Object]
+	require.Equal(t, up.Key, down.Key)
+	require.NotZero(t, up.Key)
+	require.EqualValues(t, 1000, up.Size)
+	require.Equal(t, [3]string{"application/pdf", "application/pdf", "scan.pdf"}, [3]string{up.ContentType, down.ContentType, down.Filename})
+	for name, ctx := range map[string]context.Context{"a session": user, "the application": application("clinic")} {
+		d, err := f.Describe(ctx, made.Token)
+		require.NoError(t, err, name)
+		require.Equal(t, &vault.Described{Token: made.Token, CreatedAt: noon, ExpiresAt: made.ExpiresAt, Metadata: meta}, d)
+	}
+	// One answer for every token that may not be read, whatever the reason.
+	foreign := f.tokenize(t, session("bank", "s1"), 0)
+	gone := f.tokenize(t, user, 0)
+	_, err = f.DeleteTokens(application("clinic"), []string{gone})
+	require.NoError(t, err)
+	_, want := f.Detokenize(user, unknown)
+	requireFault(t, want, fault.GrantRequired)
+	for name, try := range map[string]func() error{
+		"another session": func() error { _, err := f.Detokenize(session("clinic", "s2"), made.Token); return err },
+		"another tenant":  func() error { _, err := f.Detokenize(session("bank", "s1"), made.Token); return err },
+		"a foreign token": func() error { _, err := f.Detokenize(user, foreign); return err },
+		"a deleted token": func() error { _, err := f.Detokenize(user, gone); return err },
+		"an ended grant":  func() error { f.at = noon.Add(15 * time.Minute); _, err := f.Detokenize(user, made.Token); return err },
+	} {
+		require.Equal(t, want, try(), name)
+	}
+	for name, ctx := range map[string]context.Context{"ended": user, "another tenant": application("bank"), "another session": session("clinic", "s2")} {
+		d, err := f.Describe(ctx, made.Token)
+		require.NoError(t, err, name)
+		require.Nil(t, d, name)
+	}
+}
+
+// TestWho: each method's callers.
+func TestWho(t *testing.T) {
+	f := newFixture(t)
+	for name, test := range map[string]struct {
+		call func(context.Context) error
+		who  string // a: application, s: session
+	}{
+		"Tokenize": {func(ctx context.Context) error { _, err := f.Tokenize(ctx, vault.TokenizeInput{}); return err }, "s"},
+		"TokenizeBatch": {func(ctx context.Context) error {
+			_, err := f.TokenizeBatch(ctx, make([]vault.TokenizeInput, 1))
+			return err
+		}, "s"},
+		"Detokenize": {func(ctx context.Context) error { _, err := f.DetokenizeBatch(ctx, []string{unknown}); return err }, "s"},
+		"Describe":   {func(ctx context.Context) error { _, err := f.Describe(ctx, unknown); return err }, "as"},
+		"CreateGrants": {func(ctx context.Context) error {
+			_, err := f.CreateGrants(ctx, "s", []vault.GrantRequest{{Token: unknown, Kinds: models.Read}})
+			return err
+		}, "a"},
+		"VerifyGrants": {func(ctx context.Context) error {
+			_, err := f.VerifyGrants(ctx, "s", []string{unknown}, models.Read)
+			return err
+		}, "a"},
+		"RevokeGrants": {func(ctx context.Context) error {
+			_, err := f.RevokeGrants(ctx, vault.Revocation{SessionID: ptr("s")})
+			return err
+		}, "a"},
+		"DeleteTokens": {func(ctx context.Context) error { _, err := f.DeleteTokens(ctx, []string{unknown}); return err }, "a"},
+	} {
+		requireFault(t, test.call(context.Background()), fault.Unauthenticated)
+		for who, ctx := range map[string]context.Context{"a": application("clinic"), "s": session("clinic", "s")} {
+			if err := test.call(ctx); strings.Contains(test.who, who) {
+				require.NoError(t, err, name)
+			} else {
+				requireFault(t, err, fault.Forbidden)
+			}
+		}
+	}
+}
+
+// TestRefusals: each limit by its code and path.
+func TestRefusals(t *testing.T) {
+	f := newFixture(t)
+	user, app := session("clinic", "s"), application("clinic")
+	tokenize := func(in vault.TokenizeInput) error {
+		_, err := f.TokenizeBatch(user, []vault.TokenizeInput{{}, in})
+		return err
+	}
+	meta := func(m vault.Metadata) error { return tokenize(vault.TokenizeInput{Metadata: &m}) }
+	grants := func(r vault.GrantRequest) error {
+		_, err := f.CreateGrants(app, "s", []vault.GrantRequest{{Token: unknown, Kinds: models.Read}, r})
+		return err
+	}
+	nested := any("x")
+	for range 8 {
+		nested = []any{nested}
+	}
+	for name, test := range map[string]struct {
+		err  error
+		code fault.Code
+		path string
+	}{
+		"size 0":            {tokenize(vault.TokenizeInput{Size: ptr(int64(0))}), fault.BadUserInput, "inputs 1 size"},
+		"size over":         {tokenize(vault.TokenizeInput{Size: ptr(int64(1001))}), fault.LimitExceeded, "inputs 1 size"},
+		"ttl short":         {tokenize(vault.TokenizeInput{TTL: ptr(time.Second - 1)}), fault.BadUserInput, "inputs 1 ttl"},
+		"ttl over":          {tokenize(vault.TokenizeInput{TTL: ptr(48*time.Hour + 1)}), fault.LimitExceeded, "inputs 1 ttl"},
+		"filename empty":    {meta(vault.Metadata{Filename: ptr("")}), fault.BadUserInput, "inputs 1 metadata filename"},
+		"filename path":     {meta(vault.Metadata{Filename: ptr("../x")}), fault.BadUserInput, "inputs 1 metadata filename"},
+		"filename control":  {meta(vault.Metadata{Filename: ptr("a\r\nb")}), fault.BadUserInput, "inputs 1 metadata filename"},
+		"filename long":     {meta(vault.Metadata{Filename: ptr(strings.Repeat("x", 256))}), fault.BadUserInput, "inputs 1 metadata filename"},
+		"type":              {meta(vault.Metadata{ContentType: ptr("text")}), fault.BadUserInput, "inputs 1 metadata contentType"},
+		"type, injected":    {meta(vault.Metadata{ContentType: ptr("text/html\r\nX: y")}), fault.BadUserInput, "inputs 1 metadata contentType"},
+		"custom deep":       {meta(vault.Metadata{Custom: map[string]any{"a": nested}}), fault.LimitExceeded, "inputs 1 metadata custom"},
+		"custom large":      {meta(vault.Metadata{Custom: map[string]any{"a": strings.Repeat("x", 4096)}}), fault.LimitExceeded, "inputs 1 metadata custom"},
+		"no inputs":         {second(f.TokenizeBatch(user, nil)), fault.BadUserInput, "inputs"},
+		"many inputs":       {second(f.TokenizeBatch(user, make([]vault.TokenizeInput, 11))), fault.LimitExceeded, "inputs"},
+		"many tokens":       {second(f.DetokenizeBatch(user, make([]string, 11))), fault.LimitExceeded, "tokens"},
+		"no token":          {second(f.DetokenizeBatch(user, []string{unknown, "x"})), fault.BadUserInput, "tokens 1"},
+		"another prefix":    {second(f.Detokenize(user, "new"+unknown[3:])), fault.BadUserInput, "token"},
+		"described":         {second(f.Describe(user, "x")), fault.BadUserInput, "id"},
+		"no kinds":          {grants(vault.GrantRequest{Token: unknown}), fault.BadUserInput, "input grants 1 kinds"},
+		"duration negative": {grants(vault.GrantRequest{Token: unknown, Kinds: 1, Duration: ptr(-time.Hour)}), fault.BadUserInput, "input grants 1 duration"},
+		"duration tiny":     {grants(vault.GrantRequest{Token: unknown, Kinds: 1, Duration: ptr(time.Nanosecond)}), fault.BadUserInput, "input grants 1 duration"},
+		"duration over":     {grants(vault.GrantRequest{Token: unknown, Kinds: 1, Duration: ptr(24*time.Hour + 1)}), fault.LimitExceeded, "input grants 1 duration"},
+		"grant's token":     {grants(vault.GrantRequest{Token: "", Kinds: 1}), fault.BadUserInput, "input grants 1 token"},
+		"no session":        {second(f.CreateGrants(app, "", []vault.GrantRequest{{Token: unknown, Kinds: 1}})), fault.BadUserInput, "input sessionId"},
+		"session control":   {second(f.VerifyGrants(app, "a\x00", []string{unknown}, 1)), fault.BadUserInput, "input sessionId"},
+		"session long":      {second(f.RevokeGrants(app, vault.Revocation{SessionID: ptr(strings.Repeat("s", 1025))})), fault.BadUserInput, "input sessionId"},
+		"no filter":         {second(f.RevokeGrants(app, vault.Revocation{Kinds: 1})), fault.BadUserInput, "input"},
+		"empty filter":      {second(f.RevokeGrants(app, vault.Revocation{Tokens: []string{}})), fault.BadUserInput, "input tokens"},
+		"nothing to verify": {second(f.VerifyGrants(app, "s", nil, 1)), fault.BadUserInput, "input tokens"},
+		"nothing to delete": {second(f.DeleteTokens(app, nil)), fault.BadUserInput, "tokens"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			requireFault(t, test.err, test.code)
+			var path []string
+			for _, step := range fault.Public(test.err).Path {
+				if i, ok := step.(int); ok {
+					step = string(rune('0' + i))
+				}
+				path = append(path, step.(string))
+			}
+			require.Equal(t, test.path, strings.Join(path, " "))
+		})
+	}
+	require.Empty(t, f.rows.take(), "nothing of it reached the database")
+	f.Limits.RequireSize = true
+	requireFault(t, second(f.Tokenize(user, vault.TokenizeInput{})), fault.BadUserInput, "input", "size")
+}
+
+func second[T any](_ T, err error) error { return err }
+
+// TestOneCall: whatever the length of a list, one call to the database each way; and none that writes
+// where nothing changes.
+func TestOneCall(t *testing.T) {
+	f := newFixture(t)
+	user, app := session("clinic", "s"), application("clinic")
+	made, err := f.TokenizeBatch(user, make([]vault.TokenizeInput, 10))
+	require.NoError(t, err)
+	require.Equal(t, map[string]int{"InsertTokens": 1}, f.rows.take())
+	tokens, requests := []string{}, []vault.GrantRequest{}
+	for _, m := range made {
+		tokens = append(tokens, m.Token)
+		requests = append(requests, vault.GrantRequest{Token: m.Token, Kinds: models.Read | models.Store, Duration: ptr(time.Minute)})
+	}
+	read, err := f.DetokenizeBatch(user, tokens)
+	require.NoError(t, err)
+	for i, r := range read {
+		require.NoError(t, r.Err)
+		require.Equal(t, tokens[i], r.Token)
+	}
+	require.Equal(t, map[string]int{"ReadableTokens": 1}, f.rows.take())
+	granted, err := f.CreateGrants(app, "s", requests)
+	require.NoError(t, err)
+	require.Len(t, granted, 20)
+	require.Equal(t, noon.Add(15*time.Minute), granted[0].ExpiresAt, "never shortened")
+	require.Equal(t, map[string]int{"TokenGrants": 1}, f.rows.take(), "nothing to write")
+	_, err = f.CreateGrants(app, "s2", requests)
+	require.NoError(t, err)
+	require.Equal(t, map[string]int{"TokenGrants": 1, "SaveGrants": 1}, f.rows.take())
+	missing, err := f.VerifyGrants(app, "s2", append([]string{unknown}, tokens[:9]...), models.Store)
+	require.NoError(t, err)
+	require.Equal(t, []string{unknown}, missing)
+	require.Equal(t, map[string]int{"TokenGrants": 1}, f.rows.take())
+	n, err := f.RevokeGrants(app, vault.Revocation{Tokens: tokens})
+	require.NoError(t, err)
+	require.Equal(t, 40, n)
+	require.Equal(t, map[string]int{"RevokeGrants": 1}, f.rows.take())
+	n, err = f.DeleteTokens(app, tokens)
+	require.NoError(t, err)
+	require.Equal(t, 10, n)
+	require.Equal(t, map[string]int{"DestroyTokens": 1, "PurgeTokens": 1}, f.rows.take())
+	require.Equal(t, 10, f.sums["PUT"])
+	require.Equal(t, 10, f.sums["GET"])
+	require.Equal(t, 1, f.sums["missing STORE"])
+}
+
+// TestUnavailable: what the database or the store says reaches no client.
+func TestUnavailable(t *testing.T) {
+	f := newFixture(t)
+	user, app := session("clinic", "s"), application("clinic")
+	token := f.tokenize(t, user, 0)
+	f.store.fail(errDown)
+	requireFault(t, second(f.Tokenize(user, vault.TokenizeInput{})), fault.Unavailable)
+	requireFault(t, second(f.Detokenize(user, token)), fault.Unavailable)
+	f.store.fail(nil)
+	f.rows.err = errDown
+	requireFault(t, second(f.Tokenize(user, vault.TokenizeInput{})), fault.Unavailable)
+	requireFault(t, second(f.Detokenize(user, token)), fault.Unavailable)
+	requireFault(t, second(f.Describe(app, token)), fault.Unavailable)
+	requireFault(t, second(f.CreateGrants(app, "s", []vault.GrantRequest{{Token: token, Kinds: 1}})), fault.Unavailable)
+	requireFault(t, second(f.VerifyGrants(app, "s", []string{token}, 1)), fault.Unavailable)
+	requireFault(t, second(f.RevokeGrants(app, vault.Revocation{SessionID: ptr("s")})), fault.Unavailable)
+	requireFault(t, second(f.DeleteTokens(app, []string{token})), fault.Unavailable)
+}

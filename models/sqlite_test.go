@@ -1,0 +1,190 @@
+package models
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestPragmas: what durability and secrecy rest on holds on every connection of both pools.
+func TestPragmas(t *testing.T) {
+	db := openSQLite(t)
+	require.Len(t, db.pools, 2)
+	require.Equal(t, 1, db.pools[0].Stats().MaxOpenConnections, "SQLite has one writer")
+	for i, pool := range db.pools {
+		everyConnection(t, pool, func(c *sql.Conn) {
+			for pragma, want := range map[string]string{
+				"journal_mode": "wal", "synchronous": "2", "secure_delete": "1", "foreign_keys": "1", "trusted_schema": "0", "temp_store": "2",
+				"busy_timeout": "10000", "query_only": fmt.Sprint(i),
+			} {
+				var got string
+				require.NoError(t, c.QueryRowContext(context.Background(), "PRAGMA "+pragma).Scan(&got))
+				require.Equal(t, want, got, pragma)
+			}
+		})
+	}
+}
+
+func TestReadersCannotWrite(t *testing.T) {
+	db := openSQLite(t)
+	insert(t, db, []Token{row("a", "clinic")})
+	everyConnection(t, db.pools[1], func(c *sql.Conn) {
+		for _, query := range []string{"DELETE FROM tokens", "UPDATE tokens SET tenant = 'x'", "DROP TABLE grants", "CREATE TABLE x (y)"} {
+			_, err := c.ExecContext(context.Background(), query)
+			require.ErrorContains(t, err, "readonly", query)
+		}
+	})
+	require.Equal(t, 1, count(t, db, "tokens"))
+}
+
+// TestFiles: the database and what stands beside it are the owner's alone, under any umask and name.
+func TestFiles(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "new", "fold er")
+	path := filepath.Join(dir, "r%o?w#s&.db")
+	db := openFile(t, path)
+	insert(t, db, []Token{row("a", "clinic")})
+	info, err := os.Stat(dir)
+	require.NoError(t, err)
+	require.EqualValues(t, 0o700, info.Mode().Perm())
+	files, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Len(t, files, 3)
+	for _, f := range files {
+		info, err := f.Info()
+		require.NoError(t, err)
+		require.EqualValues(t, 0o600, info.Mode().Perm(), f.Name())
+		require.Contains(t, f.Name(), filepath.Base(path))
+	}
+	_, err = Open(context.Background(), Options{Path: filepath.Join(path, "below", "a.file")})
+	require.Error(t, err)
+	garbage := filepath.Join(t.TempDir(), "garbage.db")
+	require.NoError(t, os.WriteFile(garbage, bytes.Repeat([]byte("no database "), 1000), 0o600))
+	_, err = Open(context.Background(), Options{Path: garbage})
+	require.Error(t, err)
+}
+
+// TestReopen: what was stored is there, and the migration is not made again.
+func TestReopen(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "rows.db")
+	db := openFile(t, path)
+	insert(t, db, []Token{row("a", "clinic")}, grant("s", "a", noon+100, 0))
+	require.NoError(t, db.Close())
+	db = openFile(t, path)
+	require.Equal(t, []string{"a"}, readable(t, db, "clinic", "s", noon, "a"))
+}
+
+// TestDurable: rows that InsertTokens has returned for are in the files, though nothing was closed.
+func TestDurable(t *testing.T) {
+	dir := t.TempDir()
+	db := openFile(t, filepath.Join(dir, "rows.db"))
+	insert(t, db, []Token{row("a", "clinic")}, grant("s", "a", noon+100, 0))
+	copied := t.TempDir() // as a crash would leave them
+	for _, name := range []string{"rows.db", "rows.db-wal"} {
+		b, err := os.ReadFile(filepath.Join(dir, name))
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(copied, name), b, 0o600))
+	}
+	after := openFile(t, filepath.Join(copied, "rows.db"))
+	require.Equal(t, []string{"a"}, readable(t, after, "clinic", "s", noon, "a"))
+}
+
+// TestDestroyedKeysAreGone: a destroyed key is in no file, once the log has been written back.
+func TestDestroyedKeysAreGone(t *testing.T) {
+	dir := t.TempDir()
+	db := openFile(t, filepath.Join(dir, "rows.db"))
+	secret := row("a", "clinic")
+	secret.Sealed = bytes.Repeat([]byte("SEALED-KEY-"), 20)
+	insert(t, db, []Token{secret, row("b", "clinic")})
+	gone, err := db.DestroyTokens(context.Background(), "clinic", digests("a"), noon)
+	require.NoError(t, err)
+	require.Len(t, gone, 1)
+	_, err = db.pools[0].Exec("PRAGMA wal_checkpoint(TRUNCATE)")
+	require.NoError(t, err)
+	files, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	for _, f := range files {
+		b, err := os.ReadFile(filepath.Join(dir, f.Name()))
+		require.NoError(t, err)
+		require.NotContains(t, string(b), "SEALED-KEY-", f.Name())
+	}
+}
+
+func TestNewerSchemaIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "rows.db")
+	db := openFile(t, path)
+	_, err := db.pools[0].Exec("INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, 1)")
+	require.NoError(t, err)
+	require.NoError(t, db.Close())
+	_, err = Open(context.Background(), Options{Path: path})
+	require.ErrorContains(t, err, "99999")
+	require.ErrorContains(t, err, "newer")
+}
+
+// TestTwoOpenAtOnce: two processes' worth of handles share the file, each seeing what the other wrote.
+func TestTwoOpenAtOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "rows.db")
+	var all sync.WaitGroup
+	dbs := make([]*DB, 2)
+	for i := range dbs {
+		all.Go(func() {
+			db, err := Open(context.Background(), Options{Path: path})
+			require.NoError(t, err)
+			dbs[i] = db
+		})
+	}
+	all.Wait()
+	for i, db := range dbs {
+		t.Cleanup(func() { _ = db.Close() })
+		all.Go(func() {
+			for j := range 50 {
+				require.NoError(t, db.InsertTokens(context.Background(), []Token{row(fmt.Sprint(i, "-", j), "clinic")}, nil))
+			}
+		})
+	}
+	all.Wait()
+	require.Equal(t, 100, count(t, dbs[0], "tokens"))
+}
+
+// TestCloseWhileWriting: each insert that was told to be stored is, each other was told ErrClosed.
+func TestCloseWhileWriting(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "rows.db")
+	db := openFile(t, path)
+	const writers = 50
+	stored := make(chan string, 1<<16)
+	var all sync.WaitGroup
+	enough := make(chan struct{})
+	var once sync.Once
+	for w := range writers {
+		all.Go(func() {
+			for i := 0; ; i++ {
+				name := fmt.Sprint(w, "-", i)
+				if err := db.InsertTokens(context.Background(), []Token{row(name, "clinic")}, nil); err != nil {
+					require.ErrorIs(t, err, ErrClosed)
+					return
+				}
+				if stored <- name; len(stored) > 300 {
+					once.Do(func() { close(enough) })
+				}
+			}
+		})
+	}
+	<-enough
+	require.NoError(t, db.Close())
+	all.Wait()
+	close(stored)
+	db = openFile(t, path)
+	n := 0
+	for name := range stored {
+		_, exists := sealedOf(t, db, name)
+		require.True(t, exists, name)
+		n++
+	}
+	require.Equal(t, n, count(t, db, "tokens"))
+}
