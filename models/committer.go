@@ -33,6 +33,7 @@ type request struct {
 	tokens []Token
 	grants []Grant
 	work   func(tx *gorm.DB) error
+	alone  bool // work is not to be in a transaction
 	result chan error
 }
 
@@ -51,6 +52,11 @@ func (c *committer) insert(ctx context.Context, tokens []Token, grants []Grant) 
 // do runs work in a transaction of its own.
 func (c *committer) do(ctx context.Context, work func(tx *gorm.DB) error) error {
 	return c.submit(&request{ctx: ctx, work: work, result: make(chan error, 1)})
+}
+
+// alone runs work in the writer's turn, outside any transaction.
+func (c *committer) alone(ctx context.Context, work func(w *gorm.DB) error) error {
+	return c.submit(&request{ctx: ctx, work: work, alone: true, result: make(chan error, 1)})
 }
 
 func (c *committer) submit(r *request) error {
@@ -128,7 +134,11 @@ func (c *committer) commit(group []*request) {
 		default:
 			c.commitInserts(inserts)
 			inserts = nil
-			r.result <- c.transaction(r.ctx, r.work)
+			run := c.transaction
+			if r.alone {
+				run = c.outside
+			}
+			r.result <- run(r.ctx, r.work)
 		}
 	}
 	c.commitInserts(inserts)
@@ -179,6 +189,16 @@ func (c *committer) transaction(ctx context.Context, work func(tx *gorm.DB) erro
 		}
 	}()
 	return work(tx)
+}
+
+// outside runs work without a transaction; a panic is an error.
+func (c *committer) outside(ctx context.Context, work func(w *gorm.DB) error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("models: panic: %v", r)
+		}
+	}()
+	return work(c.db.WithContext(context.WithoutCancel(ctx)))
 }
 
 // execute runs a statement that is in the engine's dialect already, through GORM's pool of prepared

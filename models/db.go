@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -29,6 +30,8 @@ type DB struct {
 	write *gorm.DB
 	pools []*sql.DB
 	queue *committer
+
+	destroyed atomic.Bool // keys were, since Settle
 }
 
 // Open opens the database, and makes or migrates its tables.

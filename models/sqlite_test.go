@@ -95,7 +95,7 @@ func TestDurable(t *testing.T) {
 	require.Equal(t, []string{"a"}, readable(t, after, "clinic", "s", noon, "a"))
 }
 
-// TestDestroyedKeysAreGone: a destroyed key is in no file, once the log has been written back.
+// TestDestroyedKeysAreGone: a destroyed key is in no file, once Settle has written the log back.
 func TestDestroyedKeysAreGone(t *testing.T) {
 	dir := t.TempDir()
 	db := openFile(t, filepath.Join(dir, "rows.db"))
@@ -105,8 +105,7 @@ func TestDestroyedKeysAreGone(t *testing.T) {
 	gone, err := db.DestroyTokens(context.Background(), "clinic", digests("a"), noon)
 	require.NoError(t, err)
 	require.Len(t, gone, 1)
-	_, err = db.pools[0].Exec("PRAGMA wal_checkpoint(TRUNCATE)")
-	require.NoError(t, err)
+	require.NoError(t, db.Settle(context.Background()))
 	files, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	for _, f := range files {

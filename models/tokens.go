@@ -84,6 +84,7 @@ func (db *DB) destroy(ctx context.Context, now int64, where string, args []any) 
 		if err != nil || len(gone) == 0 {
 			return err
 		}
+		db.destroyed.Store(true)
 		in, list := idList(idsOf(gone))
 		if err := execute(tx, `UPDATE tokens SET sealed = NULL, purge_at = ? WHERE id IN `+in, now, list); err != nil {
 			return err
@@ -94,6 +95,23 @@ func (db *DB) destroy(ctx context.Context, now int64, where string, args []any) 
 		return nil, err
 	}
 	return gone, nil
+}
+
+// Settle leaves no copy of destroyed keys in the log that SQLite writes ahead: pages are overwritten in the
+// database at once (secure_delete), but the log keeps the older ones until it is used again. While a reader
+// holds the log, nothing is done, and the next call tries again.
+func (db *DB) Settle(ctx context.Context) error {
+	if !db.destroyed.Swap(false) {
+		return nil
+	}
+	var busy, frames, done int
+	err := db.queue.alone(ctx, func(w *gorm.DB) error {
+		return w.Raw("PRAGMA wal_checkpoint(TRUNCATE)").Row().Scan(&busy, &frames, &done)
+	})
+	if err != nil || busy != 0 {
+		db.destroyed.Store(true)
+	}
+	return err
 }
 
 // PurgeTokens notes that the objects of these destroyed tokens have been deleted. A row whose upload may

@@ -48,8 +48,8 @@ func (c *Config) verifyHTTP(p *problems) {
 				"without a path, a pattern or the scheme's own port", o)
 		}
 	}
-	between(p, "http.max_body", h.MaxBody, 1<<10, 64<<20)
-	between(p, "http.max_application_body", h.MaxApplicationBody, h.MaxBody, 64<<20)
+	between(p, "http.max_body", h.MaxBody, 1<<10, 4<<20)
+	between(p, "http.max_application_body", h.MaxApplicationBody, 1<<10, 16<<20)
 	between(p, "http.max_connections", h.MaxConnections, 1, 1_000_000)
 	between(p, "http.read_timeout", h.ReadTimeout, time.Second, 10*time.Minute)
 	between(p, "http.request_timeout", h.RequestTimeout, time.Second, 10*time.Minute)
@@ -59,11 +59,11 @@ func (c *Config) verifyHTTP(p *problems) {
 
 func (c *Config) verifyGraphQL(p *problems) {
 	g := &c.GraphQL
-	between(p, "graphql.max_tokens", g.MaxTokens, 100, 100_000)
+	between(p, "graphql.max_tokens", g.MaxTokens, 100, 20_000)
 	between(p, "graphql.max_depth", g.MaxDepth, 5, 200)
 	between(p, "graphql.max_aliases", g.MaxAliases, 0, 10_000)
 	between(p, "graphql.max_directives", g.MaxDirectives, 0, 10_000)
-	between(p, "graphql.max_selections", g.MaxSelections, 100, 10_000)
+	between(p, "graphql.max_selections", g.MaxSelections, 100, 2000)
 	between(p, "graphql.max_complexity", g.MaxComplexity, 50, 1_000_000)
 	between(p, "graphql.document_cache", g.DocumentCache, 0, 1<<30)
 	between(p, "graphql.persisted_cache", g.PersistedCache, 0, 1<<30)

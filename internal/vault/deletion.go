@@ -70,6 +70,9 @@ func (v *Vault) Sweep(ctx context.Context) error {
 			break
 		}
 	}
+	if err := v.Rows.Settle(ctx); err != nil {
+		return err
+	}
 	for {
 		_, now := v.now()
 		n, err := v.Rows.SweepGrants(ctx, now, sweepBatch)

@@ -79,6 +79,9 @@ func (v *Vault) tokenize(ctx context.Context, inputs []TokenizeInput, path func(
 	return made, nil
 }
 
+// uploadSlack is how long an upload that began in time may take, and arrive after its request has expired.
+const uploadSlack = time.Hour
+
 // reserve makes one token with its key and object, in memory only.
 func (v *Vault) reserve(tenant string, in *TokenizeInput, now time.Time) (t Tokenized, row models.Token, err error) {
 	if t.Token, err = tokenid.New(v.Prefixes[0]); err != nil {
@@ -104,7 +107,7 @@ func (v *Vault) reserve(tenant string, in *TokenizeInput, now time.Time) (t Toke
 	}
 	row = models.Token{
 		ID: models.Digest(keyring.IDOf(t.Token)), Tenant: tenant, Object: up.Object,
-		CreatedAt: now.UnixMilli(), UploadUntil: t.Upload.ExpiresAt.UnixMilli(),
+		CreatedAt: now.UnixMilli(), UploadUntil: t.Upload.ExpiresAt.Add(uploadSlack).UnixMilli(),
 	}
 	if in.TTL != nil {
 		end := now.Add(*in.TTL)
