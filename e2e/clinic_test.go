@@ -56,8 +56,9 @@ func (d *doctor) ask(query string, variables map[string]any) stack.Response {
 	r, err := d.http.Do(request)
 	require.NoError(d.t, err)
 	defer func() { _ = r.Body.Close() }()
-	var response stack.Response
+	response := stack.Response{}
 	require.NoError(d.t, json.NewDecoder(r.Body).Decode(&response))
+	response.Status = r.StatusCode
 	return response
 }
 

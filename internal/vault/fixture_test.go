@@ -166,7 +166,7 @@ func newFixture(t testing.TB) *fixture {
 	require.NoError(t, err)
 	f.Vault, err = vault.New(vault.Options{
 		Rows: f.rows, Keys: keys, Objects: f.store, Observer: f.sums, Prefixes: []string{"tok", "old"}, Logger: slog.New(slog.DiscardHandler), Now: now,
-		Limits: vault.Limits{Batch: 10, ObjectSize: 1000, DefaultGrant: 15 * time.Minute, MaxGrant: 24 * time.Hour, MaxTTL: 48 * time.Hour},
+		Limits: vault.Limits{Batch: 10, GrantBatch: 10, ObjectSize: 1000, DefaultGrant: 15 * time.Minute, MaxGrant: 24 * time.Hour, MaxTTL: 48 * time.Hour},
 	})
 	require.NoError(t, err)
 	return f

@@ -169,6 +169,8 @@ type dueRows struct {
 	asked int
 }
 
+func (*dueRows) Settle(context.Context) error { return nil }
+
 func (d *dueRows) DueTokens(context.Context, int64, int) ([]models.Token, error) {
 	d.asked++
 	if d.asked == 1 {
