@@ -1,8 +1,10 @@
 package appkit_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -148,4 +150,18 @@ func TestTwoProcessesThatStartTogetherShareTheFirstKey(t *testing.T) {
 		require.Equal(t, ids[0], id)
 		require.NotEmpty(t, id)
 	}
+}
+
+func TestWatchPublishesAKeyThatWasAdded(t *testing.T) {
+	folder := t.TempDir()
+	keys, err := appkit.LoadKeys(folder)
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { keys.Watch(ctx, time.Millisecond, nil) })
+	key, err := appkit.AddKey(folder, time.Time{})
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { return strings.Contains(string(keys.JWKS()), key.ID()) }, 10*time.Second, time.Millisecond)
+	stop()
+	running.Wait()
 }

@@ -19,10 +19,10 @@ func TestThePlaygroundTellsTheStory(t *testing.T) {
 	})
 }
 
-// On the clinic's page a person hands a number over, reveals it, and can't any more as somebody else.
+// On the clinic's page for visitors a person hands a number over, reveals it, and can't any more as somebody else.
 func TestTheClinicsPageTellsTheStory(t *testing.T) {
 	s := stack.Start(t)
-	p := browser.Open(t, s.AppURL+"/", "artifacts/clinic")
+	p := browser.Open(t, s.AppURL+"/try", "artifacts/clinic")
 	const number, another = "078-05-1120 Ærø", "219-09-9999"
 	handOver := func(value string, tickets int) {
 		p.Await("form", `document.querySelector('#text-form button')?.disabled === false`)

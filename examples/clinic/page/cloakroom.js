@@ -40,12 +40,18 @@ export async function step(text, work, done = () => "") {
     mark.textContent = "✗";
     note.textContent = error.message;
     throw error;
+  } finally {
+    showLast(); // a note may have made the line higher
   }
 }
 
 function tell(line) {
   $("no-steps").hidden = true;
   $("steps").append(line);
+  showLast();
+}
+
+function showLast() {
   $("steps").scrollTop = $("steps").scrollHeight;
 }
 
