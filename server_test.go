@@ -140,7 +140,7 @@ func TestServeRefusesSettingsByNameAndRemedy(t *testing.T) {
 		{"public URL with a path", "HTTP_PUBLIC_URL", "https://x.example/gateway", "http.public_url", "without a path"},
 		{"public URL in clear", "HTTP_PUBLIC_URL", "http://x.example", "http.public_url", "use https"},
 		{"no address", "HTTP_LISTEN", "8080", "http.listen", "write host:port"},
-		{"any origin", "HTTP_ALLOWED_ORIGINS", "*", "http.allowed_origins", "write scheme://"},
+		{"any origin", "HTTP_ALLOWED_ORIGINS", "*", "http.allowed_origins", "write https://host"},
 		{"a duration without a unit", "HTTP_READ_TIMEOUT", "15", "read_timeout", "unit"},
 		{"a body without bound", "HTTP_MAX_BODY", "99999999999", "http.max_body", "between"},
 		{"no depth", "GRAPHQL_MAX_DEPTH", "0", "graphql.max_depth", "between"},

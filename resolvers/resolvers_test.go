@@ -53,7 +53,7 @@ func newGateway(t *testing.T) *gateway {
 	require.NoError(t, err)
 	v, err := vault.New(vault.Options{
 		Rows: db, Keys: keys, Objects: store{}, Observer: telemetry.NewMetrics("test"), Prefixes: []string{"tok"}, Logger: slog.New(slog.DiscardHandler),
-		Limits: vault.Limits{Batch: 10, ObjectSize: 3 << 30, DefaultGrant: time.Minute, MaxGrant: time.Hour, MaxTTL: time.Hour},
+		Limits: vault.Limits{Batch: 10, GrantBatch: 10, ObjectSize: 3 << 30, DefaultGrant: time.Minute, MaxGrant: time.Hour, MaxTTL: time.Hour},
 	})
 	require.NoError(t, err)
 	s := graph.NewExecutableSchema(graph.Config{Resolvers: &resolvers.Resolver{Vault: v}})

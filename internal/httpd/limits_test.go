@@ -83,7 +83,7 @@ func TestIntrospectionAndSuggestions(t *testing.T) {
 
 func TestErrorFlood(t *testing.T) {
 	s := newServer(t, resolver{}, nil)
-	a := s.query(t, "{"+repeat(900, " tokn%d")+"}")
+	a := s.query(t, "{"+repeat(400, " tokn%d")+"}")
 	require.Len(t, a.Errors, 20)
 	a = s.query(t, "{"+repeat(30, " "+strings.Repeat("ä", 20)+strings.Repeat("x", 6000)+"%d")+"}")
 	require.Less(t, len(a.raw), 20<<10)
