@@ -24,6 +24,8 @@ stamp_sum   := .tools/gotestsum-$(GOTESTSUM)
 stamp_vuln  := .tools/govulncheck-$(GOVULNCHECK)
 stamp_audit := $(AUDIT)/node_modules/.package-lock.json
 
+export PATH := $(CURDIR)/.tools/node/node_modules/node/bin:$(PATH)
+
 # install MODULE@VERSION: with an explicit version, go ignores this module and leaves it alone.
 install = mkdir -p $(BIN) && echo "building $(1) into $(BIN) (once)" >&2 && GOBIN=$(CURDIR)/$(BIN) GOFLAGS= go install -trimpath $(1)
 
