@@ -55,7 +55,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 		_ = db.closePools()
 		return nil, err
 	}
-	if db.read, err = db.connect(sqliteDSN(o.Path, "query_only(ON)", "mmap_size(17179869184)"), o.Readers); err != nil {
+	if db.read, err = db.connect(sqliteDSN(o.Path, "query_only(ON)", "cache_size(-8192)"), o.Readers); err != nil {
 		_ = db.closePools()
 		return nil, err
 	}

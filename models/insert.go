@@ -1,8 +1,11 @@
 package models
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"strconv"
 
 	"gorm.io/gorm"
@@ -110,20 +113,21 @@ func idList(ids []Digest) (text string, arg any) {
 	return idListSQL, list(b)
 }
 
-// mergeGrants leaves one row for each session and token: no engine lets a statement upsert a row twice.
+// mergeGrants leaves one row for each session and token, for no engine lets a statement upsert a row twice,
+// and puts them in the order of the keys, so that neighbours in the trees are written one after the other.
 func mergeGrants(grants []Grant) []Grant {
-	type key struct{ session, token Digest }
-	seen := make(map[key]int, len(grants))
-	merged := make([]Grant, 0, len(grants))
-	for _, g := range grants {
-		k := key{g.SessionID, g.TokenID}
-		i, ok := seen[k]
-		if !ok {
-			seen[k] = len(merged)
+	sorted := slices.Clone(grants)
+	slices.SortFunc(sorted, func(a, b Grant) int {
+		return cmp.Or(bytes.Compare(a.SessionID[:], b.SessionID[:]), bytes.Compare(a.TokenID[:], b.TokenID[:]))
+	})
+	merged := sorted[:0]
+	for _, g := range sorted {
+		last := len(merged) - 1
+		if last < 0 || merged[last].SessionID != g.SessionID || merged[last].TokenID != g.TokenID {
 			merged = append(merged, g)
 			continue
 		}
-		m := &merged[i]
+		m := &merged[last]
 		m.ReadUntil = max(m.ReadUntil, g.ReadUntil)
 		m.StoreUntil = max(m.StoreUntil, g.StoreUntil)
 		m.ExpiresAt = max(m.ExpiresAt, g.ExpiresAt)
