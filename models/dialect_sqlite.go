@@ -22,9 +22,12 @@ type sqliteDialect struct{ pool *sql.DB }
 // (synchronous FULL in WAL mode), deleted content overwritten, transactions that take the write
 // lock at their start so that none fails half-way.
 func sqliteDSN(path string, pragmas ...string) string {
-	q := url.Values{"_txlock": {"immediate"}}
+	q := url.Values{
+		"_txlock":       {"immediate"},
+		"_journal_mode": {"WAL"}, // set after the pragmas, for the size of pages is fixed by it
+	}
 	for _, p := range append([]string{
-		"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)",
+		"busy_timeout(10000)", "page_size(8192)", "synchronous(FULL)", "foreign_keys(ON)",
 		"secure_delete(ON)", "temp_store(MEMORY)", "trusted_schema(OFF)",
 	}, pragmas...) {
 		q.Add("_pragma", p)
