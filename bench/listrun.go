@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -54,9 +55,12 @@ func (b *bench) lists(ctx context.Context, debug string) (l *lists, err error) {
 			return l, err
 		}
 		file := filepath.Join(f.dir, "tokens.json")
-		p, err := b.fillList(ctx, f, file)
+		p, err := b.filled(ctx, f, file)
 		if err != nil {
-			return l, errors.Join(err, p.stop())
+			if p != nil {
+				err = errors.Join(err, p.stop())
+			}
+			return l, err
 		}
 		if configs, files = append(configs, f.config), append(files, file); name == "other" {
 			other, l.gateway = f, p
@@ -80,8 +84,8 @@ func (b *bench) lists(ctx context.Context, debug string) (l *lists, err error) {
 	return l, l.pair(ctx)
 }
 
-// fillList starts a gateway that makes the tokens of the rows.
-func (b *bench) fillList(ctx context.Context, f *fixture, file string) (*process, error) {
+// filled starts a gateway that makes the tokens of the rows.
+func (b *bench) filled(ctx context.Context, f *fixture, file string) (*process, error) {
 	p, err := start(ctx, b.product, "serve", "--config", f.config)
 	if err != nil {
 		return nil, err
@@ -89,18 +93,19 @@ func (b *bench) fillList(ctx context.Context, f *fixture, file string) (*process
 	if _, err := p.ready(ctx, f.address); err != nil {
 		return p, err
 	}
+	return p, f.fillList(ctx, file)
+}
+
+// fillList makes a token for each row, and writes them to a file.
+func (f *fixture) fillList(ctx context.Context, file string) error {
 	if err := f.fill(ctx, listRows/len(f.jwts)); err != nil {
-		return p, err
+		return err
 	}
-	var all []string
-	for _, tokens := range f.tokens {
-		all = append(all, tokens...)
-	}
-	text, err := json.Marshal(all)
+	text, err := json.Marshal(slices.Concat(f.tokens...))
 	if err != nil {
-		return p, err
+		return err
 	}
-	return p, os.WriteFile(file, text, 0o600)
+	return os.WriteFile(file, text, 0o600)
 }
 
 // pair plans each way with the plain list of the same rows, and checks that their answers are the same bytes.

@@ -32,8 +32,8 @@ const (
 	tokenListQuery = `query { rows { id name email city born visits token } }`
 )
 
-// listServer is a backend with one list, on a path of its own for each way to serve it. Its own gateway serves too, so that
-// it can be filled like the other one, over whose loopback address -remote is.
+// listServer is a backend with one list, on a path of its own for each way to serve it: with the gateway in its
+// own process, which has the first tokens, and with the one at -remote, which has the others.
 func listServer(args []string) error {
 	flags := flag.NewFlagSet("list-server", flag.ExitOnError)
 	listen, config, debug := flags.String("listen", "", ""), flags.String("config", "", ""), flags.String("debug", "", "")
@@ -56,9 +56,7 @@ func listServer(args []string) error {
 	if err != nil {
 		return err
 	}
-	loopback, err := client.New(client.Options{Endpoint: *remote, Credentials: func(context.Context) (string, time.Time, error) {
-		return *jwt, time.Now().Add(time.Hour), nil
-	}})
+	loopback, err := loopbackGrants(*remote, *jwt)
 	if err != nil {
 		return err
 	}
@@ -88,6 +86,13 @@ func listServer(args []string) error {
 		}
 	}()
 	return g.Serve(ctx, gateway.Listeners{})
+}
+
+// loopbackGrants are those of another process.
+func loopbackGrants(endpoint, jwt string) (directives.Grants, error) {
+	return client.New(client.Options{Endpoint: endpoint, Credentials: func(context.Context) (string, time.Time, error) {
+		return jwt, time.Now().Add(time.Hour), nil
+	}})
 }
 
 // rowsFrom makes a row for each token in a file.
