@@ -109,8 +109,8 @@ licences: ## Check that nothing copyleft is linked.
 generate: generate-graph generate-web ## Generate the executor, and the playground's bundle.
 
 .PHONY: generate-graph
-generate-graph: ## Generate the executors from their schemas: the gateway's, and the examples'.
-	go generate ./graph ./examples/...
+generate-graph: ## Generate the executors from their schemas: the gateway's, the examples' and the benchmark's.
+	go generate ./graph ./examples/... ./bench/...
 
 .PHONY: generate-web
 generate-web: packages ## Build the playground's bundle from web/src.
@@ -123,6 +123,7 @@ check-generated: check-graph check-bundle ## Generate all, and fail where the re
 check-graph:
 	scripts/check-generated graph $(MAKE) --no-print-directory generate-graph
 	scripts/check-generated examples $(MAKE) --no-print-directory generate-graph
+	scripts/check-generated bench/list $(MAKE) --no-print-directory generate-graph
 
 .PHONY: check-bundle
 check-bundle:

@@ -33,6 +33,7 @@ type fixture struct {
 	dir, config string
 	address     string // of the gateway
 	database    string
+	application string     // its JWT
 	jwts        []string   // by session
 	tokens      [][]string // by session
 	client      *http.Client
@@ -79,26 +80,26 @@ objects: {store: embedded, embedded: {dir: %[8]q, listen: %[2]q, public_url: "ht
 	if err := os.WriteFile(f.config, []byte(config), 0o600); err != nil {
 		return nil, err
 	}
-	f.jwts, err = sessionTokens(key, sessions)
+	f.jwts = make([]string, sessions)
+	for i := range f.jwts {
+		if f.jwts[i], err = signed(key, fmt.Sprintf("user-%06d", i), "sid", rand.Text()); err != nil {
+			return nil, err
+		}
+	}
+	f.application, err = signed(key, "backend", "roles", []string{"application"})
 	return f, err
 }
 
-func sessionTokens(key jwk.Key, n int) ([]string, error) {
+// signed returns a JWT with one claim beside the registered ones.
+func signed(key jwk.Key, subject, claim string, value any) (string, error) {
 	now := time.Now().Truncate(time.Second)
-	jwts := make([]string, n)
-	for i := range jwts {
-		unsigned, err := jwt.NewBuilder().Issuer(issuerName).Audience([]string{"gateway"}).Subject(fmt.Sprintf("user-%06d", i)).
-			IssuedAt(now).Expiration(now.Add(12*time.Hour)).Claim("sid", rand.Text()).Build()
-		if err != nil {
-			return nil, err
-		}
-		signed, err := jwt.Sign(unsigned, jwt.WithKey(jwa.ES256, key))
-		if err != nil {
-			return nil, err
-		}
-		jwts[i] = string(signed)
+	unsigned, err := jwt.NewBuilder().Issuer(issuerName).Audience([]string{"gateway"}).Subject(subject).
+		IssuedAt(now).Expiration(now.Add(12*time.Hour)).Claim(claim, value).Build()
+	if err != nil {
+		return "", err
 	}
-	return jwts, nil
+	text, err := jwt.Sign(unsigned, jwt.WithKey(jwa.ES256, key))
+	return string(text), err
 }
 
 // fill makes n tokens for every session, through the gateway, which therefore must run.
@@ -148,7 +149,11 @@ func (f *fixture) fillSession(ctx context.Context, i, n int) error {
 
 // ask sends a request of a session to a server, and returns the answer if it is without errors.
 func (f *fixture) ask(ctx context.Context, address string, session int, body []byte) ([]byte, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+address+"/graphql", bytes.NewReader(body))
+	return f.askPath(ctx, address, "/graphql", session, body)
+}
+
+func (f *fixture) askPath(ctx context.Context, address, path string, session int, body []byte) ([]byte, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+address+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}

@@ -29,6 +29,7 @@ type options struct {
 	profile  string
 	dir      string
 	product  string // the gateway's program
+	only     string // part of the run
 }
 
 func main() {
@@ -50,6 +51,7 @@ func main() {
 	flag.StringVar(&o.profile, "profile", "", "write CPU and allocation profiles into this folder instead")
 	flag.StringVar(&o.dir, "dir", os.TempDir(), "where to put databases; -growth needs about 7 GB for 10 million rows")
 	flag.StringVar(&o.product, "product", "", "the gateway's program; built from this folder where empty")
+	flag.StringVar(&o.only, "only", "", "one part of the run: throughput (with memory), token or start")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, o)
@@ -60,6 +62,7 @@ func main() {
 // children are the subcommands; none returns before its standard input ends.
 var children = map[string]func(args []string) error{
 	"bare-server":      bareServer,
+	"list-server":      listServer,
 	"profiled-gateway": profiledGateway,
 	"load-generator":   loadGenerator,
 }
@@ -92,15 +95,39 @@ func run(ctx context.Context, o options) (err error) {
 		return err
 	}
 	switch {
+	case o.profile != "" && o.only == "token":
+		return b.profileList(ctx)
 	case o.profile != "":
 		return b.profiles(ctx)
 	case o.growth:
 		return b.grow(ctx)
 	}
-	if err := b.throughput(ctx); err != nil || o.starts == 0 {
-		return err
+	return b.parts(ctx)
+}
+
+// parts runs what the command line selects, of which the report has a table each.
+func (b *bench) parts(ctx context.Context) error {
+	known := false
+	for _, part := range []struct {
+		name string
+		run  func(context.Context) error
+		skip bool
+	}{{"throughput", b.throughput, false}, {"token", b.list, false}, {"start", b.startup, b.starts == 0}} {
+		if b.only != "" && b.only != part.name {
+			continue
+		}
+		known = true
+		if part.skip {
+			continue
+		}
+		if err := part.run(ctx); err != nil {
+			return err
+		}
 	}
-	return b.startup(ctx)
+	if !known {
+		return fmt.Errorf("-only %s: there are throughput, token and start", b.only)
+	}
+	return nil
 }
 
 func (b *bench) build(ctx context.Context) error {

@@ -16,22 +16,6 @@ import (
 	"github.com/cloakroomhq/cloakroom/gateway"
 )
 
-// discard takes an answer as net/http would, and keeps the start of it.
-type discard struct {
-	header http.Header
-	start  []byte
-	status int
-}
-
-func (d *discard) Header() http.Header    { return d.header }
-func (d *discard) WriteHeader(status int) { d.status = status }
-func (d *discard) Write(b []byte) (int, error) {
-	if len(d.start) == 0 {
-		d.start = append(d.start, b[:min(len(b), len(answerStart))]...)
-	}
-	return len(b), nil
-}
-
 // BenchmarkHandlers asks the handlers in this process, without the network: what remains is the work, and
 // allocs/op counts it exactly, on a busy machine too. Some ten allocations are the benchmark's own.
 func BenchmarkHandlers(b *testing.B) {

@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 // How many ready-made requests a contender draws from: enough for every session and thousands of tokens.
@@ -31,7 +32,7 @@ func (f *fixture) requests(operation, address string) [][]byte {
 		if n <= len(f.jwts) {
 			session = i
 		}
-		all[i] = raw(address, f.jwts[session], f.body(operation, session))
+		all[i] = raw(address, "/graphql", f.jwts[session], f.body(operation, session))
 	}
 	return all
 }
@@ -90,7 +91,16 @@ type pair struct {
 type contender struct {
 	target  string
 	process *process
-	bytes   int // of one answer
+	beside  *process // another, whose processor time is counted too; or nil
+	bytes   int      // of one answer
+}
+
+// cpu is the processor time that the contender has used.
+func (c *contender) cpu() time.Duration {
+	if c.beside == nil {
+		return c.process.cpu()
+	}
+	return c.process.cpu() + c.beside.cpu()
 }
 
 // servers are the two servers of a run and all pairs of contenders on them.

@@ -86,7 +86,7 @@ func (b *bench) profileOne(ctx context.Context, g *generator, c contender, debug
 	if _, err := g.slice(c.target, 2*b.slice); err != nil {
 		return err
 	}
-	name := strings.ReplaceAll(c.target, " ", "-")
+	name := strings.NewReplacer(" ", "-", "/", "").Replace(c.target)
 	fetched := make(chan error, 2)
 	for kind, path := range map[string]string{"cpu": "profile", "allocs": "allocs"} {
 		go func() {
@@ -94,14 +94,14 @@ func (b *bench) profileOne(ctx context.Context, g *generator, c contender, debug
 			fetched <- fetch(ctx, url, filepath.Join(b.profile, name+"."+kind+".pprof"))
 		}()
 	}
-	before := c.process.cpu()
+	before := c.cpu()
 	r, err := g.slice(c.target, profiled+500*time.Millisecond)
 	err = errors.Join(err, <-fetched, <-fetched)
 	if err != nil {
 		return err
 	}
 	fmt.Printf("| %s | %.0f | %s | %s.{cpu,allocs}.pprof |\n", c.target, r.rate(),
-		micros((c.process.cpu()-before)/time.Duration(max(r.Requests, 1))), name)
+		micros((c.cpu()-before)/time.Duration(max(r.Requests, 1))), name)
 	return nil
 }
 

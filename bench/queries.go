@@ -51,8 +51,8 @@ func body(query string, variables map[string]any) []byte {
 }
 
 // raw is the whole HTTP request, ready to be written to a connection.
-func raw(host, jwt string, body []byte) []byte {
-	head := fmt.Sprintf("POST /graphql HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\n"+
-		"Accept: application/json\r\nContent-Length: %d\r\n\r\n", host, jwt, len(body))
+func raw(host, path, jwt string, body []byte) []byte {
+	head := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\n"+
+		"Accept: application/json\r\nContent-Length: %d\r\n\r\n", path, host, jwt, len(body))
 	return append([]byte(head), body...)
 }

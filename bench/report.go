@@ -67,4 +67,16 @@ func verdict(goal, have float64) string {
 	}
 }
 
+// atMost is the verdict on a ratio that is the better the smaller it is.
+func atMost(goal, have float64) string {
+	switch {
+	case goal == 0:
+		return ""
+	case have <= goal:
+		return fmt.Sprintf("≤ %.2f: met", goal)
+	default:
+		return fmt.Sprintf("≤ %.2f: **missed**", goal)
+	}
+}
+
 func micros(d time.Duration) string { return fmt.Sprintf("%.1f µs", float64(d)/1e3) }

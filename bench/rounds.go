@@ -80,12 +80,12 @@ func (c *compared) measure(g *generator, length time.Duration, realFirst bool) e
 }
 
 func (m *measured) slice(g *generator, c contender, length time.Duration) error {
-	before := c.process.cpu()
+	before := c.cpu()
 	r, err := g.slice(c.target, length)
 	if err != nil {
 		return err
 	}
-	m.cpu += c.process.cpu() - before
+	m.cpu += c.cpu() - before
 	m.requests += r.Requests
 	m.memory = max(m.memory, c.process.memory("RssAnon"))
 	m.rates = append(m.rates, r.rate())

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloakroomhq/cloakroom/gateway"
+)
+
+// BenchmarkList asks for the list in this process, without the network to the backend: what a token costs in
+// allocations is the difference to plain, by the rows.
+func BenchmarkList(b *testing.B) {
+	f, err := newFixture(b.TempDir(), 10)
+	require.NoError(b, err)
+	cfg, err := gateway.LoadConfig(f.config, nil)
+	require.NoError(b, err)
+	g, err := gateway.New(b.Context(), cfg, nil)
+	require.NoError(b, err)
+	ctx, stop := context.WithCancel(b.Context())
+	served := make(chan error, 1)
+	go func() { served <- g.Serve(ctx, gateway.Listeners{}) }()
+	file := filepath.Join(f.dir, "tokens.json")
+	require.NoError(b, f.fillList(ctx, file))
+	rows, err := rowsFrom(file)
+	require.NoError(b, err)
+	inProcess, err := g.Grants(tenant)
+	require.NoError(b, err)
+	loopback, err := loopbackGrants("http://"+f.address, f.application)
+	require.NoError(b, err)
+	own, remote := listHandlers(rows, inProcess), listHandlers(rows, loopback)
+	for _, c := range []struct {
+		name, query string
+		handler     http.Handler
+	}{
+		{"plain", plainListQuery, own["/plain"]},
+		{"warm", tokenListQuery, own["/warm"]}, {"cold", tokenListQuery, own["/cold"]},
+		{"loopback/warm", tokenListQuery, remote["/warm"]}, {"loopback/cold", tokenListQuery, remote["/cold"]},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			text := string(body(c.query, nil))
+			ask := func() {
+				w := discard{header: http.Header{}}
+				r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/", strings.NewReader(text))
+				r.Header.Set("Authorization", "Bearer session")
+				r.Header.Set("Content-Type", "application/json")
+				if c.handler.ServeHTTP(&w, r); string(w.start) != answerStart {
+					b.Fatalf("status %d: %s", w.status, w.start)
+				}
+			}
+			ask() // the first remembers
+			b.ReportAllocs()
+			for b.Loop() {
+				ask()
+			}
+		})
+	}
+	stop()
+	require.NoError(b, <-served)
+}
