@@ -104,7 +104,7 @@ func (v *Vault) reserve(tenant string, in *TokenizeInput, now time.Time) (t Toke
 	}
 	row = models.Token{
 		ID: models.Digest(keyring.IDOf(t.Token)), Tenant: tenant, Object: up.Object,
-		CreatedAt: now.UnixMilli(), UploadUntil: t.Upload.ExpiresAt.UnixMilli(),
+		CreatedAt: now.UnixMilli(), UploadUntil: lastUpload(now, t.Upload.ExpiresAt).UnixMilli(),
 	}
 	if in.TTL != nil {
 		end := now.Add(*in.TTL)
@@ -114,6 +114,13 @@ func (v *Vault) reserve(tenant string, in *TokenizeInput, now time.Time) (t Toke
 	row.Sealed, err = v.Keys.Seal(t.Token, payload)
 	return t, row, err
 }
+
+// uploadSlack is what an upload may last longer than lastUpload reckons: to be written to the disk, above all.
+const uploadSlack = time.Minute
+
+// lastUpload returns when no upload can arrive any more. Stores ask for a request's expiry when it begins; one that
+// begins at the last moment is given as long again.
+func lastUpload(now, expires time.Time) time.Time { return expires.Add(expires.Sub(now) + uploadSlack) }
 
 // newObjectName returns a random name, so that a listing of the bucket tells nothing of tokens.
 func newObjectName() string {
