@@ -79,9 +79,6 @@ func (v *Vault) tokenize(ctx context.Context, inputs []TokenizeInput, path func(
 	return made, nil
 }
 
-// uploadSlack is how long an upload that began in time may take, and arrive after its request has expired.
-const uploadSlack = time.Hour
-
 // reserve makes one token with its key and object, in memory only.
 func (v *Vault) reserve(tenant string, in *TokenizeInput, now time.Time) (t Tokenized, row models.Token, err error) {
 	if t.Token, err = tokenid.New(v.Prefixes[0]); err != nil {
@@ -107,7 +104,7 @@ func (v *Vault) reserve(tenant string, in *TokenizeInput, now time.Time) (t Toke
 	}
 	row = models.Token{
 		ID: models.Digest(keyring.IDOf(t.Token)), Tenant: tenant, Object: up.Object,
-		CreatedAt: now.UnixMilli(), UploadUntil: t.Upload.ExpiresAt.Add(uploadSlack).UnixMilli(),
+		CreatedAt: now.UnixMilli(), UploadUntil: lastUpload(now, t.Upload.ExpiresAt).UnixMilli(),
 	}
 	if in.TTL != nil {
 		end := now.Add(*in.TTL)
@@ -117,6 +114,13 @@ func (v *Vault) reserve(tenant string, in *TokenizeInput, now time.Time) (t Toke
 	row.Sealed, err = v.Keys.Seal(t.Token, payload)
 	return t, row, err
 }
+
+// uploadSlack is what an upload may last longer than lastUpload reckons: to be written to the disk, above all.
+const uploadSlack = time.Minute
+
+// lastUpload returns when no upload can arrive any more. Stores ask for a request's expiry when it begins; one that
+// begins at the last moment is given as long again.
+func lastUpload(now, expires time.Time) time.Time { return expires.Add(expires.Sub(now) + uploadSlack) }
 
 // newObjectName returns a random name, so that a listing of the bucket tells nothing of tokens.
 func newObjectName() string {
