@@ -142,7 +142,6 @@ func TestRefusals(t *testing.T) {
 		"duration negative": {grants(vault.GrantRequest{Token: unknown, Kinds: 1, Duration: ptr(-time.Hour)}), fault.BadUserInput, "input grants 1 duration"},
 		"duration tiny":     {grants(vault.GrantRequest{Token: unknown, Kinds: 1, Duration: ptr(time.Nanosecond)}), fault.BadUserInput, "input grants 1 duration"},
 		"duration over":     {grants(vault.GrantRequest{Token: unknown, Kinds: 1, Duration: ptr(24*time.Hour + 1)}), fault.LimitExceeded, "input grants 1 duration"},
-		"grant's token":     {grants(vault.GrantRequest{Token: "", Kinds: 1}), fault.BadUserInput, "input grants 1 token"},
 		"no session":        {second(f.CreateGrants(app, "", []vault.GrantRequest{{Token: unknown, Kinds: 1}})), fault.BadUserInput, "input sessionId"},
 		"session control":   {second(f.VerifyGrants(app, "a\x00", []string{unknown}, 1)), fault.BadUserInput, "input sessionId"},
 		"session long":      {second(f.RevokeGrants(app, vault.Revocation{SessionID: ptr(strings.Repeat("s", 1025))})), fault.BadUserInput, "input sessionId"},
