@@ -30,9 +30,9 @@ var listWays = []struct {
 	goal       float64 // 0: none
 	remote     bool
 }{
+	{"warm, gateway over loopback", "/loopback/warm", 1.3, true},
 	{"warm, in process", "/warm", 1.1, false},
 	{"cold, in process", "/cold", 1.6, false},
-	{"warm, gateway over loopback", "/loopback/warm", 1.3, true},
 	{"cold, gateway over loopback", "/loopback/cold", 0, true},
 }
 
