@@ -85,6 +85,7 @@ type pair struct {
 	name       string
 	goal       float64
 	slow       bool
+	settle     time.Duration // of load before each pair of slices, that is not measured
 	real, base contender
 }
 

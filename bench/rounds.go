@@ -53,6 +53,11 @@ func (b *bench) compare(ctx context.Context, g *generator, pairs []pair) ([]comp
 			if c.slow {
 				length *= slowly
 			}
+			if c.settle > 0 {
+				if _, err := g.slice(c.pair.base.target, c.settle); err != nil {
+					return nil, err
+				}
+			}
 			if err := c.measure(g, length, len(c.ratios)%2 == 1); err != nil {
 				return nil, err
 			}
@@ -106,7 +111,15 @@ func quantile(values []float64, share float64) float64 {
 	return sorted[int(share*float64(len(sorted)-1)+0.5)]
 }
 
-func median(values []float64) float64 { return quantile(values, 0.5) }
+// median is between the two middle values of an even number: which server came first alternates, so that each may be of
+// another order.
+func median(values []float64) float64 {
+	if len(values) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(values))
+	return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
+}
 
 // throughput is the main run: every operation against the bare server, and the gateway's memory.
 func (b *bench) throughput(ctx context.Context) (err error) {
