@@ -144,7 +144,7 @@ func TestServeRefusesSettingsByNameAndRemedy(t *testing.T) {
 		{"a duration without a unit", "HTTP_READ_TIMEOUT", "15", "read_timeout", "unit"},
 		{"a body without bound", "HTTP_MAX_BODY", "99999999999", "http.max_body", "between"},
 		{"no depth", "GRAPHQL_MAX_DEPTH", "0", "graphql.max_depth", "between"},
-		{"a number that is none", "GRAPHQL_MAX_DEPTH", "deep", "max_depth", "int"},
+		{"a number that is none", "GRAPHQL_MAX_DEPTH", "deep", "max_depth", "whole number"},
 		{"an allow-list that is not there", "GRAPHQL_ALLOW_LIST", "/nonexistent", "graphql.allow_list", "name one"},
 		{"nobody trusted", "ISSUERS", "[]", "issuers", "name the application's issuer"},
 		{"issuers that are no JSON", "ISSUERS", "app", "CLOAKROOM_ISSUERS", "JSON list"},

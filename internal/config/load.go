@@ -56,7 +56,7 @@ func decode(k *koanf.Koanf) (*Config, error) {
 	c := Default()
 	issuers := k.Get("issuers")
 	k.Delete("issuers")
-	if err := unmarshal(k.Raw(), c); err != nil {
+	if err := unmarshal(k.Raw(), c, ""); err != nil {
 		return nil, err
 	}
 	list, ok := issuers.([]any)
@@ -65,16 +65,16 @@ func decode(k *koanf.Koanf) (*Config, error) {
 	}
 	for i, raw := range list {
 		issuer := DefaultIssuer()
-		if err := unmarshal(raw, &issuer); err != nil {
-			return nil, fmt.Errorf("config: issuers[%d]: %w", i, err)
+		if err := unmarshal(raw, &issuer, fmt.Sprintf("issuers[%d].", i)); err != nil {
+			return nil, err
 		}
 		c.Issuers = append(c.Issuers, issuer)
 	}
 	return c, nil
 }
 
-// unmarshal refuses names that no setting bears.
-func unmarshal(from, into any) error {
+// unmarshal refuses names that no setting bears; prefix is what stands before the names in its errors.
+func unmarshal(from, into any, prefix string) error {
 	d, err := mapstructure.NewDecoder(&mapstructure.DecoderConfig{
 		Result: into, TagName: "koanf", ErrorUnused: true, WeaklyTypedInput: true, ZeroFields: true,
 		MatchName: func(key, field string) bool { return key == field },
@@ -84,10 +84,55 @@ func unmarshal(from, into any) error {
 	if err != nil {
 		return err
 	}
-	if err := d.Decode(from); err != nil {
-		return fmt.Errorf("config: %w", err)
+	return explain(d.Decode(from), reflect.TypeOf(into).Elem().String(), prefix)
+}
+
+// explain says each of the decoder's errors on a line of its own, by the setting's name. The decoder gives what is
+// at the top the name of its type.
+func explain(err error, top, prefix string) error {
+	var several interface{ Unwrap() []error }
+	if errors.As(err, &several) {
+		var all []error
+		for _, e := range several.Unwrap() {
+			all = append(all, explain(e, top, prefix))
+		}
+		return errors.Join(all...)
 	}
-	return nil
+	if err == nil {
+		return nil
+	}
+	var wrong *mapstructure.DecodeError
+	if !errors.As(err, &wrong) {
+		return fmt.Errorf("config: %s%w", prefix, err)
+	}
+	at := strings.TrimSuffix(prefix, ".")
+	if name := wrong.Name(); name != top {
+		at = strings.TrimSuffix(prefix+name, ".")
+	}
+	return explainOne(wrong.Unwrap(), at)
+}
+
+func explainOne(err error, at string) error {
+	if keys, ok := strings.CutPrefix(err.Error(), "has invalid keys: "); ok {
+		var all []error
+		for key := range strings.SplitSeq(keys, ", ") {
+			name := strings.TrimPrefix(at+"."+key, ".")
+			all = append(all, fmt.Errorf("config: %s is no setting: remove it, or see `cloakroom config` for the names", name))
+		}
+		return errors.Join(all...)
+	}
+	var unparsed *mapstructure.ParseError
+	if !errors.As(err, &unparsed) {
+		return fmt.Errorf("config: %s: %w", at, err)
+	}
+	switch unparsed.Expected.Kind() {
+	case reflect.Bool:
+		return fmt.Errorf("config: %s: write true or false", at)
+	case reflect.Float64:
+		return fmt.Errorf("config: %s: write a number", at)
+	default:
+		return fmt.Errorf("config: %s: write a whole number", at)
+	}
 }
 
 // durationNeedsUnit refuses 15 where 15s or 15m may have been meant.
