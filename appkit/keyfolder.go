@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -67,6 +68,9 @@ func (k *Keys) Reload() error {
 	k.reading.Lock()
 	defer k.reading.Unlock()
 	names, err := keyFiles(k.folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("keys: %w: make the folder, for the application's user alone", err)
+	}
 	if err != nil {
 		return fmt.Errorf("keys: %w", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -140,8 +141,11 @@ func openKeys(ctx context.Context, cfg *Config, rows *models.DB) (*keyring.Keyri
 		load = keyring.LoadOrCreateFile
 	}
 	keys, err := load(cfg.Keys.File)
-	if err != nil {
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("config: keys.file: %w (`cloakroom keys create` makes a keyset, once)", err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("config: keys.file: %w", err)
 	}
 	mark, err := keys.NewCheck()
 	if err != nil {

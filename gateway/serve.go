@@ -65,13 +65,13 @@ type served struct {
 func (g *Gateway) servers(ctx context.Context, l Listeners) (all []served, err error) {
 	h := g.cfg.HTTP
 	var sockets net.ListenConfig
-	add := func(name string, listener net.Listener, address string, handler http.Handler, transfer time.Duration) {
+	add := func(name, setting string, listener net.Listener, address string, handler http.Handler, transfer time.Duration) {
 		if err != nil {
 			return
 		}
 		if listener == nil {
 			if listener, err = sockets.Listen(ctx, "tcp", address); err != nil {
-				err = fmt.Errorf("config: the address of %s: %w", name, err)
+				err = fmt.Errorf("config: the address of %s, %s: %w", name, setting, err)
 				return
 			}
 		}
@@ -82,15 +82,15 @@ func (g *Gateway) servers(ctx context.Context, l Listeners) (all []served, err e
 			ErrorLog:     slog.NewLogLogger(g.log.Handler(), slog.LevelDebug),
 		}, netutil.LimitListener(listener, h.MaxConnections)})
 	}
-	add("gateway", l.Gateway, h.Listen, g, 0)
+	add("gateway", "http.listen", l.Gateway, h.Listen, g, 0)
 	if g.objects != nil {
 		// A value may take as long as the request that bears it is valid; to be read, once the store has verified the request.
-		add("objects", l.Objects, g.cfg.Objects.Embedded.Listen, g.objects, g.cfg.Objects.UploadLifetime)
+		add("objects", "objects.embedded.listen", l.Objects, g.cfg.Objects.Embedded.Listen, g.objects, g.cfg.Objects.UploadLifetime)
 	}
-	if m := g.cfg.Metrics.Listen; m != "" && m != config.MetricsOnGateway {
+	if m := g.cfg.Metrics.Listen; m != "" && m != config.MetricsOnGateway && m != config.MetricsOff {
 		mux := http.NewServeMux()
 		mux.Handle("/metrics", g.metrics)
-		add("metrics", nil, m, mux, 0)
+		add("metrics", "metrics.listen", nil, m, mux, 0)
 	}
 	if err != nil {
 		for _, s := range all {

@@ -142,11 +142,14 @@ type Log struct {
 
 // Metrics is where Prometheus reads.
 type Metrics struct {
-	Listen string `koanf:"listen"` // an address of its own; gateway: /metrics of http.listen; empty: as gateway in development, else nowhere
+	Listen string `koanf:"listen"` // an address of its own; gateway: /metrics of http.listen; off; empty: as gateway in development, else nowhere
 }
 
-// MetricsOnGateway as Metrics.Listen serves /metrics beside /graphql.
-const MetricsOnGateway = "gateway"
+// What Metrics.Listen can be instead of an address.
+const (
+	MetricsOnGateway = "gateway" // beside /graphql
+	MetricsOff       = "off"
+)
 
 // Tracing is where OpenTelemetry traces go.
 type Tracing struct {

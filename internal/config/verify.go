@@ -178,7 +178,7 @@ func (c *Config) verifyRest(p *problems) {
 	if !slices.Contains([]string{"json", "text"}, c.Log.Format) {
 		p.add("log.format", "%q is neither json nor text", c.Log.Format)
 	}
-	if l := c.Metrics.Listen; l != "" && l != MetricsOnGateway {
+	if l := c.Metrics.Listen; l != "" && l != MetricsOnGateway && l != MetricsOff {
 		address(p, "metrics.listen", l)
 	}
 	if c.Tracing.Endpoint != "" {

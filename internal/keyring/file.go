@@ -61,7 +61,9 @@ func CreateFile(path string) error {
 		return fmt.Errorf("keyring: %w", err)
 	}
 	// A link, unlike a rename, fails where the name is taken.
-	if err := os.Link(tmp.Name(), path); err != nil {
+	if err := os.Link(tmp.Name(), path); errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("keyring: %s exists, and no keyset is ever overwritten: tokens may need it (%w)", path, fs.ErrExist)
+	} else if err != nil {
 		return fmt.Errorf("keyring: %w", err)
 	}
 	return syncDir(dir)

@@ -90,7 +90,7 @@ func (s *signers) renew(ctx context.Context) (*signer, error) {
 	defer cancel()
 	creds, err := s.provider.Retrieve(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("object store: no credentials: %w", cleanError(err))
+		return nil, fmt.Errorf("object store: no credentials: set objects.s3.access_key_id and secret_access_key, or what the AWS SDK finds (%w)", cleanError(err))
 	}
 	g := s.current.Load()
 	if g == nil || g.creds != creds {
