@@ -4,8 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
+	"time"
 
 	"github.com/pressly/goose/v3"
 )
@@ -13,7 +15,13 @@ import (
 //go:embed migrations/*/*.sql
 var migrations embed.FS
 
-// migrate brings the schema to the newest version, one transaction per step.
+// migrateAttempts is how often opening and migrating is tried, over three seconds or so.
+const migrateAttempts = 10
+
+var errNewer = errors.New("start a newer cloakroom")
+
+// migrate brings the schema to the newest version, one transaction per step. Another process may be opening the
+// same new file: the loser of that race fails somewhere, and finds everything made when it tries again.
 func migrate(ctx context.Context, dialect goose.Dialect, folder string, db *sql.DB) error {
 	files, err := fs.Sub(migrations, "migrations/"+folder)
 	if err != nil {
@@ -23,13 +31,26 @@ func migrate(ctx context.Context, dialect goose.Dialect, folder string, db *sql.
 	if err != nil {
 		return fmt.Errorf("models: reading migrations: %w", err)
 	}
+	for attempt := 1; ; attempt++ {
+		err := upgrade(ctx, p)
+		if err == nil || errors.Is(err, errNewer) || attempt == migrateAttempts {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(time.Duration(attempt) * 60 * time.Millisecond):
+		}
+	}
+}
+
+func upgrade(ctx context.Context, p *goose.Provider) error {
 	have, want, err := p.GetVersions(ctx)
 	if err != nil {
 		return fmt.Errorf("models: reading the schema's version: %w", err)
 	}
 	if have > want {
-		return fmt.Errorf("models: the database has schema version %d, newer than this program's %d: "+
-			"start a newer cloakroom", have, want)
+		return fmt.Errorf("models: the database has schema version %d, newer than this program's %d: %w", have, want, errNewer)
 	}
 	if have == want {
 		return nil
