@@ -24,7 +24,7 @@ import (
 const (
 	maxBody          = 1 << 20
 	maxLexicalTokens = 4000
-	maxComplexity    = 500
+	maxSelected      = 500 // fields
 	requestTimeout   = 10 * time.Second
 	pingInterval     = 10 * time.Second
 )
@@ -67,7 +67,7 @@ func New(o Options) (*API, error) {
 	a.exec = executor.New(schema)
 	a.exec.SetParserTokenLimit(maxLexicalTokens)
 	a.exec.Use(extension.Introspection{})
-	a.exec.Use(extension.FixedComplexityLimit(maxComplexity))
+	a.exec.Use(selectionLimit(maxSelected))
 	a.exec.Use(tokens)
 	a.exec.SetErrorPresenter(presenter(o.Logger))
 	a.exec.SetRecoverFunc(func(ctx context.Context, panicked any) error {
