@@ -17,7 +17,8 @@ type occurrence struct {
 	path  ast.Path
 }
 
-// maxSteps bounds the selections that are walked. Fragments that spread fragments unfold exponentially.
+// maxSteps bounds the selections and values that are walked. Fragments that spread fragments unfold exponentially, and
+// each selection can use the same variable, with all its tokens.
 const maxSteps = 100_000
 
 // walker finds the tokens among an operation's coerced argument values, as gqlgen will hand them to
@@ -28,6 +29,7 @@ type walker struct {
 	found     []occurrence
 	steps     int
 	plain     map[*ast.FragmentDefinition]bool // no annotated argument stands in these
+	values    map[*ast.Field]map[string]any    // the arguments of a field, which fragments show many times
 }
 
 // walk returns the tokens in an operation's arguments.
@@ -35,7 +37,9 @@ func (t *Tokens) walk(oc *graphql.OperationContext) (found []occurrence, refused
 	if !t.takes {
 		return nil, nil
 	}
-	w := walker{tokens: t, variables: oc.Variables, plain: map[*ast.FragmentDefinition]bool{}}
+	w := walker{
+		tokens: t, variables: oc.Variables, plain: map[*ast.FragmentDefinition]bool{}, values: map[*ast.Field]map[string]any{},
+	}
 	defer func() {
 		if recover() != nil { // gqlparser panics at literals that it let pass, such as an Int of 30 digits
 			found, refused = nil, fail(codeBadUserInput, "The value of an argument can't be read.", nil)
@@ -102,7 +106,11 @@ func (w *walker) arguments(f *ast.Field, path ast.Path) bool {
 	if f.Definition == nil || !w.tokens.fields[f.Definition] {
 		return false
 	}
-	values := f.ArgumentMap(w.variables) // what gqlgen itself will read, defaults included
+	values, ok := w.values[f]
+	if !ok {
+		values = f.ArgumentMap(w.variables) // what gqlgen itself will read, defaults included
+		w.values[f] = values
+	}
 	for _, def := range f.Definition.Arguments {
 		use := def.Directives.ForName(directiveName)
 		if use == nil && !w.tokens.inputs[def.Type.Name()] {
@@ -117,7 +125,7 @@ func (w *walker) arguments(f *ast.Field, path ast.Path) bool {
 
 // value walks one value of a type; use is the annotation that it stands under, if any.
 func (w *walker) value(v any, typ *ast.Type, use *ast.Directive, path ast.Path) {
-	if v == nil {
+	if w.steps++; v == nil || w.steps > maxSteps {
 		return
 	}
 	if typ.Elem != nil {
