@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -186,4 +187,36 @@ func TestCloseWhileWriting(t *testing.T) {
 		n++
 	}
 	require.Equal(t, n, count(t, db, "tokens"))
+}
+
+// TestACallerWhoLeavesMeanwhile is told nothing of what the writer goes on to do, and shares no memory with it.
+func TestACallerWhoLeavesMeanwhile(t *testing.T) {
+	db := openSQLite(t)
+	insert(t, db, []Token{row("a", "clinic"), row("b", "clinic")}, grant("s", "a", noon+100, 0), grant("s", "b", noon-100, 0))
+	other, err := sql.Open("sqlite", sqliteDSN(db.path))
+	require.NoError(t, err)
+	defer func() { _ = other.Close() }()
+	s := digest("s")
+	for name, work := range map[string]func(context.Context) (int, error){
+		"RevokeGrants": func(ctx context.Context) (int, error) {
+			return db.RevokeGrants(ctx, "clinic", GrantFilter{Session: &s}, noon)
+		},
+		"SweepGrants": func(ctx context.Context) (int, error) { return db.SweepGrants(ctx, noon, 10) },
+	} {
+		insert(t, db, nil, grant("s", "a", noon+100, 0), grant("s", "b", noon-100, 0))
+		lock, err := other.Begin()
+		require.NoError(t, err)
+		ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond) // the writer waits for the lock by then
+		// Another goroutine lets the writer go on, so that nothing orders its work and ours for the race detector.
+		time.AfterFunc(150*time.Millisecond, func() { _ = lock.Rollback() })
+		n, err := work(ctx)
+		cancel()
+		time.Sleep(200 * time.Millisecond)
+		require.ErrorIs(t, err, context.DeadlineExceeded, name)
+		require.Zero(t, n, name)
+		require.Eventually(t, func() bool {
+			read, _, _ := held(t, db, "clinic", "s", "b")
+			return read == 0
+		}, 5*time.Second, 5*time.Millisecond, name)
+	}
 }

@@ -12,7 +12,7 @@ import (
 // DeleteTokens destroys the sealed keys of those tokens that are the calling application's, durably,
 // then deletes their objects, and returns how many there were. If the store does not answer the
 // values are unreadable all the same, and the sweeper deletes the objects later. Faults:
-// UNAUTHENTICATED, FORBIDDEN, BAD_USER_INPUT, LIMIT_EXCEEDED, UNAVAILABLE (nothing was destroyed).
+// UNAUTHENTICATED, FORBIDDEN, BAD_USER_INPUT, LIMIT_EXCEEDED, UNAVAILABLE (all of them were destroyed, or none).
 func (v *Vault) DeleteTokens(ctx context.Context, tokens []string) (int, error) {
 	c, err := caller.RequireApplication(ctx)
 	if err != nil {
@@ -24,10 +24,10 @@ func (v *Vault) DeleteTokens(ctx context.Context, tokens []string) (int, error) 
 	}
 	_, now := v.now()
 	gone, err := v.Rows.DestroyTokens(ctx, c.Tenant, ids, now)
+	v.revoked.tell(c.Tenant, nil, tokens) // after an error too: it may have come about
 	if err != nil {
 		return 0, unavailable(err)
 	}
-	v.revoked.tell(c.Tenant, nil, tokens)
 	if err := v.purge(ctx, gone); err != nil {
 		v.Logger.ErrorContext(ctx, "objects of deleted tokens remain; the sweeper will try again",
 			slog.Int("objects", len(gone)), slog.Any("error", err))

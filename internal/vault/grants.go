@@ -189,10 +189,10 @@ func (v *Vault) RevokeGrants(ctx context.Context, r Revocation) (int, error) {
 	}
 	_, now := v.now()
 	n, err := v.Rows.RevokeGrants(ctx, c.Tenant, f, now)
+	v.revoked.tell(c.Tenant, r.SessionID, r.Tokens) // after an error too: it may have come about
 	if err != nil {
 		return 0, unavailable(err)
 	}
-	v.revoked.tell(c.Tenant, r.SessionID, r.Tokens)
 	return n, nil
 }
 
