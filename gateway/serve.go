@@ -77,14 +77,14 @@ func (g *Gateway) servers(ctx context.Context, l Listeners) (all []served, err e
 		}
 		all = append(all, served{name, &http.Server{
 			Handler: handler, MaxHeaderBytes: maxHeader, IdleTimeout: h.IdleTimeout,
-			ReadHeaderTimeout: min(h.ReadTimeout, 10*time.Second), ReadTimeout: h.ReadTimeout + transfer,
+			ReadHeaderTimeout: min(h.ReadTimeout, 10*time.Second), ReadTimeout: h.ReadTimeout,
 			WriteTimeout: h.ReadTimeout + h.RequestTimeout + transfer,
 			ErrorLog:     slog.NewLogLogger(g.log.Handler(), slog.LevelDebug),
 		}, netutil.LimitListener(listener, h.MaxConnections)})
 	}
 	add("gateway", l.Gateway, h.Listen, g, 0)
 	if g.objects != nil {
-		// A value may take as long as the request that bears it is valid.
+		// A value may take as long as the request that bears it is valid; to be read, once the store has verified the request.
 		add("objects", l.Objects, g.cfg.Objects.Embedded.Listen, g.objects, g.cfg.Objects.UploadLifetime)
 	}
 	if m := g.cfg.Metrics.Listen; m != "" && m != config.MetricsOnGateway {

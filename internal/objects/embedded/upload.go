@@ -5,6 +5,7 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"time"
 
 	"github.com/minio/sio"
 
@@ -15,6 +16,8 @@ func (s *Server) put(w http.ResponseWriter, r *http.Request, req *objects.Reques
 	if r.ContentLength > s.opts.MaxObjectSize {
 		return errTooLarge
 	}
+	// Only now that the request is known to be signed may its body take its time; not every writer has a deadline to set.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.opts.UploadLifetime))
 	// The link in commit is what keeps an object from being replaced; this spares the transfer.
 	if there, err := s.disk.exists(req.Object); err != nil {
 		return s.fail(r, req.Object, "write", err)
