@@ -72,6 +72,7 @@ type Options struct {
 // Clinic is the application, an http.Handler. Close it when it no longer serves.
 type Clinic struct {
 	mux   *http.ServeMux
+	base  *url.URL
 	api   *api.API
 	store *store.Store
 }
@@ -92,7 +93,7 @@ func New(options Options) (*Clinic, error) {
 	if err != nil {
 		return nil, fmt.Errorf("clinic: %w", err)
 	}
-	c := &Clinic{mux: http.NewServeMux(), store: rows}
+	c := &Clinic{base: base, mux: http.NewServeMux(), store: rows}
 	if err := c.mount(base, options); err != nil {
 		return nil, fmt.Errorf("clinic: %w", errors.Join(err, rows.Close()))
 	}
@@ -159,8 +160,16 @@ func (c *Clinic) mount(base *url.URL, options Options) error {
 	return nil
 }
 
-// ServeHTTP implements http.Handler.
-func (c *Clinic) ServeHTTP(w http.ResponseWriter, r *http.Request) { c.mux.ServeHTTP(w, r) }
+// ServeHTTP implements http.Handler. On loopback it answers under loopback's names only: a page of another name that was
+// pointed there (DNS rebinding) is of the same origin to a browser, and to http.CrossOriginProtection. Elsewhere TLS sees to
+// that.
+func (c *Clinic) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if isLoopback(c.base.Hostname()) && !isLoopback((&url.URL{Host: r.Host}).Hostname()) {
+		http.Error(w, "The clinic is at "+c.base.String()+".", http.StatusMisdirectedRequest)
+		return
+	}
+	c.mux.ServeHTTP(w, r)
+}
 
 // Stop ends the subscriptions, which would hold up a server's shutdown: give it to RegisterOnShutdown.
 func (c *Clinic) Stop() { c.api.Stop() }

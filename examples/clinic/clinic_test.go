@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -146,7 +147,7 @@ func TestExpiredSessionIsReplaced(t *testing.T) {
 func TestOriginsThatMayHaveSessions(t *testing.T) {
 	handler := newClinic(t, nil)
 	for origin, status := range map[string]int{baseURL: 200, gatewayURL: 200, objectsURL: 403, "https://evil.example": 403} {
-		request := httptest.NewRequest(http.MethodPost, sessionURL+"?new=1", nil)
+		request := httptest.NewRequest(http.MethodPost, baseURL+sessionURL+"?new=1", nil)
 		request.Header.Set("Origin", origin)
 		recorder := httptest.NewRecorder()
 		handler.ServeHTTP(recorder, request)
@@ -188,7 +189,7 @@ func TestPaths(t *testing.T) {
 func TestLocalhostIsSentToTheBaseURL(t *testing.T) {
 	handler := newClinic(t, nil)
 	for host, status := range map[string]int{
-		"127.0.0.1:8082": 200, "localhost:8082": 307, "[::1]:8082": 307, "clinic.example": 200,
+		"127.0.0.1:8082": 200, "localhost:8082": 307, "[::1]:8082": 307, "clinic.example": 421,
 	} {
 		request := httptest.NewRequest(http.MethodGet, "/", nil)
 		request.Host = host
@@ -228,4 +229,18 @@ func TestGivenKeysSign(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, string(keys.JWKS()), string(published))
 	require.NoFileExists(t, filepath.Join(folder, clinic.SigningKeyFile))
+}
+
+// TestItAnswersUnderItsOwnNameOnly: a page whose name was pointed at this address is of the same origin to a browser.
+func TestItAnswersUnderItsOwnNameOnly(t *testing.T) {
+	c := newClinic(t, nil)
+	for _, path := range []string{"/login", "/logout", "/graphql", "/.cloakroom/session"} {
+		r := httptest.NewRequest(http.MethodPost, "http://rebound.example:8082"+path, strings.NewReader(`{"query":"{__typename}"}`))
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Origin", "http://rebound.example:8082")
+		r.Header.Set("Sec-Fetch-Site", "same-origin")
+		w := httptest.NewRecorder()
+		c.ServeHTTP(w, r)
+		require.Equal(t, http.StatusMisdirectedRequest, w.Code, path)
+	}
 }

@@ -17,6 +17,9 @@ import (
 // Algorithms are the signatures that an issuer may be allowed: asymmetric ones only.
 var Algorithms = []string{"ES256", "ES384", "ES512", "EdDSA", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}
 
+// sharedClaims are the same for many users, who would become one session with all its grants.
+var sharedClaims = []string{"iss", "aud", "azp", "client_id", "exp", "nbf", "iat", "roles", "scope", "typ"}
+
 var tenantName = regexp.MustCompile(`\A[a-z0-9][a-z0-9_.-]{0,63}\z`)
 
 // problems gathers what is wrong, each with the setting's name and the remedy.
@@ -96,8 +99,8 @@ func (c *Config) verifyIssuers(p *problems) {
 				p.add(at("algorithms"), "%q is not allowed; use an asymmetric one, such as ES256, EdDSA, RS256 or PS256", a)
 			}
 		}
-		if i.SessionClaim == "" {
-			p.add(at("session_claim"), "empty; name the claim that holds the session's id, such as sid")
+		if i.SessionClaim == "" || slices.Contains(sharedClaims, i.SessionClaim) {
+			p.add(at("session_claim"), "%q names no session; name the claim that holds the session's id, such as sid", i.SessionClaim)
 		}
 		between(p, at("max_lifetime"), i.MaxLifetime, time.Minute, 31*24*time.Hour)
 		switch {

@@ -41,6 +41,7 @@ func TestVerify(t *testing.T) {
 		{"issuers[0].issuer", func(c *Config) { c.Issuers[0].Issuer = "" }}, {"issuers[1].issuer", func(c *Config) { c.Issuers = append(c.Issuers, c.Issuers[0]) }},
 		{"issuers[0].algorithms", func(c *Config) { c.Issuers[0].Algorithms = nil }}, {"issuers[0].algorithms", func(c *Config) { c.Issuers[0].Algorithms = []string{"HS256"} }},
 		{"issuers[0].algorithms", func(c *Config) { c.Issuers[0].Algorithms = []string{"none"} }}, {"issuers[0].session_claim", func(c *Config) { c.Issuers[0].SessionClaim = "" }},
+		{"issuers[0].session_claim", func(c *Config) { c.Issuers[0].SessionClaim = "iss" }},
 		{"issuers[0].max_lifetime", func(c *Config) { c.Issuers[0].MaxLifetime = 0 }}, {"issuers[0].max_lifetime", func(c *Config) { c.Issuers[0].MaxLifetime = 32 * 24 * time.Hour }},
 		{"issuers[0].jwks_url", func(c *Config) { c.Issuers[0].JWKSURL = "" }}, {"issuers[0].jwks_url", func(c *Config) { c.Issuers[0].JWKS = "{}" }},
 		{"issuers[0].jwks_url", func(c *Config) { c.Issuers[0].JWKSURL = "http://clinic.example/jwks" }}, {"issuers[0].jwks_url", func(c *Config) { c.Issuers[0].JWKSURL = "https://u:p@clinic.example" }},
