@@ -51,7 +51,7 @@ func bareServer(args []string) error {
 	serveDebug(*debug)
 	s := &http.Server{Addr: *listen, Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	go endWithStdin(func() { _ = s.Close() })
-	if err := s.ListenAndServe(); err != http.ErrServerClosed { //nolint:errorlint // documented to be this value
+	if err := s.ListenAndServe(); err != http.ErrServerClosed {
 		return fmt.Errorf("bare server: %w", err)
 	}
 	return nil

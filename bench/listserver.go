@@ -81,7 +81,7 @@ func listServer(args []string) error {
 	s := &http.Server{Addr: *listen, Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	go endWithStdin(func() { _ = s.Close(); stop() })
 	go func() {
-		if err := s.ListenAndServe(); err != http.ErrServerClosed { //nolint:errorlint // documented to be this value
+		if err := s.ListenAndServe(); err != http.ErrServerClosed {
 			exit(fmt.Errorf("list server: %w", err))
 		}
 	}()

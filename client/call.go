@@ -3,10 +3,11 @@ package client
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"io"
-	"math/rand/v2"
 	"mime"
 	"net"
 	"net/http"
@@ -51,7 +52,7 @@ func (c call) MakeRequest(ctx context.Context, op *graphql.Request, into *graphq
 		case refused == "" && errors.Is(err, ErrUnauthenticated):
 			refused = jwt // once, and at once
 			continue
-		case attempt >= c.attempts || !unreached(err) && !(repeatable[op.OpName] && transient(err)):
+		case attempt >= c.attempts || !unreached(err) && (!repeatable[op.OpName] || !transient(err)):
 			return err
 		}
 		if !pause(ctx, attempt) {
@@ -166,10 +167,17 @@ const (
 	mostPause  = time.Second
 )
 
+// jitter returns a random part of d, so that clients which failed together don't come back together.
+func jitter(d time.Duration) time.Duration {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails: crypto/rand
+	return time.Duration(binary.BigEndian.Uint64(b[:]) % uint64(max(d, 1)))
+}
+
 // pause waits, and reports false where the context leaves no time for it and an answer.
 func pause(ctx context.Context, attempt int) bool {
 	most := min(firstPause<<min(attempt-1, 10), mostPause)
-	wait := most/2 + rand.N(most/2)
+	wait := most/2 + jitter(most/2)
 	if end, ok := ctx.Deadline(); ok && time.Until(end) <= wait {
 		return false
 	}

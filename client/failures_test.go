@@ -250,7 +250,7 @@ func TestStorageNeverGetsTheJWT(t *testing.T) {
 	err := c.Upload(t.Context(), r, strings.NewReader("val"), 5)
 	require.Error(t, err)
 	noSecrets(t, err)
-	noSecrets(t, errors.New(fmt.Sprintf("%v %+v %#v %s %q", r, r, &r, r, r)))
+	noSecrets(t, fmt.Errorf("%v %+v %#v %s %q", r, r, &r, r, r))
 	store.Close()
 	_, err = c.Download(t.Context(), r)
 	require.ErrorIs(t, err, client.ErrUnavailable)

@@ -108,19 +108,21 @@ func (c *Client) DetokenizeBatch(ctx context.Context, tokens []string) ([]Detoke
 	if len(answer.DetokenizeBatch) != len(tokens) {
 		return nil, failure(ErrBadAnswer, nil, "%d tokens have %d answers", len(tokens), len(answer.DetokenizeBatch))
 	}
-	redeemed := make([]Detokenized, len(tokens))
-	for i, result := range answer.DetokenizeBatch {
-		switch r := result.(type) {
+	redeemed := make([]Detokenized, 0, len(tokens))
+	for i, token := range tokens {
+		switch r := answer.DetokenizeBatch[i].(type) {
 		case *detokenizeResultDetokenizePayload:
-			if redeemed[i], err = r.detokenized.decode(tokens[i]); err != nil {
+			one, err := r.decode(token)
+			if err != nil {
 				return nil, err
 			}
+			redeemed = append(redeemed, one)
 		case *detokenizeResultTokenFailure:
-			if r.Token != tokens[i] || r.Code == "" {
+			if r.Token != token || r.Code == "" {
 				return nil, failure(ErrBadAnswer, nil, "a failure names another token, or no code")
 			}
 			refusal := &Error{Code: Code(redact(r.Code)), Message: redact(r.Message), Path: []any{"detokenizeBatch", i}}
-			redeemed[i] = Detokenized{Token: tokens[i], Err: refusal}
+			redeemed = append(redeemed, Detokenized{Token: token, Err: refusal})
 		default: // null
 			return nil, failure(ErrBadAnswer, nil, "a token has no answer")
 		}

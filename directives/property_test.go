@@ -12,6 +12,7 @@ import (
 	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/validator"
+	"github.com/vektah/gqlparser/v2/validator/rules"
 	"pgregory.net/rapid"
 )
 
@@ -85,7 +86,7 @@ func TestTheWalkerFindsWhatTheReferenceFinds(t *testing.T) {
 		}
 		body := d.selections("", true, 3)
 		query := "query Q" + d.declareVariables() + " " + body + "\n" + strings.Join(d.fragments, "\n")
-		doc, errs := gqlparser.LoadQuery(schema, query)
+		doc, errs := gqlparser.LoadQueryWithRules(schema, query, rules.NewDefaultRules())
 		if len(errs) > 0 {
 			t.Fatalf("%v\n%s\n%s", errs, sdl, query)
 		}

@@ -133,7 +133,7 @@ func proveThatSearchFinds(t *testing.T, n *stack.Needles, secrets map[string]str
 		}
 		for form, planted := range map[string]string{
 			"whole": secret, "a part": middle, "hex": hex.EncodeToString([]byte(middle)),
-			"bytes":     fmt.Sprint([]byte(middle)),
+			"bytes":     fmt.Sprint(string([]byte(middle))),
 			"base64":    base64.StdEncoding.EncodeToString([]byte(secret)),
 			"base64url": base64.RawURLEncoding.EncodeToString([]byte("x" + secret)),
 		} {

@@ -214,7 +214,7 @@ func issuers(cfg *Config) []session.Issuer {
 			audience = cfg.HTTP.PublicURL
 		}
 		list[n] = session.Issuer{
-			Name: i.Name, Issuer: i.Issuer, Audience: audience, Algorithms: i.Algorithms, SessionClaim: i.SessionClaim,
+			Name: i.Name, Issuer: i.Issuer, Audience: audience, Algorithms: i.Algorithms, SessionClaim: i.SessionClaim, IgnoreRoles: !i.TrustRoles,
 			MaxLifetime: i.MaxLifetime, ClockSkew: cfg.Credentials.ClockSkew, JWKSURL: i.JWKSURL, JWKS: []byte(i.JWKS),
 		}
 	}

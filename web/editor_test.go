@@ -5,6 +5,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+
 	"github.com/cloakroomhq/cloakroom/e2e/browser"
 	"github.com/cloakroomhq/cloakroom/web/webtest"
 )

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
+
 	"github.com/cloakroomhq/cloakroom/e2e/browser"
 	"github.com/cloakroomhq/cloakroom/web/webtest"
 )

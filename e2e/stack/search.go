@@ -30,7 +30,7 @@ func (n *Needles) Add(name string, secret []byte) {
 	n.windows(name, secret)
 	n.windows(name+" in hex", []byte(hex.EncodeToString(secret)))
 	n.windows(name+" in HEX", []byte(strings.ToUpper(hex.EncodeToString(secret))))
-	decimal := strings.Trim(fmt.Sprint(secret), "[]") // as Go prints bytes
+	decimal := strings.Trim(fmt.Sprint(string(secret)), "[]") // as Go prints bytes
 	n.windows(name+" in decimal", []byte(decimal))
 	n.windows(name+" in decimal", []byte(strings.ReplaceAll(decimal, " ", ",")))
 	for _, encoding := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {

@@ -66,6 +66,7 @@ type Issuer struct {
 	Algorithms   []string      `koanf:"algorithms"`
 	SessionClaim string        `koanf:"session_claim"`
 	MaxLifetime  time.Duration `koanf:"max_lifetime"`
+	TrustRoles   bool          `koanf:"trust_roles"` // roles makes a caller an application; off for an identity provider
 	JWKSURL      string        `koanf:"jwks_url"`
 	JWKS         string        `koanf:"jwks"` // inline, instead of jwks_url
 }
@@ -206,5 +207,5 @@ func Default() *Config {
 
 // DefaultIssuer returns an issuer's settings where nothing else is said.
 func DefaultIssuer() Issuer {
-	return Issuer{Algorithms: []string{"ES256", "EdDSA", "RS256", "PS256"}, SessionClaim: "sid", MaxLifetime: 24 * time.Hour}
+	return Issuer{Algorithms: []string{"ES256", "EdDSA", "RS256", "PS256"}, SessionClaim: "sid", MaxLifetime: 24 * time.Hour, TrustRoles: true}
 }

@@ -142,7 +142,7 @@ func (c *Config) verifyObjects(p *problems) {
 	o := &c.Objects
 	between(p, "objects.max_size", o.MaxSize, 1, 5<<30)
 	between(p, "objects.upload_lifetime", o.UploadLifetime, time.Second, 7*24*time.Hour)
-	between(p, "objects.download_lifetime", o.DownloadLifetime, time.Second, 7*24*time.Hour)
+	between(p, "objects.download_lifetime", o.DownloadLifetime, time.Second, time.Hour)
 	switch o.Store {
 	case "embedded":
 		if o.Embedded.Dir == "" {

@@ -33,8 +33,8 @@ func (s *selections) MutateOperationParameters(ctx context.Context, p *graphql.R
 	if _, ok := s.documents.Get(ctx, p.Query); ok {
 		return nil
 	}
-	doc, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: p.Query}, s.maxTokens)
-	if err != nil || doc == nil {
+	doc, _ := parser.ParseQueryWithTokenLimit(&ast.Source{Input: p.Query}, s.maxTokens)
+	if doc == nil {
 		return nil
 	}
 	n := 0

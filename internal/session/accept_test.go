@@ -102,6 +102,18 @@ func TestSessionClaim(t *testing.T) {
 	require.Error(t, err)
 }
 
+// TestIgnoredRoles: an issuer whose roles mean something else raises nobody.
+func TestIgnoredRoles(t *testing.T) {
+	f := newFixture(t, func(o *Options) { o.Issuers[0].IgnoreRoles = true })
+	c, err := f.Authenticate(bearer(good(claimsOf("roles", `["admin","application"]`))))
+	require.NoError(t, err)
+	require.Empty(t, c.Roles)
+	require.False(t, c.IsApplication())
+	require.NotNil(t, c.Session)
+	_, err = f.Authenticate(bearer(good(claimsOf("roles", `["application"]`, "sid", ""))))
+	require.Error(t, err, "a session needs an id")
+}
+
 func TestNewRefuses(t *testing.T) {
 	for name, issuers := range map[string][]Issuer{
 		"two of one iss": {clinic(), clinic()},

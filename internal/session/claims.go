@@ -99,6 +99,9 @@ func (i *Issuer) check(o object, now time.Time) (*caller.Caller, error) {
 	if err != nil {
 		return nil, err
 	}
+	if i.IgnoreRoles {
+		roles = nil
+	}
 	who := &caller.Caller{Tenant: i.Name, Subject: *c.sub, Roles: roles, ExpiresAt: c.exp.Time}
 	if who.IsApplication() {
 		return who, nil

@@ -29,6 +29,7 @@ type Issuer struct {
 	Audience     string // must be among the `aud` claim
 	Algorithms   []string
 	SessionClaim string
+	IgnoreRoles  bool          // every caller is a session, whatever `roles` says
 	MaxLifetime  time.Duration // of a JWT, from `iat` to `exp`
 	ClockSkew    time.Duration // by how much `iat` and `nbf` may lie ahead; `exp` has no leeway
 	JWKS         []byte        // the keys; or

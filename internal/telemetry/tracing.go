@@ -32,7 +32,8 @@ func NewTracer(ctx context.Context, c config.Tracing, version string) (trace.Tra
 	}
 	provider := sdktrace.NewTracerProvider(
 		sdktrace.WithBatcher(exporter),
-		sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.TraceIDRatioBased(c.Ratio))),
+		// By the ratio alone: a stranger's traceparent may link a trace, and not order one.
+		sdktrace.WithSampler(sdktrace.TraceIDRatioBased(c.Ratio)),
 		sdktrace.WithResource(resource.NewSchemaless(
 			attribute.String("service.name", "cloakroom"), attribute.String("service.version", version))),
 	)

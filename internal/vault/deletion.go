@@ -2,6 +2,7 @@ package vault
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -54,8 +55,13 @@ func (v *Vault) purge(ctx context.Context, gone []models.Token) error {
 // sweepBatch bounds one transaction of the sweeper, so that requests don't wait long behind it.
 const sweepBatch = 500
 
-// Sweep removes what has expired, in bounded batches, until nothing is due or ctx ends.
+// Sweep removes what has expired, in bounded batches, until nothing is due or ctx ends. A store that does not answer
+// holds up the tokens whose objects it has, and nothing else.
 func (v *Vault) Sweep(ctx context.Context) error {
+	return errors.Join(v.sweepTokens(ctx), v.Rows.Settle(ctx), v.sweepGrants(ctx))
+}
+
+func (v *Vault) sweepTokens(ctx context.Context) error {
 	for {
 		_, now := v.now()
 		gone, err := v.Rows.DueTokens(ctx, now, sweepBatch)
@@ -67,12 +73,12 @@ func (v *Vault) Sweep(ctx context.Context) error {
 		}
 		v.Observer.Swept("tokens", len(gone))
 		if len(gone) < sweepBatch {
-			break
+			return nil
 		}
 	}
-	if err := v.Rows.Settle(ctx); err != nil {
-		return err
-	}
+}
+
+func (v *Vault) sweepGrants(ctx context.Context) error {
 	for {
 		_, now := v.now()
 		n, err := v.Rows.SweepGrants(ctx, now, sweepBatch)
