@@ -96,7 +96,7 @@ func (c *devCommand) Run(ctx context.Context, p *process) error {
 		return err
 	}
 	return dev.Run(ctx, dev.Options{
-		Data: c.Data, Listen: c.Listen, ObjectsListen: c.ObjectsListen, AppListen: c.AppListen, Logger: log, Out: p.out,
+		Data: c.Data, Listen: c.Listen, ObjectsListen: c.ObjectsListen, AppListen: c.AppListen, Environ: p.environ, Logger: log, Out: p.out,
 	})
 }
 

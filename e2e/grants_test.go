@@ -10,6 +10,7 @@ import (
 
 	"github.com/cloakroomhq/cloakroom/e2e/stack"
 	"github.com/cloakroomhq/cloakroom/gateway"
+	"github.com/cloakroomhq/cloakroom/internal/dev"
 )
 
 const unknownToken = "tok-2b58d9b2-83c1-4e9b-9692-b149112810c8"
@@ -159,4 +160,12 @@ func TestAnApplicationLetsAnotherSessionRead(t *testing.T) {
 		held := s.Query(t, app, stack.VerifyGrants, stack.Vars{"input": stack.Vars{"sessionId": doctor.ID(t), "tokens": []any{token}}}).OK(t)
 		assert.Equal(t, true, held.At("verifyGrants", "valid"))
 	})
+}
+
+// TestTheEnvironmentReachesDevelopment: settings that the development stack does not make itself.
+func TestTheEnvironmentReachesDevelopment(t *testing.T) {
+	s := stack.Start(t, func(o *dev.Options) { o.Environ = []string{"CLOAKROOM_GRANTS_DEFAULT_DURATION=1s", "HOME=/"} })
+	session := s.Session(t)
+	token := s.Reserve(t, session.JWT)
+	stack.Await(t, "the grant's end", func() bool { return s.Detokenize(t, session.JWT, token).Code() == "GRANT_REQUIRED" })
 }

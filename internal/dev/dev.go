@@ -27,6 +27,7 @@ type Options struct {
 	Listen        string // gateway; port 0 picks a free one
 	ObjectsListen string
 	AppListen     string
+	Environ       []string              // lines of NAME=value: CLOAKROOM_… for what is not set here
 	Configure     func(*gateway.Config) // changes settings, in tests and benchmarks; may be nil
 	Logger        *slog.Logger
 	Out           io.Writer // the lines printed at start
@@ -66,7 +67,11 @@ func Run(ctx context.Context, o Options) error {
 			cancel(fmt.Errorf("serving the application: %w", err))
 		}
 	}()
-	cfg := s.config(o)
+	cfg, err := s.config(o)
+	if err != nil {
+		s.close()
+		return errors.Join(err, server.Close())
+	}
 	if o.Configure != nil {
 		o.Configure(cfg)
 	}
@@ -121,8 +126,11 @@ func (s *stack) close() {
 }
 
 // config is a development gateway's: nothing here weakens what protects values.
-func (s *stack) config(o Options) *gateway.Config {
-	cfg := gateway.DefaultConfig()
+func (s *stack) config(o Options) (*gateway.Config, error) {
+	cfg, err := gateway.LoadConfig("", o.Environ)
+	if err != nil {
+		return nil, err
+	}
 	cfg.Development = true
 	cfg.HTTP.Listen = s.gateway.Addr().String()
 	cfg.HTTP.PublicURL = s.gatewayURL
@@ -140,7 +148,7 @@ func (s *stack) config(o Options) *gateway.Config {
 	issuer := gateway.DefaultIssuer()
 	issuer.Name, issuer.Issuer, issuer.JWKSURL = Tenant, s.appURL, s.appURL+"/.cloakroom/jwks.json"
 	cfg.Issuers = []gateway.Issuer{issuer}
-	return cfg
+	return cfg, nil
 }
 
 func (s *stack) print(out io.Writer) {
