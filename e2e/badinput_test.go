@@ -148,6 +148,7 @@ func grantMistake(name, duration, code string) mistake {
 
 func listMistakes() []mistake {
 	many := `["` + unknownToken + strings.Repeat(`","`+unknownToken, 1000) + `"]`
+	most := `["` + unknownToken + strings.Repeat(`","`+unknownToken, 10_000) + `"]` // an application's lists are longer
 	inputs := `[{}` + strings.Repeat(`,{}`, 1000) + `]`
 	const batch = `mutation($tokens: [TokenID!]!) { detokenizeBatch(tokens: $tokens) { __typename } }`
 	const tokenizeBatch = `mutation($inputs: [TokenizeInput!]!) { tokenizeBatch(inputs: $inputs) { token } }`
@@ -165,7 +166,7 @@ func listMistakes() []mistake {
 		{name: "too much to tokenize", query: tokenizeBatch, variables: `{"inputs":` + inputs + `}`, code: limit, path: "[tokenizeBatch inputs]"},
 		{name: "one bad of two", query: tokenizeBatch, variables: `{"inputs":[{},{"size":0}]}`, code: bad, path: "[tokenizeBatch inputs 1 size]"},
 		{name: "nothing to delete", app: true, query: stack.DeleteTokens, variables: `{"tokens":[]}`, code: bad, path: "[deleteTokens tokens]"},
-		{name: "too much to delete", app: true, query: stack.DeleteTokens, variables: `{"tokens":` + many + `}`, code: limit, path: "[deleteTokens tokens]"},
+		{name: "too much to delete", app: true, query: stack.DeleteTokens, variables: `{"tokens":` + most + `}`, code: limit, path: "[deleteTokens tokens]"},
 		{name: "no grants to create", app: true, query: stack.CreateGrants, variables: `{"input":{"sessionId":"x","grants":[]}}`, code: bad, path: "[createGrants input grants]"},
 		{name: "a grant of no kind", app: true, query: stack.CreateGrants, code: bad, path: "[createGrants input grants 0 kinds]",
 			variables: `{"input":{"sessionId":"x","grants":[{"token":"` + unknownToken + `","kinds":[]}]}}`},

@@ -27,7 +27,9 @@ func TestLimits(t *testing.T) {
 		"complexity":           {fields(90), fields(91), "complexity"},
 		"complexity by spread": {spreads(90), spreads(91), "complexity"},
 		"aliases by fragments": {"{...F} fragment F on Query{viewer{" + repeat(30, " a%d:tenant") + "}}", "{viewer{...F ...F}} fragment F on Viewer{" + repeat(16, " a%d:tenant") + "}", "aliases"},
-		"tokens":               {"{viewer{tenant}}" + strings.Repeat(" ", 5000), fields(5000), "token limit"},
+		"tokens":               {"{viewer{tenant}}" + strings.Repeat(" ", 5000), `{__type(name: [` + strings.Repeat(`"x" `, 5000) + `]){name}}`, "token limit"},
+		"selections":           {fields(90), fields(501), "selections"},
+		"selections, spread":   {spreads(90), spreads(501), "selections"},
 	} {
 		a := s.query(t, test.pass)
 		require.Empty(t, a.Errors, name)
