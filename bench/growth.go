@@ -100,7 +100,7 @@ func printGrown(c *compared, rows int) {
 	for i, r := range c.ratios {
 		times[i] = 1 / r
 	}
-	fmt.Println("| tokens and grants | req/s | time, against 10 thousand: median | 10 % to 90 % of rounds | goal | server CPU per request | p50 ms | p99 ms | peak memory MiB, with mapped pages of the database | peak of anonymous |")
+	fmt.Println("| tokens and grants | req/s | time, against 10 thousand: median | 10 % to 90 % of rounds | goal | server CPU per request | p50 ms | p99 ms | peak memory MiB | peak of anonymous |")
 	fmt.Println("|---:|---:|---:|---|---|---:|---:|---:|---:|---:|")
 	row := func(n int, m *measured, p *process, compared string) {
 		fmt.Printf("| %d | %.0f | %s | %s | %.2f | %.2f | %.0f | %.0f |\n", n, median(m.rates), compared, micros(m.perRequest()),

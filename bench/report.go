@@ -53,7 +53,7 @@ func printMemory(s *servers, all []compared) {
 	}
 	row("gateway", fmt.Sprintf("%.0f", s.idle), s.gateway, own)
 	row("bare server", "", s.bare, bare)
-	fmt.Println("\nMemory that is not anonymous is pages of the program and of the database file, which the gateway maps: the kernel takes them back when it wants.")
+	fmt.Println("\nMemory that is not anonymous is pages of files, the program above all: the kernel takes them back when it wants.")
 }
 
 func verdict(goal, have float64) string {
