@@ -174,7 +174,7 @@ func (c *committer) commitInserts(group []*request) {
 // back. A caller that leaves does not stop a transaction half-way.
 func (c *committer) transaction(ctx context.Context, work func(tx *gorm.DB) error) (err error) {
 	tx := c.db.WithContext(context.WithoutCancel(ctx))
-	if err := execute(tx, "BEGIN IMMEDIATE"); err != nil {
+	if err := begin(tx); err != nil {
 		return err
 	}
 	defer func() {
@@ -189,6 +189,16 @@ func (c *committer) transaction(ctx context.Context, work func(tx *gorm.DB) erro
 		}
 	}()
 	return work(tx)
+}
+
+// begin ends a transaction that a failed ROLLBACK has left open: with it, no write would succeed until the
+// next start.
+func begin(tx *gorm.DB) error {
+	err := execute(tx, "BEGIN IMMEDIATE")
+	if err == nil || execute(tx, "ROLLBACK") != nil {
+		return err
+	}
+	return execute(tx, "BEGIN IMMEDIATE")
 }
 
 // outside runs work without a transaction; a panic is an error.

@@ -116,6 +116,18 @@ func TestDestroyedKeysAreGone(t *testing.T) {
 	}
 }
 
+// TestALeftTransactionIsEnded: what a failed ROLLBACK leaves open does not end all writing, and is not stored.
+func TestALeftTransactionIsEnded(t *testing.T) {
+	db := openFile(t, filepath.Join(t.TempDir(), "rows.db"))
+	_, err := db.pools[0].Exec("BEGIN IMMEDIATE")
+	require.NoError(t, err)
+	_, err = db.pools[0].Exec("INSERT INTO settings (name, value) VALUES ('left', x'00')")
+	require.NoError(t, err)
+	insert(t, db, []Token{row("a", "clinic")})
+	require.Equal(t, 1, count(t, db, "tokens"))
+	require.Zero(t, count(t, db, "settings"))
+}
+
 func TestNewerSchemaIsRefused(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "rows.db")
 	db := openFile(t, path)
