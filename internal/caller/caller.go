@@ -26,6 +26,7 @@ type Caller struct {
 	Subject   string
 	Session   *SessionHash // nil for an application or admin
 	Roles     []string     // RoleApplication, RoleAdmin or none
+	IssuedAt  time.Time    // UTC
 	ExpiresAt time.Time    // UTC
 }
 

@@ -33,7 +33,7 @@ func TestAlgorithms(t *testing.T) {
 func TestAccepted(t *testing.T) {
 	at := start.Unix()
 	hash := func(id string) *caller.SessionHash { h := caller.HashSession("clinic", id); return &h }
-	session := caller.Caller{Tenant: "clinic", Subject: "user-1", Session: hash("session-1"), ExpiresAt: start.Add(10 * time.Minute)}
+	session := caller.Caller{Tenant: "clinic", Subject: "user-1", Session: hash("session-1"), IssuedAt: start, ExpiresAt: start.Add(10 * time.Minute)}
 	with := func(change func(*caller.Caller)) caller.Caller { c := session; change(&c); return c }
 	for name, test := range map[string]struct {
 		jwt  string
@@ -52,9 +52,9 @@ func TestAccepted(t *testing.T) {
 		"no roles":                 {good(claimsOf("roles", `[]`)), session},
 		"fractional exp":           {good(claimsOf("exp", fmt.Sprintf("%d.5", at+600))), with(func(c *caller.Caller) { c.ExpiresAt = start.Add(10*time.Minute + 500*time.Millisecond) })},
 		"exp with an exponent":     {good(claimsOf("exp", fmt.Sprintf("%d.%de9", (at+600)/1e9, (at+600)%1e9))), session},
-		"exp in a moment":          {good(claimsOf("exp", fmt.Sprintf("%d.001", at), "iat", fmt.Sprint(at-60))), with(func(c *caller.Caller) { c.ExpiresAt = c.ExpiresAt.Add(-10 * time.Minute).Add(999999) })},
+		"exp in a moment":          {good(claimsOf("exp", fmt.Sprintf("%d.001", at), "iat", fmt.Sprint(at-60))), with(func(c *caller.Caller) { c.IssuedAt, c.ExpiresAt = start.Add(-time.Minute), start.Add(999999) })},
 		"the longest life":         {good(claimsOf("exp", fmt.Sprint(at+3600))), with(func(c *caller.Caller) { c.ExpiresAt = start.Add(time.Hour) })},
-		"iat at the skew":          {good(claimsOf("iat", fmt.Sprint(at+5))), session},
+		"iat at the skew":          {good(claimsOf("iat", fmt.Sprint(at+5))), with(func(c *caller.Caller) { c.IssuedAt = start.Add(5 * time.Second) })},
 		"nbf passed":               {good(claimsOf("nbf", fmt.Sprint(at-60))), session},
 		"nbf at the skew":          {good(claimsOf("nbf", fmt.Sprint(at+5))), session},
 		"sid of other letters":     {good(claimsOf("sid", `"ключ 🔑"`)), with(func(c *caller.Caller) { c.Session = hash("ключ 🔑") })},

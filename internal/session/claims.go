@@ -102,7 +102,7 @@ func (i *Issuer) check(o object, now time.Time) (*caller.Caller, error) {
 	if i.IgnoreRoles {
 		roles = nil
 	}
-	who := &caller.Caller{Tenant: i.Name, Subject: *c.sub, Roles: roles, ExpiresAt: c.exp.Time}
+	who := &caller.Caller{Tenant: i.Name, Subject: *c.sub, Roles: roles, IssuedAt: c.iat.Time, ExpiresAt: c.exp.Time}
 	if who.IsApplication() {
 		return who, nil
 	}
