@@ -30,11 +30,18 @@ expires_at = CASE WHEN excluded.expires_at > grants.expires_at THEN excluded.exp
 )
 
 // insertRows is one statement for each table, however many rows there are.
-func insertRows(tx *gorm.DB, tokens []Token, grants []Grant) error {
+func insertRows(tx *gorm.DB, tokens []Token, grants []Grant, lists []grantList) error {
 	if len(tokens) > 0 {
 		if err := execute(tx, insertTokensSQL, tokenRows(tokens)); err != nil {
 			return err
 		}
+	}
+	if len(lists) > 0 {
+		rows, err := saveLists(tx, lists)
+		if err != nil {
+			return err
+		}
+		grants = append(rows, grants...)
 	}
 	if len(grants) > 0 {
 		return execute(tx, upsertGrantsSQL, grantRows(mergeGrants(grants)))
@@ -111,6 +118,19 @@ func idList(ids []Digest) (text string, arg any) {
 		b = appendHex(append(b, ','), ids[i][:])
 	}
 	return idListSQL, list(b)
+}
+
+// idSource returns what follows FROM: a table i of each digest once, with its bucket; and its arguments.
+func idSource(ids []Digest) (text string, args []any) {
+	if len(ids) == 1 {
+		return `(SELECT ? AS id, ? AS bucket) i`, []any{ids[0], bucketOf(ids[0][0])}
+	}
+	unique := newTokenSet(slices.Clone(ids)) // in the order of the tables' keys
+	b := make([]byte, 0, 68*len(ids))
+	for i := range unique.len() {
+		b = appendHex(append(b, ','), unique[i*digestSize:(i+1)*digestSize])
+	}
+	return `(SELECT unhex(value) AS id, substr(value, 1, 1) AS bucket FROM json_each(?)) i`, []any{list(b)}
 }
 
 // mergeGrants leaves one row for each session and token, for no engine lets a statement upsert a row twice,

@@ -121,7 +121,7 @@ func testPanic(t *testing.T, db *DB) {
 	ctx := context.Background()
 	for _, end := range []func() error{func() error { panic("boom") }, func() error { return errors.New("boom") }} {
 		err := db.queue.do(ctx, func(tx *gorm.DB) error {
-			require.NoError(t, insertRows(tx, []Token{row("a", "clinic")}, nil))
+			require.NoError(t, insertRows(tx, []Token{row("a", "clinic")}, nil, nil))
 			return end()
 		})
 		require.ErrorContains(t, err, "boom")
