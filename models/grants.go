@@ -26,48 +26,59 @@ type TokenGrant struct {
 	StoreUntil     int64
 }
 
+// Where a session has no rows at all, none is looked for: no key is equal to NULL.
+const (
+	tokenGrantsFrom  = `SELECT i.place, t.expires_at, g.read_until, g.store_until, NULL FROM `
+	tokenGrantsWhere = ` CROSS JOIN tokens t ON t.id = i.id
+LEFT JOIN grants g ON g.session_id = (SELECT session_id FROM grants WHERE session_id = ? LIMIT 1) AND g.token_id = i.id
+WHERE t.tenant = ? AND t.sealed IS NOT NULL AND (t.expires_at IS NULL OR t.expires_at > ?)
+UNION ALL SELECT NULL, NULL, l.read_until, l.store_until, l.tokens FROM grant_lists l
+WHERE l.session_id = ? AND l.bucket IN (SELECT value FROM json_each(?)) AND l.expires_at > ?`
+)
+
 // TokenGrants returns, for those of these tokens that exist and are the tenant's, the session's grants,
 // in no order: one statement, which reads the session's lists once, whatever the number of tokens.
 func (db *DB) TokenGrants(ctx context.Context, tenant string, session Digest, ids []Digest, now int64) ([]TokenGrant, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	from, args := idSource(ids)
+	from, args, sorted := idSource(ids)
 	args = append(args, session, tenant, now, session, bucketList(ids), now)
-	rows, err := db.query(ctx, `SELECT t.id, t.expires_at, COALESCE(g.read_until, 0), COALESCE(g.store_until, 0), 0
-FROM `+from+` CROSS JOIN tokens t ON t.id = i.id
-LEFT JOIN grants g ON g.session_id = (SELECT session_id FROM grants WHERE session_id = ? LIMIT 1) AND g.token_id = i.id
-WHERE t.tenant = ? AND t.sealed IS NOT NULL AND (t.expires_at IS NULL OR t.expires_at > ?)
-UNION ALL SELECT l.tokens, NULL, l.read_until, l.store_until, 1 FROM grant_lists l
-WHERE l.session_id = ? AND l.bucket IN (SELECT value FROM json_each(?)) AND l.expires_at > ?`, args)
+	rows, err := db.query(ctx, tokenGrantsFrom+from+tokenGrantsWhere, args)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	found := make([]TokenGrant, 0, len(ids))
+	found := make([]TokenGrant, 0, sorted.len())
 	var lists [16][]grantList // by the first half of a byte
+	var place, expires, read, store sql.NullInt64
+	var tokens sql.RawBytes
 	for rows.Next() {
-		var g TokenGrant
-		var tokens sql.RawBytes
-		var isList bool
-		if err := rows.Scan(&tokens, &g.TokenExpiresAt, &g.ReadUntil, &g.StoreUntil, &isList); err != nil {
+		if err := rows.Scan(&place, &expires, &read, &store, &tokens); err != nil {
 			return nil, err
+		}
+		if place.Valid {
+			found = append(found, TokenGrant{sorted.at(int(place.Int64)), moment(expires), read.Int64, store.Int64})
+			continue
 		}
 		if len(tokens) == 0 || len(tokens)%digestSize != 0 {
 			return nil, errNoDigests
 		}
-		if !isList {
-			g.TokenID = Digest(tokens)
-			found = append(found, g)
-			continue
-		}
-		place := &lists[tokens[0]>>4]
-		*place = append(*place, grantList{readUntil: g.ReadUntil, storeUntil: g.StoreUntil, tokens: tokenSet(bytes.Clone(tokens))})
+		l := grantList{readUntil: read.Int64, storeUntil: store.Int64, tokens: bytes.Clone(tokens)}
+		lists[tokens[0]>>4] = append(lists[tokens[0]>>4], l)
 	}
 	for i := range found {
 		found[i].extend(lists[found[i].TokenID[0]>>4])
 	}
 	return found, rows.Err()
+}
+
+// moment returns nil for NULL.
+func moment(n sql.NullInt64) *int64 {
+	if !n.Valid {
+		return nil
+	}
+	return new(n.Int64)
 }
 
 // extend raises the ends to those of the lists that hold the token.

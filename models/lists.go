@@ -125,12 +125,12 @@ func replaceLists(tx *gorm.DB, gone []int64, fresh []grantList) error {
 	if len(fresh) == 0 {
 		return nil
 	}
-	var tokens []byte
+	tokens := make([]byte, 0, len(fresh)*len(fresh[0].tokens))
 	b := make([]byte, 0, 160*len(fresh))
 	for i := range fresh {
 		l := &fresh[i]
 		b = appendHex(append(b, ",["...), l.session[:])
-		b = appendText(append(b, ','), l.bucket())
+		b = append(append(append(b, `,"`...), l.bucket()...), '"')
 		for _, n := range []int64{l.readUntil, l.storeUntil, l.expiresAt(), int64(len(tokens)) + 1, int64(len(l.tokens))} {
 			b = strconv.AppendInt(append(b, ','), n, 10)
 		}

@@ -22,12 +22,12 @@ func (db *DB) ReadableTokens(ctx context.Context, tenant string, session Digest,
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	from, args := idSource(ids)
+	from, args, _ := idSource(ids)
 	args = append(args, session, now, session, now, tenant, now)
 	return db.selectTokens(ctx, `SELECT `+tokenColumns+` FROM `+from+`
 LEFT JOIN grants g ON g.session_id = ? AND g.token_id = i.id CROSS JOIN tokens t ON t.id = i.id
 WHERE (g.read_until > ? OR EXISTS (SELECT 1 FROM grant_lists l
-WHERE l.session_id = ? AND l.bucket = i.bucket AND l.read_until > ? AND instr(l.tokens, i.id) > 0))
+WHERE l.session_id = ? AND l.bucket = substr(hex(i.id), 1, 1) AND l.read_until > ? AND instr(l.tokens, i.id) > 0))
 AND t.tenant = ? AND t.sealed IS NOT NULL AND (t.expires_at IS NULL OR t.expires_at > ?)`, args)
 }
 
@@ -55,9 +55,7 @@ func (db *DB) selectTokens(ctx context.Context, query string, args []any) ([]Tok
 		if err := rows.Scan(&t.ID, &t.Object, &t.Sealed, &t.CreatedAt, &expires); err != nil {
 			return nil, err
 		}
-		if expires.Valid {
-			t.ExpiresAt = &expires.Int64
-		}
+		t.ExpiresAt = moment(expires)
 		found = append(found, t)
 	}
 	return found, rows.Err()

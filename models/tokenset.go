@@ -88,7 +88,7 @@ func (s tokenSet) buckets() (cut []tokenSet) {
 }
 
 // bucketOf is the first hexadecimal digit of a digest.
-func bucketOf(first byte) string { return "0123456789abcdef"[first>>4 : first>>4+1] }
+func bucketOf(first byte) string { return "0123456789ABCDEF"[first>>4 : first>>4+1] }
 
 // bucketList returns the buckets of ids, as a JSON list.
 func bucketList(ids []Digest) string {

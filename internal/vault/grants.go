@@ -53,6 +53,7 @@ func (v *Vault) CreateGrants(ctx context.Context, sessionID string, requests []G
 		}
 	}
 	created := make([]Granted, 0, len(wanted))
+	counts := map[models.Kind]int{}
 	for _, w := range wanted {
 		g := have[w.id]
 		end := g.ReadUntil
@@ -60,7 +61,10 @@ func (v *Vault) CreateGrants(ctx context.Context, sessionID string, requests []G
 			end = g.StoreUntil
 		}
 		created = append(created, Granted{Token: w.token, Kind: w.kind, ExpiresAt: time.UnixMilli(end).UTC()})
-		v.Observer.GrantsCreated(kindName(w.kind), 1)
+		counts[w.kind]++
+	}
+	for kind, n := range counts {
+		v.Observer.GrantsCreated(kindName(kind), n)
 	}
 	return created, nil
 }
@@ -95,6 +99,7 @@ type wantedGrant struct {
 // whose ends rose.
 func (v *Vault) merge(session models.Digest, ids []models.Digest, requests []GrantRequest, lives []time.Duration,
 	have map[models.Digest]*models.TokenGrant, now time.Time) (wanted []wantedGrant, writes []models.Grant) {
+	wanted, writes = make([]wantedGrant, 0, len(requests)), make([]models.Grant, 0, len(requests))
 	for i, r := range requests {
 		g, ok := have[ids[i]]
 		if !ok {
