@@ -96,8 +96,9 @@ func (db *DB) SweepGrants(ctx context.Context, now int64, limit int) (int, error
 	swept := int64(0)
 	err := db.queue.do(ctx, func(tx *gorm.DB) error {
 		for _, text := range []string{
-			`DELETE FROM grants WHERE (session_id, token_id) IN (SELECT session_id, token_id FROM grants WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)`,
-			`DELETE FROM grant_lists WHERE id IN (SELECT id FROM grant_lists WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)`,
+			`DELETE FROM grants WHERE (session_id, token_id) IN
+(SELECT session_id, token_id FROM (SELECT session_id, token_id FROM grants WHERE expires_at <= ? ORDER BY expires_at LIMIT ?) due)`,
+			`DELETE FROM grant_lists WHERE id IN (SELECT id FROM (SELECT id FROM grant_lists WHERE expires_at <= ? ORDER BY expires_at LIMIT ?) due)`,
 		} {
 			r := tx.Exec(text, now, int64(limit)-swept)
 			if r.Error != nil {

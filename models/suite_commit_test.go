@@ -264,18 +264,28 @@ func testPlans(t *testing.T, db *DB) {
 	require.NoError(t, second(db.Setting(ctx, "mark", []byte("x"))))
 	list := s.take()
 	require.GreaterOrEqual(t, len(list), 20)
+	ordered := 0
 	for _, query := range list {
 		rows, err := db.pools[0].Query("EXPLAIN QUERY PLAN "+query, make([]any, strings.Count(query, "?"))...)
 		require.NoError(t, err, query)
+		searched := ""
 		for rows.Next() {
 			var id, parent, unused int
 			var detail string
 			require.NoError(t, rows.Scan(&id, &parent, &unused, &detail))
+			if table, ok := strings.CutPrefix(detail, "SEARCH "); ok {
+				searched += table[:1]
+			}
 			require.NotRegexp(t, `^SCAN (tokens|grants|grant_lists|settings|[tgl])\b`, detail, query)
 			require.NotContains(t, detail, "AUTOMATIC", query)
 			require.NotContains(t, detail, "TEMP B-TREE", query)
 		}
 		require.NoError(t, rows.Err())
 		require.NoError(t, rows.Close())
+		if strings.Contains(query, "t.sealed, ") && strings.Contains(query, "grants g") {
+			require.Equal(t, "glt", searched, "the grant before the token, or time tells which tokens exist: %s", query)
+			ordered++
+		}
 	}
+	require.Equal(t, 2, ordered)
 }
