@@ -247,6 +247,8 @@ func testPlans(t *testing.T, db *DB) {
 	require.NoError(t, db.PurgeTokens(ctx, gone, noon+9999))
 	require.NoError(t, second(db.DueTokens(ctx, noon, 10)))
 	require.NoError(t, second(db.Setting(ctx, "mark", []byte("x"))))
+	require.NoError(t, second(db.ConsumeState(ctx, digest("a"), noon)))
+	require.NoError(t, second(db.SweepStates(ctx, noon, 10)))
 	list := s.take()
 	require.GreaterOrEqual(t, len(list), 20)
 	for _, query := range list {
@@ -256,7 +258,7 @@ func testPlans(t *testing.T, db *DB) {
 			var id, parent, unused int
 			var detail string
 			require.NoError(t, rows.Scan(&id, &parent, &unused, &detail))
-			require.NotRegexp(t, `^SCAN (tokens|grants|settings|[tg])\b`, detail, query)
+			require.NotRegexp(t, `^SCAN (tokens|grants|settings|sign_in_states|[tg])\b`, detail, query)
 			require.NotContains(t, detail, "AUTOMATIC", query)
 			require.NotContains(t, detail, "TEMP B-TREE", query)
 		}

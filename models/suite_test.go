@@ -17,6 +17,7 @@ func testRows(t *testing.T, open opener) {
 		"Extend": testExtend, "Kinds": testKinds, "OneStatementUpsertsARowOnce": testSameGrantTwice, "GrantsOfNothing": testGrantsOfNothing,
 		"Revoke": testRevoke, "RevokeIsTheTenants": testRevokeTenants, "Destroy": testDestroy, "DestroyIsTheTenants": testDestroyTenants,
 		"Purge": testPurge, "Due": testDue, "SweepGrants": testSweepGrants, "Setting": testSetting,
+		"ConsumeState": testConsumeState, "ConsumeStateRace": testConsumeStateRace, "SweepStates": testSweepStates,
 		"GroupCommit": testGroupCommit, "BadRowFailsAlone": testBadRow, "Order": testOrder, "Panic": testPanic,
 		"Close": testClose, "Cancel": testCancel, "Statements": testStatements, "Plans": testPlans,
 	} {
