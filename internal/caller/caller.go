@@ -29,7 +29,7 @@ type Caller struct {
 	Tenant    string
 	Subject   string
 	Session   *SessionHash // nil for an application or admin
-	Login     *SessionHash // the sign-in that made the cookie; nil for any other credential
+	Login     *SessionHash // the sign-in that made a cookie; nil for any other credential
 	Roles     []string     // RoleApplication, RoleAdmin or none
 	IssuedAt  time.Time    // UTC
 	ExpiresAt time.Time    // UTC
@@ -37,17 +37,19 @@ type Caller struct {
 
 // HashSession returns the hash that stands for a tenant's session: SHA-256 over a domain name and the
 // two strings, each with its length in front so that no two pairs collide.
-func HashSession(tenant, id string) SessionHash { return hashOf("cloakroom/session/v1", tenant, id) }
-
-// HashLogin returns the hash that stands for one of a tenant's sign-ins, as HashSession does for a session.
-func HashLogin(tenant string, id []byte) SessionHash {
-	return hashOf("cloakroom/login/v1", tenant, string(id))
+func HashSession(tenant, id string) SessionHash {
+	return hash("cloakroom/session/v1", tenant, id)
 }
 
-func hashOf(domain string, parts ...string) SessionHash {
+// HashLogin returns the hash that stands for one of a tenant's sign-ins, made as that of a session, in a domain of its own.
+func HashLogin(tenant string, id []byte) SessionHash {
+	return hash("cloakroom/login/v1", tenant, string(id))
+}
+
+func hash(domain, tenant, id string) SessionHash {
 	h := sha256.New()
 	h.Write([]byte(domain))
-	for _, part := range parts {
+	for _, part := range []string{tenant, id} {
 		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part))))
 		h.Write([]byte(part))
 	}

@@ -50,6 +50,10 @@ func statusOf(err error) int {
 		return http.StatusForbidden
 	case fault.LimitExceeded:
 		return http.StatusRequestEntityTooLarge
+	case fault.SessionChanged:
+		return http.StatusPreconditionFailed
+	case fault.Unavailable:
+		return http.StatusServiceUnavailable
 	case fault.Internal:
 		return http.StatusInternalServerError
 	default:
@@ -102,6 +106,15 @@ func guard(r *http.Request) error {
 	default:
 		return withStatus(http.StatusMethodNotAllowed, fault.BadUserInput, "Use POST, or GET for a query.")
 	}
+}
+
+// guardCookie refuses a POST that bears no Origin where the cookie alone says who asks: what is present has been
+// held against the list, and no browser leaves it out of a POST.
+func guardCookie(r *http.Request, who *caller.Caller) error {
+	if who != nil && who.Login != nil && r.Method == http.MethodPost && r.Header.Get("Origin") == "" {
+		return withStatus(http.StatusForbidden, fault.Forbidden, "A request with a cookie needs an Origin.")
+	}
+	return nil
 }
 
 // crossSite believes Fetch Metadata (W3C), which pages can't forge.
