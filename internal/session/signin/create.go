@@ -41,8 +41,9 @@ func (f *Flow) finish(w http.ResponseWriter, r *http.Request) (string, *refusal)
 	if err != nil {
 		return "", notAccepted.because(err).linked(s.returnTo)
 	}
-	l := f.newLogin(p.Name, said, f.Now())
-	life := l.expires.Sub(f.Now())
+	now := f.Now()
+	l := f.newLogin(p.Name, said, now)
+	life := l.expires.Sub(now)
 	if life < time.Second { // browsers count in seconds
 		return "", notAccepted.because(errCookie).linked(s.returnTo)
 	}
