@@ -69,9 +69,14 @@ func b64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 
 // sign returns a compact JWS by the application's key.
 func (a *app) sign(header, claims map[string]any) string {
-	h, _ := json.Marshal(header)
 	c, _ := json.Marshal(claims)
-	input := b64(h) + "." + b64(c)
+	return a.signed(header, b64(c))
+}
+
+// signed is sign for claims that are encoded already.
+func (a *app) signed(header map[string]any, claims string) string {
+	h, _ := json.Marshal(header)
+	input := b64(h) + "." + claims
 	digest := sha256.Sum256([]byte(input))
 	r, s, err := ecdsa.Sign(rand.Reader, a.key, digest[:])
 	if err != nil {
@@ -269,6 +274,13 @@ func (w *world) do(t testing.TB, r *http.Request, jar http.CookieJar) *answer {
 	b, err := io.ReadAll(resp.Body)
 	require.NoError(t, err)
 	return &answer{resp, string(b)}
+}
+
+// serve hands a request to a gateway that is not listening.
+func serve(g *gateway.Gateway, r *http.Request) *httptest.ResponseRecorder {
+	recorder := httptest.NewRecorder()
+	g.ServeHTTP(recorder, r)
+	return recorder
 }
 
 func newRequest(t testing.TB, method, target string, body io.Reader, headers ...string) *http.Request {
