@@ -31,7 +31,9 @@ type attacked struct {
 // TestSignInAttacks sends every attack to one gateway over TLS. None may be given a session, or sent on; none may
 // fail the gateway, or make it ask any place but its issuers' keys.
 func TestSignInAttacks(t *testing.T) {
-	a := &attacked{world: newWorld(t, true, func(c *gateway.Config) { c.Issuers[0].SignIn.ReturnTo = append(c.Issuers[0].SignIn.ReturnTo, "https://www.example") }), fell: &atomic.Int64{}}
+	a := &attacked{world: newWorld(t, true, func(c *gateway.Config) {
+		c.Issuers[0].SignIn.ReturnTo = append(c.Issuers[0].SignIn.ReturnTo, "https://www.example")
+	}), fell: &atomic.Int64{}}
 	a.trap = httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { a.fell.Add(1) }))
 	defer a.trap.Close()
 	a.mirror = newApp(t, "mirror")

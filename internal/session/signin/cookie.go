@@ -134,7 +134,7 @@ func (f *Flow) cookieName(name string) string {
 
 // setCookie sets a cookie for some time; none expires it.
 func (f *Flow) setCookie(w http.ResponseWriter, name, value string, life time.Duration) {
-	c := &http.Cookie{
+	c := &http.Cookie{ //nolint:gosec // Secure but on loopback over http, where config.Verify alone allows that
 		Name: f.cookieName(name), Value: value, Path: "/", HttpOnly: true, Secure: f.secure, Partitioned: f.Cookie.Partitioned,
 		MaxAge: int(life / time.Second), SameSite: http.SameSiteStrictMode,
 	}
