@@ -45,7 +45,8 @@ type world struct {
 	next     *caller.Caller
 	mu       sync.Mutex
 	outcomes []string
-	swept    []int
+	swept    []int // what each call is to return; then they fail
+	gone     int   // what was told
 }
 
 func (w *world) Assertion(_ context.Context, issuer, jws, state string) (*session.Assertion, error) {
@@ -88,6 +89,7 @@ func (w *world) SignIn(outcome string) {
 	w.outcomes = append(w.outcomes, outcome)
 }
 func (w *world) Credential(outcome string) { w.SignIn(outcome) }
+func (w *world) Swept(_ string, n int)     { w.gone += n }
 
 // bearer is the next authenticator.
 type bearer struct{ w *world }

@@ -62,10 +62,11 @@ type Ended interface {
 	End(ctx context.Context, login caller.SessionHash, until time.Time) error
 }
 
-// Observer counts what becomes of sign-ins and of cookies.
+// Observer counts what becomes of sign-ins and of cookies, and what is swept.
 type Observer interface {
 	SignIn(outcome string)
 	Credential(outcome string)
+	Swept(table string, n int)
 }
 
 // Provider is an issuer whose users can sign in by the flow.
@@ -159,6 +160,7 @@ func (f *Flow) Run(ctx context.Context, interval time.Duration) {
 			if err != nil && ctx.Err() == nil {
 				f.Logger.ErrorContext(ctx, "sweeping used sign-ins failed; it will be tried again", slog.Any("error", err))
 			}
+			f.Observer.Swept("sign_in_states", n)
 			if err != nil || n < sweepBatch {
 				break
 			}

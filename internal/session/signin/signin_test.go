@@ -174,6 +174,7 @@ func TestRun(t *testing.T) {
 		stop()
 		<-done
 		require.Empty(t, w.swept)
+		require.Equal(t, 2*sweepBatch+3, f.gone)
 	})
 }
 
