@@ -108,11 +108,14 @@ func guard(r *http.Request) error {
 	}
 }
 
-// guardCookie refuses a POST that bears no Origin where the cookie alone says who asks: what is present has been
-// held against the list, and no browser leaves it out of a POST.
-func guardCookie(r *http.Request, who *caller.Caller) error {
-	if who != nil && who.Login != nil && r.Method == http.MethodPost && r.Header.Get("Origin") == "" {
-		return withStatus(http.StatusForbidden, fault.Forbidden, "A request with a cookie needs an Origin.")
+// guardAmbient is for a credential that the browser sends by itself: what sent it is known by its Origin
+// alone, which has to be there, or by a header that another origin's page can't set.
+func guardAmbient(r *http.Request) error {
+	switch {
+	case r.Method == http.MethodPost && r.Header.Get("Origin") == "":
+		return withStatus(http.StatusForbidden, fault.Forbidden, "With a credential that the browser sends by itself, a POST needs its Origin.")
+	case r.Method == http.MethodGet && r.Header.Get(preflightHeader) == "":
+		return withStatus(http.StatusForbidden, fault.Forbidden, "A GET from a browser needs the header "+preflightHeader+".")
 	}
 	return nil
 }

@@ -26,7 +26,7 @@ func (s signedIn) Authenticate(*http.Request) (*caller.Caller, error) { return s
 func TestCookieAndPin(t *testing.T) {
 	hash, login := caller.HashSession("clinic", "s"), caller.HashLogin("clinic", []byte("l"))
 	bearer := &caller.Caller{Tenant: "clinic", Session: &hash}
-	cookie := &caller.Caller{Tenant: "clinic", Session: &hash, Login: &login}
+	cookie := &caller.Caller{Tenant: "clinic", Session: &hash, Login: &login, Ambient: true}
 	for name, test := range map[string]struct {
 		who         *caller.Caller
 		origin, pin string

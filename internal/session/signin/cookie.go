@@ -72,7 +72,9 @@ func (f *Flow) openLogin(text string) (*login, error) {
 
 func (l *login) caller() *caller.Caller {
 	hash := caller.HashLogin(l.tenant, l.id[:])
-	return &caller.Caller{Tenant: l.tenant, Subject: l.subject, Session: &l.session, Login: &hash, IssuedAt: l.issued, ExpiresAt: l.expires}
+	return &caller.Caller{
+		Tenant: l.tenant, Subject: l.subject, Session: &l.session, Login: &hash, IssuedAt: l.issued, ExpiresAt: l.expires, Ambient: true,
+	}
 }
 
 // Authenticate returns the request's caller: by any other credential or, where there is none, by the

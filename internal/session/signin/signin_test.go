@@ -61,7 +61,7 @@ func TestLoginLife(t *testing.T) {
 	who, err := w.Authenticate(r)
 	require.NoError(t, err)
 	require.NotNil(t, who.Login)
-	require.Equal(t, &caller.Caller{Tenant: "clinic", Subject: "user", Session: &w.said.Session, Login: who.Login, IssuedAt: start.Add(-time.Minute), ExpiresAt: start.Add(time.Hour)}, who)
+	require.Equal(t, &caller.Caller{Tenant: "clinic", Subject: "user", Session: &w.said.Session, Login: who.Login, IssuedAt: start.Add(-time.Minute), ExpiresAt: start.Add(time.Hour), Ambient: true}, who)
 	w.now = start.Add(time.Hour - time.Millisecond)
 	_, err = w.Authenticate(r)
 	require.NoError(t, err)

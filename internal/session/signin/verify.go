@@ -77,8 +77,8 @@ func (f *Flow) end(w http.ResponseWriter, r *http.Request, auth Authenticator) {
 	if !ok {
 		return
 	}
-	if who.Login != nil && r.Header.Get("Origin") == "" { // one that is sent has been held against the list
-		f.Refuse(w, r, 0, fault.New(fault.Forbidden, "A request with a cookie needs an Origin."))
+	if who.Ambient && r.Header.Get("Origin") == "" { // one that is sent has been held against the list
+		f.Refuse(w, r, 0, fault.New(fault.Forbidden, "With a credential that the browser sends by itself, a POST needs its Origin."))
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), endTimeout)
