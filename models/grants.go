@@ -68,23 +68,30 @@ func (db *DB) RevokeGrants(ctx context.Context, tenant string, f GrantFilter, no
 	if f.Tokens != nil && len(f.Tokens) == 0 {
 		return 0, nil
 	}
-	where, args := f.where(tenant)
-	revoked := int64(0)
-	err := db.queue.do(ctx, func(tx *gorm.DB) error {
-		for _, column := range f.columns() {
-			r := tx.Exec(`UPDATE grants SET `+column+` = 0 WHERE `+column+` > ? AND `+where, append([]any{now}, args...)...)
-			if r.Error != nil {
-				return r.Error
-			}
-			revoked += r.RowsAffected
-		}
-		return tx.Exec(`DELETE FROM grants WHERE read_until <= ? AND store_until <= ? AND `+where,
-			append([]any{now, now}, args...)...).Error
+	revoked := 0
+	err := db.queue.do(ctx, func(tx *gorm.DB) (err error) {
+		revoked, err = revokeGrants(tx, tenant, f, now)
+		return err
 	})
 	if err != nil { // the caller may have left, while the writer goes on counting
 		return 0, err
 	}
-	return int(revoked), nil
+	return revoked, nil
+}
+
+func revokeGrants(tx *gorm.DB, tenant string, f GrantFilter, now int64) (int, error) {
+	where, args := f.where(tenant)
+	revoked := int64(0)
+	for _, column := range f.columns() {
+		r := tx.Exec(`UPDATE grants SET `+column+` = 0 WHERE `+column+` > ? AND `+where, append([]any{now}, args...)...)
+		if r.Error != nil {
+			return 0, r.Error
+		}
+		revoked += r.RowsAffected
+	}
+	err := tx.Exec(`DELETE FROM grants WHERE read_until <= ? AND store_until <= ? AND `+where,
+		append([]any{now, now}, args...)...).Error
+	return int(revoked), err
 }
 
 func (f GrantFilter) columns() []string {

@@ -17,6 +17,8 @@ func testRows(t *testing.T, open opener) {
 		"Extend": testExtend, "Kinds": testKinds, "OneStatementUpsertsARowOnce": testSameGrantTwice, "GrantsOfNothing": testGrantsOfNothing,
 		"Revoke": testRevoke, "RevokeIsTheTenants": testRevokeTenants, "Destroy": testDestroy, "DestroyIsTheTenants": testDestroyTenants,
 		"Purge": testPurge, "Due": testDue, "SweepGrants": testSweepGrants, "Setting": testSetting,
+		"EndSession": testEndSession, "EndedSince": testEndedSince, "EndedStays": testEndedStays, "EndedPages": testEndedPages,
+		"EndSessionIsWhole": testEndSessionIsWhole, "SweepEnded": testSweepEnded, "EndedPlans": testEndedPlans,
 		"GroupCommit": testGroupCommit, "BadRowFailsAlone": testBadRow, "Order": testOrder, "Panic": testPanic,
 		"Close": testClose, "Cancel": testCancel, "Statements": testStatements, "Plans": testPlans,
 	} {
