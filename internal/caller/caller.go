@@ -25,6 +25,7 @@ type Caller struct {
 	Tenant    string
 	Subject   string
 	Session   *SessionHash // nil for an application or admin
+	Login     *SessionHash // the sign-in that made a cookie; nil for any other credential
 	Roles     []string     // RoleApplication, RoleAdmin or none
 	IssuedAt  time.Time    // UTC
 	ExpiresAt time.Time    // UTC
@@ -33,13 +34,21 @@ type Caller struct {
 // HashSession returns the hash that stands for a tenant's session: SHA-256 over a domain name and the
 // two strings, each with its length in front so that no two pairs collide.
 func HashSession(tenant, id string) SessionHash {
-	h := sha256.New()
-	h.Write([]byte("cloakroom/session/v1"))
-	for _, part := range []string{tenant, id} {
-		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part))))
-		h.Write([]byte(part))
-	}
-	return SessionHash(h.Sum(nil))
+	return hash("cloakroom/session/v1", tenant, id)
+}
+
+// HashSubject returns the hash that stands for a tenant's subject, made as that of a session, in a domain of its own.
+func HashSubject(tenant, subject string) SessionHash {
+	return hash("cloakroom/subject/v1", tenant, subject)
+}
+
+// hash allocates nothing unless the parts are long: subjects are hashed on every request once one has ended.
+func hash(domain, tenant, id string) SessionHash {
+	var short [512]byte
+	b := append(short[:0], domain...)
+	b = append(binary.BigEndian.AppendUint64(b, uint64(len(tenant))), tenant...)
+	b = append(binary.BigEndian.AppendUint64(b, uint64(len(id))), id...)
+	return sha256.Sum256(b)
 }
 
 // IsApplication reports whether the caller is an application's backend (an admin counts as one).
