@@ -77,6 +77,8 @@ func TestLostRevocationIsTold(t *testing.T) {
 	require.Error(t, err)
 	_, err = c.DeleteTokens(t.Context(), []string{token})
 	require.Error(t, err)
-	require.Equal(t, 2, told)
+	_, err = c.EndSession(t.Context(), "s")
+	require.Error(t, err)
+	require.Equal(t, 3, told)
 	require.True(t, errors.Is(err, client.ErrUnavailable))
 }

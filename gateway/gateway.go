@@ -3,6 +3,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,8 +11,6 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
-
-	"go.opentelemetry.io/otel/trace"
 
 	"github.com/cloakroomhq/cloakroom/graph"
 	"github.com/cloakroomhq/cloakroom/internal/config"
@@ -100,8 +99,12 @@ func (g *Gateway) open(ctx, background context.Context) error {
 	if err != nil {
 		return err
 	}
+	endings, err := g.openEnded(ctx, rows, metrics)
+	if err != nil {
+		return err
+	}
 	v, err := vault.New(vault.Options{
-		Rows: rows, Keys: keys, Objects: store, Observer: metrics, Logger: g.log, Limits: limits(g.cfg),
+		Rows: rows, Keys: keys, Objects: store, Sessions: endings, Observer: metrics, Logger: g.log, Limits: limits(g.cfg),
 		Prefixes: append([]string{g.cfg.Tokens.Prefix}, g.cfg.Tokens.AcceptedPrefixes...),
 	})
 	if err != nil {
@@ -114,12 +117,18 @@ func (g *Gateway) open(ctx, background context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := g.route(v, auth, metrics, tracer, store, []httpd.Check{
-		{Name: "database", Ask: rows.Ready}, {Name: "objects", Ask: store.Ready}, {Name: "keys", Ask: keys.Ready},
-	}); err != nil {
+	if err := g.route(httpd.Options{
+		Schema:        graph.NewExecutableSchema(graph.Config{Resolvers: &resolvers.Resolver{Vault: v}}),
+		Authenticator: endings.Guard(auth), Observer: metrics, Logger: g.log, Tracer: tracer,
+		Checks: []httpd.Check{
+			{Name: "database", Ask: rows.Ready}, {Name: "objects", Ask: store.Ready}, {Name: "keys", Ask: keys.Ready},
+		},
+		Logout: g.backChannelLogout(v, endings, auth, metrics),
+	}, metrics, store); err != nil {
 		return err
 	}
 	g.running.Go(func() { auth.Run(background) })
+	g.running.Go(func() { g.pollEnded(background, endings) })
 	g.running.Go(func() { v.RunSweeper(background, g.cfg.Tokens.SweepInterval) })
 	return nil
 }
@@ -160,12 +169,8 @@ func openKeys(ctx context.Context, cfg *Config, rows *models.DB) (*keyring.Keyri
 	return keys, nil
 }
 
-func (g *Gateway) route(v *vault.Vault, auth *session.Authenticator, metrics *telemetry.Metrics, tracer trace.Tracer, store objects.Store, checks []httpd.Check) error {
-	o := httpd.Options{
-		Schema:        graph.NewExecutableSchema(graph.Config{Resolvers: &resolvers.Resolver{Vault: v}}),
-		Authenticator: auth, Observer: metrics, Logger: g.log, Tracer: tracer, Checks: checks,
-		HTTP: g.cfg.HTTP, GraphQL: g.cfg.GraphQL,
-	}
+func (g *Gateway) route(o httpd.Options, metrics *telemetry.Metrics, store objects.Store) error {
+	o.HTTP, o.GraphQL = g.cfg.HTTP, g.cfg.GraphQL
 	g.metrics = metrics.Handler()
 	if l := g.cfg.Metrics.Listen; l == config.MetricsOnGateway || l == "" && g.cfg.Development {
 		o.Metrics = g.metrics
@@ -214,9 +219,17 @@ func issuers(cfg *Config) []session.Issuer {
 			audience = cfg.HTTP.PublicURL
 		}
 		list[n] = session.Issuer{
-			Name: i.Name, Issuer: i.Issuer, Audience: audience, Algorithms: i.Algorithms, SessionClaim: i.SessionClaim, IgnoreRoles: !i.TrustRoles,
+			Logout: logoutRules(&i, audience),
+			Name:   i.Name, Issuer: i.Issuer, Audience: audience, Algorithms: i.Algorithms, SessionClaim: i.SessionClaim, IgnoreRoles: !i.TrustRoles,
 			MaxLifetime: i.MaxLifetime, ClockSkew: cfg.Credentials.ClockSkew, JWKSURL: i.JWKSURL, JWKS: []byte(i.JWKS),
 		}
 	}
 	return list
+}
+
+func logoutRules(i *Issuer, audience string) *session.LogoutRules {
+	if !i.BackChannelLogout {
+		return nil
+	}
+	return &session.LogoutRules{Audience: cmp.Or(i.LogoutAudience, audience), Types: i.LogoutTypes}
 }

@@ -69,12 +69,18 @@ type Issuer struct {
 	TrustRoles   bool          `koanf:"trust_roles"` // roles makes a caller an application; off for an identity provider
 	JWKSURL      string        `koanf:"jwks_url"`
 	JWKS         string        `koanf:"jwks"` // inline, instead of jwks_url
+
+	BackChannelLogout bool     `koanf:"back_channel_logout"` // accept its logout tokens
+	LogoutAudience    string   `koanf:"logout_audience"`     // of these; empty: audience
+	LogoutTypes       []string `koanf:"logout_types"`        // of their typ
 }
 
 // Credentials are rules for all JWTs.
 type Credentials struct {
 	Remember  int           `koanf:"remember"` // how many verified JWTs are kept in memory
 	ClockSkew time.Duration `koanf:"clock_skew"`
+	EndedPoll time.Duration `koanf:"ended_poll"` // how soon a session that another replica ends has ended here
+	MaxEnded  int           `koanf:"max_ended"`  // ended sessions that are kept in memory
 }
 
 // Tokens are their names and bounds.
@@ -193,7 +199,7 @@ func Default() *Config {
 			MaxTokens: 4000, MaxDepth: 24, MaxAliases: 30, MaxDirectives: 50, MaxSelections: 500, MaxComplexity: 5000,
 			DocumentCache: 8 << 20, PersistedQueries: true, PersistedCache: 4 << 20,
 		},
-		Credentials: Credentials{Remember: 50_000, ClockSkew: 5 * time.Second},
+		Credentials: Credentials{Remember: 50_000, ClockSkew: 5 * time.Second, EndedPoll: time.Second, MaxEnded: 1_000_000},
 		Tokens:      Tokens{Prefix: "tok", MaxBatch: 1000, MaxTTL: 100 * 365 * 24 * time.Hour, SweepInterval: time.Minute},
 		Grants:      Grants{DefaultDuration: 15 * time.Minute, MaxDuration: 24 * time.Hour, MaxBatch: 10_000},
 		Objects: Objects{
@@ -207,5 +213,8 @@ func Default() *Config {
 
 // DefaultIssuer returns an issuer's settings where nothing else is said.
 func DefaultIssuer() Issuer {
-	return Issuer{Algorithms: []string{"ES256", "EdDSA", "RS256", "PS256"}, SessionClaim: "sid", MaxLifetime: 24 * time.Hour, TrustRoles: true}
+	return Issuer{
+		Algorithms: []string{"ES256", "EdDSA", "RS256", "PS256"}, SessionClaim: "sid", MaxLifetime: 24 * time.Hour, TrustRoles: true,
+		LogoutTypes: []string{"logout+jwt"},
+	}
 }

@@ -103,6 +103,7 @@ func (c *Config) verifyIssuers(p *problems) {
 			p.add(at("session_claim"), "%q names no session; name the claim that holds the session's id, such as sid", i.SessionClaim)
 		}
 		between(p, at("max_lifetime"), i.MaxLifetime, time.Minute, 31*24*time.Hour)
+		verifyLogout(p, at, &i)
 		switch {
 		case (i.JWKSURL == "") == (i.JWKS == ""):
 			p.add(at("jwks_url"), "set this or jwks, and not both")
@@ -112,6 +113,23 @@ func (c *Config) verifyIssuers(p *problems) {
 	}
 	between(p, "credentials.remember", c.Credentials.Remember, 1, 10_000_000)
 	between(p, "credentials.clock_skew", c.Credentials.ClockSkew, 0, time.Minute)
+	between(p, "credentials.ended_poll", c.Credentials.EndedPoll, 100*time.Millisecond, time.Minute)
+	between(p, "credentials.max_ended", c.Credentials.MaxEnded, 1000, 100_000_000)
+}
+
+// verifyLogout lets no typ be configured but those that logout tokens bear.
+func verifyLogout(p *problems, at func(string) string, i *Issuer) {
+	if i.BackChannelLogout && len(i.LogoutTypes) == 0 {
+		p.add(at("logout_types"), "none is accepted; name what the provider writes into its logout tokens' typ, such as logout+jwt")
+	}
+	for _, t := range i.LogoutTypes {
+		if t != "logout+jwt" && t != "JWT" {
+			p.add(at("logout_types"), "%q is no typ of logout tokens; use logout+jwt, or JWT for a provider that sends no other", t)
+		}
+	}
+	if i.LogoutAudience != "" && !i.BackChannelLogout {
+		p.add(at("logout_audience"), "has no effect without back_channel_logout; switch that on, or leave this out")
+	}
 }
 
 func (c *Config) verifyTokens(p *problems) {

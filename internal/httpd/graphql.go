@@ -75,7 +75,9 @@ func (g *graphQL) serve(w http.ResponseWriter, r *http.Request, o *outcome) {
 	}
 	who, err := g.auth.Authenticate(r)
 	if err != nil {
-		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
+		if fault.Public(err).Code == fault.Unauthenticated {
+			w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
+		}
 		reject(err)
 		return
 	}

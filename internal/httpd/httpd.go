@@ -42,7 +42,7 @@ type Check struct {
 	Ask  func(context.Context) error
 }
 
-// Options are what the handler is made of. Playground and Metrics may be nil.
+// Options are what the handler is made of. Playground, Metrics and Logout may be nil.
 type Options struct {
 	Schema        graphql.ExecutableSchema
 	Authenticator Authenticator
@@ -52,6 +52,7 @@ type Options struct {
 	Checks        []Check
 	Playground    http.Handler
 	Metrics       http.Handler
+	Logout        http.Handler // for /session/back-channel-logout
 	HTTP          config.HTTP
 	GraphQL       config.GraphQL
 }
@@ -89,6 +90,9 @@ func New(o Options) (http.Handler, error) {
 	mux.Handle("/readyz", readyz(o.Checks, o.Logger))
 	if o.Metrics != nil {
 		mux.Handle("/metrics", getOnly(o.Metrics))
+	}
+	if o.Logout != nil {
+		mux.Handle("/session/back-channel-logout", o.Logout)
 	}
 	if o.Playground != nil {
 		mux.Handle("/", o.Playground)

@@ -95,6 +95,11 @@ func (i *Issuer) check(o object, now time.Time) (*caller.Caller, error) {
 	if err := i.checkRegistered(&c, now); err != nil {
 		return nil, err
 	}
+	// What bears events tells of something that has happened (RFC 8417, section 2.2) and is no credential, such
+	// as a logout token whose typ is JWT.
+	if _, ok := o["events"]; ok {
+		return nil, fmt.Errorf("events: %w", errClaims)
+	}
 	roles, err := rolesOf(o)
 	if err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -17,7 +18,12 @@ var errMalformed = errors.New("malformed JWT")
 
 // header is what counts of a JOSE header (RFC 7515, section 4). A token's own keys, URLs and
 // certificates (jwk, jku, x5u, x5c) are never looked at.
-type header struct{ alg, kid string }
+type header struct{ typ, alg, kid string }
+
+// is reports whether typ is one of the types, in any case (RFC 7515, section 4.1.9).
+func (h header) is(types []string) bool {
+	return slices.ContainsFunc(types, func(t string) bool { return strings.EqualFold(t, h.typ) })
+}
 
 // parts are what a compact JWS (RFC 7515, section 7.1) is made of, decoded and not yet verified.
 type parts struct {
@@ -66,8 +72,8 @@ func decodeHeader(b []byte) (h header, err error) {
 		}
 	}
 	typ, err := member[string](o, "typ")
-	if err != nil || typ == nil || !strings.EqualFold(*typ, "JWT") {
-		return h, fmt.Errorf("%w: typ is not JWT", errMalformed)
+	if err != nil || typ == nil {
+		return h, fmt.Errorf("%w: no typ", errMalformed)
 	}
 	alg, err := member[string](o, "alg")
 	if err != nil || alg == nil {
@@ -77,7 +83,7 @@ func decodeHeader(b []byte) (h header, err error) {
 	if err != nil || kid != nil && *kid == "" {
 		return h, fmt.Errorf("%w: kid is no name", errMalformed)
 	}
-	if h.alg = *alg; kid != nil {
+	if h.typ, h.alg = *typ, *alg; kid != nil {
 		h.kid = *kid
 	}
 	return h, nil

@@ -34,6 +34,7 @@ type Issuer struct {
 	ClockSkew    time.Duration // by how much `iat` and `nbf` may lie ahead; `exp` has no leeway
 	JWKS         []byte        // the keys; or
 	JWKSURL      string        // where they are
+	Logout       *LogoutRules  // nil: its logout tokens are refused
 }
 
 // Observer counts what becomes of credentials.
@@ -159,6 +160,29 @@ func (a *Authenticator) authenticate(ctx context.Context, values []string) (*cal
 }
 
 func (a *Authenticator) verify(ctx context.Context, jwt string, now time.Time) (*remembered, error) {
+	s, err := a.open(ctx, jwt, func(*issuer) []string { return sessionTypes })
+	if err != nil {
+		return nil, err
+	}
+	c, err := s.issuer.check(s.claims, now)
+	if err != nil {
+		return nil, err
+	}
+	return &remembered{caller: c, issuer: s.issuer, keys: s.keys}, nil
+}
+
+// sessionTypes are what the header's typ may be.
+var sessionTypes = []string{"JWT"}
+
+// signed is a JWT whose signature was verified; its claims have been checked for nothing but their form.
+type signed struct {
+	claims object
+	issuer *issuer
+	keys   *keySet
+}
+
+// open verifies the signature of a JWT, whose typ must be one of those that types accepts of its issuer.
+func (a *Authenticator) open(ctx context.Context, jwt string, types func(*issuer) []string) (*signed, error) {
 	p, err := split(jwt)
 	if err != nil {
 		return nil, err
@@ -170,6 +194,9 @@ func (a *Authenticator) verify(ctx context.Context, jwt string, now time.Time) (
 	i, err := a.issuerOf(o)
 	if err != nil {
 		return nil, err
+	}
+	if !p.header.is(types(i)) {
+		return nil, errors.New("a JWT of another type")
 	}
 	if !slices.Contains(i.Algorithms, p.header.alg) || !SupportedAlgorithm(p.header.alg) {
 		return nil, errors.New("an algorithm that is not allowed")
@@ -185,11 +212,7 @@ func (a *Authenticator) verify(ctx context.Context, jwt string, now time.Time) (
 	if err := verifier.Verify([]byte(p.signed), p.signature, public); err != nil {
 		return nil, errors.New("the signature does not verify")
 	}
-	c, err := i.check(o, now)
-	if err != nil {
-		return nil, err
-	}
-	return &remembered{caller: c, issuer: i, keys: keys}, nil
+	return &signed{claims: o, issuer: i, keys: keys}, nil
 }
 
 // issuerOf reads iss before anything is verified, only to choose whose keys to verify with.
