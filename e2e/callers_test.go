@@ -79,6 +79,7 @@ func TestEachFieldBelongsToOneKindOfCaller(t *testing.T) {
 		"createGrants": `mutation { createGrants(input: {sessionId: "` + id + `", grants: [{token: "` + token + `"}]}) { grants { token } } }`,
 		"verifyGrants": `{ verifyGrants(input: {sessionId: "` + id + `", tokens: ["` + token + `"]}) { valid } }`,
 		"revokeGrants": `mutation { revokeGrants(input: {sessionId: "other"}) { revoked } }`,
+		"endSession":   `mutation { endSession(input: {sessionId: "other"}) { revoked } }`,
 		"deleteTokens": `mutation { deleteTokens(tokens: ["` + unknownToken + `"]) { deleted } }`,
 	}
 	ofBoth := map[string]string{"token": `{ token(id: "` + token + `") { id } }`}
