@@ -4,6 +4,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -55,6 +56,7 @@ type Gateway struct {
 	handler  http.Handler
 	objects  http.Handler // nil unless embedded
 	metrics  http.Handler
+	tls      *tls.Config // nil: Serve speaks HTTP
 	closers  []func(context.Context) error
 	stop     context.CancelFunc
 	running  sync.WaitGroup
@@ -108,9 +110,10 @@ func (g *Gateway) open(ctx, background context.Context) error {
 		return err
 	}
 	g.vault = v
-	auth, err := session.New(session.Options{
-		Issuers: issuers(g.cfg), Remember: g.cfg.Credentials.Remember, Logger: g.log, Observer: metrics,
-	})
+	if g.tls, err = newTLS(g.cfg, g.log); err != nil {
+		return err
+	}
+	auth, err := g.newAuthenticator(metrics)
 	if err != nil {
 		return err
 	}
@@ -204,19 +207,4 @@ func limits(cfg *Config) vault.Limits {
 		ObjectSize: cfg.Objects.MaxSize, RequireSize: cfg.Objects.RequireSize,
 		DefaultGrant: cfg.Grants.DefaultDuration, MaxGrant: cfg.Grants.MaxDuration,
 	}
-}
-
-func issuers(cfg *Config) []session.Issuer {
-	list := make([]session.Issuer, len(cfg.Issuers))
-	for n, i := range cfg.Issuers {
-		audience := i.Audience
-		if audience == "" {
-			audience = cfg.HTTP.PublicURL
-		}
-		list[n] = session.Issuer{
-			Name: i.Name, Issuer: i.Issuer, Audience: audience, Algorithms: i.Algorithms, SessionClaim: i.SessionClaim, IgnoreRoles: !i.TrustRoles,
-			MaxLifetime: i.MaxLifetime, ClockSkew: cfg.Credentials.ClockSkew, JWKSURL: i.JWKSURL, JWKS: []byte(i.JWKS),
-		}
-	}
-	return list
 }
