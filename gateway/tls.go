@@ -27,16 +27,17 @@ func newTLS(cfg *Config, log *slog.Logger) (*tls.Config, error) {
 		return nil, fmt.Errorf("config: http.tls.cert_file: %w", err)
 	}
 	c := &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: pair.get}
+	setting := "http.tls.client_ca_file"
 	switch {
 	case files.ClientCAFile != "":
 		c.ClientAuth = tls.RequireAndVerifyClientCert
 	case cfg.TrustedProxy.ClientCAFile != "":
 		// Clients other than the proxy need none. Which hop a certificate makes trusted is judged by its requests.
 		c.ClientAuth = tls.VerifyClientCertIfGiven
-		files.ClientCAFile = cfg.TrustedProxy.ClientCAFile
+		setting, files.ClientCAFile = "trusted_proxy.client_ca_file", cfg.TrustedProxy.ClientCAFile
 	}
 	var err error
-	if c.ClientCAs, err = certificates("client_ca_file", files.ClientCAFile); err != nil {
+	if c.ClientCAs, err = certificates(setting, files.ClientCAFile); err != nil {
 		return nil, fmt.Errorf("config: %w", err)
 	}
 	return c, nil
