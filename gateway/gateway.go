@@ -3,8 +3,8 @@
 package gateway
 
 import (
-	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,7 +17,6 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/httpd"
 	"github.com/cloakroomhq/cloakroom/internal/keyring"
 	"github.com/cloakroomhq/cloakroom/internal/objects"
-	"github.com/cloakroomhq/cloakroom/internal/session"
 	"github.com/cloakroomhq/cloakroom/internal/telemetry"
 	"github.com/cloakroomhq/cloakroom/internal/vault"
 	"github.com/cloakroomhq/cloakroom/models"
@@ -54,6 +53,7 @@ type Gateway struct {
 	handler  http.Handler
 	objects  http.Handler // nil unless embedded
 	metrics  http.Handler
+	tls      *tls.Config // nil: Serve speaks HTTP
 	closers  []func(context.Context) error
 	stop     context.CancelFunc
 	running  sync.WaitGroup
@@ -111,9 +111,10 @@ func (g *Gateway) open(ctx, background context.Context) error {
 		return err
 	}
 	g.vault = v
-	auth, err := session.New(session.Options{
-		Issuers: issuers(g.cfg), Remember: g.cfg.Credentials.Remember, Logger: g.log, Observer: metrics,
-	})
+	if g.tls, err = newTLS(g.cfg, g.log); err != nil {
+		return err
+	}
+	auth, err := g.newAuthenticator(metrics)
 	if err != nil {
 		return err
 	}
@@ -209,27 +210,4 @@ func limits(cfg *Config) vault.Limits {
 		ObjectSize: cfg.Objects.MaxSize, RequireSize: cfg.Objects.RequireSize,
 		DefaultGrant: cfg.Grants.DefaultDuration, MaxGrant: cfg.Grants.MaxDuration,
 	}
-}
-
-func issuers(cfg *Config) []session.Issuer {
-	list := make([]session.Issuer, len(cfg.Issuers))
-	for n, i := range cfg.Issuers {
-		audience := i.Audience
-		if audience == "" {
-			audience = cfg.HTTP.PublicURL
-		}
-		list[n] = session.Issuer{
-			Logout: logoutRules(&i, audience),
-			Name:   i.Name, Issuer: i.Issuer, Audience: audience, Algorithms: i.Algorithms, SessionClaim: i.SessionClaim, IgnoreRoles: !i.TrustRoles,
-			MaxLifetime: i.MaxLifetime, ClockSkew: cfg.Credentials.ClockSkew, JWKSURL: i.JWKSURL, JWKS: []byte(i.JWKS),
-		}
-	}
-	return list
-}
-
-func logoutRules(i *Issuer, audience string) *session.LogoutRules {
-	if !i.BackChannelLogout {
-		return nil
-	}
-	return &session.LogoutRules{Audience: cmp.Or(i.LogoutAudience, audience), Types: i.LogoutTypes}
 }

@@ -36,6 +36,9 @@ func lifetimes(cfg *Config) map[string]time.Duration {
 	for _, i := range cfg.Issuers {
 		all[i.Name] = max(i.MaxLifetime+cfg.Credentials.ClockSkew, cfg.Grants.MaxDuration)
 	}
+	if p := cfg.TrustedProxy; p.Tenant != "" {
+		all[p.Tenant] = max(all[p.Tenant], p.MaxLifetime, cfg.Grants.MaxDuration)
+	}
 	return all
 }
 

@@ -29,6 +29,10 @@ type Caller struct {
 	Roles     []string     // RoleApplication, RoleAdmin or none
 	IssuedAt  time.Time    // UTC
 	ExpiresAt time.Time    // UTC
+
+	// Ambient says that the browser sent the credential by itself, as it sends a cookie, so that any page could
+	// have caused the request.
+	Ambient bool
 }
 
 // HashSession returns the hash that stands for a tenant's session: SHA-256 over a domain name and the

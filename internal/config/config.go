@@ -13,20 +13,21 @@ import (
 
 // Config is every setting. Keys in the file are the koanf tags.
 type Config struct {
-	Development bool        `koanf:"development"` // relaxes what is safe on loopback only
-	HTTP        HTTP        `koanf:"http"`
-	GraphQL     GraphQL     `koanf:"graphql"`
-	Issuers     []Issuer    `koanf:"issuers"`
-	Credentials Credentials `koanf:"credentials"`
-	Tokens      Tokens      `koanf:"tokens"`
-	Grants      Grants      `koanf:"grants"`
-	Database    Database    `koanf:"database"`
-	Keys        Keys        `koanf:"keys"`
-	Objects     Objects     `koanf:"objects"`
-	Log         Log         `koanf:"log"`
-	Metrics     Metrics     `koanf:"metrics"`
-	Tracing     Tracing     `koanf:"tracing"`
-	Playground  Playground  `koanf:"playground"`
+	Development  bool         `koanf:"development"` // relaxes what is safe on loopback only
+	HTTP         HTTP         `koanf:"http"`
+	GraphQL      GraphQL      `koanf:"graphql"`
+	Issuers      []Issuer     `koanf:"issuers"`
+	Credentials  Credentials  `koanf:"credentials"`
+	TrustedProxy TrustedProxy `koanf:"trusted_proxy"`
+	Tokens       Tokens       `koanf:"tokens"`
+	Grants       Grants       `koanf:"grants"`
+	Database     Database     `koanf:"database"`
+	Keys         Keys         `koanf:"keys"`
+	Objects      Objects      `koanf:"objects"`
+	Log          Log          `koanf:"log"`
+	Metrics      Metrics      `koanf:"metrics"`
+	Tracing      Tracing      `koanf:"tracing"`
+	Playground   Playground   `koanf:"playground"`
 }
 
 // HTTP is the gateway's listener and its bounds.
@@ -41,6 +42,14 @@ type HTTP struct {
 	RequestTimeout     time.Duration `koanf:"request_timeout"` // for executing one request
 	IdleTimeout        time.Duration `koanf:"idle_timeout"`
 	ShutdownTimeout    time.Duration `koanf:"shutdown_timeout"` // for finishing what runs
+	TLS                TLS           `koanf:"tls"`
+}
+
+// TLS is how the gateway's listener speaks TLS itself; no files: it speaks HTTP.
+type TLS struct {
+	CertFile     string `koanf:"cert_file"` // PEM, with the chain
+	KeyFile      string `koanf:"key_file"`
+	ClientCAFile string `koanf:"client_ca_file"` // PEM; every client then needs a certificate of these
 }
 
 // GraphQL bounds and guards operations.
@@ -56,31 +65,6 @@ type GraphQL struct {
 	PersistedQueries bool   `koanf:"persisted_queries"` // automatic persisted queries
 	PersistedCache   int64  `koanf:"persisted_cache"`   // bytes of automatic persisted queries
 	AllowList        string `koanf:"allow_list"`        // folder of *.graphql; only these operations run
-}
-
-// Issuer is one trusted signer of JWTs.
-type Issuer struct {
-	Name         string        `koanf:"name"`   // the tenant; never change it: tokens belong to it
-	Issuer       string        `koanf:"issuer"` // the iss claim
-	Audience     string        `koanf:"audience"`
-	Algorithms   []string      `koanf:"algorithms"`
-	SessionClaim string        `koanf:"session_claim"`
-	MaxLifetime  time.Duration `koanf:"max_lifetime"`
-	TrustRoles   bool          `koanf:"trust_roles"` // roles makes a caller an application; off for an identity provider
-	JWKSURL      string        `koanf:"jwks_url"`
-	JWKS         string        `koanf:"jwks"` // inline, instead of jwks_url
-
-	BackChannelLogout bool     `koanf:"back_channel_logout"` // accept its logout tokens
-	LogoutAudience    string   `koanf:"logout_audience"`     // of these; empty: audience
-	LogoutTypes       []string `koanf:"logout_types"`        // of their typ
-}
-
-// Credentials are rules for all JWTs.
-type Credentials struct {
-	Remember  int           `koanf:"remember"` // how many verified JWTs are kept in memory
-	ClockSkew time.Duration `koanf:"clock_skew"`
-	EndedPoll time.Duration `koanf:"ended_poll"` // how soon a session that another replica ends has ended here
-	MaxEnded  int           `koanf:"max_ended"`  // ended sessions that are kept in memory
 }
 
 // Tokens are their names and bounds.
@@ -199,22 +183,15 @@ func Default() *Config {
 			MaxTokens: 4000, MaxDepth: 24, MaxAliases: 30, MaxDirectives: 50, MaxSelections: 500, MaxComplexity: 5000,
 			DocumentCache: 8 << 20, PersistedQueries: true, PersistedCache: 4 << 20,
 		},
-		Credentials: Credentials{Remember: 50_000, ClockSkew: 5 * time.Second, EndedPoll: time.Second, MaxEnded: 1_000_000},
-		Tokens:      Tokens{Prefix: "tok", MaxBatch: 1000, MaxTTL: 100 * 365 * 24 * time.Hour, SweepInterval: time.Minute},
-		Grants:      Grants{DefaultDuration: 15 * time.Minute, MaxDuration: 24 * time.Hour, MaxBatch: 10_000},
+		Credentials:  Credentials{Remember: 50_000, ClockSkew: 5 * time.Second, EndedPoll: time.Second, MaxEnded: 1_000_000},
+		TrustedProxy: TrustedProxy{MaxLifetime: 24 * time.Hour},
+		Tokens:       Tokens{Prefix: "tok", MaxBatch: 1000, MaxTTL: 100 * 365 * 24 * time.Hour, SweepInterval: time.Minute},
+		Grants:       Grants{DefaultDuration: 15 * time.Minute, MaxDuration: 24 * time.Hour, MaxBatch: 10_000},
 		Objects: Objects{
 			Store: "s3", MaxSize: 1 << 30, UploadLifetime: 15 * time.Minute, DownloadLifetime: time.Minute,
 			S3: S3{Timeout: 10 * time.Second},
 		},
 		Log:     Log{Level: "info", Format: "json"},
 		Tracing: Tracing{Ratio: 1},
-	}
-}
-
-// DefaultIssuer returns an issuer's settings where nothing else is said.
-func DefaultIssuer() Issuer {
-	return Issuer{
-		Algorithms: []string{"ES256", "EdDSA", "RS256", "PS256"}, SessionClaim: "sid", MaxLifetime: 24 * time.Hour, TrustRoles: true,
-		LogoutTypes: []string{"logout+jwt"},
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -18,12 +17,7 @@ var errMalformed = errors.New("malformed JWT")
 
 // header is what counts of a JOSE header (RFC 7515, section 4). A token's own keys, URLs and
 // certificates (jwk, jku, x5u, x5c) are never looked at.
-type header struct{ typ, alg, kid string }
-
-// is reports whether typ is one of the types, in any case (RFC 7515, section 4.1.9).
-func (h header) is(types []string) bool {
-	return slices.ContainsFunc(types, func(t string) bool { return strings.EqualFold(t, h.typ) })
-}
+type header struct{ alg, kid, typ string }
 
 // parts are what a compact JWS (RFC 7515, section 7.1) is made of, decoded and not yet verified.
 type parts struct {
@@ -72,8 +66,8 @@ func decodeHeader(b []byte) (h header, err error) {
 		}
 	}
 	typ, err := member[string](o, "typ")
-	if err != nil || typ == nil {
-		return h, fmt.Errorf("%w: no typ", errMalformed)
+	if err != nil || typ != nil && *typ == "" {
+		return h, fmt.Errorf("%w: typ is no type", errMalformed)
 	}
 	alg, err := member[string](o, "alg")
 	if err != nil || alg == nil {
@@ -83,8 +77,12 @@ func decodeHeader(b []byte) (h header, err error) {
 	if err != nil || kid != nil && *kid == "" {
 		return h, fmt.Errorf("%w: kid is no name", errMalformed)
 	}
-	if h.typ, h.alg = *typ, *alg; kid != nil {
+	h.alg = *alg
+	if kid != nil {
 		h.kid = *kid
+	}
+	if typ != nil {
+		h.typ = *typ
 	}
 	return h, nil
 }
