@@ -66,6 +66,8 @@ function newProvider(issuer) {
     conformIdTokenClaims: true,
     enabledJWA: { idTokenSigningAlgValues: [algorithm] },
     ttl: { AccessToken: 600, AuthorizationCode: 60, ClientCredentials: 600, IdToken: 600, Session: 3600, Grant: 3600, Interaction: 600 },
+    // It would refuse to send logout tokens to loopback, where the tests' gateway is.
+    fetch: (url, { dispatcher, ...options }) => fetch(url, options),
     async findAccount(_, id) {
       return { accountId: id, claims: async () => ({ sub: id, name: id }) };
     },
@@ -86,6 +88,7 @@ function newProvider(issuer) {
       },
     },
   });
+  provider.on('backchannel.error', (_, error) => console.error(error));
   provider.on('server_error', (_, error) => console.error(error));
   return provider.callback();
 }
