@@ -113,10 +113,13 @@ func TestRefusals(t *testing.T) {
 		require.Equal(t, http.StatusBadRequest, w.Code, name)
 		require.Equal(t, "no-store", w.Header().Get("Cache-Control"), name)
 		require.Equal(t, "application/json", w.Header().Get("Content-Type"), name)
-		var answer struct{ Error, Error_description string }
+		var answer struct {
+			Error       string `json:"error"`
+			Description string `json:"error_description"`
+		}
 		require.NoError(t, json.Unmarshal(w.Body.Bytes(), &answer), name)
 		require.Equal(t, "invalid_request", answer.Error, name)
-		require.NotEmpty(t, answer.Error_description, name)
+		require.NotEmpty(t, answer.Description, name)
 		require.Empty(t, p.ended, name)
 		require.Equal(t, map[string]int{"refused": 1}, p.counts, name)
 		require.NotContains(t, w.Body.String()+p.log.String(), "SECRET", name)
