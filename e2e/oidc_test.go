@@ -27,7 +27,7 @@ func trusting(name string, p *oidc.Provider) stack.Option {
 	})
 }
 
-func newIdP(t testing.TB, algorithm string) *oidc.Provider {
+func newIDP(t testing.TB, algorithm string) *oidc.Provider {
 	return oidc.Start(t, oidc.Settings{
 		Clients: []oidc.Client{oidc.NewClient("cloakroom", callback)}, Algorithm: algorithm, Resource: "cloakroom",
 		Roles: map[string][]string{"cloakroom": {"vault-client", "admin"}},
@@ -38,7 +38,7 @@ func newIdP(t testing.TB, algorithm string) *oidc.Provider {
 // service account of the provider is the application; two providers are two tenants; and a key that a provider
 // has withdrawn opens nothing.
 func TestAnOpenIDProvider(t *testing.T) {
-	shop, bank := newIdP(t, "ES256"), newIdP(t, "RS256")
+	shop, bank := newIDP(t, "ES256"), newIDP(t, "RS256")
 	s := stack.Start(t, trusting("shop", shop), trusting("bank", bank))
 	ann, bob := oidc.NewBrowser(t, callback), oidc.NewBrowser(t, callback)
 
@@ -79,7 +79,7 @@ func TestAnOpenIDProvider(t *testing.T) {
 
 // The provider's words for others are not credentials: an access token of another type, an ID token for another client.
 func TestAnOpenIDProvidersOtherTokens(t *testing.T) {
-	idp := newIdP(t, "ES256")
+	idp := newIDP(t, "ES256")
 	narrow := stack.Configure(func(c *gateway.Config) { c.Issuers[len(c.Issuers)-1].Types = []string{""} })
 	s := stack.Start(t, trusting("shop", idp), narrow)
 	browser := oidc.NewBrowser(t, callback)

@@ -87,6 +87,9 @@ func (g *Gateway) open(ctx, background context.Context) error {
 		return err
 	}
 	g.closers = append(g.closers, stopTracing)
+	if g.tls, err = newTLS(g.cfg, g.log); err != nil {
+		return err
+	}
 	rows, err := g.openDatabase(ctx)
 	if err != nil {
 		return err
@@ -111,9 +114,6 @@ func (g *Gateway) open(ctx, background context.Context) error {
 		return err
 	}
 	g.vault = v
-	if g.tls, err = newTLS(g.cfg, g.log); err != nil {
-		return err
-	}
 	auth, err := g.newAuthenticator(metrics)
 	if err != nil {
 		return err

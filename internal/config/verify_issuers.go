@@ -129,7 +129,7 @@ func (c *Config) discoverable(p *problems, setting, issuer string) {
 	switch {
 	case err != nil || u.Host == "" || u.User != nil || strings.ContainsAny(issuer, "?#") || u.Scheme != "https" && u.Scheme != "http":
 		p.add(setting, "the issuer %q is no URL that can be asked; write https://host[/path], or name jwks_url instead", issuer)
-	case u.Scheme == "http" && !(c.Development && loopback(u.Hostname())):
+	case u.Scheme == "http" && (!c.Development || !loopback(u.Hostname())):
 		p.add(setting, "the issuer %q would be asked in clear; use https (http is for loopback in development)", issuer)
 	}
 }
