@@ -290,22 +290,3 @@ func TestFailedWrite(t *testing.T) {
 	require.Equal(t, fault.Unauthenticated, r.ask(t, who))
 	require.Zero(t, r.seen.of("ended application"))
 }
-
-// TestMax: memory is bounded; what has ended can be ended again.
-func TestMax(t *testing.T) {
-	r := start(t, newTable(), &clock{at: noon}, func(o *ended.Options) { o.Max = 2 })
-	ctx := context.Background()
-	for _, id := range []string{"a", "b", "a"} {
-		_, err := r.EndSession(ctx, tenant, *session(id).Session, "application")
-		require.NoError(t, err)
-	}
-	_, err := r.EndSession(ctx, tenant, *session("c").Session, "application")
-	require.Equal(t, fault.LimitExceeded, fault.Public(err).Code)
-	require.Equal(t, fault.LimitExceeded, fault.Public(r.EndSubject(ctx, tenant, "u", noon)).Code)
-	require.Empty(t, r.ask(t, session("c")))
-}
-
-func TestOptions(t *testing.T) {
-	_, err := ended.New(context.Background(), ended.Options{})
-	require.Error(t, err)
-}
