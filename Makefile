@@ -12,6 +12,7 @@ GOVULNCHECK   := v1.8.0
 
 BIN    := .tools/bin
 AUDIT  := e2e/httpaudit
+OIDC   := e2e/oidc
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
 # A package's tests share two cores with the race detector, a browser and MinIO.
@@ -23,6 +24,7 @@ stamp_lint  := .tools/golangci-lint-$(GOLANGCI_LINT)
 stamp_sum   := .tools/gotestsum-$(GOTESTSUM)
 stamp_vuln  := .tools/govulncheck-$(GOVULNCHECK)
 stamp_audit := $(AUDIT)/node_modules/.package-lock.json
+stamp_oidc  := $(OIDC)/node_modules/.package-lock.json
 
 export PATH := $(CURDIR)/.tools/node/node_modules/node/bin:$(PATH)
 
@@ -44,7 +46,7 @@ build: ## Build ./cloakroom, one static program.
 # ---- set-up ----
 
 .PHONY: tools
-tools: packages minio $(stamp_sum) $(stamp_audit) ## Install all that the tests need.
+tools: packages minio $(stamp_sum) $(stamp_audit) $(stamp_oidc) ## Install all that the tests need.
 
 .PHONY: packages
 packages:
@@ -66,8 +68,8 @@ $(stamp_vuln):
 	@$(call install,golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK))
 	@touch $@
 
-$(stamp_audit): $(AUDIT)/package-lock.json | packages
-	npm ci --prefix $(AUDIT) --no-progress
+$(stamp_audit) $(stamp_oidc): %/node_modules/.package-lock.json: %/package-lock.json | packages
+	npm ci --prefix $* --no-progress
 	@touch $@
 
 # ---- tests ----
@@ -131,4 +133,4 @@ check-bundle:
 
 .PHONY: clean
 clean: ## Remove what was built and installed here; data stays.
-	rm -rf .tools cloakroom web/node_modules $(AUDIT)/node_modules e2e/artifacts
+	rm -rf .tools cloakroom web/node_modules $(AUDIT)/node_modules $(OIDC)/node_modules e2e/artifacts

@@ -84,6 +84,53 @@ func TestContract(t *testing.T) {
 	require.Equal(t, 1, n)
 }
 
+// A logout: grants are gone, the session's JWT is refused, and nothing that is still under way is an error.
+func TestEndSession(t *testing.T) {
+	g := gatewaytest.Start(t, nil)
+	session, other := newClient(t, g.URL, g.Session(gatewaytest.Own, "login"), nil), newClient(t, g.URL, g.Session(gatewaytest.Own, "other"), nil)
+	app, foreign := newClient(t, g.URL, g.Application(gatewaytest.Own), nil), newClient(t, g.URL, g.Application(gatewaytest.Other), nil)
+	ctx, id := t.Context(), appkit.SessionID("login")
+	made, err := session.Tokenize(ctx, client.Value{})
+	require.NoError(t, err)
+	told := ""
+	app.OnRevoke(func(session string, tokens []string) {
+		require.Nil(t, tokens)
+		told = session
+	})
+
+	_, err = session.EndSession(ctx, id)
+	require.ErrorIs(t, err, client.ErrForbidden)
+	n, err := foreign.EndSession(ctx, id)
+	require.NoError(t, err)
+	require.Zero(t, n, "another application's session of the same id")
+	_, err = session.Viewer(ctx)
+	require.NoError(t, err)
+
+	n, err = app.EndSession(ctx, id)
+	require.NoError(t, err)
+	require.Equal(t, 2, n)
+	require.Equal(t, id, told)
+	_, err = session.Viewer(ctx)
+	require.ErrorIs(t, err, client.ErrUnauthenticated)
+	_, err = other.Viewer(ctx)
+	require.NoError(t, err)
+	n, err = app.EndSession(ctx, id)
+	require.NoError(t, err)
+	require.Zero(t, n)
+
+	granted, err := app.CreateGrants(ctx, id, grantsOf([]string{made.Token}))
+	require.NoError(t, err, "a response that meets a logout on its way")
+	require.Empty(t, granted)
+	missing, err := app.VerifyGrants(ctx, id, checksOf([]string{made.Token}))
+	require.NoError(t, err)
+	require.Len(t, missing, 2)
+	granted, err = app.CreateGrants(ctx, appkit.SessionID("other"), grantsOf([]string{made.Token}))
+	require.NoError(t, err)
+	require.Len(t, granted, 2)
+	_, err = app.EndSession(ctx, "")
+	require.ErrorIs(t, err, client.ErrBadUserInput)
+}
+
 // What is not for this kind of caller, and what is malformed or too much, is told apart.
 func TestRefusals(t *testing.T) {
 	g := gatewaytest.Start(t, nil)

@@ -66,7 +66,7 @@ func FuzzAnswers(f *testing.F) {
 func try(t *testing.T, c *Client, body string) {
 	ctx := t.Context()
 	checks := []directives.Check{{Token: fuzzToken, Kind: directives.GrantKindRead}, {Token: fuzzToken, Kind: directives.GrantKindStore}}
-	errs := make([]error, 0, 10)
+	errs := make([]error, 0, 11)
 	note := func(err error, sound bool) {
 		if errs = append(errs, err); err == nil && !sound {
 			t.Errorf("taken for an answer: %q", body)
@@ -93,6 +93,8 @@ func try(t *testing.T, c *Client, body string) {
 	n, err := c.RevokeGrants(ctx, Revocation{Session: "s"})
 	note(err, n >= 0)
 	n, err = c.CarryGrants(ctx, "s", "t")
+	note(err, n >= 0)
+	n, err = c.EndSession(ctx, "s")
 	note(err, n >= 0)
 	n, err = c.DeleteTokens(ctx, []string{fuzzToken})
 	note(err, n >= 0)

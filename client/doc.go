@@ -18,8 +18,8 @@
 //
 //   - whatever the method, if no connection could be made, or if the gateway refused the JWT (then once,
 //     with a new one);
-//   - CreateGrants, VerifyGrants, Detokenize, DetokenizeBatch, Token and Viewer also if the connection broke,
-//     or the gateway answered 502, 503, 504 or UNAVAILABLE.
+//   - CreateGrants, VerifyGrants, EndSession, Detokenize, DetokenizeBatch, Token and Viewer also if the connection
+//     broke, or the gateway answered 502, 503, 504 or UNAVAILABLE.
 //
 // Tokenize, TokenizeBatch, RevokeGrants, CarryGrants and DeleteTokens are not repeated once the gateway may have
 // received them.

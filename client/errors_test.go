@@ -90,6 +90,8 @@ func TestLostRevocationIsTold(t *testing.T) {
 	require.Error(t, err)
 	_, err = c.CarryGrants(t.Context(), "s", "t")
 	require.Error(t, err)
+	_, err = c.EndSession(t.Context(), "s")
+	require.Error(t, err)
 	require.Equal(t, 3, told)
 	require.True(t, errors.Is(err, client.ErrUnavailable))
 }

@@ -179,6 +179,22 @@ func (c *Client) CarryGrants(ctx context.Context, from, to string) (int, error) 
 	return count(answer.CarryGrants.Carried)
 }
 
+// EndSession ends a session, by its id as its JWT names it: the gateway revokes its grants, and refuses every
+// credential that names it until it expires. It returns how many grants were in force: none where an attempt before
+// has revoked them and its answer was lost. Do this at a logout; the id must not be used again. Listeners are told as
+// by RevokeGrants.
+func (c *Client) EndSession(ctx context.Context, session string) (int, error) {
+	if err := checkSession(session); err != nil {
+		return 0, err
+	}
+	defer c.tell(session, nil)
+	answer, err := endSession(ctx, call{c}, endSessionInput{SessionId: session})
+	if err != nil {
+		return 0, err
+	}
+	return count(answer.EndSession.Revoked)
+}
+
 // DeleteTokens destroys the keys of those tokens that are the application's own, and with them the values,
 // and returns how many there were. Listeners are told as by RevokeGrants.
 func (c *Client) DeleteTokens(ctx context.Context, tokens []string) (int, error) {
@@ -200,7 +216,7 @@ func count(n *int64) (int, error) {
 	return int(*n), nil
 }
 
-// OnRevoke implements directives.Revoker, for RevokeGrants and DeleteTokens of this client. f must not call
+// OnRevoke implements directives.Revoker, for RevokeGrants, EndSession and DeleteTokens of this client. f must not call
 // OnRevoke.
 func (c *Client) OnRevoke(f func(session string, tokens []string)) {
 	c.mu.Lock()

@@ -52,6 +52,14 @@ type __detokenizeInput struct {
 // GetToken returns __detokenizeInput.Token, and is useful for accessing the field via an interface.
 func (v *__detokenizeInput) GetToken() string { return v.Token }
 
+// __endSessionInput is used internally by genqlient
+type __endSessionInput struct {
+	Input endSessionInput `json:"input"`
+}
+
+// GetInput returns __endSessionInput.Input, and is useful for accessing the field via an interface.
+func (v *__endSessionInput) GetInput() endSessionInput { return v.Input }
+
 // __revokeGrantsInput is used internally by genqlient
 type __revokeGrantsInput struct {
 	Input revokeGrantsInput `json:"input"`
@@ -170,7 +178,8 @@ func (v *createGrantsPayload) GetGrants() []grant { return v.Grants }
 // createGrantsResponse is returned by createGrants on success.
 type createGrantsResponse struct {
 	// Applications only. Grants that exist are extended, never shortened. A token that is not one of the
-	// application's own gets no grant and is absent from the answer; the others are not held up by it.
+	// application's own gets no grant and is absent from the answer; the others are not held up by it. So is every token
+	// once the session has ended.
 	CreateGrants createGrantsPayload `json:"createGrants"`
 }
 
@@ -492,6 +501,38 @@ func (v *detokenized) GetDownload() signed { return v.Download }
 
 // GetMetadata returns detokenized.Metadata, and is useful for accessing the field via an interface.
 func (v *detokenized) GetMetadata() *facts { return v.Metadata }
+
+// A session to end.
+type endSessionInput struct {
+	// The session id, as the session's JWT names it.
+	SessionId string `json:"sessionId"`
+}
+
+// GetSessionId returns endSessionInput.SessionId, and is useful for accessing the field via an interface.
+func (v *endSessionInput) GetSessionId() string { return v.SessionId }
+
+// endSessionPayload includes the requested fields of the GraphQL type EndSessionPayload.
+// The GraphQL type's documentation follows.
+//
+// What ended with the session.
+type endSessionPayload struct {
+	// How many grants, counting one per token and kind.
+	Revoked *int64 `json:"revoked"`
+}
+
+// GetRevoked returns endSessionPayload.Revoked, and is useful for accessing the field via an interface.
+func (v *endSessionPayload) GetRevoked() *int64 { return v.Revoked }
+
+// endSessionResponse is returned by endSession on success.
+type endSessionResponse struct {
+	// Applications only. Ends a session of the application's: its grants are revoked, and every credential that names it
+	// is refused until it expires, at once by the replica that answers and a moment later by all others. For a logout. It can
+	// be repeated; a session that the gateway has never seen ends too. An ended session's id must not be used again.
+	EndSession endSessionPayload `json:"endSession"`
+}
+
+// GetEndSession returns endSessionResponse.EndSession, and is useful for accessing the field via an interface.
+func (v *endSessionResponse) GetEndSession() endSessionPayload { return v.EndSession }
 
 // facts includes the GraphQL fields of Metadata requested by the fragment facts.
 // The GraphQL type's documentation follows.
@@ -1084,6 +1125,40 @@ func detokenizeBatch(
 	}
 
 	data_ = &detokenizeBatchResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
+// The mutation executed by endSession.
+const endSession_Operation = `
+mutation endSession ($input: EndSessionInput!) {
+	endSession(input: $input) {
+		revoked
+	}
+}
+`
+
+func endSession(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	input endSessionInput,
+) (data_ *endSessionResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "endSession",
+		Query:  endSession_Operation,
+		Variables: &__endSessionInput{
+			Input: input,
+		},
+	}
+
+	data_ = &endSessionResponse{}
 	resp_ := &graphql.Response{Data: data_}
 
 	err_ = client_.MakeRequest(

@@ -84,6 +84,7 @@ func TestEachFieldBelongsToOneKindOfCaller(t *testing.T) {
 		"verifyGrants": `{ verifyGrants(input: {sessionId: "` + id + `", tokens: ["` + token + `"]}) { valid } }`,
 		"revokeGrants": `mutation { revokeGrants(input: {sessionId: "other"}) { revoked } }`,
 		"carryGrants":  `mutation { carryGrants(input: {fromSessionId: "other", toSessionId: "` + id + `"}) { carried } }`,
+		"endSession":   `mutation { endSession(input: {sessionId: "other"}) { revoked } }`,
 		"deleteTokens": `mutation { deleteTokens(tokens: ["` + unknownToken + `"]) { deleted } }`,
 	}
 	ofBoth := map[string]string{"token": `{ token(id: "` + token + `") { id } }`}

@@ -162,8 +162,9 @@ func TestAForeignTokenStopsAMutation(t *testing.T) {
 	require.Equal(t, before, fmt.Sprint(adams.ask(`{ patients(first: 1000) { name } }`, nil).OK(t).At("patients")))
 }
 
-// TestALogoutTakesTheGrantsAlong: what a session could read, it can't once its user has left.
-func TestALogoutTakesTheGrantsAlong(t *testing.T) {
+// TestALogoutEndsTheSessionAtTheGateway: what a session could read, it can't once its user has left, and a JWT that
+// was kept is refused.
+func TestALogoutEndsTheSessionAtTheGateway(t *testing.T) {
 	s := stack.Start(t)
 	adams := login(t, s, clinic.DrAdams)
 	token := adams.tokens(1)[0]
@@ -171,6 +172,6 @@ func TestALogoutTakesTheGrantsAlong(t *testing.T) {
 	r, err := adams.http.PostForm(s.AppURL+"/logout", nil)
 	require.NoError(t, err)
 	require.NoError(t, r.Body.Close())
-	require.Equal(t, "GRANT_REQUIRED", s.Detokenize(t, adams.jwt, token).Code())
+	require.Equal(t, "UNAUTHENTICATED", s.Detokenize(t, adams.jwt, token).Code())
 	require.NotContains(t, s.Logs.String(), strings.TrimPrefix(token, "tok-"))
 }

@@ -4,6 +4,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,15 +12,11 @@ import (
 	"net/http"
 	"sync"
 
-	"go.opentelemetry.io/otel/trace"
-
 	"github.com/cloakroomhq/cloakroom/graph"
 	"github.com/cloakroomhq/cloakroom/internal/config"
 	"github.com/cloakroomhq/cloakroom/internal/httpd"
 	"github.com/cloakroomhq/cloakroom/internal/keyring"
 	"github.com/cloakroomhq/cloakroom/internal/objects"
-	"github.com/cloakroomhq/cloakroom/internal/session"
-	"github.com/cloakroomhq/cloakroom/internal/session/signin"
 	"github.com/cloakroomhq/cloakroom/internal/telemetry"
 	"github.com/cloakroomhq/cloakroom/internal/vault"
 	"github.com/cloakroomhq/cloakroom/models"
@@ -56,6 +53,7 @@ type Gateway struct {
 	handler  http.Handler
 	objects  http.Handler // nil unless embedded
 	metrics  http.Handler
+	tls      *tls.Config // nil: Serve speaks HTTP
 	closers  []func(context.Context) error
 	stop     context.CancelFunc
 	running  sync.WaitGroup
@@ -89,6 +87,9 @@ func (g *Gateway) open(ctx, background context.Context) error {
 		return err
 	}
 	g.closers = append(g.closers, stopTracing)
+	if g.tls, err = newTLS(g.cfg, g.log); err != nil {
+		return err
+	}
 	rows, err := g.openDatabase(ctx)
 	if err != nil {
 		return err
@@ -101,33 +102,40 @@ func (g *Gateway) open(ctx, background context.Context) error {
 	if err != nil {
 		return err
 	}
+	endings, err := g.openEnded(ctx, rows, metrics)
+	if err != nil {
+		return err
+	}
 	v, err := vault.New(vault.Options{
-		Rows: rows, Keys: keys, Objects: store, Observer: metrics, Logger: g.log, Limits: limits(g.cfg),
+		Rows: rows, Keys: keys, Objects: store, Sessions: endings, Observer: metrics, Logger: g.log, Limits: limits(g.cfg),
 		Prefixes: append([]string{g.cfg.Tokens.Prefix}, g.cfg.Tokens.AcceptedPrefixes...),
 	})
 	if err != nil {
 		return err
 	}
 	g.vault = v
-	auth, err := session.New(session.Options{
-		Issuers: issuers(g.cfg), Remember: g.cfg.Credentials.Remember, Logger: g.log, Observer: metrics,
-	})
+	auth, err := g.newAuthenticator(metrics)
 	if err != nil {
 		return err
 	}
-	ended := &logins{}
-	flow, err := g.newSignIn(auth, keys, rows, v, ended, metrics)
+	flow, err := g.newSignIn(auth, keys, rows, v, endings, metrics)
 	if err != nil {
 		return err
 	}
-	ended.next = flow
-	if err := g.route(v, ended, flow, metrics, tracer, store, []httpd.Check{
-		{Name: "database", Ask: rows.Ready}, {Name: "objects", Ask: store.Ready}, {Name: "keys", Ask: keys.Ready},
-	}); err != nil {
+	guarded := endings.Guard(flow)
+	if err := g.route(httpd.Options{
+		Schema:        graph.NewExecutableSchema(graph.Config{Resolvers: &resolvers.Resolver{Vault: v}}),
+		Authenticator: guarded, Observer: metrics, Logger: g.log, Tracer: tracer,
+		Checks: []httpd.Check{
+			{Name: "database", Ask: rows.Ready}, {Name: "objects", Ask: store.Ready}, {Name: "keys", Ask: keys.Ready},
+		},
+		Sessions: flow.Handler(guarded), Logout: g.backChannelLogout(v, endings, auth, metrics),
+	}, metrics, store); err != nil {
 		return err
 	}
 	g.running.Go(func() { auth.Run(background) })
 	g.running.Go(func() { flow.Run(background, g.cfg.Tokens.SweepInterval) })
+	g.running.Go(func() { g.pollEnded(background, endings) })
 	g.running.Go(func() { v.RunSweeper(background, g.cfg.Tokens.SweepInterval) })
 	return nil
 }
@@ -168,12 +176,8 @@ func openKeys(ctx context.Context, cfg *Config, rows *models.DB) (*keyring.Keyri
 	return keys, nil
 }
 
-func (g *Gateway) route(v *vault.Vault, auth httpd.Authenticator, flow *signin.Flow, metrics *telemetry.Metrics, tracer trace.Tracer, store objects.Store, checks []httpd.Check) error {
-	o := httpd.Options{
-		Schema:        graph.NewExecutableSchema(graph.Config{Resolvers: &resolvers.Resolver{Vault: v}}),
-		Authenticator: auth, Observer: metrics, Logger: g.log, Tracer: tracer, Checks: checks,
-		Sessions: flow.Handler(auth), HTTP: g.cfg.HTTP, GraphQL: g.cfg.GraphQL,
-	}
+func (g *Gateway) route(o httpd.Options, metrics *telemetry.Metrics, store objects.Store) error {
+	o.HTTP, o.GraphQL = g.cfg.HTTP, g.cfg.GraphQL
 	g.metrics = metrics.Handler()
 	if l := g.cfg.Metrics.Listen; l == config.MetricsOnGateway || l == "" && g.cfg.Development {
 		o.Metrics = g.metrics
@@ -212,19 +216,4 @@ func limits(cfg *Config) vault.Limits {
 		ObjectSize: cfg.Objects.MaxSize, RequireSize: cfg.Objects.RequireSize,
 		DefaultGrant: cfg.Grants.DefaultDuration, MaxGrant: cfg.Grants.MaxDuration,
 	}
-}
-
-func issuers(cfg *Config) []session.Issuer {
-	list := make([]session.Issuer, len(cfg.Issuers))
-	for n, i := range cfg.Issuers {
-		audience := i.Audience
-		if audience == "" {
-			audience = cfg.HTTP.PublicURL
-		}
-		list[n] = session.Issuer{
-			Name: i.Name, Issuer: i.Issuer, Audience: audience, Algorithms: i.Algorithms, SessionClaim: i.SessionClaim, IgnoreRoles: !i.TrustRoles,
-			MaxLifetime: i.MaxLifetime, ClockSkew: cfg.Credentials.ClockSkew, JWKSURL: i.JWKSURL, JWKS: []byte(i.JWKS),
-		}
-	}
-	return list
 }

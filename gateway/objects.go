@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"crypto/x509"
 	"fmt"
 	"net/http"
 	"os"
@@ -35,15 +34,9 @@ func (g *Gateway) newStore(ctx context.Context) (objects.Store, error) {
 		PathStyle: o.S3.PathStyle, Timeout: o.S3.Timeout, UploadLifetime: o.UploadLifetime, DownloadLifetime: o.DownloadLifetime,
 		Credentials: objects.Credentials{AccessKeyID: o.S3.AccessKeyID, SecretAccessKey: o.S3.SecretAccessKey.Reveal()},
 	}
-	if o.S3.CAFile != "" {
-		pem, err := os.ReadFile(o.S3.CAFile)
-		if err != nil {
-			return nil, err
-		}
-		s3.RootCAs = x509.NewCertPool()
-		if !s3.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("s3.ca_file: %s holds no certificate in PEM", o.S3.CAFile)
-		}
+	var err error
+	if s3.RootCAs, err = certificates("s3.ca_file", o.S3.CAFile); err != nil {
+		return nil, err
 	}
 	return objects.NewS3(ctx, s3)
 }

@@ -30,7 +30,7 @@ func (g *Gateway) Serve(ctx context.Context, l Listeners) error {
 	failed := make(chan error, len(servers))
 	for _, s := range servers {
 		go func() {
-			if err := s.server.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+			if err := s.serve(); !errors.Is(err, http.ErrServerClosed) {
 				failed <- fmt.Errorf("serving %s: %w", s.name, err)
 			}
 		}()
@@ -61,6 +61,14 @@ type served struct {
 	listener net.Listener
 }
 
+// serve speaks TLS where the server is told how, and HTTP/2 then.
+func (s *served) serve() error {
+	if s.server.TLSConfig != nil {
+		return s.server.ServeTLS(s.listener, "", "")
+	}
+	return s.server.Serve(s.listener)
+}
+
 // servers opens what is not open yet; where one can't be opened, it closes all.
 func (g *Gateway) servers(ctx context.Context, l Listeners) (all []served, err error) {
 	h := g.cfg.HTTP
@@ -83,6 +91,9 @@ func (g *Gateway) servers(ctx context.Context, l Listeners) (all []served, err e
 		}, netutil.LimitListener(listener, h.MaxConnections)})
 	}
 	add("gateway", "http.listen", l.Gateway, h.Listen, g, 0)
+	if err == nil {
+		all[0].server.TLSConfig = g.tls
+	}
 	if g.objects != nil {
 		// A value may take as long as the request that bears it is valid; to be read, once the store has verified the request.
 		add("objects", "objects.embedded.listen", l.Objects, g.cfg.Objects.Embedded.Listen, g.objects, g.cfg.Objects.UploadLifetime)

@@ -245,6 +245,35 @@ func TestEnd(t *testing.T) {
 	w.checkLog(t)
 }
 
+// TestEndOnReplicas: a cookie whose login, or whose session, has ended is refused by the others soon, and after a restart.
+func TestEndOnReplicas(t *testing.T) {
+	w := newWorld(t, false, nil)
+	w.cfg.Objects.Embedded.Dir = t.TempDir()
+	replica := w.open(t)
+	refuses := func(g *gateway.Gateway, value string) func() bool {
+		return func() bool {
+			r := newRequest(t, "GET", w.url+"/session/verify", nil, "Cookie", w.cookieName("session")+"="+value)
+			return serve(g, r).Code == http.StatusUnauthorized
+		}
+	}
+	login, session := w.signIn(t, w.clinic), w.signIn(t, w.bank)
+	require.False(t, refuses(replica, login)())
+	require.False(t, refuses(replica, session)())
+	require.Equal(t, http.StatusOK, w.end(t, nil, "Origin", w.clinic.URL, "Cookie", w.cookieName("session")+"="+login).StatusCode)
+	application := "Bearer " + w.bank.session(map[string]any{"roles": []string{"application"}})
+	got := w.graphql(t, nil, fmt.Sprintf(`{"query":"mutation { endSession(input: {sessionId: %s}) { revoked } }"}`, strings.ReplaceAll(fmt.Sprintf("%q", w.bank.sid), `"`, `\"`)), "Authorization", application)
+	require.Empty(t, got.code(), got.body)
+	w.cfg.Objects.Embedded.Dir = t.TempDir()
+	restarted := w.open(t)
+	for _, value := range []string{login, session} {
+		require.True(t, refuses(w.Gateway, value)())
+		require.True(t, refuses(restarted, value)())
+		require.Eventually(t, refuses(replica, value), 30*time.Second, 20*time.Millisecond)
+	}
+	// A new sign-in of a session that has ended makes a cookie that opens nothing.
+	require.True(t, refuses(w.Gateway, w.signIn(t, w.bank))())
+}
+
 // TestOneStateOneSession: of fifty that post one answer at once, to two replicas, one gets a session.
 func TestOneStateOneSession(t *testing.T) {
 	w := newWorld(t, false, nil)

@@ -49,6 +49,10 @@ type ComplexityRoot struct {
 		Token    func(childComplexity int) int
 	}
 
+	EndSessionPayload struct {
+		Revoked func(childComplexity int) int
+	}
+
 	Grant struct {
 		ExpiresAt func(childComplexity int) int
 		Kind      func(childComplexity int) int
@@ -73,6 +77,7 @@ type ComplexityRoot struct {
 		DeleteTokens    func(childComplexity int, tokens []string) int
 		Detokenize      func(childComplexity int, token string) int
 		DetokenizeBatch func(childComplexity int, tokens []string) int
+		EndSession      func(childComplexity int, input model.EndSessionInput) int
 		RevokeGrants    func(childComplexity int, input model.RevokeGrantsInput) int
 		Tokenize        func(childComplexity int, input *model.TokenizeInput) int
 		TokenizeBatch   func(childComplexity int, inputs []*model.TokenizeInput) int
@@ -181,6 +186,13 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.DetokenizePayload.Token(childComplexity), true
+
+	case "EndSessionPayload.revoked":
+		if e.ComplexityRoot.EndSessionPayload.Revoked == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EndSessionPayload.Revoked(childComplexity), true
 
 	case "Grant.expiresAt":
 		if e.ComplexityRoot.Grant.ExpiresAt == nil {
@@ -294,6 +306,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.DetokenizeBatch(childComplexity, args["tokens"].([]string)), true
+	case "Mutation.endSession":
+		if e.ComplexityRoot.Mutation.EndSession == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_endSession_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.EndSession(childComplexity, args["input"].(model.EndSessionInput)), true
 	case "Mutation.revokeGrants":
 		if e.ComplexityRoot.Mutation.RevokeGrants == nil {
 			break
@@ -506,6 +529,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 	inputUnmarshalMap := graphql.BuildUnmarshalerMap(
 		ec.unmarshalInputCarryGrantsInput,
 		ec.unmarshalInputCreateGrantsInput,
+		ec.unmarshalInputEndSessionInput,
 		ec.unmarshalInputGrantInput,
 		ec.unmarshalInputMetadataInput,
 		ec.unmarshalInputRevokeGrantsInput,
@@ -585,7 +609,7 @@ func newExecutionContext(
 	}
 }
 
-//go:embed "schema/deletion.graphqls" "schema/detokenize.graphqls" "schema/errors.graphqls" "schema/grants.graphqls" "schema/scalars.graphqls" "schema/token.graphqls" "schema/tokenize.graphqls" "schema/viewer.graphqls"
+//go:embed "schema/deletion.graphqls" "schema/detokenize.graphqls" "schema/errors.graphqls" "schema/grants.graphqls" "schema/scalars.graphqls" "schema/session.graphqls" "schema/token.graphqls" "schema/tokenize.graphqls" "schema/viewer.graphqls"
 var sourcesFS embed.FS
 
 func sourceData(filename string) string {
@@ -602,6 +626,7 @@ var sources = []*ast.Source{
 	{Name: "schema/errors.graphqls", Input: sourceData("schema/errors.graphqls"), BuiltIn: false},
 	{Name: "schema/grants.graphqls", Input: sourceData("schema/grants.graphqls"), BuiltIn: false},
 	{Name: "schema/scalars.graphqls", Input: sourceData("schema/scalars.graphqls"), BuiltIn: false},
+	{Name: "schema/session.graphqls", Input: sourceData("schema/session.graphqls"), BuiltIn: false},
 	{Name: "schema/token.graphqls", Input: sourceData("schema/token.graphqls"), BuiltIn: false},
 	{Name: "schema/tokenize.graphqls", Input: sourceData("schema/tokenize.graphqls"), BuiltIn: false},
 	{Name: "schema/viewer.graphqls", Input: sourceData("schema/viewer.graphqls"), BuiltIn: false},
@@ -646,6 +671,14 @@ func (ec *executionContext) childFields_DetokenizePayload(ctx context.Context, f
 		return ec.fieldContext_DetokenizePayload_metadata(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DetokenizePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_EndSessionPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "revoked":
+		return ec.fieldContext_EndSessionPayload_revoked(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type EndSessionPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_Grant(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

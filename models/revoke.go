@@ -33,32 +33,38 @@ func (db *DB) RevokeGrants(ctx context.Context, tenant string, f GrantFilter, no
 			return 0, err
 		}
 	}
-	where, args := f.where(tenant)
-	revoked := int64(0)
-	err := db.queue.do(ctx, func(tx *gorm.DB) error {
-		lists, err := f.lists(tx, found)
-		if err != nil {
-			return err
-		}
-		listed, err := f.revokeLists(tx, tenant, lists, now)
-		if err != nil {
-			return err
-		}
-		revoked = int64(listed)
-		for _, column := range f.columns() {
-			r := tx.Exec(`UPDATE grants SET `+column+` = 0 WHERE `+column+` > ? AND `+where, append([]any{now}, args...)...)
-			if r.Error != nil {
-				return r.Error
-			}
-			revoked += r.RowsAffected
-		}
-		return tx.Exec(`DELETE FROM grants WHERE read_until <= ? AND store_until <= ? AND `+where,
-			append([]any{now, now}, args...)...).Error
+	revoked := 0
+	err := db.queue.do(ctx, func(tx *gorm.DB) (err error) {
+		revoked, err = revokeGrants(tx, tenant, f, found, now)
+		return err
 	})
 	if err != nil { // the caller may have left, while the writer goes on counting
 		return 0, err
 	}
-	return int(revoked), nil
+	return revoked, nil
+}
+
+// revokeGrants looks into the lists that were found and, of sessions that the filter names, into all.
+func revokeGrants(tx *gorm.DB, tenant string, f GrantFilter, found suspects, now int64) (int, error) {
+	lists, err := f.lists(tx, found)
+	if err != nil {
+		return 0, err
+	}
+	revoked, err := f.revokeLists(tx, tenant, lists, now)
+	if err != nil {
+		return 0, err
+	}
+	where, args := f.where(tenant)
+	for _, column := range f.columns() {
+		r := tx.Exec(`UPDATE grants SET `+column+` = 0 WHERE `+column+` > ? AND `+where, append([]any{now}, args...)...)
+		if r.Error != nil {
+			return 0, r.Error
+		}
+		revoked += int(r.RowsAffected)
+	}
+	err = tx.Exec(`DELETE FROM grants WHERE read_until <= ? AND store_until <= ? AND `+where,
+		append([]any{now, now}, args...)...).Error
+	return revoked, err
 }
 
 func (f *GrantFilter) columns() []string {

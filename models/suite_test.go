@@ -21,6 +21,8 @@ func testRows(t *testing.T, open opener) {
 		"ListsMadeMeanwhile": testListsMadeMeanwhile, "ListRace": testListRace, "Move": testMove, "GrantsAgainstReference": testGrantsAgainstReference,
 		"Purge": testPurge, "Due": testDue, "SweepGrants": testSweepGrants, "Setting": testSetting,
 		"ConsumeState": testConsumeState, "ConsumeStateRace": testConsumeStateRace, "SweepStates": testSweepStates,
+		"EndSession": testEndSession, "EndedSince": testEndedSince, "EndedStays": testEndedStays, "EndedPages": testEndedPages,
+		"EndSessionIsWhole": testEndSessionIsWhole, "SweepEnded": testSweepEnded, "EndedPlans": testEndedPlans,
 		"GroupCommit": testGroupCommit, "BadRowFailsAlone": testBadRow, "Order": testOrder, "Panic": testPanic,
 		"Close": testClose, "Cancel": testCancel, "Statements": testStatements, "Plans": testPlans,
 	} {

@@ -39,6 +39,16 @@ func (store) SignDownload(objects.Download) (objects.SignedRequest, error) {
 
 func (store) Delete(context.Context, ...string) error { return nil }
 
+// sessions end with their grants, and are forgotten.
+type sessions struct{ rows *models.DB }
+
+func (s sessions) EndSession(ctx context.Context, tenant string, session caller.SessionHash, _ string) (int, error) {
+	now := time.Now().UnixMilli()
+	return s.rows.EndSession(ctx, tenant, models.Ended{ID: models.Digest(session), EndedAt: now, ExpiresAt: now})
+}
+
+func (sessions) Ended(caller.SessionHash) bool { return false }
+
 type gateway struct {
 	exec   *executor.Executor
 	schema *ast.Schema
@@ -52,7 +62,7 @@ func newGateway(t *testing.T) *gateway {
 	keys, err := keyring.LoadOrCreateFile(filepath.Join(dir, "keys.json"))
 	require.NoError(t, err)
 	v, err := vault.New(vault.Options{
-		Rows: db, Keys: keys, Objects: store{}, Observer: telemetry.NewMetrics("test"), Prefixes: []string{"tok"}, Logger: slog.New(slog.DiscardHandler),
+		Rows: db, Keys: keys, Objects: store{}, Sessions: sessions{db}, Observer: telemetry.NewMetrics("test"), Prefixes: []string{"tok"}, Logger: slog.New(slog.DiscardHandler),
 		Limits: vault.Limits{Batch: 10, GrantBatch: 10, ObjectSize: 3 << 30, DefaultGrant: time.Minute, MaxGrant: time.Hour, MaxTTL: time.Hour},
 	})
 	require.NoError(t, err)
@@ -147,6 +157,12 @@ func TestStory(t *testing.T) {
 	data, code = g.run(t, app, `query($l:[TokenID!]!){verifyGrants(input:{sessionId:"s2",tokens:$l}){valid missing}}`, vars)
 	require.Empty(t, code)
 	require.Equal(t, map[string]any{"valid": false, "missing": vars["l"].([]any)[1:]}, data["verifyGrants"])
+	data, code = g.run(t, app, `mutation{endSession(input:{sessionId:"s2"}){revoked}}`, nil)
+	require.Empty(t, code)
+	require.EqualValues(t, 2, in(data, "endSession", "revoked"))
+	data, code = g.run(t, app, `mutation($t:TokenID!){createGrants(input:{sessionId:"s2",grants:[{token:$t,kinds:[STORE,READ]}]}){grants{token}}}`, vars)
+	require.Empty(t, code)
+	require.Len(t, in(data, "createGrants", "grants"), 2)
 	data, code = g.run(t, app, `mutation($t:TokenID!){a:revokeGrants(input:{sessionId:"s2",kinds:[READ]}){revoked} b:revokeGrants(input:{tokens:[$t]}){revoked} deleteTokens(tokens:[$t]){deleted}}`, vars)
 	require.Empty(t, code)
 	require.EqualValues(t, []any{1.0, 3.0, 1.0}, []any{in(data, "a", "revoked"), in(data, "b", "revoked"), in(data, "deleteTokens", "deleted")})

@@ -57,8 +57,8 @@ type Options struct {
 	DataDir string
 	// Keys sign the session tokens: unless set, the key in DataDir, which is made if there is none.
 	Keys *appkit.Keys
-	// Grants is the gateway, for @token, and Revoke ends every grant of a session, as the gateway names it, at
-	// logout. Unless Grants is set both are a client of GatewayURL, with the application's own credentials.
+	// Grants is the gateway, for @token, and Revoke ends a session there, as the gateway names it, at logout. Unless
+	// Grants is set both are a client of GatewayURL, with the application's own credentials.
 	Grants directives.Grants
 	Revoke func(ctx context.Context, session string) error
 	// PlaygroundOrigins are origins whose pages may get session tokens too.
@@ -145,7 +145,7 @@ func (c *Clinic) mount(base *url.URL, options Options) error {
 			return
 		}
 		if err := options.Revoke(ctx, appkit.SessionID(session)); err != nil {
-			options.Logger.ErrorContext(ctx, "grants of a session that ended were not revoked", slog.Any("error", err))
+			options.Logger.ErrorContext(ctx, "a session that ended here has not ended at the gateway", slog.Any("error", err))
 		}
 	}
 	c.mux.Handle(appkit.Path, kit)
@@ -188,7 +188,7 @@ func connect(kit *appkit.Kit, options *Options) error {
 	}
 	options.Grants = c
 	options.Revoke = func(ctx context.Context, session string) error {
-		_, err := c.RevokeGrants(ctx, client.Revocation{Session: session})
+		_, err := c.EndSession(ctx, session)
 		return err
 	}
 	return nil

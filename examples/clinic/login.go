@@ -92,7 +92,7 @@ func (s *sessions) serveLogout(w http.ResponseWriter, r *http.Request) {
 }
 
 // logout ends the caller's login, if there is one. Its JWT opens what its grants allow until it expires, unless
-// the grants are revoked.
+// the session is ended at the gateway too.
 func (s *sessions) logout(w http.ResponseWriter, r *http.Request) error {
 	session, err := s.loggedIn(r)
 	if errors.Is(err, appkit.ErrNoSession) {

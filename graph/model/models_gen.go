@@ -61,6 +61,18 @@ type DetokenizePayload struct {
 
 func (DetokenizePayload) IsDetokenizeResult() {}
 
+// A session to end.
+type EndSessionInput struct {
+	// The session id, as the session's JWT names it.
+	SessionID string `json:"sessionId"`
+}
+
+// What ended with the session.
+type EndSessionPayload struct {
+	// How many grants, counting one per token and kind.
+	Revoked int `json:"revoked"`
+}
+
 // One grant.
 type Grant struct {
 	// The token that it opens.

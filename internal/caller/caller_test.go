@@ -3,6 +3,8 @@ package caller_test
 import (
 	"context"
 	"encoding/hex"
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -60,4 +62,20 @@ func TestHashDomains(t *testing.T) {
 	require.NotEqual(t, s, l)
 	require.Equal(t, hex.EncodeToString(s[:]), s.String())
 	require.NotEqual(t, caller.HashLogin("ab", []byte("c")), caller.HashLogin("a", []byte("bc")))
+}
+
+// TestHashesStay: they are in databases, and must not change; sessions and subjects never share one.
+func TestHashesStay(t *testing.T) {
+	require.Equal(t, "dfa9b72d01c87529a79e4e9fa83252203935327e839019a25a7bb619d47042e0",
+		fmt.Sprintf("%x", caller.HashSession("clinic", "session-1")))
+	require.NotEqual(t, caller.HashSession("clinic", "a"), caller.HashSubject("clinic", "a"))
+	long := strings.Repeat("x", 2000)
+	require.NotEqual(t, caller.HashSubject("clinic", long), caller.HashSubject("clinic", long+"x"))
+}
+
+func BenchmarkHashSubject(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		caller.HashSubject("clinic", "a4c2e0d0-3f5e-4a2f-9b0e-2f1c4d5e6f70")
+	}
 }

@@ -8,27 +8,27 @@ package config
 import (
 	"fmt"
 	"io"
-	"strings"
 	"time"
 )
 
 // Config is every setting. Keys in the file are the koanf tags.
 type Config struct {
-	Development bool        `koanf:"development"` // relaxes what is safe on loopback only
-	HTTP        HTTP        `koanf:"http"`
-	GraphQL     GraphQL     `koanf:"graphql"`
-	Issuers     []Issuer    `koanf:"issuers"`
-	Credentials Credentials `koanf:"credentials"`
-	SignIn      SignIn      `koanf:"sign_in"`
-	Tokens      Tokens      `koanf:"tokens"`
-	Grants      Grants      `koanf:"grants"`
-	Database    Database    `koanf:"database"`
-	Keys        Keys        `koanf:"keys"`
-	Objects     Objects     `koanf:"objects"`
-	Log         Log         `koanf:"log"`
-	Metrics     Metrics     `koanf:"metrics"`
-	Tracing     Tracing     `koanf:"tracing"`
-	Playground  Playground  `koanf:"playground"`
+	Development  bool         `koanf:"development"` // relaxes what is safe on loopback only
+	HTTP         HTTP         `koanf:"http"`
+	GraphQL      GraphQL      `koanf:"graphql"`
+	Issuers      []Issuer     `koanf:"issuers"`
+	Credentials  Credentials  `koanf:"credentials"`
+	SignIn       SignIn       `koanf:"sign_in"`
+	TrustedProxy TrustedProxy `koanf:"trusted_proxy"`
+	Tokens       Tokens       `koanf:"tokens"`
+	Grants       Grants       `koanf:"grants"`
+	Database     Database     `koanf:"database"`
+	Keys         Keys         `koanf:"keys"`
+	Objects      Objects      `koanf:"objects"`
+	Log          Log          `koanf:"log"`
+	Metrics      Metrics      `koanf:"metrics"`
+	Tracing      Tracing      `koanf:"tracing"`
+	Playground   Playground   `koanf:"playground"`
 }
 
 // HTTP is the gateway's listener and its bounds.
@@ -43,6 +43,14 @@ type HTTP struct {
 	RequestTimeout     time.Duration `koanf:"request_timeout"` // for executing one request
 	IdleTimeout        time.Duration `koanf:"idle_timeout"`
 	ShutdownTimeout    time.Duration `koanf:"shutdown_timeout"` // for finishing what runs
+	TLS                TLS           `koanf:"tls"`
+}
+
+// TLS is how the gateway's listener speaks TLS itself; no files: it speaks HTTP.
+type TLS struct {
+	CertFile     string `koanf:"cert_file"` // PEM, with the chain
+	KeyFile      string `koanf:"key_file"`
+	ClientCAFile string `koanf:"client_ca_file"` // PEM; every client then needs a certificate of these
 }
 
 // GraphQL bounds and guards operations.
@@ -58,56 +66,6 @@ type GraphQL struct {
 	PersistedQueries bool   `koanf:"persisted_queries"` // automatic persisted queries
 	PersistedCache   int64  `koanf:"persisted_cache"`   // bytes of automatic persisted queries
 	AllowList        string `koanf:"allow_list"`        // folder of *.graphql; only these operations run
-}
-
-// Issuer is one trusted signer of JWTs.
-type Issuer struct {
-	Name         string        `koanf:"name"`   // the tenant; never change it: tokens belong to it
-	Issuer       string        `koanf:"issuer"` // the iss claim
-	Audience     string        `koanf:"audience"`
-	Algorithms   []string      `koanf:"algorithms"`
-	SessionClaim string        `koanf:"session_claim"`
-	MaxLifetime  time.Duration `koanf:"max_lifetime"`
-	TrustRoles   bool          `koanf:"trust_roles"` // roles makes a caller an application; off for an identity provider
-	JWKSURL      string        `koanf:"jwks_url"`
-	JWKS         string        `koanf:"jwks"` // inline, instead of jwks_url
-	SignIn       IssuerSignIn  `koanf:"sign_in"`
-}
-
-// IssuerSignIn is an issuer's part of the redirect flow.
-type IssuerSignIn struct {
-	Enabled  bool     `koanf:"enabled"`
-	URL      string   `koanf:"url"`       // where users are sent; empty: issuer + SignInPath
-	ReturnTo []string `koanf:"return_to"` // where they may come back to: origins, or URL prefixes that end in "/"
-}
-
-// SignInPath is where an application answers the redirect flow, below its base URL.
-const SignInPath = "/.cloakroom/sign-in"
-
-// SignInURL returns where the issuer's users are sent to sign in.
-func (i *Issuer) SignInURL() string {
-	if i.SignIn.URL != "" {
-		return i.SignIn.URL
-	}
-	return strings.TrimSuffix(i.Issuer, "/") + SignInPath
-}
-
-// SignIn is the redirect flow, by which an application's login becomes a cookie of the gateway's.
-type SignIn struct {
-	Cookie Cookie `koanf:"cookie"`
-}
-
-// Cookie is what the flow's cookies are like.
-type Cookie struct {
-	SameSite    string        `koanf:"same_site"`   // strict, lax or none
-	Partitioned bool          `koanf:"partitioned"` // one for each top-level site (CHIPS)
-	Lifetime    time.Duration `koanf:"lifetime"`
-}
-
-// Credentials are rules for all JWTs.
-type Credentials struct {
-	Remember  int           `koanf:"remember"` // how many verified JWTs are kept in memory
-	ClockSkew time.Duration `koanf:"clock_skew"`
 }
 
 // Tokens are their names and bounds.
@@ -226,10 +184,11 @@ func Default() *Config {
 			MaxTokens: 4000, MaxDepth: 24, MaxAliases: 30, MaxDirectives: 50, MaxSelections: 500, MaxComplexity: 5000,
 			DocumentCache: 8 << 20, PersistedQueries: true, PersistedCache: 4 << 20,
 		},
-		Credentials: Credentials{Remember: 50_000, ClockSkew: 5 * time.Second},
-		SignIn:      SignIn{Cookie: Cookie{SameSite: "strict", Lifetime: time.Hour}},
-		Tokens:      Tokens{Prefix: "tok", MaxBatch: 1000, MaxTTL: 100 * 365 * 24 * time.Hour, SweepInterval: time.Minute},
-		Grants:      Grants{DefaultDuration: 15 * time.Minute, MaxDuration: 24 * time.Hour, MaxBatch: 10_000},
+		Credentials:  Credentials{Remember: 50_000, ClockSkew: 5 * time.Second, EndedPoll: time.Second, MaxEnded: 1_000_000},
+		SignIn:       SignIn{Cookie: Cookie{SameSite: "strict", Lifetime: time.Hour}},
+		TrustedProxy: TrustedProxy{MaxLifetime: 24 * time.Hour},
+		Tokens:       Tokens{Prefix: "tok", MaxBatch: 1000, MaxTTL: 100 * 365 * 24 * time.Hour, SweepInterval: time.Minute},
+		Grants:       Grants{DefaultDuration: 15 * time.Minute, MaxDuration: 24 * time.Hour, MaxBatch: 10_000},
 		Objects: Objects{
 			Store: "s3", MaxSize: 1 << 30, UploadLifetime: 15 * time.Minute, DownloadLifetime: time.Minute,
 			S3: S3{Timeout: 10 * time.Second},
@@ -237,9 +196,4 @@ func Default() *Config {
 		Log:     Log{Level: "info", Format: "json"},
 		Tracing: Tracing{Ratio: 1},
 	}
-}
-
-// DefaultIssuer returns an issuer's settings where nothing else is said.
-func DefaultIssuer() Issuer {
-	return Issuer{Algorithms: []string{"ES256", "EdDSA", "RS256", "PS256"}, SessionClaim: "sid", MaxLifetime: 24 * time.Hour, TrustRoles: true}
 }

@@ -58,7 +58,8 @@ func TestEverySetting(t *testing.T) {
 		case kind == reflect.TypeFor[time.Duration]():
 			value = "77s"
 		case key == "issuers":
-			value = `[{"name":"n","issuer":"i","audience":"a","algorithms":["ES384"],"session_claim":"c","max_lifetime":"77s","jwks_url":"u","jwks":"k","sign_in":{"enabled":true,"url":"s","return_to":["r"]}}]`
+			value = `[{"name":"n","issuer":"i","audience":"a","algorithms":["ES384"],"session_claim":"c","max_lifetime":"77s","jwks_url":"u","jwks":"k",
+				"sign_in":{"enabled":true,"url":"s","return_to":["r"]},"types":["at+jwt",""],"claims":{"session":"a.b","subject":"c","roles":"d"},"ambient":true,"discovery":true,"ca_file":"f","jwks_refresh":"77s","jwks_max_age":"78s","back_channel_logout":true,"logout_audience":"a"}]`
 		}
 		environ = append(environ, "CLOAKROOM_"+strings.ToUpper(strings.ReplaceAll(key, ".", "_"))+"="+value)
 	}
@@ -87,7 +88,8 @@ func TestEverySetting(t *testing.T) {
 	again, err := Load(file, nil)
 	require.NoError(t, err)
 	require.Equal(t, "[redacted]", again.Objects.S3.SecretAccessKey.Reveal(), "what was masked is lost")
-	again.Objects.S3.SecretAccessKey = c.Objects.S3.SecretAccessKey
+	require.Equal(t, "[redacted]", again.TrustedProxy.Secret.Reveal())
+	again.Objects.S3.SecretAccessKey, again.TrustedProxy.Secret = c.Objects.S3.SecretAccessKey, c.TrustedProxy.Secret
 	require.Equal(t, c, again)
 }
 

@@ -9,6 +9,36 @@ import (
 	"time"
 )
 
+// IssuerSignIn is an issuer's part of the redirect flow.
+type IssuerSignIn struct {
+	Enabled  bool     `koanf:"enabled"`
+	URL      string   `koanf:"url"`       // where users are sent; empty: issuer + SignInPath
+	ReturnTo []string `koanf:"return_to"` // where they may come back to: origins, or URL prefixes that end in "/"
+}
+
+// SignInPath is where an application answers the redirect flow, below its base URL.
+const SignInPath = "/.cloakroom/sign-in"
+
+// SignInURL returns where the issuer's users are sent to sign in.
+func (i *Issuer) SignInURL() string {
+	if i.SignIn.URL != "" {
+		return i.SignIn.URL
+	}
+	return strings.TrimSuffix(i.Issuer, "/") + SignInPath
+}
+
+// SignIn is the redirect flow, by which an application's login becomes a cookie of the gateway's.
+type SignIn struct {
+	Cookie Cookie `koanf:"cookie"`
+}
+
+// Cookie is what the flow's cookies are like.
+type Cookie struct {
+	SameSite    string        `koanf:"same_site"`   // strict, lax or none
+	Partitioned bool          `koanf:"partitioned"` // one for each top-level site (CHIPS)
+	Lifetime    time.Duration `koanf:"lifetime"`
+}
+
 // maxReturnTo bounds an issuer's list of places to come back to.
 const maxReturnTo = 100
 

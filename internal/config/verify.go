@@ -6,21 +6,12 @@ import (
 	"net"
 	"net/url"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/cloakroomhq/cloakroom/internal/tokenid"
 )
-
-// Algorithms are the signatures that an issuer may be allowed: asymmetric ones only.
-var Algorithms = []string{"ES256", "ES384", "ES512", "EdDSA", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}
-
-// sharedClaims are the same for many users, who would become one session with all its grants.
-var sharedClaims = []string{"iss", "aud", "azp", "client_id", "exp", "nbf", "iat", "roles", "scope", "typ"}
-
-var tenantName = regexp.MustCompile(`\A[a-z0-9][a-z0-9_.-]{0,63}\z`)
 
 // problems gathers what is wrong, each with the setting's name and the remedy.
 type problems []error
@@ -36,6 +27,8 @@ func (c *Config) Verify() error {
 	c.verifyGraphQL(&p)
 	c.verifyIssuers(&p)
 	c.verifySignIn(&p)
+	c.verifyCredentials(&p)
+	c.verifyTrustedProxy(&p)
 	c.verifyTokens(&p)
 	c.verifyObjects(&p)
 	c.verifyRest(&p)
@@ -59,6 +52,18 @@ func (c *Config) verifyHTTP(p *problems) {
 	between(p, "http.request_timeout", h.RequestTimeout, time.Second, 10*time.Minute)
 	between(p, "http.idle_timeout", h.IdleTimeout, time.Second, time.Hour)
 	between(p, "http.shutdown_timeout", h.ShutdownTimeout, 0, 10*time.Minute)
+	h.TLS.verify(p, h.PublicURL)
+}
+
+func (t *TLS) verify(p *problems, publicURL string) {
+	switch {
+	case (t.CertFile == "") != (t.KeyFile == ""):
+		p.add("http.tls.key_file", "set it and http.tls.cert_file both, or neither")
+	case t.CertFile == "" && t.ClientCAFile != "":
+		p.add("http.tls.client_ca_file", "without TLS no client shows a certificate; set http.tls.cert_file and http.tls.key_file")
+	case t.CertFile != "" && !strings.HasPrefix(publicURL, "https://"):
+		p.add("http.public_url", "%q, while the gateway speaks TLS; write https", publicURL)
+	}
 }
 
 func (c *Config) verifyGraphQL(p *problems) {
@@ -76,43 +81,6 @@ func (c *Config) verifyGraphQL(p *problems) {
 			p.add("graphql.allow_list", "%q is no folder; name one that holds *.graphql files", g.AllowList)
 		}
 	}
-}
-
-func (c *Config) verifyIssuers(p *problems) {
-	if len(c.Issuers) == 0 {
-		p.add("issuers", "none is trusted, so nobody could call the gateway; name the application's issuer")
-	}
-	names, ids := map[string]bool{}, map[string]bool{}
-	for n, i := range c.Issuers {
-		at := func(s string) string { return fmt.Sprintf("issuers[%d].%s", n, s) }
-		if !tenantName.MatchString(i.Name) || names[i.Name] {
-			p.add(at("name"), "%q must be 1 to 64 of a-z, 0-9, _ . - and differ from every other issuer's", i.Name)
-		}
-		if i.Issuer == "" || ids[i.Issuer] {
-			p.add(at("issuer"), "%q must be what the iss claim says, and differ from every other issuer's", i.Issuer)
-		}
-		names[i.Name], ids[i.Issuer] = true, true
-		if len(i.Algorithms) == 0 {
-			p.add(at("algorithms"), "none is allowed; name those that the issuer signs with, such as ES256")
-		}
-		for _, a := range i.Algorithms {
-			if !slices.Contains(Algorithms, a) {
-				p.add(at("algorithms"), "%q is not allowed; use an asymmetric one, such as ES256, EdDSA, RS256 or PS256", a)
-			}
-		}
-		if i.SessionClaim == "" || slices.Contains(sharedClaims, i.SessionClaim) {
-			p.add(at("session_claim"), "%q names no session; name the claim that holds the session's id, such as sid", i.SessionClaim)
-		}
-		between(p, at("max_lifetime"), i.MaxLifetime, time.Minute, 31*24*time.Hour)
-		switch {
-		case (i.JWKSURL == "") == (i.JWKS == ""):
-			p.add(at("jwks_url"), "set this or jwks, and not both")
-		case i.JWKSURL != "":
-			c.secureURL(p, at("jwks_url"), i.JWKSURL)
-		}
-	}
-	between(p, "credentials.remember", c.Credentials.Remember, 1, 10_000_000)
-	between(p, "credentials.clock_skew", c.Credentials.ClockSkew, 0, time.Minute)
 }
 
 func (c *Config) verifyTokens(p *problems) {

@@ -42,7 +42,7 @@ type Check struct {
 	Ask  func(context.Context) error
 }
 
-// Options are what the handler is made of. Playground, Metrics and Sessions may be nil.
+// Options are what the handler is made of. Playground, Metrics, Sessions and Logout may be nil.
 type Options struct {
 	Schema        graphql.ExecutableSchema
 	Authenticator Authenticator
@@ -53,6 +53,7 @@ type Options struct {
 	Playground    http.Handler
 	Metrics       http.Handler
 	Sessions      http.Handler // below /session/
+	Logout        http.Handler // for /session/back-channel-logout
 	HTTP          config.HTTP
 	GraphQL       config.GraphQL
 }
@@ -93,6 +94,9 @@ func New(o Options) (http.Handler, error) {
 	}
 	if o.Sessions != nil {
 		mux.Handle("/session/", o.Sessions)
+	}
+	if o.Logout != nil {
+		mux.Handle("/session/back-channel-logout", o.Logout)
 	}
 	if o.Playground != nil {
 		mux.Handle("/", o.Playground)

@@ -2,6 +2,7 @@ package session
 
 import (
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -115,12 +116,22 @@ func TestIgnoredRoles(t *testing.T) {
 }
 
 func TestNewRefuses(t *testing.T) {
+	changed := func(change func(*Issuer)) []Issuer {
+		i := clinic()
+		change(&i)
+		return []Issuer{i}
+	}
 	for name, issuers := range map[string][]Issuer{
-		"two of one iss": {clinic(), clinic()},
-		"no keys":        {{Name: "x", Issuer: "x"}},
-		"garbage":        {{Name: "x", Issuer: "x", JWKS: []byte("{")}},
+		"two of one iss":      {clinic(), clinic()},
+		"no keys":             {{Name: "x", Issuer: "x"}},
+		"garbage":             {{Name: "x", Issuer: "x", JWKS: []byte("{")}},
+		"a bad expression":    changed(func(i *Issuer) { i.Claims.Roles = "a[" }),
+		"a constant session":  changed(func(i *Issuer) { i.Claims.Session = "sid || 'guest'" }),
+		"no refresh":          changed(func(i *Issuer) { i.JWKS, i.JWKSURL, i.Refresh = nil, "https://clinic.example", 0 }),
+		"an age below":        changed(func(i *Issuer) { i.JWKS, i.JWKSURL, i.MaxAge = nil, "https://clinic.example", time.Minute }),
+		"discovery, no times": changed(func(i *Issuer) { i.JWKS, i.Discovery, i.Refresh, i.MaxAge = nil, true, 0, 0 }),
 	} {
-		_, err := New(Options{Issuers: issuers, Remember: 10, Observer: &outcomes{}})
+		_, err := New(Options{Issuers: issuers, Remember: 10, Observer: &outcomes{}, Logger: slog.New(slog.DiscardHandler)})
 		require.Error(t, err, name)
 	}
 }

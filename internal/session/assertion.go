@@ -16,7 +16,8 @@ import (
 // session's JWT for it.
 const AssertionType = "cloakroom-sign-in+jwt"
 
-const maxAssertionLifetime = 5 * time.Minute
+// MaxAssertionLifetime is the longest time between an assertion's `iat` and `exp`.
+const MaxAssertionLifetime = 5 * time.Minute
 
 var errAssertion = errors.New("the assertion is not accepted")
 
@@ -33,32 +34,16 @@ type Assertion struct {
 // state's SHA-256 (FAPI 1.0 Part 2, section 5.1). An assertion raises nobody: one with roles is refused. The
 // error is for the log alone.
 func (a *Authenticator) Assertion(ctx context.Context, name, jws, state string) (*Assertion, error) {
-	i := a.named(name)
-	if i == nil {
-		return nil, fmt.Errorf("%w: no issuer is named %q", errAssertion, name)
-	}
-	p, err := split(jws, AssertionType)
-	if err != nil {
-		return nil, err
-	}
-	o, err := decodeObject(p.payload)
-	if err != nil {
-		return nil, err
-	}
-	// Only that issuer's keys are asked, whatever iss says; iss is compared below.
-	if _, err := i.verify(ctx, p); err != nil {
-		return nil, err
-	}
-	return i.checkAssertion(o, state, a.now())
-}
-
-func (a *Authenticator) named(name string) *issuer {
-	for _, i := range a.issuers {
-		if i.Name == name {
-			return i
+	v, err := a.open(ctx, jws, func(i *issuer) []string {
+		if i.Name != name { // only that issuer's keys are asked, whatever iss says
+			return nil
 		}
+		return []string{AssertionType}
+	})
+	if err != nil {
+		return nil, err
 	}
-	return nil
+	return v.issuer.checkAssertion(v.claims, state, a.now())
 }
 
 // checkAssertion holds the claims of an assertion, whose signature was verified, against the rules.
@@ -73,8 +58,8 @@ func (i *issuer) checkAssertion(o object, state string, now time.Time) (*Asserti
 	if who.Session == nil {
 		return nil, fmt.Errorf("%w: it is not a session's", errAssertion)
 	}
-	if who.ExpiresAt.Sub(who.IssuedAt) > maxAssertionLifetime {
-		return nil, fmt.Errorf("%w: it lives longer than %s", errAssertion, maxAssertionLifetime)
+	if who.ExpiresAt.Sub(who.IssuedAt) > MaxAssertionLifetime {
+		return nil, fmt.Errorf("%w: it lives longer than %s", errAssertion, MaxAssertionLifetime)
 	}
 	if id, err := member[string](o, "jti"); err != nil || id == nil || !plain(*id) {
 		return nil, fmt.Errorf("jti: %w", errClaims)

@@ -91,7 +91,7 @@ func (n *numericDate) UnmarshalJSON(b []byte) error {
 
 // check holds claims, whose signature was verified, against the issuer's rules, and returns the caller
 // that they name.
-func (i *Issuer) check(o object, now time.Time) (*caller.Caller, error) {
+func (i *issuer) check(o object, now time.Time) (*caller.Caller, error) {
 	c, err := registered(o)
 	if err != nil {
 		return nil, err
@@ -99,22 +99,32 @@ func (i *Issuer) check(o object, now time.Time) (*caller.Caller, error) {
 	if err := i.checkRegistered(&c, now); err != nil {
 		return nil, err
 	}
-	roles, err := rolesOf(o)
+	// What bears events tells of something that has happened (RFC 8417, section 2.2) and is no credential, such
+	// as a logout token whose typ is JWT.
+	if _, ok := o["events"]; ok {
+		return nil, fmt.Errorf("events: %w", errClaims)
+	}
+	tree, err := i.mapping.tree(o)
 	if err != nil {
 		return nil, err
 	}
-	if i.IgnoreRoles {
-		roles = nil
+	who := &caller.Caller{Tenant: i.Name, IssuedAt: c.iat.Time, ExpiresAt: c.exp.Time, Ambient: i.Ambient}
+	if who.Subject, err = i.mapping.subject.name(o, "sub", tree); err != nil {
+		return nil, err
 	}
-	who := &caller.Caller{Tenant: i.Name, Subject: *c.sub, Roles: roles, IssuedAt: c.iat.Time, ExpiresAt: c.exp.Time}
+	if !i.IgnoreRoles {
+		if who.Roles, err = i.mapping.rolesOf(o, tree); err != nil {
+			return nil, err
+		}
+	}
 	if who.IsApplication() {
 		return who, nil
 	}
-	id, err := member[string](o, i.SessionClaim)
-	if err != nil || id == nil || !plain(*id) {
-		return nil, fmt.Errorf("%s: %w", i.SessionClaim, errClaims)
+	id, err := i.mapping.session.name(o, i.SessionClaim, tree)
+	if err != nil {
+		return nil, err
 	}
-	hash := caller.HashSession(i.Name, *id)
+	hash := caller.HashSession(i.Name, id)
 	who.Session = &hash
 	return who, nil
 }
@@ -125,8 +135,6 @@ func (i *Issuer) checkRegistered(c *claims, now time.Time) error {
 		return fmt.Errorf("iss: %w", errClaims)
 	case c.aud == nil || !slices.Contains(*c.aud, i.Audience):
 		return fmt.Errorf("aud: %w", errClaims)
-	case c.sub == nil || !plain(*c.sub):
-		return fmt.Errorf("sub: %w", errClaims)
 	case c.exp == nil || c.iat == nil || !c.exp.After(c.iat.Time):
 		return fmt.Errorf("iat, exp: %w", errClaims)
 	case !now.Before(c.exp.Time):
@@ -141,20 +149,14 @@ func (i *Issuer) checkRegistered(c *claims, now time.Time) error {
 	return nil
 }
 
-// rolesOf returns those roles (RFC 9068, section 2.2.3.1) that raise a caller; an identity provider's
-// others mean nothing here.
-func rolesOf(o object) ([]string, error) {
-	all, err := member[list](o, "roles")
-	if err != nil || all == nil {
-		return nil, err
-	}
-	var known []string
-	for _, r := range *all {
+// raising returns those roles that raise a caller; an identity provider's others mean nothing here.
+func raising(all []string) (known []string) {
+	for _, r := range all {
 		if (r == caller.RoleApplication || r == caller.RoleAdmin) && !slices.Contains(known, r) {
 			known = append(known, r)
 		}
 	}
-	return known, nil
+	return known
 }
 
 // plain refuses U+FFFD too: the decoder puts it for half of a surrogate pair, so that different ids would

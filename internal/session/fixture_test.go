@@ -204,9 +204,9 @@ func claimsOf(edits ...string) string {
 // clinic is an issuer with a key of every kind.
 func clinic() Issuer {
 	return Issuer{
-		Name: "clinic", Issuer: clinicIss, Audience: ours, SessionClaim: "sid",
+		Name: "clinic", Issuer: clinicIss, Audience: ours, Types: []string{"JWT"}, SessionClaim: "sid",
 		Algorithms:  []string{"ES256", "ES384", "ES512", "EdDSA", "RS256", "PS256"},
-		MaxLifetime: time.Hour, ClockSkew: 5 * time.Second,
+		MaxLifetime: time.Hour, ClockSkew: 5 * time.Second, Refresh: 5 * time.Minute, MaxAge: time.Hour,
 		JWKS: jwks(publicJWK("k1", public("es256")), publicJWK("k2", public("rsa")), publicJWK("k3", public("ed")),
 			publicJWK("k4", public("es384")), publicJWK("k5", public("es512"))),
 	}
@@ -214,7 +214,7 @@ func clinic() Issuer {
 
 func bank() Issuer {
 	return Issuer{
-		Name: "bank", Issuer: bankIss, Audience: ours, SessionClaim: "sid", Algorithms: []string{"ES256"},
+		Name: "bank", Issuer: bankIss, Audience: ours, Types: []string{"JWT"}, SessionClaim: "sid", Algorithms: []string{"ES256"},
 		MaxLifetime: time.Hour, ClockSkew: 5 * time.Second, JWKS: jwks(publicJWK("b1", public("bank"))),
 	}
 }

@@ -20,7 +20,7 @@ var errMalformed = errors.New("malformed JWT")
 
 // header is what counts of a JOSE header (RFC 7515, section 4). A token's own keys, URLs and
 // certificates (jwk, jku, x5u, x5c) are never looked at.
-type header struct{ alg, kid string }
+type header struct{ alg, kid, typ string }
 
 // parts are what a compact JWS (RFC 7515, section 7.1) is made of, decoded and not yet verified.
 type parts struct {
@@ -30,9 +30,9 @@ type parts struct {
 	signature []byte
 }
 
-// split decodes a compact JWS whose typ is the given one. It accepts one spelling only: canonical base64url,
-// JSON objects without repeated names, and no extension that it would have to understand.
-func split(jwt, typ string) (*parts, error) {
+// split decodes a compact JWS. It accepts one spelling only: canonical base64url, JSON objects without
+// repeated names, and no extension that it would have to understand.
+func split(jwt string) (*parts, error) {
 	if len(jwt) > maxJWT {
 		return nil, fmt.Errorf("%w: over %d bytes", errMalformed, maxJWT)
 	}
@@ -54,11 +54,11 @@ func split(jwt, typ string) (*parts, error) {
 	}
 	p := &parts{payload: decoded[1], signed: jwt[:len(jwt)-len(segments[2])-1], signature: decoded[2]}
 	var err error
-	p.header, err = decodeHeader(decoded[0], typ)
+	p.header, err = decodeHeader(decoded[0])
 	return p, err
 }
 
-func decodeHeader(b []byte, want string) (h header, err error) {
+func decodeHeader(b []byte) (h header, err error) {
 	o, err := decodeObject(b)
 	if err != nil {
 		return h, err
@@ -69,8 +69,8 @@ func decodeHeader(b []byte, want string) (h header, err error) {
 		}
 	}
 	typ, err := member[string](o, "typ")
-	if err != nil || typ == nil || !strings.EqualFold(*typ, want) {
-		return h, fmt.Errorf("%w: typ is not %s", errMalformed, want)
+	if err != nil || typ != nil && *typ == "" {
+		return h, fmt.Errorf("%w: typ is no type", errMalformed)
 	}
 	alg, err := member[string](o, "alg")
 	if err != nil || alg == nil {
@@ -80,8 +80,12 @@ func decodeHeader(b []byte, want string) (h header, err error) {
 	if err != nil || kid != nil && *kid == "" {
 		return h, fmt.Errorf("%w: kid is no name", errMalformed)
 	}
-	if h.alg = *alg; kid != nil {
+	h.alg = *alg
+	if kid != nil {
 		h.kid = *kid
+	}
+	if typ != nil {
+		h.typ = *typ
 	}
 	return h, nil
 }

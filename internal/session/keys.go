@@ -41,6 +41,11 @@ type publicKey struct {
 	key      crypto.PublicKey
 }
 
+func (k publicKey) equal(other publicKey) bool {
+	same, ok := k.key.(interface{ Equal(crypto.PublicKey) bool })
+	return ok && k.kid == other.kid && k.alg == other.alg && same.Equal(other.key)
+}
+
 // keySet is one version of an issuer's public keys; it is never changed. Remembered JWTs point to
 // the version that verified them.
 type keySet struct {
@@ -84,7 +89,10 @@ func parseKeySet(b []byte) (*keySet, error) {
 				continue // not a point of its curve
 			}
 		}
-		ks.keys = append(ks.keys, publicKey{kid: k.KeyID(), alg: k.Algorithm().String(), key: raw})
+		// Some sets, as Oathkeeper's, name a key twice: what they were made of has its private and its public half.
+		if one := (publicKey{kid: k.KeyID(), alg: k.Algorithm().String(), key: raw}); !slices.ContainsFunc(ks.keys, one.equal) {
+			ks.keys = append(ks.keys, one)
+		}
 	}
 	if len(ks.keys) == 0 {
 		return nil, errors.New("no public key for signatures in the JWKS")

@@ -170,7 +170,7 @@ func TestIssuerFails(t *testing.T) {
 			}
 			f.clock.advance(time.Second)
 			_, err = f.Authenticate(bearer(jwt))
-			require.Error(t, err, "the keys are older than maxStale")
+			require.Error(t, err, "the keys are older than MaxAge")
 			f.clock.advance(refreshAtMost)
 			s.now(serveKeys(oldKeys()))
 			_, err = f.Authenticate(bearer(jwt))
@@ -283,6 +283,6 @@ func TestRun(t *testing.T) {
 		stop()
 		<-done
 		synctest.Wait()
-		require.Equal(t, []time.Duration{0, 2 * time.Second, 4 * time.Second, 4*time.Second + refreshEvery, 4*time.Second + 2*refreshEvery}, asked)
+		require.Equal(t, []time.Duration{0, 2 * time.Second, 4 * time.Second, 4*time.Second + 5*time.Minute, 4*time.Second + 10*time.Minute}, asked)
 	})
 }

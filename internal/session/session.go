@@ -6,12 +6,12 @@ package session
 import (
 	"context"
 	"crypto/sha256"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/lestrrat-go/jwx/v2/jwa"
@@ -28,12 +28,22 @@ type Issuer struct {
 	Issuer       string // the `iss` claim
 	Audience     string // must be among the `aud` claim
 	Algorithms   []string
+	Types        []string // accepted `typ`, in any case of letters; "" allows its absence
 	SessionClaim string
+	Claims       Claims        // where not in the claims of those names
 	IgnoreRoles  bool          // every caller is a session, whatever `roles` says
+	Ambient      bool          // a proxy adds the JWTs, from what a browser sends by itself
 	MaxLifetime  time.Duration // of a JWT, from `iat` to `exp`
 	ClockSkew    time.Duration // by how much `iat` and `nbf` may lie ahead; `exp` has no leeway
-	JWKS         []byte        // the keys; or
-	JWKSURL      string        // where they are
+
+	JWKS      []byte         // the keys; or
+	JWKSURL   string         // where they are; or
+	Discovery bool           // the issuer's metadata say where (OpenID Connect Discovery 1.0, section 4)
+	RootCAs   *x509.CertPool // of the servers that are asked; nil: the system's
+	Refresh   time.Duration  // how often the keys are fetched
+	MaxAge    time.Duration  // how long they are trusted while the issuer can't be reached
+
+	Logout *LogoutRules // nil: its logout tokens are refused
 }
 
 // Observer counts what becomes of credentials.
@@ -49,16 +59,20 @@ const (
 // Options are what an Authenticator is made of.
 type Options struct {
 	Issuers  []Issuer
-	Remember int // how many verified JWTs to remember
+	Header   string        // in which a proxy passes a JWT, besides Authorization; "": none
+	Proxy    *TrustedProxy // nil: identity headers are not looked at
+	Remember int           // how many verified JWTs to remember
 	Logger   *slog.Logger
 	Observer Observer
 	Now      func() time.Time // for tests; nil: time.Now
-	Client   *http.Client     // fetches keys; nil: one with timeouts that follows no redirect
+	Client   *http.Client     // for tests: fetches keys; nil: one for each issuer that has timeouts and follows no redirect
 }
 
 // Authenticator verifies credentials; it is safe for concurrent use.
 type Authenticator struct {
 	issuers    map[string]*issuer // by iss
+	header     string             // in its canonical form
+	proxy      *TrustedProxy
 	remembered *otter.Cache[[sha256.Size]byte, *remembered]
 	observer   Observer
 	now        func() time.Time
@@ -66,7 +80,8 @@ type Authenticator struct {
 
 type issuer struct {
 	Issuer
-	source *source
+	mapping mapping
+	source  *source
 }
 
 type remembered struct {
@@ -80,29 +95,35 @@ func New(o Options) (*Authenticator, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	if o.Client == nil {
-		o.Client = fetchClient()
-	}
 	cache, err := otter.New(&otter.Options[[sha256.Size]byte, *remembered]{MaximumSize: o.Remember})
 	if err != nil {
 		return nil, err
 	}
-	a := &Authenticator{issuers: map[string]*issuer{}, remembered: cache, observer: o.Observer, now: o.Now}
+	a := &Authenticator{
+		issuers: map[string]*issuer{}, remembered: cache, observer: o.Observer, now: o.Now,
+		header: http.CanonicalHeaderKey(o.Header), proxy: o.Proxy.canonical(),
+	}
 	for _, i := range o.Issuers {
-		s := newSource(i.JWKSURL, o)
-		if i.JWKSURL == "" {
-			ks, err := parseKeySet(i.JWKS)
-			if err != nil {
-				return nil, fmt.Errorf("session: the keys of issuer %s: %w", i.Name, err)
-			}
-			s.current.Store(ks)
-		}
 		if a.issuers[i.Issuer] != nil {
 			return nil, fmt.Errorf("session: two issuers with iss %q", i.Issuer)
 		}
-		a.issuers[i.Issuer] = &issuer{Issuer: i, source: s}
+		if a.issuers[i.Issuer], err = newIssuer(i, o); err != nil {
+			return nil, fmt.Errorf("session: issuer %s: %w", i.Name, err)
+		}
 	}
 	return a, nil
+}
+
+func newIssuer(i Issuer, o Options) (*issuer, error) {
+	m, err := i.Claims.compile()
+	if err != nil {
+		return nil, err
+	}
+	s, err := newSource(i, o)
+	if err != nil {
+		return nil, err
+	}
+	return &issuer{Issuer: i, mapping: m, source: s}, nil
 }
 
 // Run keeps every issuer's keys fresh until ctx ends.
@@ -116,11 +137,7 @@ func (a *Authenticator) Run(ctx context.Context) {
 // Authenticate returns the request's caller; nil without credentials. Any credential that is not
 // accepted is a fault UNAUTHENTICATED, whatever else the request bears.
 func (a *Authenticator) Authenticate(r *http.Request) (*caller.Caller, error) {
-	values := r.Header["Authorization"]
-	if len(values) == 0 {
-		return nil, nil
-	}
-	c, err := a.authenticate(r.Context(), values)
+	c, err := a.authenticate(r)
 	if err != nil {
 		a.observer.Credential(Refused)
 		if errors.Is(err, errExpired) {
@@ -131,11 +148,34 @@ func (a *Authenticator) Authenticate(r *http.Request) (*caller.Caller, error) {
 	return c, nil
 }
 
-func (a *Authenticator) authenticate(ctx context.Context, values []string) (*caller.Caller, error) {
-	scheme, jwt, _ := strings.Cut(values[0], " ")
-	if len(values) != 1 || !strings.EqualFold(scheme, "Bearer") || jwt == "" {
-		return nil, errors.New("not one bearer token")
+func (a *Authenticator) authenticate(r *http.Request) (*caller.Caller, error) {
+	jwt, proxied, err := a.credential(r.Header)
+	if err != nil {
+		return nil, err
 	}
+	if a.proxy.names(r.Header) {
+		if jwt != "" {
+			return nil, errSeveral
+		}
+		c, err := a.proxy.caller(r, a.now())
+		if err == nil {
+			a.observer.Credential(Verified)
+		}
+		return c, err
+	}
+	if jwt == "" {
+		return nil, nil
+	}
+	c, err := a.bearer(r.Context(), jwt)
+	if err == nil && proxied && !c.Ambient {
+		ambient := *c // the other is shared with requests that bear the JWT themselves
+		ambient.Ambient = true
+		c = &ambient
+	}
+	return c, err
+}
+
+func (a *Authenticator) bearer(ctx context.Context, jwt string) (*caller.Caller, error) {
 	if len(jwt) > maxJWT {
 		return nil, errMalformed
 	}
@@ -159,7 +199,27 @@ func (a *Authenticator) authenticate(ctx context.Context, values []string) (*cal
 }
 
 func (a *Authenticator) verify(ctx context.Context, jwt string, now time.Time) (*remembered, error) {
-	p, err := split(jwt, "JWT")
+	s, err := a.open(ctx, jwt, func(i *issuer) []string { return i.Types })
+	if err != nil {
+		return nil, err
+	}
+	c, err := s.issuer.check(s.claims, now)
+	if err != nil {
+		return nil, err
+	}
+	return &remembered{caller: c, issuer: s.issuer, keys: s.keys}, nil
+}
+
+// signed is a JWT whose signature was verified; its claims have been checked for nothing but their form.
+type signed struct {
+	claims object
+	issuer *issuer
+	keys   *keySet
+}
+
+// open verifies the signature of a JWT, whose typ must be one of those that types accepts of its issuer.
+func (a *Authenticator) open(ctx context.Context, jwt string, types func(*issuer) []string) (*signed, error) {
+	p, err := split(jwt)
 	if err != nil {
 		return nil, err
 	}
@@ -171,19 +231,9 @@ func (a *Authenticator) verify(ctx context.Context, jwt string, now time.Time) (
 	if err != nil {
 		return nil, err
 	}
-	keys, err := i.verify(ctx, p)
-	if err != nil {
-		return nil, err
+	if !accepts(types(i), p.header.typ) {
+		return nil, errors.New("a JWT of a type that is not accepted")
 	}
-	c, err := i.check(o, now)
-	if err != nil {
-		return nil, err
-	}
-	return &remembered{caller: c, issuer: i, keys: keys}, nil
-}
-
-// verify checks a signature with the issuer's keys, and returns the version of them that it used.
-func (i *issuer) verify(ctx context.Context, p *parts) (*keySet, error) {
 	if !slices.Contains(i.Algorithms, p.header.alg) || !SupportedAlgorithm(p.header.alg) {
 		return nil, errors.New("an algorithm that is not allowed")
 	}
@@ -198,7 +248,7 @@ func (i *issuer) verify(ctx context.Context, p *parts) (*keySet, error) {
 	if err := verifier.Verify([]byte(p.signed), p.signature, public); err != nil {
 		return nil, errors.New("the signature does not verify")
 	}
-	return keys, nil
+	return &signed{claims: o, issuer: i, keys: keys}, nil
 }
 
 // issuerOf reads iss before anything is verified, only to choose whose keys to verify with.

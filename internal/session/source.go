@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -10,11 +11,9 @@ import (
 	"time"
 )
 
-// How keys are kept up with. See RFC 7517 for the format; the times are ours.
+// How keys are fetched. See RFC 7517 for the format; the bounds are ours.
 const (
-	refreshEvery   = 5 * time.Minute
 	refreshAtMost  = 10 * time.Second // an unknown kid can't make us ask more often
-	maxStale       = time.Hour        // keys of an issuer that can't be reached are trusted this long
 	fetchTimeout   = 5 * time.Second
 	maxJWKS        = 1 << 20
 	retryUnfetched = 2 * time.Second
@@ -22,7 +21,10 @@ const (
 
 // source is where an issuer's keys come from: a fixed set, or a URL that is fetched again.
 type source struct {
-	url    string // "": fixed
+	issuer string // whose metadata name the URL; "": url does
+	url    string // "" without an issuer: fixed
+	every  time.Duration
+	maxAge time.Duration
 	client *http.Client
 	log    *slog.Logger
 	now    func() time.Time
@@ -31,26 +33,49 @@ type source struct {
 	fetched atomic.Int64 // when current was last known to be right, Unix nanoseconds
 
 	turn    chan struct{} // holds one: whose turn it is to ask
-	attempt time.Time     // when the URL was last asked; of whose turn it is
+	attempt time.Time     // when the issuer was last asked; of whose turn it is
 }
 
-func newSource(url string, o Options) *source {
-	return &source{url: url, client: o.Client, log: o.Logger, now: o.Now, turn: make(chan struct{}, 1)}
+func newSource(i Issuer, o Options) (*source, error) {
+	s := &source{
+		url: i.JWKSURL, every: i.Refresh, maxAge: i.MaxAge, client: o.Client, log: o.Logger.With(slog.String("issuer", i.Name)), now: o.Now,
+		turn: make(chan struct{}, 1),
+	}
+	if i.Discovery {
+		s.issuer = i.Issuer
+	}
+	if s.fixed() {
+		ks, err := parseKeySet(i.JWKS)
+		if err != nil {
+			return nil, err
+		}
+		s.current.Store(ks)
+		return s, nil
+	}
+	if s.every <= 0 || s.maxAge < s.every {
+		return nil, errors.New("its keys need an interval, and an age that is not below it")
+	}
+	if s.client == nil {
+		s.client = fetchClient(i)
+	}
+	return s, nil
 }
+
+func (s *source) fixed() bool { return s.url == "" && s.issuer == "" }
 
 // keys returns the newest keys, or nil while none is known or they are too old to trust.
 func (s *source) keys() *keySet {
 	ks := s.current.Load()
-	if ks == nil || s.url != "" && s.now().UnixNano()-s.fetched.Load() > int64(maxStale) {
+	if ks == nil || !s.fixed() && s.now().UnixNano()-s.fetched.Load() > int64(s.maxAge) {
 		return nil
 	}
 	return ks
 }
 
-// refresh asks the URL, unless it was asked a moment ago, and returns the keys that are known then.
+// refresh asks the issuer, unless it was asked a moment ago, and returns the keys that are known then.
 // Callers that arrive meanwhile wait for the same answer, as long as their ctx lasts.
 func (s *source) refresh(ctx context.Context, atMost time.Duration) *keySet {
-	if s.url == "" {
+	if s.fixed() {
 		return s.keys()
 	}
 	select {
@@ -62,7 +87,7 @@ func (s *source) refresh(ctx context.Context, atMost time.Duration) *keySet {
 	if now := s.now(); now.Sub(s.attempt) >= atMost {
 		s.attempt = now
 		if err := s.fetch(ctx); err != nil {
-			s.log.WarnContext(ctx, "an issuer's keys could not be fetched", slog.String("url", s.url), slog.Any("error", err))
+			s.log.WarnContext(ctx, "an issuer's keys could not be fetched", slog.Any("error", err))
 		}
 	}
 	return s.keys()
@@ -72,25 +97,16 @@ func (s *source) fetch(ctx context.Context) error {
 	// A client that leaves must not spoil the answer for the others.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchTimeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url, nil)
+	at, url := s.now(), s.url
+	if s.issuer != "" {
+		var err error
+		if url, err = s.discover(ctx); err != nil {
+			return err
+		}
+	}
+	b, err := s.get(ctx, url, "application/jwk-set+json, application/json")
 	if err != nil {
 		return err
-	}
-	req.Header.Set("Accept", "application/jwk-set+json, application/json")
-	resp, err := s.client.Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("status %d", resp.StatusCode)
-	}
-	b, err := io.ReadAll(io.LimitReader(resp.Body, maxJWKS+1))
-	if err != nil {
-		return err
-	}
-	if len(b) > maxJWKS {
-		return fmt.Errorf("over %d bytes", maxJWKS)
 	}
 	ks, err := parseKeySet(b)
 	if err != nil {
@@ -99,34 +115,52 @@ func (s *source) fetch(ctx context.Context) error {
 	if old := s.current.Load(); old == nil || old.raw != ks.raw {
 		s.current.Store(ks)
 	}
-	s.fetched.Store(s.now().UnixNano())
+	s.fetched.Store(at.UnixNano())
 	return nil
 }
 
-// run keeps the keys fresh until ctx ends; the first fetch is tried until it succeeds.
+func (s *source) get(ctx context.Context, url, accept string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Accept", accept)
+	resp, err := s.client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("status %d", resp.StatusCode)
+	}
+	b, err := io.ReadAll(io.LimitReader(resp.Body, maxJWKS+1))
+	if err == nil && len(b) > maxJWKS {
+		err = fmt.Errorf("over %d bytes", maxJWKS)
+	}
+	return b, err
+}
+
+// run keeps the keys fresh until ctx ends; the first fetch is tried until it succeeds. While the issuer can't be
+// reached it is asked more often, so that what has changed meanwhile is soon known.
 func (s *source) run(ctx context.Context) {
-	if s.url == "" {
+	if s.fixed() {
 		return
 	}
 	for {
-		wait := refreshEvery
-		if s.refresh(ctx, retryUnfetched) == nil {
+		begun := s.now()
+		wait := s.every
+		switch known := s.refresh(ctx, retryUnfetched) != nil; {
+		case !known:
 			wait = retryUnfetched
+		case s.fetched.Load() < begun.Add(-retryUnfetched).UnixNano():
+			wait = min(s.every, refreshAtMost)
 		}
-		timer := time.NewTimer(wait)
+		timer := time.NewTimer(wait - s.now().Sub(begun))
 		select {
 		case <-ctx.Done():
 			timer.Stop()
 			return
 		case <-timer.C:
 		}
-	}
-}
-
-// fetchClient follows no redirect: the keys come from the configured URL alone.
-func fetchClient() *http.Client {
-	return &http.Client{
-		Timeout:       fetchTimeout,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }

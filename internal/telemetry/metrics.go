@@ -22,6 +22,10 @@ type Metrics struct {
 	swept       *prometheus.CounterVec
 	credentials *prometheus.CounterVec
 	signIns     *prometheus.CounterVec
+	ended       *prometheus.CounterVec
+	stopped     *prometheus.CounterVec
+	logouts     *prometheus.CounterVec
+	kept        prometheus.Gauge
 }
 
 // NewMetrics returns metrics in a registry of their own.
@@ -43,12 +47,20 @@ func NewMetrics(version string) *Metrics {
 		credentials: counter("credentials_total", "Bearer tokens and cookies, by outcome (remembered, verified, cookie, refused).", "outcome"),
 		signIns: counter("sign_ins_total",
 			"Sign-ins by the redirect flow, by outcome (started, completed, ended, or what they were refused for).", "outcome"),
+		ended:       counter("sessions_ended_total", "Sessions, sign-ins and subjects ended here, by reason (application, back_channel, sign_out).", "reason"),
+		stopped: counter("ended_credentials_total",
+			"Verified credentials refused, by what has ended (session, login, subject, or unknown while that can't be read).", "by"),
+		logouts: counter("logout_tokens_total", "Logout tokens of identity providers, by outcome (accepted, refused, failed).", "outcome"),
+		kept: prometheus.NewGauge(prometheus.GaugeOpts{
+			Namespace: "cloakroom", Name: "ended_sessions", Help: "Ended sessions, sign-ins and subjects in memory.",
+		}),
 	}
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
 		Namespace: "cloakroom", Name: "build_info", Help: "1, labelled with the version.", ConstLabels: prometheus.Labels{"version": version},
 	})
 	build.Set(1)
-	m.registry.MustRegister(m.requests, m.latency, m.created, m.checked, m.presigned, m.swept, m.credentials, m.signIns, build,
+	m.registry.MustRegister(m.requests, m.latency, m.created, m.checked, m.presigned, m.swept, m.credentials,
+		m.signIns, m.ended, m.stopped, m.logouts, m.kept, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -86,3 +98,15 @@ func (m *Metrics) Presigned(method string, n int) {
 
 // Swept implements vault.Observer.
 func (m *Metrics) Swept(table string, n int) { m.swept.WithLabelValues(table).Add(float64(n)) }
+
+// Ended implements ended.Observer.
+func (m *Metrics) Ended(reason string) { m.ended.WithLabelValues(reason).Inc() }
+
+// EndedRefused implements ended.Observer.
+func (m *Metrics) EndedRefused(by string) { m.stopped.WithLabelValues(by).Inc() }
+
+// EndedKept implements ended.Observer.
+func (m *Metrics) EndedKept(n int) { m.kept.Set(float64(n)) }
+
+// Logout implements logout.Observer.
+func (m *Metrics) Logout(outcome string) { m.logouts.WithLabelValues(outcome).Inc() }

@@ -58,7 +58,8 @@ const sweepBatch = 500
 // Sweep removes what has expired, in bounded batches, until nothing is due or ctx ends. A store that does not answer
 // holds up the tokens whose objects it has, and nothing else.
 func (v *Vault) Sweep(ctx context.Context) error {
-	return errors.Join(v.sweepTokens(ctx), v.Rows.Settle(ctx), v.sweepGrants(ctx))
+	return errors.Join(v.sweepTokens(ctx), v.Rows.Settle(ctx), v.sweepRows(ctx, "grants", v.Rows.SweepGrants),
+		v.sweepRows(ctx, "ended", v.Rows.SweepEnded))
 }
 
 func (v *Vault) sweepTokens(ctx context.Context) error {
@@ -78,14 +79,14 @@ func (v *Vault) sweepTokens(ctx context.Context) error {
 	}
 }
 
-func (v *Vault) sweepGrants(ctx context.Context) error {
+func (v *Vault) sweepRows(ctx context.Context, table string, sweep func(ctx context.Context, now int64, limit int) (int, error)) error {
 	for {
 		_, now := v.now()
-		n, err := v.Rows.SweepGrants(ctx, now, sweepBatch)
+		n, err := sweep(ctx, now, sweepBatch)
 		if err != nil {
 			return err
 		}
-		v.Observer.Swept("grants", n)
+		v.Observer.Swept(table, n)
 		if n < sweepBatch {
 			return nil
 		}

@@ -140,6 +140,26 @@ func (c *counted) MoveGrants(ctx context.Context, tenant string, from, to models
 	return c.DB.MoveGrants(ctx, tenant, from, to, now)
 }
 
+// endings are the sessions that have ended, as the vault sees them.
+type endings struct {
+	rows    *models.DB
+	gone    map[caller.SessionHash]bool
+	reasons []string
+	err     error
+}
+
+func (e *endings) EndSession(ctx context.Context, tenant string, session caller.SessionHash, reason string) (int, error) {
+	e.gone[session] = true
+	e.reasons = append(e.reasons, tenant+" "+reason)
+	if e.err != nil {
+		return 0, e.err
+	}
+	at := noon.UnixMilli()
+	return e.rows.EndSession(ctx, tenant, models.Ended{ID: models.Digest(session), EndedAt: at, ExpiresAt: at + 1000})
+}
+
+func (e *endings) Ended(session caller.SessionHash) bool { return e.gone[session] }
+
 // sums is an Observer.
 type sums map[string]int
 
@@ -153,11 +173,12 @@ func (s sums) Swept(what string, n int)       { s["swept "+what] += n }
 
 type fixture struct {
 	*vault.Vault
-	at    time.Time
-	rows  *counted
-	store *store
-	sums  sums
-	path  string
+	at      time.Time
+	rows    *counted
+	store   *store
+	endings *endings
+	sums    sums
+	path    string
 }
 
 func newFixture(t testing.TB) *fixture {
@@ -171,8 +192,9 @@ func newFixture(t testing.TB) *fixture {
 	f.rows = &counted{DB: db, calls: map[string]int{}}
 	keys, err := keyring.LoadOrCreateFile(filepath.Join(dir, "keys.json"))
 	require.NoError(t, err)
+	f.endings = &endings{rows: db, gone: map[caller.SessionHash]bool{}}
 	f.Vault, err = vault.New(vault.Options{
-		Rows: f.rows, Keys: keys, Objects: f.store, Observer: f.sums, Prefixes: []string{"tok", "old"}, Logger: slog.New(slog.DiscardHandler), Now: now,
+		Rows: f.rows, Keys: keys, Objects: f.store, Sessions: f.endings, Observer: f.sums, Prefixes: []string{"tok", "old"}, Logger: slog.New(slog.DiscardHandler), Now: now,
 		Limits: vault.Limits{Batch: 10, GrantBatch: 10, ObjectSize: 1000, DefaultGrant: 15 * time.Minute, MaxGrant: 24 * time.Hour, MaxTTL: 48 * time.Hour},
 	})
 	require.NoError(t, err)

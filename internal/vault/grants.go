@@ -24,8 +24,9 @@ type Granted struct {
 }
 
 // CreateGrants creates grants for a session of the calling application's tenant, and extends those
-// that exist. Tokens that are not the tenant's are left out. The grants are durable when it returns:
-// one statement reads, one transaction writes, and nothing is written that exists already. Faults:
+// that exist. Tokens that are not the tenant's are left out; for a session that has ended, all are, so that
+// an application's response that meets a logout on its way is not spoilt. The grants are durable when it
+// returns: one statement reads, one transaction writes, and nothing is written that exists already. Faults:
 // UNAUTHENTICATED, FORBIDDEN, BAD_USER_INPUT, LIMIT_EXCEEDED, UNAVAILABLE.
 func (v *Vault) CreateGrants(ctx context.Context, sessionID string, requests []GrantRequest) ([]Granted, error) {
 	c, err := caller.RequireApplication(ctx)
@@ -37,7 +38,11 @@ func (v *Vault) CreateGrants(ctx context.Context, sessionID string, requests []G
 		return nil, err
 	}
 	now, ms := v.now()
-	subject := models.Digest(caller.HashSession(c.Tenant, sessionID))
+	hash := caller.HashSession(c.Tenant, sessionID)
+	if v.Sessions.Ended(hash) {
+		return []Granted{}, nil
+	}
+	subject := models.Digest(hash)
 	rows, err := v.Rows.TokenGrants(ctx, c.Tenant, subject, ids, ms)
 	if err != nil {
 		return nil, unavailable(err)
@@ -131,7 +136,8 @@ func (v *Vault) merge(session models.Digest, ids []models.Digest, requests []Gra
 }
 
 // VerifyGrants returns those of the tokens for which the session of the calling application's tenant
-// holds no grant of the kind, in order. One statement. Faults as for CreateGrants.
+// holds no grant of the kind, in order: all of them once the session has ended. One statement. Faults as for
+// CreateGrants.
 func (v *Vault) VerifyGrants(ctx context.Context, sessionID string, tokens []string, kind models.Kind) (missing []string, err error) {
 	c, err := caller.RequireApplication(ctx)
 	if err != nil {
@@ -145,9 +151,12 @@ func (v *Vault) VerifyGrants(ctx context.Context, sessionID string, tokens []str
 		return nil, err
 	}
 	_, now := v.now()
-	rows, err := v.Rows.TokenGrants(ctx, c.Tenant, models.Digest(caller.HashSession(c.Tenant, sessionID)), ids, now)
-	if err != nil {
-		return nil, unavailable(err)
+	hash := caller.HashSession(c.Tenant, sessionID)
+	var rows []models.TokenGrant
+	if !v.Sessions.Ended(hash) {
+		if rows, err = v.Rows.TokenGrants(ctx, c.Tenant, models.Digest(hash), ids, now); err != nil {
+			return nil, unavailable(err)
+		}
 	}
 	held := make(map[models.Digest]bool, len(rows))
 	for _, g := range rows {
@@ -203,7 +212,7 @@ func (v *Vault) RevokeGrants(ctx context.Context, r Revocation) (int, error) {
 
 // CarryGrants moves the grants of one session of the calling application's tenant to another, as when who was nobody
 // signs in, and returns how many were in force. What both have ends with the later; the first session has none
-// left. Faults as for CreateGrants.
+// left. To a session that has ended nothing is carried. Faults as for CreateGrants.
 func (v *Vault) CarryGrants(ctx context.Context, fromSessionID, toSessionID string) (int, error) {
 	c, err := caller.RequireApplication(ctx)
 	if err != nil {
@@ -219,6 +228,9 @@ func (v *Vault) CarryGrants(ctx context.Context, fromSessionID, toSessionID stri
 		return 0, fault.New(fault.BadUserInput, "Name two sessions: grants are carried from one to another.").At("input", "toSessionId")
 	}
 	from, to := caller.HashSession(c.Tenant, fromSessionID), caller.HashSession(c.Tenant, toSessionID)
+	if v.Sessions.Ended(to) { // as for CreateGrants
+		return 0, nil
+	}
 	_, now := v.now()
 	n, err := v.Rows.MoveGrants(ctx, c.Tenant, models.Digest(from), models.Digest(to), now)
 	v.revoked.tell(c.Tenant, &fromSessionID, nil) // after an error too: it may have come about

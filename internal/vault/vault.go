@@ -32,6 +32,17 @@ type Rows interface {
 	// Settle leaves no copy of what was destroyed in the database's files.
 	Settle(ctx context.Context) error
 	SweepGrants(ctx context.Context, now int64, limit int) (int, error)
+	SweepEnded(ctx context.Context, now int64, limit int) (int, error)
+}
+
+// Sessions knows which sessions have ended.
+type Sessions interface {
+	// EndSession ends a tenant's session, durably, with its grants, and returns how many of these were in
+	// force; reason is what it is counted under. It ends here at once, also where an error is returned. Its
+	// errors are faults.
+	EndSession(ctx context.Context, tenant string, session caller.SessionHash, reason string) (revoked int, err error)
+	// Ended reports whether a session has ended.
+	Ended(session caller.SessionHash) bool
 }
 
 // Keys seals what a token protects, and opens it again with that token only.
@@ -71,6 +82,7 @@ type Options struct {
 	Rows     Rows
 	Keys     Keys
 	Objects  Objects
+	Sessions Sessions
 	Observer Observer
 	Limits   Limits
 	Prefixes []string // accepted in tokens; new ones bear the first
@@ -86,7 +98,7 @@ type Vault struct {
 
 // New returns a vault.
 func New(o Options) (*Vault, error) {
-	if o.Rows == nil || o.Keys == nil || o.Objects == nil || o.Observer == nil || o.Logger == nil || len(o.Prefixes) == 0 {
+	if o.Rows == nil || o.Keys == nil || o.Objects == nil || o.Sessions == nil || o.Observer == nil || o.Logger == nil || len(o.Prefixes) == 0 {
 		return nil, errors.New("vault: an option is missing")
 	}
 	if o.Now == nil {

@@ -1,0 +1,93 @@
+package gateway
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/cloakroomhq/cloakroom/internal/caller"
+	"github.com/cloakroomhq/cloakroom/internal/session"
+	"github.com/cloakroomhq/cloakroom/internal/session/ended"
+	"github.com/cloakroomhq/cloakroom/internal/session/logout"
+	"github.com/cloakroomhq/cloakroom/internal/telemetry"
+	"github.com/cloakroomhq/cloakroom/internal/vault"
+	"github.com/cloakroomhq/cloakroom/models"
+)
+
+// openEnded reads what sessions have ended, before anything is served.
+func (g *Gateway) openEnded(ctx context.Context, rows *models.DB, metrics *telemetry.Metrics) (*ended.Set, error) {
+	return ended.New(ctx, ended.Options{
+		Rows: endedRows{rows}, Lifetimes: lifetimes(g.cfg), Poll: g.cfg.Credentials.EndedPoll, Max: g.cfg.Credentials.MaxEnded,
+		Observer: metrics, Logger: g.log,
+	})
+}
+
+// pollEnded keeps up with what other replicas end, until ctx ends.
+func (g *Gateway) pollEnded(ctx context.Context, set *ended.Set) {
+	tick := time.NewTicker(g.cfg.Credentials.EndedPoll)
+	defer tick.Stop()
+	set.Run(ctx, tick.C)
+}
+
+// lifetimes says how long an end must hold, by tenant: as long as any credential can live that was issued up to
+// then, by a clock that may be ahead, be it the cookie that an assertion is turned into at the last moment, and as
+// long as a grant that was created while the session ended.
+func lifetimes(cfg *Config) map[string]time.Duration {
+	all := make(map[string]time.Duration, len(cfg.Issuers))
+	for _, i := range cfg.Issuers {
+		life := i.MaxLifetime
+		if i.SignIn.Enabled {
+			life = max(life, session.MaxAssertionLifetime+cfg.SignIn.Cookie.Lifetime)
+		}
+		all[i.Name] = max(life+cfg.Credentials.ClockSkew, cfg.Grants.MaxDuration)
+	}
+	if p := cfg.TrustedProxy; p.Tenant != "" {
+		all[p.Tenant] = max(all[p.Tenant], p.MaxLifetime, cfg.Grants.MaxDuration)
+	}
+	return all
+}
+
+// endedRows gives the session layer the database without its types.
+type endedRows struct{ db *models.DB }
+
+func (r endedRows) End(ctx context.Context, row ended.Row) error { return r.db.End(ctx, encode(row)) }
+
+func (r endedRows) EndSession(ctx context.Context, tenant string, row ended.Row) (int, error) {
+	return r.db.EndSession(ctx, tenant, encode(row))
+}
+
+func (r endedRows) EndedSince(ctx context.Context, since, now int64, each func(ended.Row)) error {
+	return r.db.EndedSince(ctx, since, now, func(e models.Ended) {
+		each(ended.Row{ID: caller.SessionHash(e.ID), IssuedBefore: e.IssuedBefore, EndedAt: e.EndedAt, ExpiresAt: e.ExpiresAt})
+	})
+}
+
+func encode(r ended.Row) models.Ended {
+	return models.Ended{ID: models.Digest(r.ID), IssuedBefore: r.IssuedBefore, EndedAt: r.EndedAt, ExpiresAt: r.ExpiresAt}
+}
+
+// backChannelLogout returns nil where no issuer sends logout tokens.
+func (g *Gateway) backChannelLogout(v *vault.Vault, set *ended.Set, auth *session.Authenticator, metrics *telemetry.Metrics) http.Handler {
+	for _, i := range g.cfg.Issuers {
+		if i.BackChannelLogout {
+			return &logout.Handler{Options: logout.Options{
+				Verifier: auth, Ender: logoutEnder{v, set}, Observer: metrics, Logger: g.log, Timeout: g.cfg.HTTP.RequestTimeout,
+			}}
+		}
+	}
+	return nil
+}
+
+// logoutEnder ends sessions where their grants are known, and subjects where credentials are.
+type logoutEnder struct {
+	vault *vault.Vault
+	set   *ended.Set
+}
+
+func (e logoutEnder) LogOut(ctx context.Context, tenant, sessionID string) error {
+	return e.vault.LogOut(ctx, tenant, sessionID)
+}
+
+func (e logoutEnder) EndSubject(ctx context.Context, tenant, subject string, issuedBefore time.Time) error {
+	return e.set.EndSubject(ctx, tenant, subject, issuedBefore)
+}

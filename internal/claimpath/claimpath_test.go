@@ -1,0 +1,105 @@
+package claimpath_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloakroomhq/cloakroom/internal/claimpath"
+)
+
+func claims(t testing.TB, text string) (c map[string]any) {
+	t.Helper()
+	require.NoError(t, json.Unmarshal([]byte(text), &c))
+	return c
+}
+
+func TestCompileRefuses(t *testing.T) {
+	for name, text := range map[string]string{
+		"nothing": "", "half": "a.", "garbage": "a b", "unclosed": "a[?b", "unknown function": "nope(a)",
+		"to_string": "to_string(sid)", "to_number": "to_number(sid)", "padding": "pad_left(sid, `1000000000`)", "repetition": "replace(sid, 'a', 'aaaa')",
+		"nested": "a.b[?pad_right(c, `9`) == 'x']", "the root": "a[*].($.a[*])", "let": "let $x = a in $x", "too long": strings.Repeat("a", 513),
+		"a constant": "'everybody'", "a fallback": "sid || 'guest'", "a constant list": "['application']", "a constant from a literal": "`\"x\"`",
+		"a constant number": "`1`", "a type's name": "type(sid)", "a constant by a condition": "!sid && 'guest'",
+	} {
+		_, err := claimpath.Compile(text)
+		require.Error(t, err, name)
+	}
+}
+
+func TestString(t *testing.T) {
+	const document = `{"sid":"s1","ext":{"session":{"id":"s2"},"n":1,"list":["s3","s4"]},"urn:x:sid":"s5","empty":"","null":null,"yes":true,
+		"identities":[{"provider":"a","id":"ia"},{"provider":"b","id":"ib"}]}`
+	for text, want := range map[string]string{
+		"sid": "s1", "ext.session.id": "s2", "ext.list[1]": "s4", `"urn:x:sid"`: "s5", "empty": "", "not_null(none, sid)": "s1", "none || sid": "s1",
+		"identities[?provider=='b'].id | [0]": "ib", "join(':', ext.list)": "s3:s4", "split(sid, 's')[1]": "1",
+	} {
+		e, err := claimpath.Compile(text)
+		require.NoError(t, err, text)
+		got, err := e.String(claims(t, document))
+		require.NoError(t, err, text)
+		require.Equal(t, want, got)
+	}
+	for _, text := range []string{"none", "null", "ext", "ext.n", "ext.list", "yes", "ext.list[9]", "sid.x", "sid[0]", "length(sid)", "join(':', ext)", "keys(sid)", "length(ext.n)"} {
+		e, err := claimpath.Compile(text)
+		require.NoError(t, err, text)
+		_, err = e.String(claims(t, document))
+		require.Error(t, err, text)
+	}
+}
+
+func TestStrings(t *testing.T) {
+	const document = `{"roles":["a","b"],"one":"a","realm_access":{"roles":["vault-client","other"]},"mixed":["a",1],"nulls":["a",null],"nested":[["a"]],"object":{"a":"b"},"n":1,"none":[]}`
+	const mapped = "realm_access.roles[?@=='vault-client'] && ['application']"
+	for text, want := range map[string][]string{
+		"roles": {"a", "b"}, "one": {"a"}, "missing": nil, "missing.roles": nil, "none": {}, "values(object)": {"b"},
+		mapped: {"application"}, "realm_access.roles[?@=='nobody'] && ['application']": {},
+	} {
+		e, err := claimpath.Compile(text)
+		require.NoError(t, err, text)
+		got, err := e.Strings(claims(t, document))
+		require.NoError(t, err, text)
+		require.Equal(t, want, got, text)
+	}
+	for _, text := range []string{"mixed", "nulls", "nested", "object", "n", "contains(roles, 'a')"} {
+		e, err := claimpath.Compile(text)
+		require.NoError(t, err, text)
+		_, err = e.Strings(claims(t, document))
+		require.Error(t, err, text)
+	}
+	e, err := claimpath.Compile(mapped)
+	require.NoError(t, err)
+	got, err := e.Strings(claims(t, `{}`))
+	require.NoError(t, err)
+	require.Empty(t, got)
+}
+
+// FuzzClaims: whatever the claims are, an expression's answer comes soon, and is what was asked for or an error.
+func FuzzClaims(f *testing.F) {
+	var compiled []*claimpath.Expression
+	for _, text := range []string{
+		"a.b.c", "a[*].b[*].c[]", "a[?b=='x'].c | [0]", "join(a, b)", "values(a)[*].keys(@)[]", "map(&b, a)", "split(a, b)", "not_null(a, b, c)", "a[::2][1:].b", "{x: a}.x",
+	} {
+		e, err := claimpath.Compile(text)
+		require.NoError(f, err, text)
+		compiled = append(compiled, e)
+	}
+	f.Add(`{"a":{"b":{"c":"d"}}}`)
+	f.Add(`{"a":[{"b":"x","c":["y"]}],"b":["z",""]}`)
+	f.Add(`{"a":"` + strings.Repeat("x", 2000) + `","b":[` + strings.Repeat(`"",`, 1000) + `""]}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		var c map[string]any
+		if len(text) > 8<<10 || json.Unmarshal([]byte(text), &c) != nil {
+			return
+		}
+		start := time.Now()
+		for _, e := range compiled {
+			_, _ = e.String(c)
+			_, _ = e.Strings(c)
+		}
+		require.Less(t, time.Since(start), 5*time.Second)
+	})
+}

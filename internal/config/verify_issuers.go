@@ -1,0 +1,135 @@
+package config
+
+import (
+	"fmt"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cloakroomhq/cloakroom/internal/claimpath"
+)
+
+// Algorithms are the signatures that an issuer may be allowed: asymmetric ones only.
+var Algorithms = []string{"ES256", "ES384", "ES512", "EdDSA", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}
+
+// sharedClaims are the same for many users, who would become one session with all its grants.
+var sharedClaims = []string{"iss", "aud", "azp", "client_id", "exp", "nbf", "iat", "roles", "scope", "typ"}
+
+var tenantName = regexp.MustCompile(`\A[a-z0-9][a-z0-9_.-]{0,63}\z`)
+
+// otherTypes are of JWTs that are signed by an issuer for something else than asking the gateway.
+var otherTypes = []string{"cloakroom-sign-in+jwt", "logout+jwt"}
+
+func (c *Config) verifyIssuers(p *problems) {
+	if len(c.Issuers) == 0 {
+		p.add("issuers", "none is trusted, so nobody could call the gateway; name the application's issuer")
+	}
+	names, ids := map[string]bool{}, map[string]bool{}
+	for n, i := range c.Issuers {
+		at := func(s string) string { return fmt.Sprintf("issuers[%d].%s", n, s) }
+		if !tenantName.MatchString(i.Name) || names[i.Name] {
+			p.add(at("name"), "%q must be 1 to 64 of a-z, 0-9, _ . - and differ from every other issuer's", i.Name)
+		}
+		if i.Issuer == "" || ids[i.Issuer] {
+			p.add(at("issuer"), "%q must be what the iss claim says, and differ from every other issuer's", i.Issuer)
+		}
+		names[i.Name], ids[i.Issuer] = true, true
+		between(p, at("max_lifetime"), i.MaxLifetime, time.Minute, 31*24*time.Hour)
+		i.verifyHeader(p, at)
+		i.verifyClaims(p, at)
+		c.verifyKeys(p, at, &i)
+		i.verifyLogout(p, at)
+	}
+}
+
+// verifyHeader is about the header of the issuer's JWTs.
+func (i *Issuer) verifyHeader(p *problems, at func(string) string) {
+	if len(i.Algorithms) == 0 {
+		p.add(at("algorithms"), "none is allowed; name those that the issuer signs with, such as ES256")
+	}
+	for _, a := range i.Algorithms {
+		if !slices.Contains(Algorithms, a) {
+			p.add(at("algorithms"), "%q is not allowed; use an asymmetric one, such as ES256, EdDSA, RS256 or PS256", a)
+		}
+	}
+	if len(i.Types) == 0 {
+		p.add(at("types"), "none is accepted; name what the typ header says, such as JWT or at+jwt")
+	}
+	for _, t := range i.Types {
+		if slices.Contains(otherTypes, strings.TrimPrefix(strings.ToLower(t), "application/")) {
+			p.add(at("types"), "%q is made for another purpose, and must open nothing here; remove it", t)
+		}
+	}
+}
+
+func (i *Issuer) verifyClaims(p *problems, at func(string) string) {
+	if i.SessionClaim == "" || slices.Contains(sharedClaims, i.SessionClaim) {
+		p.add(at("session_claim"), "%q names no session; name the claim that holds the session's id, such as sid", i.SessionClaim)
+	}
+	if i.Claims.Session != "" && i.SessionClaim != DefaultIssuer().SessionClaim {
+		p.add(at("claims.session"), "session_claim is set too; keep one of them")
+	}
+	if slices.Contains(sharedClaims, strings.Trim(i.Claims.Session, ` "`)) {
+		p.add(at("claims.session"), "%q names no session; name what holds the session's id", i.Claims.Session)
+	}
+	if i.Claims.Roles != "" && !i.TrustRoles {
+		p.add(at("claims.roles"), "no role counts while trust_roles is off; remove this, or switch that on")
+	}
+	for name, expression := range map[string]string{"session": i.Claims.Session, "subject": i.Claims.Subject, "roles": i.Claims.Roles} {
+		if expression == "" {
+			continue
+		}
+		if _, err := claimpath.Compile(expression); err != nil {
+			p.add(at("claims."+name), "%q: %v; write a JMESPath expression, such as ext.session.id", expression, err)
+		}
+	}
+}
+
+// verifyLogout lets no typ be configured but those that logout tokens bear.
+func (i *Issuer) verifyLogout(p *problems, at func(string) string) {
+	if i.BackChannelLogout && len(i.LogoutTypes) == 0 {
+		p.add(at("logout_types"), "none is accepted; name what the provider writes into its logout tokens' typ, such as logout+jwt")
+	}
+	for _, t := range i.LogoutTypes {
+		if t != "logout+jwt" && t != "JWT" {
+			p.add(at("logout_types"), "%q is no typ of logout tokens; use logout+jwt, or JWT for a provider that sends no other", t)
+		}
+	}
+	if i.LogoutAudience != "" && !i.BackChannelLogout {
+		p.add(at("logout_audience"), "has no effect without back_channel_logout; switch that on, or leave this out")
+	}
+}
+
+func (c *Config) verifyKeys(p *problems, at func(string) string, i *Issuer) {
+	sources := 0
+	for _, is := range []bool{i.Discovery, i.JWKSURL != "", i.JWKS != ""} {
+		if is {
+			sources++
+		}
+	}
+	switch {
+	case sources != 1:
+		p.add(at("jwks_url"), "set one of discovery, this and jwks, and only one")
+	case i.JWKSURL != "":
+		c.secureURL(p, at("jwks_url"), i.JWKSURL)
+	case i.Discovery:
+		c.discoverable(p, at("discovery"), i.Issuer)
+	case i.CAFile != "":
+		p.add(at("ca_file"), "nothing is fetched from an issuer with jwks; remove it")
+	}
+	between(p, at("jwks_refresh"), i.JWKSRefresh, time.Second, 24*time.Hour)
+	between(p, at("jwks_max_age"), i.JWKSMaxAge, max(i.JWKSRefresh, time.Second), 7*24*time.Hour)
+}
+
+// discoverable wants an issuer as OpenID Connect Discovery 1.0 has it (section 3); http in development only.
+func (c *Config) discoverable(p *problems, setting, issuer string) {
+	u, err := url.Parse(issuer)
+	switch {
+	case err != nil || u.Host == "" || u.User != nil || strings.ContainsAny(issuer, "?#") || u.Scheme != "https" && u.Scheme != "http":
+		p.add(setting, "the issuer %q is no URL that can be asked; write https://host[/path], or name jwks_url instead", issuer)
+	case u.Scheme == "http" && (!c.Development || !loopback(u.Hostname())):
+		p.add(setting, "the issuer %q would be asked in clear; use https (http is for loopback in development)", issuer)
+	}
+}

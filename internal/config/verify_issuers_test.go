@@ -1,0 +1,114 @@
+package config
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// proxied are settings of a proxy that is trusted for its secret, on loopback.
+func proxied(change func(*Config)) func(*Config) {
+	return func(c *Config) {
+		c.TrustedProxy = TrustedProxy{
+			Tenant: "intranet", Peers: []string{"127.0.0.1/32", "::1/128"}, SessionHeader: "X-Session-Id", SubjectHeader: "X-User",
+			SecretHeader: "X-Proxy-Secret", Secret: Secret(strings.Repeat("s", 32)), MaxLifetime: time.Hour,
+		}
+		change(c)
+	}
+}
+
+// TestVerifyIssuers: each rule by one change to settings that are right; the message names the setting, and nothing
+// else is wrong.
+func TestVerifyIssuers(t *testing.T) {
+	issuer := func(change func(*Issuer)) func(*Config) { return func(c *Config) { change(&c.Issuers[0]) } }
+	discovery := func(url string) func(*Config) {
+		return issuer(func(i *Issuer) { i.JWKSURL, i.Discovery, i.Issuer = "", true, url })
+	}
+	for _, test := range []struct {
+		setting string
+		change  func(*Config)
+	}{
+		{"issuers[0].jwks_url", issuer(func(i *Issuer) { i.Discovery = true })},
+		{"issuers[0].jwks_url", issuer(func(i *Issuer) { i.Discovery, i.JWKSURL, i.JWKS = true, "", "{}" })},
+		{"issuers[0].discovery", discovery("http://idp.example")}, {"issuers[0].discovery", discovery("http://127.0.0.1:9000")},
+		{"issuers[0].discovery", discovery("idp")}, {"issuers[0].discovery", discovery("https://u:p@idp.example")},
+		{"issuers[0].discovery", discovery("https://idp.example/?x")}, {"issuers[0].discovery", discovery("https://idp.example#")},
+		{"issuers[0].discovery", discovery("file:///etc/passwd")},
+		{"issuers[0].discovery", func(c *Config) { discovery("http://idp.example")(c); c.Development = true }},
+		{"issuers[0].ca_file", issuer(func(i *Issuer) { i.JWKSURL, i.JWKS, i.CAFile = "", "{}", "ca.pem" })},
+		{"issuers[0].jwks_refresh", issuer(func(i *Issuer) { i.JWKSRefresh = 0 })},
+		{"issuers[0].jwks_refresh", issuer(func(i *Issuer) { i.JWKSRefresh, i.JWKSMaxAge = 25*time.Hour, 26*time.Hour })},
+		{"issuers[0].jwks_max_age", issuer(func(i *Issuer) { i.JWKSMaxAge = time.Minute })},
+		{"issuers[0].jwks_max_age", issuer(func(i *Issuer) { i.JWKSMaxAge = 8 * 24 * time.Hour })},
+		{"issuers[0].types", issuer(func(i *Issuer) { i.Types = nil })}, {"issuers[0].types", issuer(func(i *Issuer) { i.Types = []string{"JWT", "logout+jwt"} })},
+		{"issuers[0].types", issuer(func(i *Issuer) { i.Types = []string{"Cloakroom-Sign-In+JWT"} })},
+		{"issuers[0].types", issuer(func(i *Issuer) { i.Types = []string{"application/logout+jwt"} })},
+		{"issuers[0].claims.session", issuer(func(i *Issuer) { i.Claims.Session = "a[" })},
+		{"issuers[0].claims.session", issuer(func(i *Issuer) { i.Claims.Session, i.SessionClaim = "a.b", "session" })},
+		{"issuers[0].claims.session", issuer(func(i *Issuer) { i.Claims.Session = "sid || 'guest'" })},
+		{"issuers[0].claims.session", issuer(func(i *Issuer) { i.Claims.Session = ` "client_id" ` })},
+		{"issuers[0].claims.subject", issuer(func(i *Issuer) { i.Claims.Subject = "to_string(sub)" })},
+		{"issuers[0].claims.roles", issuer(func(i *Issuer) { i.Claims.Roles = "['admin']" })},
+		{"issuers[0].claims.roles", issuer(func(i *Issuer) { i.Claims.Roles, i.TrustRoles = "realm_access.roles", false })},
+		{"credentials.header", func(c *Config) { c.Credentials.Header = "authorization" }}, {"credentials.header", func(c *Config) { c.Credentials.Header = "Cookie" }},
+		{"credentials.header", func(c *Config) { c.Credentials.Header = "X Token" }}, {"credentials.header", func(c *Config) { c.Credentials.Header = "X-Token:" }},
+		{"http.tls.key_file", func(c *Config) { c.HTTP.TLS.CertFile = "c.pem" }}, {"http.tls.key_file", func(c *Config) { c.HTTP.TLS.KeyFile = "k.pem" }},
+		{"http.tls.client_ca_file", func(c *Config) { c.HTTP.TLS.ClientCAFile = "ca.pem" }},
+		{"http.public_url", func(c *Config) {
+			c.HTTP.TLS, c.HTTP.PublicURL = TLS{CertFile: "c", KeyFile: "k"}, "http://127.0.0.1:8080"
+		}},
+		{"trusted_proxy.max_lifetime", func(c *Config) { c.TrustedProxy.MaxLifetime = 0 }},
+		{"trusted_proxy.tenant", proxied(func(c *Config) { c.TrustedProxy.Tenant = "" })}, {"trusted_proxy.tenant", proxied(func(c *Config) { c.TrustedProxy.Tenant = "In tranet" })},
+		{"trusted_proxy.peers", proxied(func(c *Config) { c.TrustedProxy.Peers = nil })}, {"trusted_proxy.peers", proxied(func(c *Config) { c.TrustedProxy.Peers = []string{"127.0.0.1"} })},
+		{"trusted_proxy.peers", proxied(func(c *Config) { c.TrustedProxy.Peers = []string{"127.0.0.1/8"} })},
+		{"trusted_proxy.session_header", proxied(func(c *Config) { c.TrustedProxy.SessionHeader = "" })},
+		{"trusted_proxy.session_header", proxied(func(c *Config) { c.TrustedProxy.SessionHeader = "x-forwarded-for" })},
+		{"trusted_proxy.session_header", proxied(func(c *Config) { c.Credentials.Header = "x-session-ID" })},
+		{"trusted_proxy.subject_header", proxied(func(c *Config) { c.TrustedProxy.SubjectHeader = "Host" })},
+		{"trusted_proxy.subject_header", proxied(func(c *Config) { c.TrustedProxy.SubjectHeader = "x-session-id" })},
+		{"trusted_proxy.secret_header", proxied(func(c *Config) { c.TrustedProxy.SecretHeader = "" })}, {"trusted_proxy.secret_header", proxied(func(c *Config) { c.TrustedProxy.SecretHeader = "X-User" })},
+		{"trusted_proxy.secret", proxied(func(c *Config) { c.TrustedProxy.Secret, c.TrustedProxy.SecretHeader = "", "" })},
+		{"trusted_proxy.secret", proxied(func(c *Config) { c.TrustedProxy.Secret = "short" })},
+		{"trusted_proxy.secret", proxied(func(c *Config) { c.TrustedProxy.Secret = Secret(strings.Repeat("s ", 32)) })},
+		{"trusted_proxy.secret", proxied(func(c *Config) { c.TrustedProxy.Peers = []string{"10.0.0.0/24"} })},
+		{"trusted_proxy.client_ca_file", proxied(func(c *Config) { c.TrustedProxy.ClientCAFile = "ca.pem" })},
+		{"trusted_proxy.client_name", proxied(func(c *Config) { c.TrustedProxy.ClientName = "proxy" })},
+	} {
+		c := valid()
+		test.change(c)
+		err := c.Verify()
+		require.ErrorContains(t, err, "config: "+test.setting+": ")
+		for line := range strings.SplitSeq(err.Error(), "\n") {
+			require.True(t, strings.HasPrefix(line, "config: "+test.setting+": "), "%s alone is wrong: %s", test.setting, line)
+		}
+		require.NotContains(t, err.Error(), strings.Repeat("s", 20), "the secret")
+	}
+	for _, wide := range []string{"0.0.0.0/0", "::/0", "0.0.0.0/1", "2000::/3", "::ffff:0:0/96"} {
+		c := valid()
+		proxied(func(c *Config) { c.TrustedProxy.Peers = []string{wide} })(c)
+		require.ErrorContains(t, c.Verify(), "config: trusted_proxy.peers: ", wide)
+	}
+	tls := TLS{CertFile: "c.pem", KeyFile: "k.pem"}
+	for name, change := range map[string]func(*Config){
+		"discovery": discovery("https://idp.example/realms/shop"), "discovery, ca_file": func(c *Config) { discovery("https://idp.example/")(c); c.Issuers[0].CAFile = "ca.pem" },
+		"discovery on loopback, in development": func(c *Config) { discovery("http://127.0.0.1:9000")(c); c.Development = true },
+		"types":                                 issuer(func(i *Issuer) { i.Types = []string{"at+jwt", ""} }),
+		"claims":                                issuer(func(i *Issuer) { i.Claims = Claims{"ext.sid", "ext.user", "realm_access.roles"} }),
+		"sub is a session":                      issuer(func(i *Issuer) { i.Claims.Session = "sub" }),
+		"a header":                              func(c *Config) { c.Credentials.Header = "OIDC_id_token" },
+		"a secret on loopback":                  proxied(func(*Config) {}),
+		"a secret over TLS":                     proxied(func(c *Config) { c.TrustedProxy.Peers, c.HTTP.TLS = []string{"10.0.0.0/24", "fd00:1::/64"}, tls }),
+		"a certificate": proxied(func(c *Config) {
+			p := &c.TrustedProxy
+			p.Peers, p.Secret, p.SecretHeader, p.ClientCAFile, p.ClientName, c.HTTP.TLS = []string{"10.1.2.3/32"}, "", "", "ca.pem", "proxy.internal", tls
+		}),
+		"TLS, with everybody's certificates": func(c *Config) { c.HTTP.TLS = TLS{"c.pem", "k.pem", "ca.pem"} },
+		"a tenant that an issuer has":        proxied(func(c *Config) { c.TrustedProxy.Tenant = c.Issuers[0].Name }),
+	} {
+		c := valid()
+		change(c)
+		require.NoError(t, c.Verify(), name)
+	}
+}

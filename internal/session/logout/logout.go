@@ -1,0 +1,129 @@
+// Package logout is the endpoint to which identity providers send logout tokens: OpenID Connect Back-Channel
+// Logout 1.0.
+package logout
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"mime"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/cloakroomhq/cloakroom/internal/session"
+)
+
+// maxBody bounds a request's body, in bytes.
+const maxBody = 16 << 10
+
+// Verifier verifies logout tokens. Its errors quote nothing of them.
+type Verifier interface {
+	VerifyLogout(ctx context.Context, token string) (*session.Logout, error)
+}
+
+// Ender ends what a logout token names; what has ended may be ended again.
+type Ender interface {
+	// LogOut ends one session, with its grants.
+	LogOut(ctx context.Context, tenant, sessionID string) error
+	// EndSubject ends all credentials of a subject that were issued before a moment.
+	EndSubject(ctx context.Context, tenant, subject string, issuedBefore time.Time) error
+}
+
+// Observer counts logout tokens.
+type Observer interface{ Logout(outcome string) }
+
+// Outcomes of a logout token.
+const (
+	accepted = "accepted"
+	refused  = "refused"
+	failed   = "failed" // it was right, and the session could not be ended
+)
+
+// Options are what a Handler is made of; all are needed.
+type Options struct {
+	Verifier Verifier
+	Ender    Ender
+	Observer Observer
+	Logger   *slog.Logger
+	Timeout  time.Duration // for one request
+}
+
+// Handler answers POST requests with a form whose field logout_token, there exactly once, is a logout token (section
+// 2.5): 200 once what it names has ended; 400 with a JSON object of error and error_description where the token
+// is refused, or the logout failed (section 2.8); then the provider may send it again.
+type Handler struct{ Options }
+
+// ServeHTTP implements http.Handler.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), h.Timeout)
+	defer cancel()
+	token, err := logoutToken(w, r)
+	if err != nil {
+		h.refuse(ctx, w, err)
+		return
+	}
+	l, err := h.Verifier.VerifyLogout(ctx, token)
+	if err != nil {
+		h.refuse(ctx, w, err)
+		return
+	}
+	if err := h.end(ctx, l); err != nil {
+		h.Observer.Logout(failed)
+		h.Logger.ErrorContext(ctx, "a logout failed", slog.String("tenant", l.Tenant), slog.Any("error", err))
+		answer(w, "temporarily_unavailable", "The logout could not be carried out: send the token again.")
+		return
+	}
+	h.Observer.Logout(accepted)
+	h.Logger.InfoContext(ctx, "an issuer has ended a session", slog.String("tenant", l.Tenant), slog.Bool("whole_subject", l.Session == ""))
+	w.WriteHeader(http.StatusOK)
+}
+
+// end ends the session, or else all of the subject's: those whose credentials were issued up to the token itself.
+// Many issuers count in whole seconds, so that the token's own second counts as before.
+func (h *Handler) end(ctx context.Context, l *session.Logout) error {
+	if l.Session != "" {
+		return h.Ender.LogOut(ctx, l.Tenant, l.Session)
+	}
+	return h.Ender.EndSubject(ctx, l.Tenant, l.Subject, l.IssuedAt.Truncate(time.Second).Add(time.Second))
+}
+
+func (h *Handler) refuse(ctx context.Context, w http.ResponseWriter, err error) {
+	h.Observer.Logout(refused)
+	h.Logger.InfoContext(ctx, "a logout token was refused", slog.Any("error", err))
+	answer(w, "invalid_request", "The request holds no logout token that the gateway accepts.")
+}
+
+func answer(w http.ResponseWriter, code, description string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusBadRequest)
+	_ = json.NewEncoder(w).Encode(map[string]string{"error": code, "error_description": description})
+}
+
+// logoutToken reads the form's field from the body alone; other fields are ignored, as section 2.5 wants.
+func logoutToken(w http.ResponseWriter, r *http.Request) (string, error) {
+	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || media != "application/x-www-form-urlencoded" || len(r.Header.Values("Content-Type")) != 1 {
+		return "", errors.New("not a form")
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		return "", errors.New("a body that breaks off, or is too long")
+	}
+	form, err := url.ParseQuery(string(body))
+	if err != nil {
+		return "", errors.New("a malformed form") // the parser's text quotes the input
+	}
+	if tokens := form["logout_token"]; len(tokens) == 1 {
+		return tokens[0], nil
+	}
+	return "", errors.New("not one logout_token")
+}

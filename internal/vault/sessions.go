@@ -1,0 +1,41 @@
+package vault
+
+import (
+	"context"
+
+	"github.com/cloakroomhq/cloakroom/internal/caller"
+)
+
+// Reasons of a session's end, as they are counted.
+const (
+	endedByApplication = "application"
+	endedByProvider    = "back_channel"
+)
+
+// EndSession ends a session of the calling application's tenant: its grants are gone, and every credential that
+// names it is refused, here at once and on other replicas within their poll. It returns how many grants were in
+// force. A session that is not known ends too: the gateway keeps no list of sessions. Faults: UNAUTHENTICATED,
+// FORBIDDEN, BAD_USER_INPUT, LIMIT_EXCEEDED, UNAVAILABLE (it may have ended all the same).
+func (v *Vault) EndSession(ctx context.Context, sessionID string) (int, error) {
+	c, err := caller.RequireApplication(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return v.endSession(ctx, c.Tenant, sessionID, endedByApplication)
+}
+
+// LogOut ends a session as EndSession does, because the tenant's issuer says so in a logout token that was
+// verified; no caller is asked.
+func (v *Vault) LogOut(ctx context.Context, tenant, sessionID string) error {
+	_, err := v.endSession(ctx, tenant, sessionID, endedByProvider)
+	return err
+}
+
+func (v *Vault) endSession(ctx context.Context, tenant, sessionID, reason string) (int, error) {
+	if err := checkSessionID(sessionID, "sessionId"); err != nil {
+		return 0, err
+	}
+	n, err := v.Sessions.EndSession(ctx, tenant, caller.HashSession(tenant, sessionID), reason)
+	v.revoked.tell(tenant, &sessionID, nil) // after an error too: it may have come about
+	return n, err
+}

@@ -1,0 +1,99 @@
+package vault_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloakroomhq/cloakroom/internal/fault"
+	"github.com/cloakroomhq/cloakroom/internal/vault"
+	"github.com/cloakroomhq/cloakroom/models"
+)
+
+func TestEndSession(t *testing.T) {
+	f := newFixture(t)
+	app := application("clinic")
+	token := f.tokenize(t, session("clinic", "s1"), 0)
+	other := f.tokenize(t, session("clinic", "s2"), 0)
+	var told []string
+	f.OnRevoke(func(tenant, session string, tokens []string) {
+		require.Nil(t, tokens)
+		told = append(told, tenant+" "+session)
+	})
+	n, err := f.EndSession(app, "s1")
+	require.NoError(t, err)
+	require.Equal(t, 2, n)
+	n, err = f.EndSession(app, "s1")
+	require.NoError(t, err, "it can be repeated")
+	require.Zero(t, n)
+	require.NoError(t, f.LogOut(session("bank", "x"), "clinic", "s3"), "the caller is not asked")
+	require.Equal(t, []string{"clinic s1", "clinic s1", "clinic s3"}, told)
+	require.Equal(t, []string{"clinic application", "clinic application", "clinic back_channel"}, f.endings.reasons)
+	missing, err := f.VerifyGrants(app, "s2", []string{other}, models.Store)
+	require.NoError(t, err)
+	require.Empty(t, missing)
+	missing, err = f.VerifyGrants(app, "s1", []string{token}, models.Store)
+	require.NoError(t, err)
+	require.Equal(t, []string{token}, missing)
+}
+
+// TestEndedSessionsGetNoGrants: an application that answers while its user logs out is not told of a fault, and
+// brings nothing back to life; a grant that was written all the same opens nothing.
+func TestEndedSessionsGetNoGrants(t *testing.T) {
+	f := newFixture(t)
+	app := application("clinic")
+	token := f.tokenize(t, session("clinic", "s1"), 0)
+	_, err := f.EndSession(app, "s1")
+	require.NoError(t, err)
+	f.rows.take()
+	made, err := f.CreateGrants(app, "s1", []vault.GrantRequest{{Token: token, Kinds: models.Read | models.Store}})
+	require.NoError(t, err)
+	require.Equal(t, []vault.Granted{}, made)
+	require.Empty(t, f.rows.take(), "nothing is asked, and nothing written")
+
+	// As if another replica had created it before it knew.
+	gone := f.endings.gone
+	f.endings.gone = nil
+	made, err = f.CreateGrants(app, "s1", []vault.GrantRequest{{Token: token, Kinds: models.Store}})
+	require.NoError(t, err)
+	require.Len(t, made, 1)
+	f.endings.gone = gone
+	missing, err := f.VerifyGrants(app, "s1", []string{token, "tok-2b58d9b2-83c1-4e9b-9692-b149112810c8"}, models.Store)
+	require.NoError(t, err)
+	require.Equal(t, []string{token, "tok-2b58d9b2-83c1-4e9b-9692-b149112810c8"}, missing)
+}
+
+func TestEndSessionRefusals(t *testing.T) {
+	f := newFixture(t)
+	app := application("clinic")
+	_, err := f.EndSession(session("clinic", "s1"), "s1")
+	requireFault(t, err, fault.Forbidden)
+	_, err = f.EndSession(t.Context(), "s1")
+	requireFault(t, err, fault.Unauthenticated)
+	for _, id := range []string{"", "a\nb", strings.Repeat("s", 1025), "\xff"} {
+		_, err = f.EndSession(app, id)
+		requireFault(t, err, fault.BadUserInput, "input", "sessionId")
+		require.Error(t, f.LogOut(t.Context(), "clinic", id))
+	}
+	require.Empty(t, f.endings.gone)
+	told := 0
+	f.OnRevoke(func(string, string, []string) { told++ })
+	f.endings.err = fault.New(fault.LimitExceeded, "too many")
+	_, err = f.EndSession(app, "s1")
+	requireFault(t, err, fault.LimitExceeded)
+	require.Equal(t, 1, told, "it may have come about")
+}
+
+// TestSweepEnded: what no credential needs any more is removed with all else that has expired.
+func TestSweepEnded(t *testing.T) {
+	f := newFixture(t)
+	_, err := f.EndSession(application("clinic"), "s1")
+	require.NoError(t, err)
+	require.NoError(t, f.Sweep(t.Context()))
+	require.Zero(t, f.sums["swept ended"])
+	f.at = noon.Add(time.Hour)
+	require.NoError(t, f.Sweep(t.Context()))
+	require.Equal(t, 1, f.sums["swept ended"])
+}
