@@ -195,6 +195,7 @@ func serve(r *testserver.Resolver, directive tokenDirective) *handler.Server {
 		Resolvers: r, Directives: testserver.DirectiveRoot{Token: directive},
 	}))
 	srv.SetRecoverFunc(func(context.Context, any) error { return errBroken }) // gqlgen's own prints the stack
+	srv.AddTransport(transport.Websocket{})
 	srv.AddTransport(transport.SSE{})
 	srv.AddTransport(transport.MultipartMixed{})
 	srv.AddTransport(transport.POST{})

@@ -1,7 +1,6 @@
 package directives_test
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"mime"
@@ -17,48 +16,13 @@ import (
 	"github.com/cloakroomhq/cloakroom/directives/internal/testserver"
 )
 
-// events is a subscription over server-sent events.
-type events struct {
-	t    *testing.T
-	body *bufio.Scanner
-}
+func TestEachEventIsItsOwnFlush(t *testing.T) { overEach(t, eachEventIsItsOwnFlush) }
 
-func (w *world) subscribe(t *testing.T, query, session string) *events {
-	t.Helper()
-	srv := httptest.NewServer(w)
-	ctx, cancel := context.WithCancel(t.Context())
-	t.Cleanup(func() { cancel(); srv.Close() })
-	body, err := json.Marshal(map[string]any{"query": query})
-	require.NoError(t, err)
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, srv.URL, strings.NewReader(string(body)))
-	require.NoError(t, err)
-	r.Header.Set("Content-Type", "application/json")
-	r.Header.Set("Accept", "text/event-stream")
-	r.Header.Set("Session", session)
-	response, err := http.DefaultClient.Do(r)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = response.Body.Close() })
-	return &events{t, bufio.NewScanner(response.Body)}
-}
-
-// next returns the next event, nil at the end.
-func (e *events) next() *answer {
-	for e.body.Scan() {
-		if data, ok := strings.CutPrefix(e.body.Text(), "data: "); ok {
-			return decode(e.t, data)
-		}
-		if e.body.Text() == "event: complete" {
-			return nil
-		}
-	}
-	return nil
-}
-
-func TestEachEventIsItsOwnFlush(t *testing.T) {
+func eachEventIsItsOwnFlush(t *testing.T, subscribe subscriber) {
 	w := newWorld(t, func(o *directives.Options) { o.Remember = -1 })
 	in := make(chan *testserver.Record)
 	w.OnStream = give((<-chan *testserver.Record)(in))
-	e := w.subscribe(t, `subscription { r: records { text list } }`, "alice")
+	e := subscribe(t, w, `subscription { r: records { text list } }`, "alice")
 	for n := range 3 {
 		in <- record(n * 20)
 		a := e.next()
@@ -76,6 +40,10 @@ func TestEachEventIsItsOwnFlush(t *testing.T) {
 }
 
 func TestAnAnnotatedSubscriptionFieldItself(t *testing.T) {
+	overEach(t, anAnnotatedSubscriptionFieldItself)
+}
+
+func anAnnotatedSubscriptionFieldItself(t *testing.T, subscribe subscriber) {
 	w := newWorld(t)
 	in, lists := make(chan directives.TokenID, 2), make(chan []string, 2) // both events are there at once
 	w.OnTokens = give((<-chan directives.TokenID)(in))
@@ -83,7 +51,7 @@ func TestAnAnnotatedSubscriptionFieldItself(t *testing.T) {
 	in <- directives.TokenID(tok(1))
 	in <- "rubbish"
 	close(in)
-	e := w.subscribe(t, `subscription { t: tokens }`, "alice")
+	e := subscribe(t, w, `subscription { t: tokens }`, "alice")
 	a := e.next()
 	require.Equal(t, tok(1), a.Data["t"])
 	require.Empty(t, a.Errors)
@@ -93,28 +61,30 @@ func TestAnAnnotatedSubscriptionFieldItself(t *testing.T) {
 
 	lists <- []string{tok(2), tok(3)}
 	lists <- []string{tok(4)}
-	e = w.subscribe(t, `subscription { lists }`, "alice")
+	e = subscribe(t, w, `subscription { lists }`, "alice")
 	e.next()
 	require.Equal(t, []string{tok(2) + " READ 2m0s", tok(3) + " READ 2m0s"}, w.grants.created()[1])
 	e.next()
 	require.Equal(t, []string{tok(4) + " READ 2m0s"}, w.grants.created()[2])
 
-	require.Equal(t, []string{"UNAUTHENTICATED t"}, w.subscribe(t, `subscription { t: tokens }`, "").next().refused())
+	require.Equal(t, []string{"UNAUTHENTICATED t"}, subscribe(t, w, `subscription { t: tokens }`, "").next().refused())
 }
 
-func TestASubscriptionsInputIsVerified(t *testing.T) {
+func TestASubscriptionsInputIsVerified(t *testing.T) { overEach(t, aSubscriptionsInputIsVerified) }
+
+func aSubscriptionsInputIsVerified(t *testing.T, subscribe subscriber) {
 	w := newWorld(t)
 	in := make(chan *testserver.Record, 1)
 	w.OnStream = give((<-chan *testserver.Record)(in))
 	query := `subscription { watch(token: "` + tok(1) + `") { text } }`
-	e := w.subscribe(t, query, "alice")
+	e := subscribe(t, w, query, "alice")
 	require.Equal(t, []string{"GRANT_REQUIRED watch.token"}, e.next().refused())
 	require.Nil(t, e.next())
 	require.Zero(t, w.Ran.Load())
 
 	w.grants.hold(store, tok(1))
 	in <- record(0)
-	require.Empty(t, w.subscribe(t, query, "alice").next().Errors)
+	require.Empty(t, subscribe(t, w, query, "alice").next().Errors)
 	require.Len(t, w.grants.created(), 1)
 }
 
