@@ -16,7 +16,11 @@ func testRows(t *testing.T, open opener) {
 		"Read": testRead, "Tenants": testTenants, "Sessions": testSessions, "Lists": testLists,
 		"Extend": testExtend, "Kinds": testKinds, "OneStatementUpsertsARowOnce": testSameGrantTwice, "GrantsOfNothing": testGrantsOfNothing,
 		"Revoke": testRevoke, "RevokeIsTheTenants": testRevokeTenants, "Destroy": testDestroy, "DestroyIsTheTenants": testDestroyTenants,
+		"ListThreshold": testListThreshold, "ListExtend": testListExtend, "ListRevoke": testListRevoke, "ListTenants": testListTenants,
+		"ListDestroy": testListDestroy, "ListSweep": testListSweep, "TooManyLists": testTooManyLists, "ListStatements": testListStatements,
+		"ListsMadeMeanwhile": testListsMadeMeanwhile, "ListRace": testListRace, "Move": testMove, "GrantsAgainstReference": testGrantsAgainstReference,
 		"Purge": testPurge, "Due": testDue, "SweepGrants": testSweepGrants, "Setting": testSetting,
+		"ConsumeState": testConsumeState, "ConsumeStateRace": testConsumeStateRace, "SweepStates": testSweepStates,
 		"GroupCommit": testGroupCommit, "BadRowFailsAlone": testBadRow, "Order": testOrder, "Panic": testPanic,
 		"Close": testClose, "Cancel": testCancel, "Statements": testStatements, "Plans": testPlans,
 	} {

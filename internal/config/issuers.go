@@ -20,6 +20,7 @@ type Issuer struct {
 	CAFile       string        `koanf:"ca_file"`     // PEM; empty: the system's
 	JWKSRefresh  time.Duration `koanf:"jwks_refresh"`
 	JWKSMaxAge   time.Duration `koanf:"jwks_max_age"` // of keys, while the issuer can't be reached
+	SignIn       IssuerSignIn  `koanf:"sign_in"`
 }
 
 // Claims are JMESPath expressions that find a caller's parts in the claims; an empty one is the claim's own name.

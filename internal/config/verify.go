@@ -28,6 +28,7 @@ func (c *Config) Verify() error {
 	c.verifyIssuers(&p)
 	c.verifyCredentials(&p)
 	c.verifyTrustedProxy(&p)
+	c.verifySignIn(&p)
 	c.verifyTokens(&p)
 	c.verifyObjects(&p)
 	c.verifyRest(&p)

@@ -50,6 +50,10 @@ func statusOf(err error) int {
 		return http.StatusForbidden
 	case fault.LimitExceeded:
 		return http.StatusRequestEntityTooLarge
+	case fault.SessionChanged:
+		return http.StatusPreconditionFailed
+	case fault.Unavailable:
+		return http.StatusServiceUnavailable
 	case fault.Internal:
 		return http.StatusInternalServerError
 	default:

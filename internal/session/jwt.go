@@ -31,7 +31,7 @@ type parts struct {
 }
 
 // split decodes a compact JWS. It accepts one spelling only: canonical base64url, JSON objects without
-// repeated names, and no extension that it would have to understand.
+// repeated names, and no extension that it would have to understand. Whether its typ is right is the caller's to see.
 func split(jwt string) (*parts, error) {
 	if len(jwt) > maxJWT {
 		return nil, fmt.Errorf("%w: over %d bytes", errMalformed, maxJWT)
