@@ -90,7 +90,7 @@ func (k *issuerKey) jwts(n int, issuer string) ([]string, error) {
 func (k *issuerKey) authenticator() (*session.Authenticator, error) {
 	return session.New(session.Options{
 		Issuers: []session.Issuer{{
-			Name: tenant, Issuer: issuerName, Audience: "gateway", Algorithms: []string{k.alg.String()}, SessionClaim: "sid",
+			Name: tenant, Issuer: issuerName, Audience: "gateway", Algorithms: []string{k.alg.String()}, Types: []string{"JWT"}, SessionClaim: "sid",
 			MaxLifetime: 24 * time.Hour, ClockSkew: 5 * time.Second, JWKS: k.set,
 		}},
 		Remember: 10_000, Logger: slog.New(slog.DiscardHandler), Observer: uncounted{},

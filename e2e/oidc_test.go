@@ -93,3 +93,16 @@ func TestAnOpenIDProvidersOtherTokens(t *testing.T) {
 	require.Len(t, parts, 3)
 	require.Equal(t, "UNAUTHENTICATED", s.Query(t, parts[0]+"."+parts[1]+".AAAA", stack.Viewer, nil).Code())
 }
+
+// A provider that is down keeps nobody but its own users out, and not the gateway from starting.
+func TestAnOpenIDProviderThatIsDown(t *testing.T) {
+	s := stack.Start(t, stack.Configure(func(c *gateway.Config) {
+		i := gateway.DefaultIssuer()
+		i.Name, i.Issuer, i.Discovery = "down", "http://"+freeAddress(t), true
+		c.Issuers = append(c.Issuers, i)
+	}))
+	s.Query(t, s.Session(t).JWT, stack.Viewer, nil).OK(t)
+	stack.Await(t, "a warning that names it", func() bool {
+		return strings.Contains(s.Logs.String(), `"msg":"an issuer's keys could not be fetched","issuer":"down"`)
+	})
+}

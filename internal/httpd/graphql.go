@@ -92,12 +92,6 @@ func (g *graphQL) serve(w http.ResponseWriter, r *http.Request, o *outcome) {
 		reject(err)
 		return
 	}
-	if who != nil && who.Ambient {
-		if err := guardAmbient(r); err != nil {
-			reject(err)
-			return
-		}
-	}
 	params, err := g.decode(w, r, who)
 	if err != nil {
 		reject(err)

@@ -31,6 +31,12 @@ const (
 	ours      = "https://gateway.example"
 )
 
+// How an issuer's keys are kept up with in these tests.
+const (
+	refreshEvery = 5 * time.Minute
+	maxStale     = time.Hour
+)
+
 var start = time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC)
 
 type clock struct {
@@ -206,7 +212,7 @@ func clinic() Issuer {
 	return Issuer{
 		Name: "clinic", Issuer: clinicIss, Audience: ours, Types: []string{"JWT"}, SessionClaim: "sid",
 		Algorithms:  []string{"ES256", "ES384", "ES512", "EdDSA", "RS256", "PS256"},
-		MaxLifetime: time.Hour, ClockSkew: 5 * time.Second, Refresh: 5 * time.Minute, MaxAge: time.Hour,
+		MaxLifetime: time.Hour, ClockSkew: 5 * time.Second, Refresh: refreshEvery, MaxAge: maxStale,
 		JWKS: jwks(publicJWK("k1", public("es256")), publicJWK("k2", public("rsa")), publicJWK("k3", public("ed")),
 			publicJWK("k4", public("es384")), publicJWK("k5", public("es512"))),
 	}

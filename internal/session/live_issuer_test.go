@@ -42,7 +42,7 @@ const liveURL = "http://issuer.example/jwks.json"
 type background struct{}
 
 func newLiveIssuer(t *testing.T) *liveIssuer {
-	i := &liveIssuer{conns: make(chan net.Conn), client: fetchClient()}
+	i := &liveIssuer{conns: make(chan net.Conn), client: fetchClient(Issuer{})}
 	i.transport = &http.Transport{DialContext: i.dial}
 	i.client.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
 		i.mu.Lock()

@@ -72,20 +72,15 @@ func (p *TrustedProxy) caller(r *http.Request, now time.Time) (*caller.Caller, e
 // trust checks the hop: the connection's own address, never X-Forwarded-For, and each proof that is configured.
 func (p *TrustedProxy) trust(r *http.Request, now time.Time) error {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return errUntrustedHop
-	}
 	address := peer.Addr().Unmap().WithZone("")
-	if !slices.ContainsFunc(p.Peers, func(n netip.Prefix) bool { return n.Contains(address) }) {
-		return errUntrustedHop
-	}
-	if p.Secret == "" && p.ClientCAs == nil {
-		return errUntrustedHop // an address alone proves nobody
-	}
-	if p.Secret != "" && !p.knowsSecret(r.Header[p.SecretHeader]) {
-		return errUntrustedHop
-	}
-	if p.ClientCAs != nil {
+	switch {
+	case err != nil || !slices.ContainsFunc(p.Peers, func(n netip.Prefix) bool { return n.Contains(address) }):
+		return fmt.Errorf("%w: another peer's address", errUntrustedHop)
+	case p.Secret == "" && p.ClientCAs == nil:
+		return fmt.Errorf("%w: an address alone proves nobody", errUntrustedHop)
+	case p.Secret != "" && !p.knowsSecret(r.Header[p.SecretHeader]):
+		return fmt.Errorf("%w: not the secret", errUntrustedHop)
+	case p.ClientCAs != nil:
 		return p.verifyCertificate(r, now)
 	}
 	return nil
@@ -103,7 +98,7 @@ func (p *TrustedProxy) knowsSecret(values []string) bool {
 // request: a connection may outlive the certificate, and the listener may ask for those of others too.
 func (p *TrustedProxy) verifyCertificate(r *http.Request, now time.Time) error {
 	if r.TLS == nil || len(r.TLS.PeerCertificates) == 0 {
-		return errUntrustedHop
+		return fmt.Errorf("%w: no certificate", errUntrustedHop)
 	}
 	leaf, chain := r.TLS.PeerCertificates[0], x509.NewCertPool()
 	for _, c := range r.TLS.PeerCertificates[1:] {
@@ -117,7 +112,7 @@ func (p *TrustedProxy) verifyCertificate(r *http.Request, now time.Time) error {
 	}
 	if p.ClientName != "" && !slices.Contains(leaf.DNSNames, p.ClientName) &&
 		!slices.ContainsFunc(leaf.URIs, func(u *url.URL) bool { return u.String() == p.ClientName }) {
-		return errUntrustedHop
+		return fmt.Errorf("%w: a certificate of another name", errUntrustedHop)
 	}
 	return nil
 }

@@ -140,8 +140,11 @@ func (a *Authenticator) Authenticate(r *http.Request) (*caller.Caller, error) {
 	c, err := a.authenticate(r)
 	if err != nil {
 		a.observer.Credential(Refused)
-		if errors.Is(err, errExpired) {
+		switch {
+		case errors.Is(err, errExpired):
 			return nil, fault.Wrap(err, fault.Unauthenticated, "The JWT has expired: get a new one.")
+		case errors.Is(err, errUntrustedHop):
+			return nil, fault.Wrap(err, fault.Unauthenticated, "The identity headers are not accepted: come by the proxy, or without them.")
 		}
 		return nil, fault.Wrap(err, fault.Unauthenticated, "The bearer token is not accepted: sign in again.")
 	}

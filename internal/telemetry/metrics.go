@@ -47,7 +47,7 @@ func NewMetrics(version string) *Metrics {
 		credentials: counter("credentials_total", "Bearer tokens and cookies, by outcome (remembered, verified, cookie, refused).", "outcome"),
 		signIns: counter("sign_ins_total",
 			"Sign-ins by the redirect flow, by outcome (started, completed, ended, or what they were refused for).", "outcome"),
-		ended:       counter("sessions_ended_total", "Sessions, sign-ins and subjects ended here, by reason (application, back_channel, sign_out).", "reason"),
+		ended: counter("sessions_ended_total", "Sessions, sign-ins and subjects ended here, by reason (application, back_channel, sign_out).", "reason"),
 		stopped: counter("ended_credentials_total",
 			"Verified credentials refused, by what has ended (session, login, subject, or unknown while that can't be read).", "by"),
 		logouts: counter("logout_tokens_total", "Logout tokens of identity providers, by outcome (accepted, refused, failed).", "outcome"),
