@@ -19,6 +19,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/keyring"
 	"github.com/cloakroomhq/cloakroom/internal/objects"
 	"github.com/cloakroomhq/cloakroom/internal/session"
+	"github.com/cloakroomhq/cloakroom/internal/session/signin"
 	"github.com/cloakroomhq/cloakroom/internal/telemetry"
 	"github.com/cloakroomhq/cloakroom/internal/vault"
 	"github.com/cloakroomhq/cloakroom/models"
@@ -114,12 +115,19 @@ func (g *Gateway) open(ctx, background context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := g.route(v, auth, metrics, tracer, store, []httpd.Check{
+	ended := &logins{}
+	flow, err := g.newSignIn(auth, keys, rows, v, ended, metrics)
+	if err != nil {
+		return err
+	}
+	ended.next = flow
+	if err := g.route(v, ended, flow, metrics, tracer, store, []httpd.Check{
 		{Name: "database", Ask: rows.Ready}, {Name: "objects", Ask: store.Ready}, {Name: "keys", Ask: keys.Ready},
 	}); err != nil {
 		return err
 	}
 	g.running.Go(func() { auth.Run(background) })
+	g.running.Go(func() { flow.Run(background, g.cfg.Tokens.SweepInterval) })
 	g.running.Go(func() { v.RunSweeper(background, g.cfg.Tokens.SweepInterval) })
 	return nil
 }
@@ -160,11 +168,11 @@ func openKeys(ctx context.Context, cfg *Config, rows *models.DB) (*keyring.Keyri
 	return keys, nil
 }
 
-func (g *Gateway) route(v *vault.Vault, auth *session.Authenticator, metrics *telemetry.Metrics, tracer trace.Tracer, store objects.Store, checks []httpd.Check) error {
+func (g *Gateway) route(v *vault.Vault, auth httpd.Authenticator, flow *signin.Flow, metrics *telemetry.Metrics, tracer trace.Tracer, store objects.Store, checks []httpd.Check) error {
 	o := httpd.Options{
 		Schema:        graph.NewExecutableSchema(graph.Config{Resolvers: &resolvers.Resolver{Vault: v}}),
 		Authenticator: auth, Observer: metrics, Logger: g.log, Tracer: tracer, Checks: checks,
-		HTTP: g.cfg.HTTP, GraphQL: g.cfg.GraphQL,
+		Sessions: flow.Handler(auth), HTTP: g.cfg.HTTP, GraphQL: g.cfg.GraphQL,
 	}
 	g.metrics = metrics.Handler()
 	if l := g.cfg.Metrics.Listen; l == config.MetricsOnGateway || l == "" && g.cfg.Development {
@@ -178,7 +186,7 @@ func (g *Gateway) route(v *vault.Vault, auth *session.Authenticator, metrics *te
 	return err
 }
 
-// ServeHTTP implements http.Handler: /graphql, /healthz, /readyz and, as configured, /metrics and the
+// ServeHTTP implements http.Handler: /graphql, /session/…, /healthz, /readyz and, as configured, /metrics and the
 // playground at /.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) { g.handler.ServeHTTP(w, r) }
 

@@ -20,6 +20,7 @@ func testRows(t *testing.T, open opener) {
 		"ListDestroy": testListDestroy, "ListSweep": testListSweep, "TooManyLists": testTooManyLists, "ListStatements": testListStatements,
 		"ListsMadeMeanwhile": testListsMadeMeanwhile, "ListRace": testListRace, "Move": testMove, "GrantsAgainstReference": testGrantsAgainstReference,
 		"Purge": testPurge, "Due": testDue, "SweepGrants": testSweepGrants, "Setting": testSetting,
+		"ConsumeState": testConsumeState, "ConsumeStateRace": testConsumeStateRace, "SweepStates": testSweepStates,
 		"GroupCommit": testGroupCommit, "BadRowFailsAlone": testBadRow, "Order": testOrder, "Panic": testPanic,
 		"Close": testClose, "Cancel": testCancel, "Statements": testStatements, "Plans": testPlans,
 	} {

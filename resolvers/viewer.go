@@ -2,7 +2,6 @@ package resolvers
 
 import (
 	"context"
-	"encoding/hex"
 
 	"github.com/cloakroomhq/cloakroom/graph/model"
 	"github.com/cloakroomhq/cloakroom/internal/caller"
@@ -17,7 +16,7 @@ func (queries) Viewer(ctx context.Context) (*model.Viewer, error) {
 		Subject: &c.Subject, Roles: append([]string{}, c.Roles...), Tenant: c.Tenant, ExpiresAt: c.ExpiresAt,
 	}
 	if c.Session != nil {
-		hash := hex.EncodeToString(c.Session[:])
+		hash := c.Session.String()
 		viewer.SessionHash = &hash
 	}
 	return viewer, nil

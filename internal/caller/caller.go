@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"slices"
 	"time"
 
@@ -20,21 +21,38 @@ const (
 // SessionHash stands for a session id, which is kept nowhere.
 type SessionHash [sha256.Size]byte
 
+// String is the hash as clients see it: 64 hexadecimal digits, in lower case.
+func (h SessionHash) String() string { return hex.EncodeToString(h[:]) }
+
 // Caller is a verified credential. It is shared between requests: never change one.
 type Caller struct {
 	Tenant    string
 	Subject   string
 	Session   *SessionHash // nil for an application or admin
+	Login     *SessionHash // the sign-in that made a cookie; nil for any other credential
 	Roles     []string     // RoleApplication, RoleAdmin or none
 	IssuedAt  time.Time    // UTC
 	ExpiresAt time.Time    // UTC
+
+	// Ambient says that the browser sent the credential by itself, as it sends a cookie, so that any page could
+	// have caused the request.
+	Ambient bool
 }
 
 // HashSession returns the hash that stands for a tenant's session: SHA-256 over a domain name and the
 // two strings, each with its length in front so that no two pairs collide.
 func HashSession(tenant, id string) SessionHash {
+	return hash("cloakroom/session/v1", tenant, id)
+}
+
+// HashLogin returns the hash that stands for one of a tenant's sign-ins, made as that of a session, in a domain of its own.
+func HashLogin(tenant string, id []byte) SessionHash {
+	return hash("cloakroom/login/v1", tenant, string(id))
+}
+
+func hash(domain, tenant, id string) SessionHash {
 	h := sha256.New()
-	h.Write([]byte("cloakroom/session/v1"))
+	h.Write([]byte(domain))
 	for _, part := range []string{tenant, id} {
 		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part))))
 		h.Write([]byte(part))

@@ -2,6 +2,7 @@ package caller_test
 
 import (
 	"context"
+	"encoding/hex"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -51,4 +52,12 @@ func TestRequire(t *testing.T) {
 			require.Equal(t, *want, fault.Public(err).Code, name)
 		}
 	}
+}
+
+// TestHashDomains: a login's hash is never a session's, and both are spelt in hexadecimal.
+func TestHashDomains(t *testing.T) {
+	s, l := caller.HashSession("clinic", "id"), caller.HashLogin("clinic", []byte("id"))
+	require.NotEqual(t, s, l)
+	require.Equal(t, hex.EncodeToString(s[:]), s.String())
+	require.NotEqual(t, caller.HashLogin("ab", []byte("c")), caller.HashLogin("a", []byte("bc")))
 }

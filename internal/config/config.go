@@ -8,6 +8,7 @@ package config
 import (
 	"fmt"
 	"io"
+	"strings"
 	"time"
 )
 
@@ -18,6 +19,7 @@ type Config struct {
 	GraphQL     GraphQL     `koanf:"graphql"`
 	Issuers     []Issuer    `koanf:"issuers"`
 	Credentials Credentials `koanf:"credentials"`
+	SignIn      SignIn      `koanf:"sign_in"`
 	Tokens      Tokens      `koanf:"tokens"`
 	Grants      Grants      `koanf:"grants"`
 	Database    Database    `koanf:"database"`
@@ -69,6 +71,37 @@ type Issuer struct {
 	TrustRoles   bool          `koanf:"trust_roles"` // roles makes a caller an application; off for an identity provider
 	JWKSURL      string        `koanf:"jwks_url"`
 	JWKS         string        `koanf:"jwks"` // inline, instead of jwks_url
+	SignIn       IssuerSignIn  `koanf:"sign_in"`
+}
+
+// IssuerSignIn is an issuer's part of the redirect flow.
+type IssuerSignIn struct {
+	Enabled  bool     `koanf:"enabled"`
+	URL      string   `koanf:"url"`       // where users are sent; empty: issuer + SignInPath
+	ReturnTo []string `koanf:"return_to"` // where they may come back to: origins, or URL prefixes that end in "/"
+}
+
+// SignInPath is where an application answers the redirect flow, below its base URL.
+const SignInPath = "/.cloakroom/sign-in"
+
+// SignInURL returns where the issuer's users are sent to sign in.
+func (i *Issuer) SignInURL() string {
+	if i.SignIn.URL != "" {
+		return i.SignIn.URL
+	}
+	return strings.TrimSuffix(i.Issuer, "/") + SignInPath
+}
+
+// SignIn is the redirect flow, by which an application's login becomes a cookie of the gateway's.
+type SignIn struct {
+	Cookie Cookie `koanf:"cookie"`
+}
+
+// Cookie is what the flow's cookies are like.
+type Cookie struct {
+	SameSite    string        `koanf:"same_site"`   // strict, lax or none
+	Partitioned bool          `koanf:"partitioned"` // one for each top-level site (CHIPS)
+	Lifetime    time.Duration `koanf:"lifetime"`
 }
 
 // Credentials are rules for all JWTs.
@@ -194,6 +227,7 @@ func Default() *Config {
 			DocumentCache: 8 << 20, PersistedQueries: true, PersistedCache: 4 << 20,
 		},
 		Credentials: Credentials{Remember: 50_000, ClockSkew: 5 * time.Second},
+		SignIn:      SignIn{Cookie: Cookie{SameSite: "strict", Lifetime: time.Hour}},
 		Tokens:      Tokens{Prefix: "tok", MaxBatch: 1000, MaxTTL: 100 * 365 * 24 * time.Hour, SweepInterval: time.Minute},
 		Grants:      Grants{DefaultDuration: 15 * time.Minute, MaxDuration: 24 * time.Hour, MaxBatch: 10_000},
 		Objects: Objects{

@@ -58,7 +58,7 @@ func TestEverySetting(t *testing.T) {
 		case kind == reflect.TypeFor[time.Duration]():
 			value = "77s"
 		case key == "issuers":
-			value = `[{"name":"n","issuer":"i","audience":"a","algorithms":["ES384"],"session_claim":"c","max_lifetime":"77s","jwks_url":"u","jwks":"k"}]`
+			value = `[{"name":"n","issuer":"i","audience":"a","algorithms":["ES384"],"session_claim":"c","max_lifetime":"77s","jwks_url":"u","jwks":"k","sign_in":{"enabled":true,"url":"s","return_to":["r"]}}]`
 		}
 		environ = append(environ, "CLOAKROOM_"+strings.ToUpper(strings.ReplaceAll(key, ".", "_"))+"="+value)
 	}

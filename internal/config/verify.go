@@ -35,6 +35,7 @@ func (c *Config) Verify() error {
 	c.verifyHTTP(&p)
 	c.verifyGraphQL(&p)
 	c.verifyIssuers(&p)
+	c.verifySignIn(&p)
 	c.verifyTokens(&p)
 	c.verifyObjects(&p)
 	c.verifyRest(&p)

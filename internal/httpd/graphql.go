@@ -16,6 +16,7 @@ import (
 
 	"github.com/cloakroomhq/cloakroom/internal/caller"
 	"github.com/cloakroomhq/cloakroom/internal/fault"
+	"github.com/cloakroomhq/cloakroom/internal/session"
 )
 
 // graphQL is the endpoint /graphql.
@@ -75,7 +76,19 @@ func (g *graphQL) serve(w http.ResponseWriter, r *http.Request, o *outcome) {
 	}
 	who, err := g.auth.Authenticate(r)
 	if err != nil {
-		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
+		if fault.Public(err).Code == fault.Unauthenticated {
+			w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
+		}
+		reject(err)
+		return
+	}
+	if who != nil && who.Ambient {
+		if err := guardAmbient(r); err != nil {
+			reject(err)
+			return
+		}
+	}
+	if err := session.Pin(w.Header(), r, who); err != nil {
 		reject(err)
 		return
 	}

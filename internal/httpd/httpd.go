@@ -42,7 +42,7 @@ type Check struct {
 	Ask  func(context.Context) error
 }
 
-// Options are what the handler is made of. Playground and Metrics may be nil.
+// Options are what the handler is made of. Playground, Metrics and Sessions may be nil.
 type Options struct {
 	Schema        graphql.ExecutableSchema
 	Authenticator Authenticator
@@ -52,6 +52,7 @@ type Options struct {
 	Checks        []Check
 	Playground    http.Handler
 	Metrics       http.Handler
+	Sessions      http.Handler // below /session/
 	HTTP          config.HTTP
 	GraphQL       config.GraphQL
 }
@@ -89,6 +90,9 @@ func New(o Options) (http.Handler, error) {
 	mux.Handle("/readyz", readyz(o.Checks, o.Logger))
 	if o.Metrics != nil {
 		mux.Handle("/metrics", getOnly(o.Metrics))
+	}
+	if o.Sessions != nil {
+		mux.Handle("/session/", o.Sessions)
 	}
 	if o.Playground != nil {
 		mux.Handle("/", o.Playground)

@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 
 	"github.com/cloakroomhq/cloakroom/internal/fault"
+	"github.com/cloakroomhq/cloakroom/internal/session"
 )
 
 type requestIDKey struct{}
@@ -45,8 +46,8 @@ func wrap(next http.Handler, o Options) http.Handler {
 	crossOrigin := cors.New(cors.Options{
 		AllowOriginFunc:  func(origin string) bool { return allowed(origin) },
 		AllowedMethods:   []string{http.MethodGet, http.MethodPost},
-		AllowedHeaders:   []string{"Authorization", "Content-Type", preflightHeader, "traceparent", "tracestate"},
-		ExposedHeaders:   []string{"X-Request-Id"},
+		AllowedHeaders:   []string{"Authorization", "Content-Type", preflightHeader, session.HashHeader, "traceparent", "tracestate"},
+		ExposedHeaders:   []string{"X-Request-Id", session.HashHeader},
 		AllowCredentials: true,
 		MaxAge:           600,
 	}).Handler(next)
@@ -61,6 +62,12 @@ func wrap(next http.Handler, o Options) http.Handler {
 		h := w.Header()
 		h["X-Request-Id"] = []string{id}
 		h["X-Content-Type-Options"] = []string{"nosniff"}
+		if r.URL.Path == session.CreatePath {
+			// A form of a page that signs users in, whose Origin the endpoint compares itself. No script may
+			// read the answer.
+			next.ServeHTTP(w, r)
+			return
+		}
 		if origins := r.Header.Values("Origin"); len(origins) > 1 || len(origins) == 1 && !allowed(origins[0]) {
 			refuse(ctx, o.Logger, w, http.StatusForbidden, fault.New(fault.Forbidden, "Pages of this origin may not call the gateway."))
 			return

@@ -50,6 +50,10 @@ func statusOf(err error) int {
 		return http.StatusForbidden
 	case fault.LimitExceeded:
 		return http.StatusRequestEntityTooLarge
+	case fault.SessionChanged:
+		return http.StatusPreconditionFailed
+	case fault.Unavailable:
+		return http.StatusServiceUnavailable
 	case fault.Internal:
 		return http.StatusInternalServerError
 	default:
@@ -102,6 +106,18 @@ func guard(r *http.Request) error {
 	default:
 		return withStatus(http.StatusMethodNotAllowed, fault.BadUserInput, "Use POST, or GET for a query.")
 	}
+}
+
+// guardAmbient is for a credential that the browser sends by itself: what sent it is known by its Origin
+// alone, which has to be there, or by a header that another origin's page can't set.
+func guardAmbient(r *http.Request) error {
+	switch {
+	case r.Method == http.MethodPost && r.Header.Get("Origin") == "":
+		return withStatus(http.StatusForbidden, fault.Forbidden, "With a credential that the browser sends by itself, a POST needs its Origin.")
+	case r.Method == http.MethodGet && r.Header.Get(preflightHeader) == "":
+		return withStatus(http.StatusForbidden, fault.Forbidden, "A GET from a browser needs the header "+preflightHeader+".")
+	}
+	return nil
 }
 
 // crossSite believes Fetch Metadata (W3C), which pages can't forge.

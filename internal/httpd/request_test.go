@@ -96,6 +96,42 @@ func TestCrossSiteRequests(t *testing.T) {
 	require.Equal(t, 415, s.do(t, r).status, "two types")
 }
 
+// TestAmbientCredentials: with one, a page's origin has to be known, and allowed; with another, it may be absent.
+func TestAmbientCredentials(t *testing.T) {
+	s := newServer(t, resolver{}, nil)
+	for name, test := range map[string]struct {
+		method string
+		header map[string]string
+		status map[string]int // by credential
+	}{
+		"POST without an Origin":        {"POST", nil, map[string]int{"good": 200, "ambient": 403}},
+		"POST of our own Origin":        {"POST", map[string]string{"Origin": publicURL}, map[string]int{"good": 200, "ambient": 200}},
+		"POST of an allowed Origin":     {"POST", map[string]string{"Origin": "https://app.example"}, map[string]int{"good": 200, "ambient": 200}},
+		"POST of another Origin":        {"POST", map[string]string{"Origin": "https://evil.example"}, map[string]int{"good": 403, "ambient": 403}},
+		"POST of Origin null":           {"POST", map[string]string{"Origin": "null"}, map[string]int{"good": 403, "ambient": 403}},
+		"POST of an empty Origin":       {"POST", map[string]string{"Origin": ""}, map[string]int{"good": 403, "ambient": 403}},
+		"POST, preflighted, no Origin":  {"POST", map[string]string{preflightHeader: "1"}, map[string]int{"good": 200, "ambient": 403}},
+		"POST of a form":                {"POST", map[string]string{"Origin": publicURL, "Content-Type": "text/plain"}, map[string]int{"good": 415, "ambient": 415}},
+		"GET":                           {"GET", nil, map[string]int{"good": 200, "ambient": 403}},
+		"GET of our own Origin":         {"GET", map[string]string{"Origin": publicURL}, map[string]int{"good": 200, "ambient": 403}},
+		"GET that says same-origin":     {"GET", map[string]string{"Sec-Fetch-Site": "same-origin"}, map[string]int{"good": 200, "ambient": 403}},
+		"GET, preflighted":              {"GET", map[string]string{preflightHeader: "1"}, map[string]int{"good": 200, "ambient": 200}},
+		"GET, preflighted, evil Origin": {"GET", map[string]string{preflightHeader: "1", "Origin": "https://evil.example"}, map[string]int{"good": 403, "ambient": 403}},
+	} {
+		for credential, want := range test.status {
+			r := post(bodyOf("{viewer{tenant}}"))
+			if test.method == http.MethodGet {
+				r.Method, r.Body, r.ContentLength, r.URL.RawQuery = http.MethodGet, http.NoBody, 0, url.Values{"query": {"{viewer{tenant}}"}}.Encode()
+			}
+			r.Header.Set("Authorization", "Bearer "+credential)
+			for k, v := range test.header {
+				r.Header.Set(k, v)
+			}
+			require.Equal(t, want, s.do(t, r).status, "%s, %s", name, credential)
+		}
+	}
+}
+
 // TestOrigins: exact ones only, on every route; CORS answers name the origin, never a pattern.
 func TestOrigins(t *testing.T) {
 	s := newServer(t, resolver{}, nil)

@@ -51,6 +51,17 @@ var (
 	noStore = []string{"no-store"} // answers hold keys
 )
 
+// Refuse returns what answers any call with the public half of an error, in the form of GraphQL's errors; status
+// 0 stands for that of the error's code.
+func Refuse(log *slog.Logger) func(w http.ResponseWriter, r *http.Request, status int, err error) {
+	return func(w http.ResponseWriter, r *http.Request, status int, err error) {
+		if status == 0 {
+			status = statusOf(err)
+		}
+		refuse(r.Context(), log, w, status, err)
+	}
+}
+
 // refuse answers a request that never became an operation.
 func refuse(ctx context.Context, log *slog.Logger, w http.ResponseWriter, status int, err error) {
 	response := &graphql.Response{Errors: gqlerror.List{publish(ctx, log, err, nil)}}

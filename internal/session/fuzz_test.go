@@ -23,7 +23,7 @@ func seeds(f *testing.F) {
 func FuzzSplit(f *testing.F) {
 	seeds(f)
 	f.Fuzz(func(t *testing.T, jwt string) {
-		p, err := split(jwt)
+		p, err := split(jwt, "JWT")
 		if err != nil {
 			require.ErrorIs(t, err, errMalformed)
 			return

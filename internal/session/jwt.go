@@ -30,9 +30,9 @@ type parts struct {
 	signature []byte
 }
 
-// split decodes a compact JWS. It accepts one spelling only: canonical base64url, JSON objects without
-// repeated names, and no extension that it would have to understand.
-func split(jwt string) (*parts, error) {
+// split decodes a compact JWS whose typ is the given one. It accepts one spelling only: canonical base64url,
+// JSON objects without repeated names, and no extension that it would have to understand.
+func split(jwt, typ string) (*parts, error) {
 	if len(jwt) > maxJWT {
 		return nil, fmt.Errorf("%w: over %d bytes", errMalformed, maxJWT)
 	}
@@ -54,11 +54,11 @@ func split(jwt string) (*parts, error) {
 	}
 	p := &parts{payload: decoded[1], signed: jwt[:len(jwt)-len(segments[2])-1], signature: decoded[2]}
 	var err error
-	p.header, err = decodeHeader(decoded[0])
+	p.header, err = decodeHeader(decoded[0], typ)
 	return p, err
 }
 
-func decodeHeader(b []byte) (h header, err error) {
+func decodeHeader(b []byte, want string) (h header, err error) {
 	o, err := decodeObject(b)
 	if err != nil {
 		return h, err
@@ -69,8 +69,8 @@ func decodeHeader(b []byte) (h header, err error) {
 		}
 	}
 	typ, err := member[string](o, "typ")
-	if err != nil || typ == nil || !strings.EqualFold(*typ, "JWT") {
-		return h, fmt.Errorf("%w: typ is not JWT", errMalformed)
+	if err != nil || typ == nil || !strings.EqualFold(*typ, want) {
+		return h, fmt.Errorf("%w: typ is not %s", errMalformed, want)
 	}
 	alg, err := member[string](o, "alg")
 	if err != nil || alg == nil {

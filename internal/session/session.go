@@ -159,7 +159,7 @@ func (a *Authenticator) authenticate(ctx context.Context, values []string) (*cal
 }
 
 func (a *Authenticator) verify(ctx context.Context, jwt string, now time.Time) (*remembered, error) {
-	p, err := split(jwt)
+	p, err := split(jwt, "JWT")
 	if err != nil {
 		return nil, err
 	}
@@ -171,6 +171,19 @@ func (a *Authenticator) verify(ctx context.Context, jwt string, now time.Time) (
 	if err != nil {
 		return nil, err
 	}
+	keys, err := i.verify(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	c, err := i.check(o, now)
+	if err != nil {
+		return nil, err
+	}
+	return &remembered{caller: c, issuer: i, keys: keys}, nil
+}
+
+// verify checks a signature with the issuer's keys, and returns the version of them that it used.
+func (i *issuer) verify(ctx context.Context, p *parts) (*keySet, error) {
 	if !slices.Contains(i.Algorithms, p.header.alg) || !SupportedAlgorithm(p.header.alg) {
 		return nil, errors.New("an algorithm that is not allowed")
 	}
@@ -185,11 +198,7 @@ func (a *Authenticator) verify(ctx context.Context, jwt string, now time.Time) (
 	if err := verifier.Verify([]byte(p.signed), p.signature, public); err != nil {
 		return nil, errors.New("the signature does not verify")
 	}
-	c, err := i.check(o, now)
-	if err != nil {
-		return nil, err
-	}
-	return &remembered{caller: c, issuer: i, keys: keys}, nil
+	return keys, nil
 }
 
 // issuerOf reads iss before anything is verified, only to choose whose keys to verify with.

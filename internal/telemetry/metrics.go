@@ -21,6 +21,7 @@ type Metrics struct {
 	presigned   *prometheus.CounterVec
 	swept       *prometheus.CounterVec
 	credentials *prometheus.CounterVec
+	signIns     *prometheus.CounterVec
 }
 
 // NewMetrics returns metrics in a registry of their own.
@@ -39,13 +40,15 @@ func NewMetrics(version string) *Metrics {
 		checked:     counter("grants_checked_total", "Grants checked, by kind and result (held, missing).", "kind", "result"),
 		presigned:   counter("presigned_total", "Storage requests signed, by HTTP method.", "method"),
 		swept:       counter("swept_total", "Expired rows removed, by table.", "table"),
-		credentials: counter("credentials_total", "Bearer tokens, by outcome (remembered, verified, refused).", "outcome"),
+		credentials: counter("credentials_total", "Bearer tokens and cookies, by outcome (remembered, verified, cookie, refused).", "outcome"),
+		signIns: counter("sign_ins_total",
+			"Sign-ins by the redirect flow, by outcome (started, completed, ended, or what they were refused for).", "outcome"),
 	}
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
 		Namespace: "cloakroom", Name: "build_info", Help: "1, labelled with the version.", ConstLabels: prometheus.Labels{"version": version},
 	})
 	build.Set(1)
-	m.registry.MustRegister(m.requests, m.latency, m.created, m.checked, m.presigned, m.swept, m.credentials, build,
+	m.registry.MustRegister(m.requests, m.latency, m.created, m.checked, m.presigned, m.swept, m.credentials, m.signIns, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -63,6 +66,9 @@ func (m *Metrics) Request(field, code string, took time.Duration) {
 
 // Credential implements session.Observer.
 func (m *Metrics) Credential(outcome string) { m.credentials.WithLabelValues(outcome).Inc() }
+
+// SignIn implements signin.Observer.
+func (m *Metrics) SignIn(outcome string) { m.signIns.WithLabelValues(outcome).Inc() }
 
 // GrantsCreated implements vault.Observer.
 func (m *Metrics) GrantsCreated(kind string, n int) { m.created.WithLabelValues(kind).Add(float64(n)) }

@@ -15,6 +15,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/config"
 	"github.com/cloakroomhq/cloakroom/internal/httpd"
 	"github.com/cloakroomhq/cloakroom/internal/session"
+	"github.com/cloakroomhq/cloakroom/internal/session/signin"
 	"github.com/cloakroomhq/cloakroom/internal/telemetry"
 	"github.com/cloakroomhq/cloakroom/internal/vault"
 )
@@ -22,6 +23,7 @@ import (
 var (
 	_ httpd.Observer   = (*telemetry.Metrics)(nil)
 	_ session.Observer = (*telemetry.Metrics)(nil)
+	_ signin.Observer  = (*telemetry.Metrics)(nil)
 	_ vault.Observer   = (*telemetry.Metrics)(nil)
 )
 
@@ -30,6 +32,7 @@ func TestMetrics(t *testing.T) {
 	m.Request("tokenize", "", 3*time.Millisecond)
 	m.Request("detokenize", "GRANT_REQUIRED", time.Millisecond)
 	m.Credential(session.Remembered)
+	m.SignIn("completed")
 	m.GrantsCreated("READ", 2)
 	m.GrantsChecked("STORE", 3, 4)
 	m.Presigned("PUT", 5)
@@ -41,7 +44,7 @@ func TestMetrics(t *testing.T) {
 		`cloakroom_request_duration_seconds_count{field="tokenize"} 1`, `cloakroom_credentials_total{outcome="remembered"} 1`,
 		`cloakroom_grants_created_total{kind="READ"} 2`, `cloakroom_grants_checked_total{kind="STORE",result="held"} 3`,
 		`cloakroom_grants_checked_total{kind="STORE",result="missing"} 4`, `cloakroom_presigned_total{method="PUT"} 5`,
-		`cloakroom_swept_total{table="tokens"} 6`, `cloakroom_build_info{version="1.2.3"} 1`, "go_goroutines ",
+		`cloakroom_swept_total{table="tokens"} 6`, `cloakroom_sign_ins_total{outcome="completed"} 1`, `cloakroom_build_info{version="1.2.3"} 1`, "go_goroutines ",
 	} {
 		require.Contains(t, w.Body.String(), "\n"+line)
 	}

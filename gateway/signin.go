@@ -1,0 +1,39 @@
+package gateway
+
+import (
+	"context"
+	"time"
+
+	"github.com/cloakroomhq/cloakroom/internal/httpd"
+	"github.com/cloakroomhq/cloakroom/internal/keyring"
+	"github.com/cloakroomhq/cloakroom/internal/session"
+	"github.com/cloakroomhq/cloakroom/internal/session/signin"
+	"github.com/cloakroomhq/cloakroom/internal/telemetry"
+	"github.com/cloakroomhq/cloakroom/internal/vault"
+	"github.com/cloakroomhq/cloakroom/models"
+)
+
+// newSignIn returns the redirect flow, which adds its cookie to the credentials that next knows.
+func (g *Gateway) newSignIn(next *session.Authenticator, keys *keyring.Keyring, rows *models.DB, v *vault.Vault, ended signin.Ended, metrics *telemetry.Metrics) (*signin.Flow, error) {
+	o := signin.Options{
+		Next: next, Assertions: next, PublicURL: g.cfg.HTTP.PublicURL, AllowedOrigins: g.cfg.HTTP.AllowedOrigins, Cookie: g.cfg.SignIn.Cookie,
+		Sealer: keys, States: states{rows}, Grants: v, Ended: ended, Observer: metrics, Logger: g.log, Refuse: httpd.Refuse(g.log),
+	}
+	for _, i := range g.cfg.Issuers {
+		if i.SignIn.Enabled {
+			o.Providers = append(o.Providers, signin.Provider{Name: i.Name, URL: i.SignInURL(), ReturnTo: i.SignIn.ReturnTo})
+		}
+	}
+	return signin.New(o)
+}
+
+// states is signin.States over the database.
+type states struct{ rows *models.DB }
+
+func (s states) ConsumeState(ctx context.Context, digest [32]byte, keepUntil time.Time) (bool, error) {
+	return s.rows.ConsumeState(ctx, digest, keepUntil.UnixMilli())
+}
+
+func (s states) SweepStates(ctx context.Context, now time.Time, limit int) (int, error) {
+	return s.rows.SweepStates(ctx, now.UnixMilli(), limit)
+}

@@ -1,0 +1,103 @@
+package session
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cloakroomhq/cloakroom/internal/caller"
+)
+
+// AssertionType is the `typ` of a sign-in assertion, so that it is never taken for a session's JWT, nor a
+// session's JWT for it.
+const AssertionType = "cloakroom-sign-in+jwt"
+
+const maxAssertionLifetime = 5 * time.Minute
+
+var errAssertion = errors.New("the assertion is not accepted")
+
+// Assertion is what an issuer says of its user's session, in answer to one sign-in at the gateway.
+type Assertion struct {
+	Subject        string
+	Session        caller.SessionHash
+	IssuedAt       time.Time  // UTC
+	SessionExpires *time.Time // UTC; nil: not told
+}
+
+// Assertion verifies a compact JWS (RFC 7515, section 7.1) by the issuer of that name, whose rules for a
+// session's JWT hold, but for its typ. It must be an answer to the state: `s_hash` is the left half of the
+// state's SHA-256 (FAPI 1.0 Part 2, section 5.1). An assertion raises nobody: one with roles is refused. The
+// error is for the log alone.
+func (a *Authenticator) Assertion(ctx context.Context, name, jws, state string) (*Assertion, error) {
+	i := a.named(name)
+	if i == nil {
+		return nil, fmt.Errorf("%w: no issuer is named %q", errAssertion, name)
+	}
+	p, err := split(jws, AssertionType)
+	if err != nil {
+		return nil, err
+	}
+	o, err := decodeObject(p.payload)
+	if err != nil {
+		return nil, err
+	}
+	// Only that issuer's keys are asked, whatever iss says; iss is compared below.
+	if _, err := i.verify(ctx, p); err != nil {
+		return nil, err
+	}
+	return i.checkAssertion(o, state, a.now())
+}
+
+func (a *Authenticator) named(name string) *issuer {
+	for _, i := range a.issuers {
+		if i.Name == name {
+			return i
+		}
+	}
+	return nil
+}
+
+// checkAssertion holds the claims of an assertion, whose signature was verified, against the rules.
+func (i *issuer) checkAssertion(o object, state string, now time.Time) (*Assertion, error) {
+	if _, ok := o["roles"]; ok {
+		return nil, fmt.Errorf("%w: it has roles, and a sign-in is never more than a session", errAssertion)
+	}
+	who, err := i.check(o, now)
+	if err != nil {
+		return nil, err
+	}
+	if who.Session == nil {
+		return nil, fmt.Errorf("%w: it is not a session's", errAssertion)
+	}
+	if who.ExpiresAt.Sub(who.IssuedAt) > maxAssertionLifetime {
+		return nil, fmt.Errorf("%w: it lives longer than %s", errAssertion, maxAssertionLifetime)
+	}
+	if id, err := member[string](o, "jti"); err != nil || id == nil || !plain(*id) {
+		return nil, fmt.Errorf("jti: %w", errClaims)
+	}
+	hash, err := member[string](o, "s_hash")
+	if err != nil || hash == nil || subtle.ConstantTimeCompare([]byte(*hash), []byte(stateHash(state))) != 1 {
+		return nil, fmt.Errorf("s_hash: %w", errClaims)
+	}
+	said := &Assertion{Subject: who.Subject, Session: *who.Session, IssuedAt: who.IssuedAt}
+	ends, err := member[numericDate](o, "session_exp")
+	if err != nil {
+		return nil, fmt.Errorf("session_exp: %w", errClaims)
+	}
+	if ends != nil {
+		if !now.Before(ends.Time) {
+			return nil, fmt.Errorf("session_exp: %w", errExpired)
+		}
+		said.SessionExpires = &ends.Time
+	}
+	return said, nil
+}
+
+func stateHash(state string) string {
+	sum := sha256.Sum256([]byte(state))
+	return base64.RawURLEncoding.EncodeToString(sum[:len(sum)/2])
+}

@@ -1,0 +1,171 @@
+package signin
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/cloakroomhq/cloakroom/internal/caller"
+	"github.com/cloakroomhq/cloakroom/internal/fault"
+	"github.com/cloakroomhq/cloakroom/internal/session"
+)
+
+const (
+	cookiePurpose = "sign-in/cookie"
+	sessionCookie = "cloakroom-session"
+	browserCookie = "cloakroom-browser"
+
+	// browserLife outlives every state that is bound to the cookie; each sign-in renews it.
+	browserLife = 2 * stateLife
+	browserSize = 32
+)
+
+// OutcomeCookie is the outcome of a credential that is an accepted cookie; see session.Verified.
+const OutcomeCookie = "cookie"
+
+var (
+	errTwoCookies = errors.New("two cookies of one name")
+	errCookie     = errors.New("the cookie's tenant, or its time, is not accepted")
+)
+
+// login is what a session's cookie says. It holds no session id.
+type login struct {
+	tenant  string
+	subject string
+	session caller.SessionHash
+	id      [16]byte
+	issued  time.Time // when the issuer vouched for it, which what ends sessions goes by
+	expires time.Time
+}
+
+func (f *Flow) newLogin(tenant string, a *session.Assertion, now time.Time) *login {
+	l := &login{tenant: tenant, subject: a.Subject, session: a.Session, issued: a.IssuedAt, expires: now.Add(f.Cookie.Lifetime)}
+	if a.SessionExpires != nil && a.SessionExpires.Before(l.expires) {
+		l.expires = *a.SessionExpires
+	}
+	_, _ = rand.Read(l.id[:]) // never fails: crypto/rand
+	return l
+}
+
+func (f *Flow) sealLogin(l *login) (string, error) {
+	b := append(make([]byte, 0, 256), version)
+	b = appendMoment(appendMoment(b, l.issued), l.expires)
+	b = append(append(b, l.id[:]...), l.session[:]...)
+	return f.seal(cookiePurpose, appendText(appendText(b, l.tenant), l.subject))
+}
+
+// openLogin opens what sealLogin made; it may be over.
+func (f *Flow) openLogin(text string) (*login, error) {
+	b, err := f.open(cookiePurpose, text)
+	if err != nil {
+		return nil, err
+	}
+	p := readPayload(b)
+	l := &login{issued: p.moment(), expires: p.moment(), id: [16]byte(p.take(16)), session: caller.SessionHash(p.take(32)), tenant: p.text(), subject: p.text()}
+	if !p.complete() {
+		return nil, errSealed
+	}
+	return l, nil
+}
+
+func (l *login) caller() *caller.Caller {
+	hash := caller.HashLogin(l.tenant, l.id[:])
+	return &caller.Caller{
+		Tenant: l.tenant, Subject: l.subject, Session: &l.session, Login: &hash, IssuedAt: l.issued, ExpiresAt: l.expires, Ambient: true,
+	}
+}
+
+// Authenticate returns the request's caller: by any other credential or, where there is none, by the
+// session's cookie. A cookie that is not accepted is a fault UNAUTHENTICATED.
+func (f *Flow) Authenticate(r *http.Request) (*caller.Caller, error) {
+	who, err := f.Next.Authenticate(r)
+	if who != nil || err != nil {
+		return who, err
+	}
+	who, err = f.cookieCaller(r)
+	switch {
+	case err != nil:
+		f.Observer.Credential(session.Refused)
+		return nil, fault.Wrap(err, fault.Unauthenticated, "The session's cookie is not accepted: sign in again.")
+	case who != nil:
+		f.Observer.Credential(OutcomeCookie)
+	}
+	return who, nil
+}
+
+// cookieCaller returns nil where there is no cookie.
+func (f *Flow) cookieCaller(r *http.Request) (*caller.Caller, error) {
+	text, err := f.cookie(r, sessionCookie)
+	if err != nil || text == "" {
+		return nil, err
+	}
+	l, err := f.openLogin(text)
+	if err != nil {
+		return nil, err
+	}
+	if f.providers[l.tenant] == nil || !f.Now().Before(l.expires) {
+		return nil, errCookie
+	}
+	return l.caller(), nil
+}
+
+// cookie returns the value of the cookie; "" where there is none.
+func (f *Flow) cookie(r *http.Request, name string) (string, error) {
+	found := r.CookiesNamed(f.cookieName(name))
+	switch {
+	case len(found) == 0:
+		return "", nil
+	case len(found) > 1:
+		return "", errTwoCookies
+	case found[0].Quoted || found[0].Value == "":
+		return "", errSealed
+	}
+	return found[0].Value, nil
+}
+
+// cookieName: the prefix keeps a browser from taking the cookie from any host but the gateway's own, and without
+// TLS it takes none with it (RFC 6265bis, section 4.1.3.2).
+func (f *Flow) cookieName(name string) string {
+	if f.secure {
+		return "__Host-" + name
+	}
+	return name
+}
+
+// setCookie sets a cookie for some time; none expires it.
+func (f *Flow) setCookie(w http.ResponseWriter, name, value string, life time.Duration) {
+	c := &http.Cookie{ //nolint:gosec // Secure but on loopback over http, where config.Verify alone allows that
+		Name: f.cookieName(name), Value: value, Path: "/", HttpOnly: true, Secure: f.secure, Partitioned: f.Cookie.Partitioned,
+		MaxAge: int(life / time.Second), SameSite: http.SameSiteStrictMode,
+	}
+	switch f.Cookie.SameSite {
+	case "lax":
+		c.SameSite = http.SameSiteLaxMode
+	case "none":
+		c.SameSite = http.SameSiteNoneMode
+	}
+	if life <= 0 {
+		c.MaxAge = -1
+	}
+	http.SetCookie(w, c)
+}
+
+// browser returns the value of the cookie that binds states to a browser; "" where there is none.
+func (f *Flow) browser(r *http.Request) (string, error) {
+	value, err := f.cookie(r, browserCookie)
+	if err != nil || value == "" {
+		return "", err
+	}
+	if b, err := base64.RawURLEncoding.Strict().DecodeString(value); err != nil || len(b) != browserSize {
+		return "", errSealed
+	}
+	return value, nil
+}
+
+func newBrowser() string {
+	var b [browserSize]byte
+	_, _ = rand.Read(b[:]) // never fails: crypto/rand
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}

@@ -1,0 +1,55 @@
+package signin
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+)
+
+// ensure begins a sign-in, whether there is a session or not: the user may have changed at the application.
+func (f *Flow) ensure(w http.ResponseWriter, r *http.Request) {
+	f.navigation(w.Header())
+	to, no := f.begin(w, r)
+	if no != nil {
+		f.refusePage(w, r, no)
+		return
+	}
+	f.Observer.SignIn(started)
+	f.redirect(w, to)
+}
+
+// begin sets the cookie that binds the sign-in to the browser, and returns the provider's page with the state.
+func (f *Flow) begin(w http.ResponseWriter, r *http.Request) (string, *refusal) {
+	if no := checkNavigation(w, r, http.MethodGet, http.MethodHead); no != nil {
+		return "", no
+	}
+	q, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil || len(q["provider"]) > 1 || len(q["return_to"]) > 1 {
+		return "", badRequest.because(errRepeated)
+	}
+	p := f.only
+	if q.Has("provider") {
+		p = f.providers[q.Get("provider")]
+	}
+	if p == nil {
+		return "", noProvider
+	}
+	target, ok := p.returnTo(q.Get("return_to"), q.Has("return_to"))
+	if !ok {
+		return "", badTarget
+	}
+	// The same cookie for all tabs, so that their sign-ins don't undo each other.
+	browser, err := f.browser(r)
+	if errors.Is(err, errTwoCookies) {
+		return "", badRequest.because(err)
+	}
+	if browser == "" {
+		browser = newBrowser()
+	}
+	sealed, err := f.sealState(newState(p.Name, target, browser, f.Now()))
+	if err != nil {
+		return "", unavailable.because(err)
+	}
+	f.setCookie(w, browserCookie, browser, browserLife)
+	return p.URL + "?state=" + sealed, nil
+}

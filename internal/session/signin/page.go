@@ -1,0 +1,125 @@
+package signin
+
+import (
+	"errors"
+	"html/template"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/cloakroomhq/cloakroom/internal/fault"
+)
+
+// Outcomes of sign-ins: a label that strangers can't make grow.
+const (
+	started   = "started"
+	completed = "completed"
+	ended     = "ended"
+)
+
+// refusal is why a navigation ends on a page instead of where it was to go.
+type refusal struct {
+	outcome string
+	status  int
+	code    fault.Code
+	advice  string // for the user
+	cause   error  // for the log
+	backTo  string // a link, once it is known to be this browser's own
+}
+
+func (r *refusal) because(err error) *refusal {
+	with := *r
+	with.cause = err
+	return &with
+}
+
+func (r *refusal) linked(target string) *refusal {
+	with := *r
+	with.backTo = target
+	return &with
+}
+
+var (
+	badMethod   = &refusal{outcome: "malformed", status: http.StatusMethodNotAllowed, code: fault.BadUserInput, advice: "Go back to the application, and try again from there."}
+	badRequest  = &refusal{outcome: "malformed", status: http.StatusBadRequest, code: fault.BadUserInput, advice: "The request is malformed. Go back to the application, and try again from there."}
+	badForm     = &refusal{outcome: "malformed", status: http.StatusUnsupportedMediaType, code: fault.BadUserInput, advice: "The application sent its answer in another form than a form's."}
+	tooLarge    = &refusal{outcome: "malformed", status: http.StatusRequestEntityTooLarge, code: fault.LimitExceeded, advice: "The application sent a longer answer than the gateway takes."}
+	notNavigate = &refusal{outcome: "malformed", status: http.StatusForbidden, code: fault.Forbidden, advice: "This address is for a page or a frame to go to, and not for a script to fetch."}
+	noProvider  = &refusal{outcome: "provider", status: http.StatusBadRequest, code: fault.BadUserInput, advice: "No application of this name signs in here. The application that sent you has to name its provider."}
+	badTarget   = &refusal{outcome: "return_to", status: http.StatusBadRequest, code: fault.BadUserInput, advice: "The address to come back to is not among those that this gateway allows."}
+	badOrigin   = &refusal{outcome: "origin", status: http.StatusForbidden, code: fault.Forbidden, advice: "The answer did not come from the application's sign-in page. Go back to the application, and try again from there."}
+	badState    = &refusal{outcome: "state", status: http.StatusForbidden, code: fault.Forbidden, advice: "This sign-in was not started here. Go back to the application, and try again from there."}
+	otherPlace  = &refusal{outcome: "browser", status: http.StatusForbidden, code: fault.Forbidden, advice: "This sign-in was not started in this browser, or its cookies are blocked. Allow them, go back to the application, and try again from there."}
+	expired     = &refusal{outcome: "expired", status: http.StatusForbidden, code: fault.Forbidden, advice: "This sign-in took too long. Go back, and try again."}
+	notAccepted = &refusal{outcome: "assertion", status: http.StatusUnauthorized, code: fault.Unauthenticated, advice: "The application's answer was not accepted. Go back, and sign in again."}
+	replayed    = &refusal{outcome: "replayed", status: http.StatusForbidden, code: fault.Forbidden, advice: "This sign-in has been used already. Go back; if you are not signed in there, try again."}
+	unavailable = &refusal{outcome: "unavailable", status: http.StatusServiceUnavailable, code: fault.Unavailable, advice: "The gateway can't do this at the moment. Go back, and try again later."}
+)
+
+var page = template.Must(template.New("").Parse(`<!DOCTYPE html>
+<html lang="en">
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Sign-in failed</title></head>
+<body>
+<h1>Sign-in failed</h1>
+<p>{{.Advice}}</p>
+{{if .BackTo}}<p><a href="{{.BackTo}}" rel="noreferrer">Go back</a></p>
+{{end}}<p><small>{{.Code}}</small></p>
+</body>
+</html>
+`))
+
+// navigation sets the headers of every answer to a navigation.
+func (f *Flow) navigation(h http.Header) {
+	h.Set("Cache-Control", "no-store")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; form-action 'none'; "+f.ancestors)
+}
+
+// redirect sends a navigation on, by GET (RFC 9110, section 15.4.4).
+func (f *Flow) redirect(w http.ResponseWriter, to string) {
+	w.Header().Set("Location", to)
+	w.WriteHeader(http.StatusSeeOther)
+}
+
+// refusePage ends a navigation with a page that says what to do.
+func (f *Flow) refusePage(w http.ResponseWriter, r *http.Request, no *refusal) {
+	f.Observer.SignIn(no.outcome)
+	level := slog.LevelInfo
+	if no.status >= http.StatusInternalServerError {
+		level = slog.LevelError
+	}
+	cause := ""
+	if no.cause != nil {
+		cause = no.cause.Error()
+	}
+	f.Logger.LogAttrs(r.Context(), level, "a sign-in was refused", slog.String("path", r.URL.Path), slog.String("outcome", no.outcome), slog.String("error", cause))
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	switch no.status {
+	case http.StatusUnauthorized:
+		h.Set("WWW-Authenticate", "Bearer")
+	case http.StatusServiceUnavailable:
+		h.Set("Retry-After", "5")
+	}
+	w.WriteHeader(no.status)
+	_ = page.Execute(w, struct {
+		Advice, BackTo string
+		Code           fault.Code
+	}{no.advice, no.backTo, no.code})
+}
+
+// checkNavigation refuses other methods, and what a script fetches, as browsers say themselves (Fetch Metadata).
+func checkNavigation(w http.ResponseWriter, r *http.Request, methods ...string) *refusal {
+	for _, m := range methods {
+		if r.Method == m {
+			if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" && mode != "navigate" {
+				return notNavigate
+			}
+			return nil
+		}
+	}
+	w.Header().Set("Allow", strings.Join(methods, ", "))
+	return badMethod
+}
+
+var errRepeated = errors.New("a parameter is missing, or occurs more than once")

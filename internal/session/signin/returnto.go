@@ -1,0 +1,94 @@
+package signin
+
+import (
+	"strconv"
+	"strings"
+)
+
+// maxTarget bounds a return_to, so that a state stays below maxSealed, in bytes.
+const maxTarget = 2000
+
+// returnTo returns where the browser goes in the end: the wish, if the provider's list allows it.
+func (p *provider) returnTo(wish string, wished bool) (string, bool) {
+	if !wished {
+		wish = strings.TrimSuffix(p.ReturnTo[0], "/") + "/"
+	}
+	return wish, allowed(p.ReturnTo, wish)
+}
+
+// allowed reports whether a target is of a listed origin, or below a listed prefix. Parsers of URLs differ,
+// and a browser's forgives: so a target must have the one form of which all of them make the same, and is
+// compared as text.
+func allowed(list []string, target string) bool {
+	origin, path, ok := splitTarget(target)
+	if !ok {
+		return false
+	}
+	for _, entry := range list {
+		if origin == entry || strings.HasSuffix(entry, "/") && strings.HasPrefix(origin+path, entry) {
+			return true
+		}
+	}
+	return false
+}
+
+// splitTarget returns the origin and the path of a target. It refuses what parsers read in different ways:
+// users, backslashes, white space, characters outside of ASCII, fragments, steps of dots, empty steps, and
+// escapes that hide any of these. Whether the host is canonical need not be asked: listed ones are.
+func splitTarget(s string) (origin, path string, ok bool) {
+	if len(s) > maxTarget || strings.ContainsFunc(s, ambiguous) {
+		return "", "", false
+	}
+	scheme := "https://"
+	if !strings.HasPrefix(s, scheme) {
+		if scheme = "http://"; !strings.HasPrefix(s, scheme) {
+			return "", "", false
+		}
+	}
+	base, query, _ := strings.Cut(s, "?")
+	authority := base[min(len(scheme), len(base)):]
+	if slash := strings.IndexByte(authority, '/'); slash >= 0 {
+		authority, path = authority[:slash], authority[slash:]
+	} else if len(base) != len(s) {
+		return "", "", false // a query right behind the host
+	}
+	if strings.ContainsAny(authority, "@%") || !plainSteps(path) || !escapesOnly(path, "/\\.%") || !escapesOnly(query, "") {
+		return "", "", false
+	}
+	return scheme + authority, path, true
+}
+
+func ambiguous(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("\\\"<>^`{|}#", r) }
+
+// plainSteps refuses a path with an empty step, or one of dots, whose parameters count for nothing.
+func plainSteps(path string) bool {
+	if path == "" || path == "/" {
+		return true
+	}
+	for step := range strings.SplitSeq(strings.TrimSuffix(path[1:], "/"), "/") {
+		step, _, _ = strings.Cut(step, ";")
+		if step == "" || step == "." || step == ".." {
+			return false
+		}
+	}
+	return true
+}
+
+// escapesOnly reports whether every escape is one (RFC 3986, section 2.1) and hides neither a control nor
+// one of the characters.
+func escapesOnly(s, hidden string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] != '%' {
+			continue
+		}
+		if i+2 >= len(s) {
+			return false
+		}
+		b, err := strconv.ParseUint(s[i+1:i+3], 16, 8)
+		if err != nil || b < ' ' || b == 0x7f || strings.IndexByte(hidden, byte(b)) >= 0 {
+			return false
+		}
+		i += 2
+	}
+	return true
+}

@@ -1,0 +1,174 @@
+// Package signin is the redirect flow, by which an application's login becomes a cookie of the gateway's:
+//
+//	GET  /session/verify  who the caller is
+//	GET  /session/ensure  sends the browser to the application's page, with a sealed state
+//	POST /session/create  takes that page's answer, a signed assertion, and sets the cookie
+//	POST /session/end     signs out
+//
+// A sign-in that is not finished leaves nothing here: its state travels sealed with the browser, and is
+// noted when it is used, so that it is used once. No credential is ever in a URL.
+package signin
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/cloakroomhq/cloakroom/internal/caller"
+	"github.com/cloakroomhq/cloakroom/internal/config"
+	"github.com/cloakroomhq/cloakroom/internal/session"
+)
+
+// Authenticator finds a request's caller; nil without credentials. Its errors are faults.
+type Authenticator interface {
+	Authenticate(r *http.Request) (*caller.Caller, error)
+}
+
+// Assertions verifies what an issuer's page answered to a state.
+type Assertions interface {
+	Assertion(ctx context.Context, issuer, jws, state string) (*session.Assertion, error)
+}
+
+// Sealer encrypts and authenticates; what is sealed for one purpose must open for no other.
+type Sealer interface {
+	SealFor(purpose string, plaintext []byte) ([]byte, error)
+	OpenFor(purpose string, sealed []byte) ([]byte, error)
+}
+
+// States notes which states have been used, on every replica.
+type States interface {
+	// ConsumeState must tell exactly one of all callers with one digest that it is the first, durably.
+	// The note may go at the moment keepUntil.
+	ConsumeState(ctx context.Context, digest [32]byte, keepUntil time.Time) (first bool, err error)
+	// SweepStates removes up to limit notes that may go at the moment now, and returns how many.
+	SweepStates(ctx context.Context, now time.Time, limit int) (int, error)
+}
+
+// Grants ends grants.
+type Grants interface {
+	// RevokeOwn ends the grants of the context's session, and returns how many were in force. Its errors
+	// are faults.
+	RevokeOwn(ctx context.Context) (int, error)
+}
+
+// Ended is what stops credentials before they expire, on every replica.
+type Ended interface {
+	// End refuses every cookie of the login from now on; none of them lives until the moment until.
+	// It must be durable when it returns nil. Its errors are faults.
+	End(ctx context.Context, login caller.SessionHash, until time.Time) error
+}
+
+// Observer counts what becomes of sign-ins and of cookies, and what is swept.
+type Observer interface {
+	SignIn(outcome string)
+	Credential(outcome string)
+	Swept(table string, n int)
+}
+
+// Provider is an issuer whose users can sign in by the flow.
+type Provider struct {
+	Name     string   // the tenant
+	URL      string   // its page, without a query
+	ReturnTo []string // origins, or URL prefixes that end in "/", as config.Verify wants them
+}
+
+// Options are what a Flow is made of; all are needed but Providers, AllowedOrigins and Now.
+type Options struct {
+	Next           Authenticator // asked first: its credentials go before the cookie
+	Assertions     Assertions
+	Providers      []Provider
+	PublicURL      string   // the gateway's; over http, for development, cookies lack Secure and their prefix
+	AllowedOrigins []string // whose pages may hold the flow in a frame
+	Cookie         config.Cookie
+	Sealer         Sealer
+	States         States
+	Grants         Grants
+	Ended          Ended
+	Observer       Observer
+	Logger         *slog.Logger
+	// Refuse answers a call that is no navigation with an error's public half; status 0: that of its code.
+	Refuse func(w http.ResponseWriter, r *http.Request, status int, err error)
+	Now    func() time.Time // for tests; nil: time.Now
+}
+
+// Flow is the sign-in flow, and the authenticator of its cookie. It is safe for concurrent use.
+type Flow struct {
+	Options
+	providers map[string]*provider
+	only      *provider // where there is exactly one
+	ancestors string    // who may frame the flow: a directive of a Content-Security-Policy
+	secure    bool
+}
+
+type provider struct {
+	Provider
+	origin string // of URL: the Origin of its form
+}
+
+// New returns a Flow.
+func New(o Options) (*Flow, error) {
+	if o.Next == nil || o.Assertions == nil || o.Sealer == nil || o.States == nil || o.Grants == nil || o.Ended == nil ||
+		o.Observer == nil || o.Logger == nil || o.Refuse == nil {
+		return nil, errors.New("signin: an option is missing")
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	f := &Flow{
+		Options: o, providers: map[string]*provider{}, secure: strings.HasPrefix(o.PublicURL, "https://"),
+		ancestors: strings.Join(append([]string{"frame-ancestors 'self'"}, o.AllowedOrigins...), " "),
+	}
+	for _, p := range o.Providers {
+		u, err := url.Parse(p.URL)
+		if err != nil {
+			return nil, errors.New("signin: a provider's URL is none")
+		}
+		f.only = &provider{p, u.Scheme + "://" + u.Host}
+		f.providers[p.Name] = f.only
+	}
+	if len(f.providers) != 1 {
+		f.only = nil
+	}
+	return f, nil
+}
+
+// Handler returns the endpoints. Callers are found by auth, which decorates the Flow with whatever else
+// may refuse a cookie.
+func (f *Flow) Handler(auth Authenticator) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc(session.VerifyPath, func(w http.ResponseWriter, r *http.Request) { f.verify(w, r, auth) })
+	mux.HandleFunc(session.EndPath, func(w http.ResponseWriter, r *http.Request) { f.end(w, r, auth) })
+	mux.HandleFunc(session.EnsurePath, f.ensure)
+	mux.HandleFunc(session.CreatePath, f.create)
+	return mux
+}
+
+// sweepBatch bounds what one transaction removes.
+const sweepBatch = 500
+
+// Run removes notes of used states that are no longer needed, at every interval until ctx ends.
+func (f *Flow) Run(ctx context.Context, interval time.Duration) {
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for {
+		for {
+			n, err := f.States.SweepStates(ctx, f.Now(), sweepBatch)
+			if err != nil && ctx.Err() == nil {
+				f.Logger.ErrorContext(ctx, "sweeping used sign-ins failed; it will be tried again", slog.Any("error", err))
+			}
+			f.Observer.Swept("sign_in_states", n)
+			if err != nil || n < sweepBatch {
+				break
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}

@@ -1,0 +1,193 @@
+package signin
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloakroomhq/cloakroom/internal/caller"
+	"github.com/cloakroomhq/cloakroom/internal/fault"
+	"github.com/cloakroomhq/cloakroom/internal/session"
+)
+
+// TestStateLife: a state lives five minutes, to the moment; its note outlives it by the clocks' difference.
+func TestStateLife(t *testing.T) {
+	w := newWorld(t, nil)
+	state, cookie := w.begin(t)
+	w.now = start.Add(stateLife)
+	answer := w.create(state, cookie)
+	require.Equal(t, http.StatusForbidden, answer.Code)
+	require.Contains(t, answer.Body.String(), `<a href="https://app.example/" rel="noreferrer">Go back</a>`)
+	require.Contains(t, answer.Body.String(), "FORBIDDEN")
+	require.Empty(t, w.used)
+	w.now = start.Add(stateLife - time.Millisecond)
+	require.Equal(t, http.StatusSeeOther, w.create(state, cookie).Code)
+	for _, until := range w.used {
+		require.Equal(t, start.Add(stateLife+clockDrift), until)
+	}
+	answer = w.create(state, cookie)
+	require.Equal(t, http.StatusForbidden, answer.Code)
+	require.Equal(t, []string{"started", "expired", "completed", "replayed"}, w.outcomes)
+}
+
+// TestLinks: only a page that is known to be this browser's own leads back.
+func TestLinks(t *testing.T) {
+	w := newWorld(t, nil)
+	state, cookie := w.begin(t)
+	_, other := w.begin(t)
+	require.NotContains(t, w.create(state, other).Body.String(), "<a ")
+	require.NotContains(t, w.create(state, "").Body.String(), "<a ")
+	require.NotContains(t, w.create(state[1:], cookie).Body.String(), "<a ")
+	w.said = nil
+	answer := w.create(state, cookie)
+	require.Equal(t, http.StatusUnauthorized, answer.Code)
+	require.Equal(t, "Bearer", answer.Header().Get("WWW-Authenticate"))
+	require.Contains(t, answer.Body.String(), "<a ")
+}
+
+// TestLoginLife: the cookie's caller, until the earlier of the cookie's and the session's end.
+func TestLoginLife(t *testing.T) {
+	w := newWorld(t, nil)
+	cookie := w.signIn(t)
+	r := httptest.NewRequest("GET", own, http.NoBody)
+	r.Header.Set("Cookie", cookie)
+	who, err := w.Authenticate(r)
+	require.NoError(t, err)
+	require.NotNil(t, who.Login)
+	require.Equal(t, &caller.Caller{Tenant: "clinic", Subject: "user", Session: &w.said.Session, Login: who.Login, IssuedAt: start.Add(-time.Minute), ExpiresAt: start.Add(time.Hour), Ambient: true}, who)
+	w.now = start.Add(time.Hour - time.Millisecond)
+	_, err = w.Authenticate(r)
+	require.NoError(t, err)
+	w.now = start.Add(time.Hour)
+	_, err = w.Authenticate(r)
+	require.Equal(t, fault.Unauthenticated, fault.Public(err).Code)
+	w.now = start
+	ends := start.Add(10 * time.Minute)
+	w.said.SessionExpires = &ends
+	again := w.signIn(t)
+	r.Header.Set("Cookie", again)
+	two, err := w.Authenticate(r)
+	require.NoError(t, err)
+	require.Equal(t, ends, two.ExpiresAt)
+	require.NotEqual(t, who.Login, two.Login, "each sign-in is its own login")
+	later := start.Add(48 * time.Hour)
+	w.said.SessionExpires = &later
+	r.Header.Set("Cookie", w.signIn(t))
+	three, err := w.Authenticate(r)
+	require.NoError(t, err)
+	require.Equal(t, start.Add(time.Hour), three.ExpiresAt, "never longer than the setting")
+}
+
+// TestPrecedence: any other credential goes before the cookie, a bad one too.
+func TestPrecedence(t *testing.T) {
+	w := newWorld(t, nil)
+	cookie := w.signIn(t)
+	r := httptest.NewRequest("GET", own, http.NoBody)
+	who, err := w.Authenticate(r)
+	require.NoError(t, err)
+	require.Nil(t, who)
+	r.Header.Set("Cookie", cookie)
+	r.Header.Set("Authorization", "bad")
+	_, err = w.Authenticate(r)
+	require.Error(t, err)
+	r.Header.Del("Authorization")
+	w.next = &caller.Caller{Tenant: "bank"}
+	for _, c := range []string{cookie, "__Host-cloakroom-session=bad", cookie + "; " + cookie} {
+		r.Header.Set("Cookie", c)
+		who, err = w.Authenticate(r)
+		require.NoError(t, err)
+		require.Equal(t, "bank", who.Tenant)
+	}
+	require.NotContains(t, w.outcomes, session.Refused)
+}
+
+// TestDown: what the database can't do is 503, and nobody is signed in or out by half.
+func TestDown(t *testing.T) {
+	w := newWorld(t, nil)
+	cookie := w.signIn(t)
+	state, browser := w.begin(t)
+	w.down = errDown
+	answer := w.create(state, browser)
+	require.Equal(t, http.StatusServiceUnavailable, answer.Code)
+	require.Empty(t, answer.Header().Values("Set-Cookie"))
+	require.NotContains(t, answer.Body.String(), "SECRET")
+	end := func() *httptest.ResponseRecorder {
+		return w.do("POST", "/session/end", "", "Content-Type", "application/json", "Origin", appSite, "Cookie", cookie)
+	}
+	answer = end()
+	require.Equal(t, http.StatusServiceUnavailable, answer.Code)
+	require.Empty(t, answer.Header().Values("Set-Cookie"), "the cookie stays, for another try")
+	w.down = nil
+	require.Equal(t, http.StatusSeeOther, w.create(state, browser).Code, "the state was not used up")
+	answer = end()
+	require.JSONEq(t, `{"revoked":7}`, answer.Body.String())
+	for _, until := range w.over {
+		require.Equal(t, start.Add(time.Hour), until)
+	}
+	require.Len(t, w.over, 1)
+}
+
+// TestSettingsChange: a state is held against the settings when it comes back, too.
+func TestSettingsChange(t *testing.T) {
+	w := newWorld(t, nil)
+	state, cookie := w.begin(t)
+	narrow := newWorld(t, func(o *Options) {
+		o.Sealer, o.Providers = w.Sealer, []Provider{{Name: "clinic", URL: appPage, ReturnTo: []string{"https://pages.example/app/"}}}
+	})
+	require.Equal(t, http.StatusForbidden, narrow.create(state, cookie).Code)
+	renamed := newWorld(t, func(o *Options) { o.Sealer, o.Providers[0].Name = w.Sealer, "other" })
+	require.Equal(t, http.StatusForbidden, renamed.create(state, cookie).Code)
+	require.Equal(t, http.StatusSeeOther, w.create(state, cookie).Code)
+}
+
+// TestSizes: the longest way back makes a state that an application's page takes, and the longest names a cookie
+// that browsers take.
+func TestSizes(t *testing.T) {
+	w := newWorld(t, nil)
+	target := appSite + "/" + strings.Repeat("x", maxTarget-len(appSite)-1)
+	answer := w.do("GET", "/session/ensure?return_to="+target, "")
+	require.Equal(t, http.StatusSeeOther, answer.Code)
+	_, state, _ := strings.Cut(answer.Header().Get("Location"), "=")
+	require.LessOrEqual(t, len(state), maxSealed)
+	cookie, _, _ := strings.Cut(answer.Header().Get("Set-Cookie"), ";")
+	w.said.Subject = strings.Repeat("u", 1024) // what a subject may be, see the session package
+	answer = w.create(state, cookie)
+	require.Equal(t, target, answer.Header().Get("Location"))
+	require.Less(t, len(answer.Header().Get("Set-Cookie")), 4096)
+}
+
+func TestRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{swept: []int{sweepBatch, sweepBatch, 3, 0}}
+		f := newWorld(t, func(o *Options) { o.States = w })
+		ctx, stop := context.WithCancel(context.Background())
+		done := make(chan struct{})
+		go func() { f.Run(ctx, time.Minute); close(done) }()
+		time.Sleep(150 * time.Second) // of the bubble's clock: three rounds, the last one fails
+		stop()
+		<-done
+		require.Empty(t, w.swept)
+		require.Equal(t, 2*sweepBatch+3, f.gone)
+	})
+}
+
+func TestNewNeedsItsParts(t *testing.T) {
+	for _, drop := range []func(*Options){
+		func(o *Options) { o.Next = nil }, func(o *Options) { o.Assertions = nil }, func(o *Options) { o.Sealer = nil }, func(o *Options) { o.States = nil }, func(o *Options) { o.Grants = nil },
+		func(o *Options) { o.Ended = nil }, func(o *Options) { o.Observer = nil }, func(o *Options) { o.Logger = nil }, func(o *Options) { o.Refuse = nil },
+		func(o *Options) { o.Providers = []Provider{{Name: "x", URL: "://"}} },
+	} {
+		o := newWorld(t, nil).Options
+		o.Providers = slices.Clone(o.Providers)
+		drop(&o)
+		_, err := New(o)
+		require.Error(t, err)
+	}
+}

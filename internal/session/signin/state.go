@@ -1,0 +1,63 @@
+package signin
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"time"
+)
+
+const (
+	statePurpose = "sign-in/state"
+	stateLife    = 5 * time.Minute
+
+	// clockDrift is by how much the clocks of two replicas may differ before one of them could forget a
+	// used state that another still takes for fresh.
+	clockDrift = 10 * time.Minute
+)
+
+// state is one sign-in under way. It is kept nowhere: the browser carries it, sealed.
+type state struct {
+	provider string
+	returnTo string
+	nonce    [16]byte
+	expires  time.Time
+	browser  [32]byte // hash of the cookie that binds it to a browser
+}
+
+// newState begins a sign-in of the browser whose binding cookie has the value.
+func newState(provider, returnTo, browser string, now time.Time) *state {
+	s := &state{provider: provider, returnTo: returnTo, expires: now.Add(stateLife), browser: browserHash(browser)}
+	_, _ = rand.Read(s.nonce[:]) // never fails: crypto/rand
+	return s
+}
+
+func browserHash(value string) [32]byte {
+	return sha256.Sum256([]byte("cloakroom/browser/v1\x00" + value))
+}
+
+// digest names the state where used ones are noted.
+func (s *state) digest() [32]byte {
+	return sha256.Sum256(append([]byte("cloakroom/sign-in-state/v1\x00"), s.nonce[:]...))
+}
+
+func (f *Flow) sealState(s *state) (string, error) {
+	b := append(make([]byte, 0, 128+len(s.returnTo)), version)
+	b = appendMoment(b, s.expires)
+	b = append(append(b, s.nonce[:]...), s.browser[:]...)
+	b = appendText(appendText(b, s.provider), s.returnTo)
+	return f.seal(statePurpose, b)
+}
+
+// openState opens what sealState made; it may have expired.
+func (f *Flow) openState(text string) (*state, error) {
+	b, err := f.open(statePurpose, text)
+	if err != nil {
+		return nil, err
+	}
+	p := readPayload(b)
+	s := &state{expires: p.moment(), nonce: [16]byte(p.take(16)), browser: [32]byte(p.take(32)), provider: p.text(), returnTo: p.text()}
+	if !p.complete() {
+		return nil, errSealed
+	}
+	return s, nil
+}

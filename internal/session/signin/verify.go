@@ -1,0 +1,137 @@
+package signin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"time"
+
+	"github.com/cloakroomhq/cloakroom/internal/caller"
+	"github.com/cloakroomhq/cloakroom/internal/fault"
+	"github.com/cloakroomhq/cloakroom/internal/session"
+)
+
+// verify says whose session the caller is in: 200 with tenant, subject, sessionHash and expiresAt (RFC 3339),
+// 401 without a session, 412 where it is not the one of the precondition.
+func (f *Flow) verify(w http.ResponseWriter, r *http.Request, auth Authenticator) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		f.refuseMethod(w, r, "GET, HEAD")
+		return
+	}
+	who, ok := f.session(w, r, auth)
+	if !ok {
+		return
+	}
+	writeJSON(w, struct {
+		Tenant      string    `json:"tenant"`
+		Subject     string    `json:"subject"`
+		SessionHash string    `json:"sessionHash"`
+		ExpiresAt   time.Time `json:"expiresAt"`
+	}{who.Tenant, who.Subject, who.Session.String(), who.ExpiresAt})
+}
+
+// session returns the caller if it is an end user's session; else it has answered.
+func (f *Flow) session(w http.ResponseWriter, r *http.Request, auth Authenticator) (*caller.Caller, bool) {
+	who, err := auth.Authenticate(r)
+	if err == nil {
+		err = session.Pin(w.Header(), r, who)
+	}
+	if err == nil {
+		_, err = caller.RequireSession(caller.With(r.Context(), who))
+	}
+	if err != nil {
+		if fault.Public(err).Code == fault.Unauthenticated {
+			w.Header().Set("WWW-Authenticate", "Bearer")
+		}
+		f.Refuse(w, r, 0, err)
+		return nil, false
+	}
+	return who, true
+}
+
+// maxEndBody bounds a body that nobody reads, in bytes.
+const maxEndBody = 16 << 10
+
+// endTimeout bounds a sign-out, which goes on when the page that asked for it has gone.
+const endTimeout = 10 * time.Second
+
+// end signs out: the cookie's login is over, wherever a copy of the cookie may be, and so are the session's
+// grants. It answers 200 with how many were in force.
+func (f *Flow) end(w http.ResponseWriter, r *http.Request, auth Authenticator) {
+	if r.Method != http.MethodPost {
+		f.refuseMethod(w, r, http.MethodPost)
+		return
+	}
+	if t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || t != "application/json" || len(r.Header.Values("Content-Type")) != 1 {
+		f.Refuse(w, r, http.StatusUnsupportedMediaType, fault.New(fault.BadUserInput, "Send the request as application/json."))
+		return
+	}
+	if _, err := io.Copy(io.Discard, http.MaxBytesReader(w, r.Body, maxEndBody)); err != nil {
+		f.refuseBody(w, r, err)
+		return
+	}
+	who, ok := f.session(w, r, auth)
+	if !ok {
+		return
+	}
+	if who.Ambient && r.Header.Get("Origin") == "" { // one that is sent has been held against the list
+		f.Refuse(w, r, 0, fault.New(fault.Forbidden, "With a credential that the browser sends by itself, a POST needs its Origin."))
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), endTimeout)
+	defer cancel()
+	own, err := f.endLogin(ctx, r, who)
+	if err == nil && own {
+		f.setCookie(w, sessionCookie, "", 0)
+	}
+	revoked := 0
+	if err == nil {
+		revoked, err = f.Grants.RevokeOwn(caller.With(ctx, who))
+	}
+	if err != nil {
+		f.Refuse(w, r, 0, err)
+		return
+	}
+	f.Observer.SignIn(ended)
+	writeJSON(w, struct {
+		Revoked int `json:"revoked"`
+	}{revoked})
+}
+
+// endLogin ends the login of the session's cookie, if the request bears one, even beside another credential.
+func (f *Flow) endLogin(ctx context.Context, r *http.Request, who *caller.Caller) (bool, error) {
+	by := who
+	if who.Login == nil {
+		other, err := f.cookieCaller(r)
+		if err != nil || other == nil || other.Tenant != who.Tenant || *other.Session != *who.Session {
+			return false, nil //nolint:nilerr // a cookie that opens nothing needs no end
+		}
+		by = other
+	}
+	return true, f.Ended.End(ctx, *by.Login, by.ExpiresAt)
+}
+
+func (f *Flow) refuseMethod(w http.ResponseWriter, r *http.Request, allow string) {
+	w.Header().Set("Allow", allow)
+	f.Refuse(w, r, http.StatusMethodNotAllowed, fault.New(fault.BadUserInput, "Use another method: %s.", allow))
+}
+
+func (f *Flow) refuseBody(w http.ResponseWriter, r *http.Request, err error) {
+	var large *http.MaxBytesError
+	if errors.As(err, &large) {
+		f.Refuse(w, r, 0, fault.New(fault.LimitExceeded, "The request's body has %d bytes at most.", large.Limit))
+		return
+	}
+	f.Refuse(w, r, 0, fault.Wrap(err, fault.BadUserInput, "The request's body broke off."))
+}
+
+func writeJSON(w http.ResponseWriter, v any) {
+	h := w.Header()
+	h.Set("Content-Type", "application/json; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin") // no page reads it but by CORS
+	_ = json.NewEncoder(w).Encode(v)
+}

@@ -1,0 +1,27 @@
+package vault
+
+import (
+	"context"
+
+	"github.com/cloakroomhq/cloakroom/internal/caller"
+	"github.com/cloakroomhq/cloakroom/models"
+)
+
+// RevokeOwn ends every grant of the calling session, as it signs out, and returns how many were in force.
+// Faults: UNAUTHENTICATED, FORBIDDEN, UNAVAILABLE.
+func (v *Vault) RevokeOwn(ctx context.Context) (int, error) {
+	c, err := caller.RequireSession(ctx)
+	if err != nil {
+		return 0, err
+	}
+	own := session(c)
+	_, now := v.now()
+	n, err := v.Rows.RevokeGrants(ctx, c.Tenant, models.GrantFilter{Session: &own}, now)
+	// Only the hash of the session's id is known here, so listeners forget every session's. After an error
+	// too: it may have come about.
+	v.revoked.tell(c.Tenant, nil, nil)
+	if err != nil {
+		return 0, unavailable(err)
+	}
+	return n, nil
+}
