@@ -2,6 +2,8 @@ package models
 
 import (
 	"bytes"
+	"cmp"
+	"encoding/binary"
 	"errors"
 	"slices"
 )
@@ -15,7 +17,12 @@ var errNoDigests = errors.New("models: a row does not hold digests")
 
 // newTokenSet sorts ids, and takes them over.
 func newTokenSet(ids []Digest) tokenSet {
-	slices.SortFunc(ids, func(a, b Digest) int { return bytes.Compare(a[:], b[:]) })
+	slices.SortFunc(ids, func(a, b Digest) int {
+		if c := cmp.Compare(binary.BigEndian.Uint64(a[:]), binary.BigEndian.Uint64(b[:])); c != 0 { // of hashes, nearly always
+			return c
+		}
+		return bytes.Compare(a[:], b[:])
+	})
 	ids = slices.Compact(ids)
 	s := make(tokenSet, 0, len(ids)*digestSize)
 	for i := range ids {
