@@ -148,7 +148,7 @@ func TestServeRefusesSettingsByNameAndRemedy(t *testing.T) {
 		{"an allow-list that is not there", "GRAPHQL_ALLOW_LIST", "/nonexistent", "graphql.allow_list", "name one"},
 		{"nobody trusted", "ISSUERS", "[]", "issuers", "name the application's issuer"},
 		{"issuers that are no JSON", "ISSUERS", "app", "CLOAKROOM_ISSUERS", "JSON list"},
-		{"an issuer without keys", "ISSUERS", `[{"name":"a","issuer":"b"}]`, "issuers[0].jwks_url", "set this or jwks"},
+		{"an issuer without keys", "ISSUERS", `[{"name":"a","issuer":"b"}]`, "issuers[0].jwks_url", "set one of discovery, this and jwks"},
 		{"an issuer with a symmetric algorithm", "ISSUERS", `[{"name":"a","issuer":"b","jwks":"{}","algorithms":["HS256"]}]`, "issuers[0].algorithms", "asymmetric"},
 		{"an issuer with the algorithm none", "ISSUERS", `[{"name":"a","issuer":"b","jwks":"{}","algorithms":["none"]}]`, "issuers[0].algorithms", "asymmetric"},
 		{"an issuer's keys in clear", "ISSUERS", `[{"name":"a","issuer":"b","jwks_url":"http://x.example/jwks"}]`, "issuers[0].jwks_url", "use https"},

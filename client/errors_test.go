@@ -92,6 +92,6 @@ func TestLostRevocationIsTold(t *testing.T) {
 	require.Error(t, err)
 	_, err = c.EndSession(t.Context(), "s")
 	require.Error(t, err)
-	require.Equal(t, 3, told)
+	require.Equal(t, 4, told)
 	require.True(t, errors.Is(err, client.ErrUnavailable))
 }
