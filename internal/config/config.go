@@ -94,8 +94,12 @@ func (i *Issuer) SignInURL() string {
 
 // SignIn is the redirect flow, by which an application's login becomes a cookie of the gateway's.
 type SignIn struct {
-	Cookie Cookie `koanf:"cookie"`
+	Cookie        Cookie        `koanf:"cookie"`
+	StateLifetime time.Duration `koanf:"state_lifetime"` // for a sign-in to end in
 }
+
+// MaxStateLifetime is the longest of SignIn.StateLifetime.
+const MaxStateLifetime = 15 * time.Minute
 
 // Cookie is what the flow's cookies are like.
 type Cookie struct {
@@ -227,7 +231,7 @@ func Default() *Config {
 			DocumentCache: 8 << 20, PersistedQueries: true, PersistedCache: 4 << 20,
 		},
 		Credentials: Credentials{Remember: 50_000, ClockSkew: 5 * time.Second},
-		SignIn:      SignIn{Cookie: Cookie{SameSite: "strict", Lifetime: time.Hour}},
+		SignIn:      SignIn{StateLifetime: 5 * time.Minute, Cookie: Cookie{SameSite: "strict", Lifetime: time.Hour}},
 		Tokens:      Tokens{Prefix: "tok", MaxBatch: 1000, MaxTTL: 100 * 365 * 24 * time.Hour, SweepInterval: time.Minute},
 		Grants:      Grants{DefaultDuration: 15 * time.Minute, MaxDuration: 24 * time.Hour, MaxBatch: 10_000},
 		Objects: Objects{

@@ -34,6 +34,7 @@ func (c *Config) verifySignIn(p *problems) {
 	default:
 		p.add("sign_in.cookie.same_site", "%q is none of strict, lax, none", cookie.SameSite)
 	}
+	between(p, "sign_in.state_lifetime", c.SignIn.StateLifetime, time.Second, MaxStateLifetime)
 	between(p, "sign_in.cookie.lifetime", cookie.Lifetime, time.Minute, 24*time.Hour)
 }
 
