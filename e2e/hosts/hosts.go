@@ -3,6 +3,7 @@
 package hosts
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -37,6 +38,7 @@ type Request struct {
 type Hosts struct {
 	address string
 	pin     string // of the key that browsers are told to trust
+	roots   *x509.CertPool
 
 	mu       sync.Mutex
 	handlers map[string]http.Handler
@@ -79,6 +81,12 @@ func (h *Hosts) certificate(t testing.TB, names []string) tls.Certificate {
 	leaf.DNSNames, leaf.KeyUsage, leaf.ExtKeyUsage = names, x509.KeyUsageDigitalSignature, []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
 	signed, err := x509.CreateCertificate(rand.Reader, leaf, root, key.Public(), rootKey)
 	require.NoError(t, err)
+	authority, err := x509.CreateCertificate(rand.Reader, root, root, rootKey.Public(), rootKey)
+	require.NoError(t, err)
+	parsed, err := x509.ParseCertificate(authority)
+	require.NoError(t, err)
+	h.roots = x509.NewCertPool()
+	h.roots.AddCert(parsed)
 	public, err := x509.MarshalPKIXPublicKey(key.Public())
 	require.NoError(t, err)
 	sum := sha256.Sum256(public)
@@ -112,6 +120,20 @@ func (h *Hosts) Requests() []Request {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return slices.Clone(h.requests)
+}
+
+// Client reaches the names, and follows no redirect.
+func (h *Hosts) Client(t testing.TB) *http.Client {
+	t.Helper()
+	transport := &http.Transport{
+		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, network, h.address)
+		},
+		TLSClientConfig: &tls.Config{RootCAs: h.roots},
+	}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
 
 // Browser lets a browser reach the names, and nothing else. Of certificates it accepts, beyond what it would by itself, those of

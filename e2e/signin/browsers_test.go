@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloakroomhq/cloakroom/e2e/browser"
@@ -66,8 +67,10 @@ func serveFact(w http.ResponseWriter, r *http.Request) {
 	_, _ = fmt.Fprintf(w, "<!doctype html><title>%s</title><body>%s", r.URL.Path, query.Get("html"))
 }
 
-func (f *facts) open(url string)  { f.page.Do("open "+url, navigate(url)) }
-func (f *facts) fetch(url string) { f.page.Resolve(fmt.Sprintf(`fetch(%q, {credentials: "include"}).then((r) => r.text())`, url)) }
+func (f *facts) open(url string) { f.page.Do("open "+url, chromedp.Navigate(url)) }
+func (f *facts) fetch(url string) {
+	f.page.Resolve(fmt.Sprintf(`fetch(%q, {credentials: "include"}).then((r) => r.text())`, url))
+}
 
 // frame shows the URL in a new frame, and waits for its page.
 func (f *facts) frame(url string) {
@@ -108,7 +111,7 @@ const (
 	partitioned = "__Host-partitioned=1; Path=/; Secure; HttpOnly; SameSite=None; Partitioned"
 )
 
-func setting(cookies ...string) string {
+func setCookies(cookies ...string) string {
 	query := ""
 	for _, c := range cookies {
 		query += "&set=" + escape(c)
@@ -119,7 +122,7 @@ func setting(cookies ...string) string {
 func TestASiblingsFrameHasItsStrictCookies(t *testing.T) {
 	f := newFacts(t)
 	vault := "https://" + sameSite
-	f.frame(vault + "/" + setting(strict, lax, none))
+	f.frame(vault + "/" + setCookies(strict, lax, none))
 	f.frame(vault + "/frame")
 	f.fetch(vault + "/fetch")
 	for _, url := range []string{"/frame", "/fetch"} {
@@ -130,7 +133,7 @@ func TestASiblingsFrameHasItsStrictCookies(t *testing.T) {
 func TestAForeignFrameHasPartitionedCookiesAlone(t *testing.T) {
 	f := newFacts(t)
 	vault := "https://" + crossSite
-	f.frame(vault + "/" + setting(strict, lax, none, partitioned))
+	f.frame(vault + "/" + setCookies(strict, lax, none, partitioned))
 	f.frame(vault + "/frame")
 	f.fetch(vault + "/fetch")
 	for _, url := range []string{"/frame", "/fetch"} {
@@ -149,7 +152,7 @@ func TestAForeignFrameHasPartitionedCookiesAlone(t *testing.T) {
 func TestWhatASiteSetsOnTopIsNotInItsForeignFrames(t *testing.T) {
 	f := newFacts(t)
 	vault := "https://" + crossSite
-	f.open(vault + "/" + setting(strict, lax, none, partitioned))
+	f.open(vault + "/" + setCookies(strict, lax, none, partitioned))
 	f.open(vault + "/top")
 	require.ElementsMatch(t, []string{"strict", "lax", "none", "__Host-partitioned"}, f.sent(vault+"/top"))
 	f.open("https://" + appHost + "/")
@@ -162,7 +165,7 @@ func TestWhatASiteSetsOnTopIsNotInItsForeignFrames(t *testing.T) {
 func TestAFrameThatComesBackHasTheApplicationsCookies(t *testing.T) {
 	f := newFacts(t)
 	app, vault := "https://"+appHost, "https://"+crossSite
-	f.open(app + "/" + setting(strict, lax))
+	f.open(app + "/" + setCookies(strict, lax))
 	// The page's own frame is led through the gateway.
 	f.frame(vault + "/?to=" + escape(app+"/back"))
 	require.ElementsMatch(t, []string{"strict", "lax"}, f.sent(app+"/back"))
@@ -178,7 +181,7 @@ func TestAFrameThatComesBackHasTheApplicationsCookies(t *testing.T) {
 func TestALinkFromElsewhereLeadsWithoutStrictCookies(t *testing.T) {
 	f := newFacts(t)
 	app, vault := "https://"+appHost, "https://"+sameSite
-	f.open(vault + "/" + setting(strict, lax))
+	f.open(vault + "/" + setCookies(strict, lax))
 	from := func(path, html string) []string {
 		f.open("https://" + evilHost + "/?html=" + escape(html))
 		f.page.Click("button")
@@ -233,13 +236,13 @@ func TestAFormThatIsSentWhileItsPageLoadsLeavesNoTraceInTheHistory(t *testing.T)
 	f.open(app + "/before")
 	f.open(app + "/form?html=" + escape(fmt.Sprintf(submits, vault+"/?to="+escape(app+"/after"))))
 	f.page.Await("the end", `location.pathname === "/after"`)
-	require.Equal(t, []string{app + "/", app + "/before", app + "/after"}, history(f.page)[1:])
+	require.Equal(t, []string{app + "/", app + "/before", app + "/after"}, f.page.History()[1:])
 }
 
 func TestAHostCookieHasToBeSecureAndOfOneHost(t *testing.T) {
 	f := newFacts(t)
 	vault := "https://" + sameSite
-	f.open(vault + "/" + setting(
+	f.open(vault + "/" + setCookies(
 		"__Host-plain=1; Path=/; HttpOnly", "__Host-domain=1; Path=/; Secure; Domain=clinic.test", "__Host-path=1; Path=/x; Secure",
 		"__Host-good=1; Path=/; Secure", "wide=1; Path=/; Secure; Domain=clinic.test"))
 	f.open(vault + "/seen")
@@ -253,5 +256,5 @@ func TestCertificatesAreChecked(t *testing.T) {
 	f := newFacts(t)
 	other := hosts.New(t, appHost)
 	page := browser.Open(t, "about:blank", "", other.Browser(), browser.Flags(f.web.Trust()))
-	require.ErrorContains(t, page.Try(navigate("https://"+appHost+"/")), "ERR_CERT_AUTHORITY_INVALID")
+	require.ErrorContains(t, page.Try(chromedp.Navigate("https://"+appHost+"/")), "ERR_CERT_AUTHORITY_INVALID")
 }
