@@ -145,6 +145,22 @@ func TestSignOut(t *testing.T) {
 	})
 }
 
+// TestLoggingOutOfTheClinic takes what the gateway's cookie could open along, though the cookie is still there.
+func TestLoggingOutOfTheClinic(t *testing.T) {
+	inEach(t, func(t *testing.T, w *world) {
+		v := w.browse("/")
+		v.login(clinic.DrAdams)
+		v.signInInFrame()
+		token := v.token()
+		require.Empty(t, v.opens(token))
+		v.logout()
+		require.Contains(t, []string{"GRANT_REQUIRED", "UNAUTHENTICATED"}, v.opens(token))
+		v.signInInFrame() // as a visitor, since the clinic lets visitors have sessions
+		require.Equal(t, "anonymous", v.verify().field(t, "subject"))
+		require.Equal(t, "GRANT_REQUIRED", v.opens(token))
+	})
+}
+
 // lastCookie is the value that a browser sent last.
 func (w *world) lastCookie(name string) (value string) {
 	for _, r := range w.web.Requests() {
