@@ -39,6 +39,16 @@ func TestTheClinicsPageByCookie(t *testing.T) {
 		p.Click("#timeline .reveal")
 		p.Await("refusal", `document.querySelector("#timeline .value.refused")?.innerText.includes("SESSION_CHANGED")`)
 
+		// Dr. Adams again: the cookie is still Dr. Baker's, and her page doesn't take it for her own.
+		v.login(clinic.DrAdams)
+		p.Eval("location.reload()")
+		p.Await("patients", `document.querySelectorAll("#patients button").length === 4`)
+		p.Click("#patients li:nth-child(2) button")
+		p.Click("#ssn .reveal")
+		p.Await("value", `document.querySelector("#ssn .value pre")?.textContent === "219-09-9999"`)
+		require.Len(t, w.signIns(), 3)
+		require.Equal(t, "user-1", v.verify().field(t, "subject"))
+
 		for _, r := range w.web.Requests() {
 			if strings.HasPrefix(r.URL, w.gatewayURL) && r.Header.Get("Authorization") != "" {
 				require.Empty(t, r.Header.Get("Origin"), "only the clinic's backend bears a JWT")

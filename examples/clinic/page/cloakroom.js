@@ -127,11 +127,20 @@ async function signIn() {
   return found;
 }
 
+let me = null;
+
+// isFor says whom the clinic takes its user for, as the claim sub: a cookie from before a login is somebody else's.
+export const isFor = (subject) => { me = subject; };
+
 // pinned is the session of the cookie. Its hash goes with each request: should somebody else sign in meanwhile, in another
 // tab, the gateway refuses the request instead of answering for them.
 async function pinned() {
-  session ??= await step("Ask the gateway whether its cookie knows my session", verify,
-    (found) => (found ? `until ${new Date(found.expiresAt).toLocaleTimeString()}` : "not yet")) ?? await signIn();
+  if (!session) {
+    const isMine = (found) => found && (me ?? found.subject) === found.subject;
+    const found = await step("Ask the gateway whether its cookie knows my session", verify,
+      (answer) => (isMine(answer) ? `until ${new Date(answer.expiresAt).toLocaleTimeString()}` : "not yet"));
+    session = isMine(found) ? found : await signIn();
+  }
   return session.sessionHash;
 }
 
