@@ -23,6 +23,7 @@ func refusal(t *testing.T, r stack.Response) stack.Answer {
 	require.NotEmpty(t, header.Get("X-Request-Id"))
 	header.Del("X-Request-Id")
 	header.Del("Date")
+	header.Del("Cloakroom-Session-Hash") // the caller's own
 	return stack.Answer{Status: r.Status, Header: header, Body: r.Raw}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -45,7 +46,7 @@ type audience []string
 
 func (a *audience) UnmarshalJSON(b []byte) error {
 	var one string
-	if json.Unmarshal(b, &one) == nil {
+	if decodeValue(b, &one) == nil {
 		*a = audience{one}
 		return nil
 	}
@@ -73,8 +74,11 @@ func (l *list) UnmarshalJSON(b []byte) error {
 type numericDate struct{ time.Time }
 
 func (n *numericDate) UnmarshalJSON(b []byte) error {
-	var f float64
-	if err := json.Unmarshal(b, &f); err != nil {
+	if b[0] != '-' && (b[0] < '0' || b[0] > '9') { // of JSON, numbers alone begin so
+		return errClaims
+	}
+	f, err := strconv.ParseFloat(string(b), 64)
+	if err != nil {
 		return err
 	}
 	if f < 0 || f > 253402300799 { // year 9999

@@ -6,8 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // maxJWT bounds a credential before anything is done with it, in bytes.
@@ -86,18 +89,62 @@ func decodeHeader(b []byte, want string) (h header, err error) {
 // object is a JSON object; its names are told apart by case, as JWTs need and Go's structs don't.
 type object map[string]json.RawMessage
 
-// decodeObject decodes one JSON object without repeated names, which parsers treat differently.
-func decodeObject(b []byte) (o object, err error) {
+// maxNesting bounds how deep a claim nests.
+const maxNesting = 16
+
+// decodeObject decodes one JSON object, in one pass. No object in it may repeat a name, which parsers
+// treat differently.
+func decodeObject(b []byte) (object, error) {
 	if !utf8.Valid(b) {
 		return nil, fmt.Errorf("%w: not UTF-8", errMalformed)
 	}
-	if err := checkNames(json.NewDecoder(bytes.NewReader(b))); err != nil {
-		return nil, err
+	// What is not UTF-8 now is half of a surrogate pair, escaped, which becomes U+FFFD.
+	d := jsontext.NewDecoder(bytes.NewBuffer(b), jsontext.AllowInvalidUTF8(true))
+	if t, err := d.ReadToken(); err != nil || t.Kind() != '{' {
+		return nil, fmt.Errorf("%w: not a JSON object", errMalformed)
 	}
-	if err := json.Unmarshal(b, &o); err != nil || o == nil {
-		return nil, fmt.Errorf("%w: not one JSON object", errMalformed)
+	o := object{}
+	for d.PeekKind() != '}' {
+		t, err := d.ReadToken()
+		if err != nil {
+			return nil, notJSON(err)
+		}
+		name, begin := t.String(), d.InputOffset()
+		if err := skipValue(d); err != nil {
+			return nil, err
+		}
+		o[name] = bytes.TrimLeft(b[begin:d.InputOffset()], ": \t\r\n")
+	}
+	if _, err := d.ReadToken(); err != nil {
+		return nil, notJSON(err)
+	}
+	if _, err := d.ReadToken(); !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("%w: something follows the JSON object", errMalformed)
 	}
 	return o, nil
+}
+
+// skipValue reads a member's value, of any kind.
+func skipValue(d *jsontext.Decoder) error {
+	for outside := d.StackDepth(); ; {
+		if _, err := d.ReadToken(); err != nil {
+			return notJSON(err)
+		}
+		switch depth := d.StackDepth(); {
+		case depth == outside:
+			return nil
+		case depth > maxNesting:
+			return fmt.Errorf("%w: nested too deep", errMalformed)
+		}
+	}
+}
+
+// notJSON leaves the decoder's text out: it quotes the input.
+func notJSON(err error) error {
+	if errors.Is(err, jsontext.ErrDuplicateName) {
+		return fmt.Errorf("%w: a name occurs twice", errMalformed)
+	}
+	return fmt.Errorf("%w: not JSON", errMalformed)
 }
 
 // member returns a member of an object, or nil where it is absent; null is not absent, and refused.
@@ -106,51 +153,24 @@ func member[T any](o object, name string) (*T, error) {
 	if !ok {
 		return nil, nil
 	}
-	var v *T
-	if err := json.Unmarshal(raw, &v); err != nil || v == nil {
+	var v T
+	if string(raw) == "null" || decodeValue(raw, &v) != nil {
 		return nil, fmt.Errorf("%w: %s has another type", errMalformed, name)
 	}
-	return v, nil
+	return &v, nil
 }
 
-// maxNesting bounds how deep a claim nests.
-const maxNesting = 16
-
-// checkNames walks the document: no object in it may repeat a name.
-func checkNames(d *json.Decoder) error {
-	var open []map[string]bool // one per open object or array; nil for an array
-	key := false               // the next token is a name
-	for {
-		t, err := d.Token()
-		if err != nil {
-			return fmt.Errorf("%w: not JSON", errMalformed)
+// decodeValue is json.Unmarshal of a value whose grammar was checked: it does without a second check
+// where it can.
+func decodeValue(raw []byte, v any) error {
+	switch v := v.(type) {
+	case *string:
+		if len(raw) > 1 && raw[0] == '"' && !bytes.ContainsRune(raw, '\\') {
+			*v = string(raw[1 : len(raw)-1])
+			return nil
 		}
-		switch t := t.(type) {
-		case json.Delim:
-			switch t {
-			case '{':
-				open = append(open, map[string]bool{})
-			case '[':
-				open = append(open, nil)
-			default:
-				open = open[:len(open)-1]
-			}
-		case string:
-			if key {
-				if open[len(open)-1][t] {
-					return fmt.Errorf("%w: a name occurs twice", errMalformed)
-				}
-				open[len(open)-1][t] = true
-				key = false
-				continue
-			}
-		}
-		if len(open) == 0 {
-			return nil // the outermost value is complete; the decoder that follows refuses what trails
-		}
-		if len(open) > maxNesting {
-			return fmt.Errorf("%w: nested too deep", errMalformed)
-		}
-		key = open[len(open)-1] != nil
+	case json.Unmarshaler:
+		return v.UnmarshalJSON(raw)
 	}
+	return json.Unmarshal(raw, v)
 }

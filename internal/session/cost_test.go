@@ -1,0 +1,84 @@
+package session
+
+import (
+	"fmt"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// mostCPU is what any credential may cost, whoever made it.
+const mostCPU = 100 * time.Millisecond * raceFactor
+
+// cost returns the processor time of this process while f runs: a time by the clock would include what else
+// the machine does. The least of three counts, unless the first is far below the limit, for the collector and other
+// goroutines of this process run too.
+func cost(f func()) time.Duration {
+	used := func() time.Duration {
+		var u syscall.Rusage
+		_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
+		return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	}
+	least := time.Duration(1<<63 - 1)
+	for range 3 {
+		before := used()
+		f()
+		if least = min(least, used()-before); least < mostCPU/10 {
+			break
+		}
+	}
+	return least
+}
+
+// TestWorstCase holds JWTs as large as they may be to a little processor time. Those that an issuer signed
+// cost the most: all of them is read.
+func TestWorstCase(t *testing.T) {
+	members := strings.TrimSuffix(claimsOf(), "}")
+	// fill grows the claims as far as the limit on a JWT lets it.
+	fill := func(more func(i int) string) string {
+		var b strings.Builder
+		for i := 0; ; i++ {
+			m := more(i)
+			if (len(members)+b.Len()+len(m)+2)*4/3+500 > maxJWT {
+				return members + b.String() + "}"
+			}
+			b.WriteString(m)
+		}
+	}
+	deep := strings.Repeat("[", maxNesting-2) + strings.Repeat("]", maxNesting-2)
+	payloads := map[string]string{
+		"many names":            fill(func(i int) string { return fmt.Sprintf(`,"%x":0`, i) }),
+		"many names, escaped":   fill(func(i int) string { return fmt.Sprintf(`,"\u0061%x":0`, i) }),
+		"many names, nested":    members + `,"x":{"":0` + strings.TrimPrefix(strings.TrimSuffix(fill(func(i int) string { return fmt.Sprintf(`,"%x":0`, i) }), "}"), members) + "}}",
+		"long names, alike":     fill(func(i int) string { return fmt.Sprintf(`,"%s%x":0`, strings.Repeat("a", 100), i) }),
+		"nested, over and over": members + `,"x":[0` + strings.TrimPrefix(strings.TrimSuffix(fill(func(int) string { return "," + deep }), "}"), members) + "]}",
+		"one long string":       members + `,"x":"` + strings.TrimPrefix(strings.TrimSuffix(fill(func(int) string { return "a" }), "}"), members)[:5000] + `"}`,
+		"one long number":       members + `,"x":1` + strings.Repeat("0", 5000) + "}",
+		"a long exp":            claimsOf("exp", fmt.Sprint(start.Unix()+600)+"."+strings.Repeat("1", 5000)),
+		"escapes in aud":        claimsOf("aud", `["`+ours+`","`+strings.Repeat(`\u0061`, 800)+`"]`),
+		"many of aud":           claimsOf("aud", `["`+ours+`"`+strings.Repeat(`,""`, 1700)+"]"),
+		"many roles":            claimsOf("roles", `["doctor"`+strings.Repeat(`,"admin"`, 600)+"]"),
+		"a claim too many":      strings.TrimSuffix(fill(func(i int) string { return fmt.Sprintf(`,"%x":0`, i) }), "}") + `,"0":0}`,
+	}
+	for _, alg := range []string{"ES256", "ES512", "RS256", "PS256", "EdDSA"} {
+		key := map[string]string{"ES256": "es256", "ES512": "es512", "RS256": "rsa", "PS256": "rsa", "EdDSA": "ed"}[alg]
+		kid := map[string]string{"ES256": "k1", "ES512": "k5", "RS256": "k2", "PS256": "k2", "EdDSA": "k3"}[alg]
+		for name, payload := range payloads {
+			jwt := token(alg, testKeys()[key], fmt.Sprintf(`{"alg":%q,"kid":%q,"typ":"JWT"}`, alg, kid), payload)
+			require.LessOrEqual(t, len(jwt), maxJWT, name)
+			require.Greater(t, len(jwt), maxJWT/2, name)
+			f := newFixture(t, nil)
+			var err error
+			took := cost(func() {
+				f.remembered.InvalidateAll()
+				_, err = f.Authenticate(bearer(jwt))
+			})
+			require.Less(t, took, mostCPU, name)
+			require.Equal(t, name == "a claim too many", err != nil, "%s: %v", name, err)
+			t.Logf("%9s %s %s (%d bytes)", took, alg, name, len(jwt))
+		}
+	}
+}
