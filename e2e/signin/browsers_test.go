@@ -23,6 +23,7 @@ const (
 	sameSite  = "vault.clinic.test"
 	crossSite = "vault.cloakroom.test"
 	evilHost  = "app.evil.test"
+	blogHost  = "blog.clinic.test" // a sibling that has been taken over
 	storeHost = "store.cloakroom.test"
 )
 

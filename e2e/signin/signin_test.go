@@ -12,7 +12,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloakroomhq/cloakroom/e2e/hosts"
-	"github.com/cloakroomhq/cloakroom/e2e/stack"
 	"github.com/cloakroomhq/cloakroom/examples/clinic"
 	"github.com/cloakroomhq/cloakroom/gateway"
 )
@@ -231,50 +230,5 @@ func TestTwoTabs(t *testing.T) {
 		require.Len(t, w.signIns(), 2)
 		require.Equal(t, first.hash(), second.hash())
 		require.Empty(t, second.opens(first.token()))
-	})
-}
-
-// TestEvilPages: what another site's page can have a signed-in browser do.
-func TestEvilPages(t *testing.T) {
-	inEach(t, func(t *testing.T, w *world) {
-		v := w.browse("/")
-		v.login(clinic.DrAdams)
-		v.signInInFrame()
-		before := len(w.signIns())
-
-		v.page.Do("open the evil page", chromedp.Navigate("https://"+evilHost+"/"))
-		require.Equal(t, "refused", v.page.Resolve(fmt.Sprintf(
-			`fetch(%q, {credentials: "include"}).then((r) => r.text(), () => "refused")`, w.gatewayURL+"/session/verify")))
-		require.Equal(t, "refused", v.page.Resolve(fmt.Sprintf(
-			`fetch(%q, {credentials: "include"}).then((r) => r.text(), () => "refused")`, w.appURL+"/.cloakroom/sign-in?state=AAAA")))
-		// In a frame the sign-in runs without the clinic's cookies, and nothing of it is shown.
-		v.page.Resolve(fmt.Sprintf(`new Promise((done) => {
-			const frame = document.body.appendChild(document.createElement("iframe"));
-			frame.onload = () => done("");
-			frame.src = %q;
-		})`, v.ensureURL("/signed-in")))
-		stack.Await(t, "the browser's refusal", func() bool { return strings.Contains(strings.Join(v.page.Complaints(), ""), "frame-ancestors") })
-		require.Len(t, w.signIns(), before)
-
-		// Somebody else's sign-in, as far as it can be carried to this browser.
-		mallory := w.browse("/")
-		mallory.login(clinic.DrBaker)
-		carried := mallory.carry()
-		v.page.Eval(fmt.Sprintf(`(() => {
-			const form = document.body.appendChild(document.createElement("form"));
-			Object.assign(form, {method: "post", action: %q});
-			for (const [name, value] of new URLSearchParams(%q)) {
-				form.append(Object.assign(document.createElement("input"), {name, value}));
-			}
-			form.submit();
-		})()`, w.gatewayURL+"/session/create", carried.Encode()))
-		v.page.Await("the refusal", `document.querySelector("h1")?.innerText === "Sign-in failed"`)
-		require.Empty(t, v.page.Eval(`document.querySelector("a")?.href ?? ""`), "no link of somebody else's choice")
-		// The clinic itself posts it, for the user who is logged in there.
-		v.page.Do("open the state", chromedp.Navigate(w.appURL+"/.cloakroom/sign-in?state="+carried.Get("state")))
-		v.page.Await("the refusal", `document.querySelector("h1")?.innerText === "Sign-in failed"`)
-
-		v.page.Do("go home", chromedp.Navigate(w.appURL+"/"))
-		require.Equal(t, "user-1", v.verify().field(t, "subject"), "still herself")
 	})
 }

@@ -55,7 +55,7 @@ type world struct {
 
 func newWorld(t *testing.T, s setting, configure func(*gateway.Config)) *world {
 	t.Helper()
-	w := &world{t: t, web: hosts.New(t, appHost, s.gateway, storeHost, evilHost), logs: &stack.Buffer{}}
+	w := &world{t: t, web: hosts.New(t, appHost, s.gateway, storeHost, evilHost, blogHost), logs: &stack.Buffer{}}
 	w.appURL, w.gatewayURL, w.storeURL = "https://"+appHost, "https://"+s.gateway, "https://"+storeHost
 	log := slog.New(slog.NewJSONHandler(w.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	key, err := appkit.GenerateKey()
@@ -95,7 +95,9 @@ func newWorld(t *testing.T, s setting, configure func(*gateway.Config)) *world {
 		}
 		app.ServeHTTP(rw, r)
 	}))
-	w.web.Serve(evilHost, http.HandlerFunc(serveFact))
+	for _, evil := range []string{evilHost, blogHost} {
+		w.web.Serve(evil, http.HandlerFunc(serveFact))
+	}
 	t.Cleanup(w.nothingLeaked)
 	return w
 }
@@ -184,7 +186,7 @@ func (w *world) nothingLeaked() {
 		}
 		_, _ = fmt.Fprintln(&said, r.URL, r.Header.Get("Referer"))
 		if referer := r.Header.Get("Referer"); referer != "" {
-			require.Contains(w.t, []string{w.appURL + "/", w.gatewayURL + "/", "https://" + evilHost + "/"}, referer, "an origin is all that is told")
+			require.Contains(w.t, []string{w.appURL + "/", w.gatewayURL + "/", "https://" + evilHost + "/", "https://" + blogHost + "/"}, referer, "an origin is all that is told")
 		}
 	}
 	require.Contains(w.t, w.logs.String(), `"msg"`, "the log was there to be searched")
