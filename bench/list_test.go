@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -24,7 +25,9 @@ func BenchmarkList(b *testing.B) {
 	require.NoError(b, err)
 	ctx, stop := context.WithCancel(b.Context())
 	served := make(chan error, 1)
-	go func() { served <- g.Serve(ctx, gateway.Listeners{}) }()
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", f.address)
+	require.NoError(b, err)
+	go func() { served <- g.Serve(ctx, gateway.Listeners{Gateway: listener}) }()
 	file := filepath.Join(f.dir, "tokens.json")
 	require.NoError(b, f.fillList(ctx, file))
 	rows, err := rowsFrom(file)

@@ -41,7 +41,7 @@ func FuzzAnswers(f *testing.F) {
 		`{"data":{"tokenize":{"token":"` + fuzzToken + `","upload":{"method":"PUT","url":"https://s.example/?sig=1","headers":[{"name":"A","value":"b"}],"expiresAt":"2030-01-01T00:00:00Z"},"expiresAt":null}}}`,
 		`{"data":{"detokenizeBatch":[{"__typename":"TokenFailure","token":"` + fuzzToken + `","code":"GRANT_REQUIRED","message":"no"}]}}`,
 		`{"data":{"detokenizeBatch":[{"__typename":"DetokenizePayload","token":"` + fuzzToken + `","download":{"method":"GET","url":"https://s.example","headers":[],"expiresAt":"2030-01-01T00:00:00Z"},"metadata":{"custom":{"a":1}}}]}}`,
-		`{"data":{"viewer":{"tenant":"t","roles":null,"expiresAt":"2030-01-01T00:00:00Z"},"token":null,"revokeGrants":{"revoked":1},"deleteTokens":{"deleted":-1}}}`,
+		`{"data":{"viewer":{"tenant":"t","roles":null,"expiresAt":"2030-01-01T00:00:00Z"},"token":null,"revokeGrants":{"revoked":1},"carryGrants":{"carried":0},"deleteTokens":{"deleted":-1}}}`,
 		`{"errors":[{"message":"Bearer ` + fuzzJWT + `","path":["a",1,null],"extensions":{"code":"GRANT_REQUIRED"}},null]}`, `<html>`, `[]`, ``,
 	} {
 		f.Add(200, "application/json", body)
@@ -91,6 +91,8 @@ func try(t *testing.T, c *Client, body string) {
 	missing, err = c.VerifyGrants(ctx, "s", checks)
 	note(err, len(missing) > 0 || strings.Count(strings.ToLower(body), "valid") > 1 || strings.Contains(body, `\u`))
 	n, err := c.RevokeGrants(ctx, Revocation{Session: "s"})
+	note(err, n >= 0)
+	n, err = c.CarryGrants(ctx, "s", "t")
 	note(err, n >= 0)
 	n, err = c.DeleteTokens(ctx, []string{fuzzToken})
 	note(err, n >= 0)

@@ -21,7 +21,7 @@
 //   - CreateGrants, VerifyGrants, Detokenize, DetokenizeBatch, Token and Viewer also if the connection broke,
 //     or the gateway answered 502, 503, 504 or UNAVAILABLE.
 //
-// Tokenize, TokenizeBatch, RevokeGrants and DeleteTokens are not repeated once the gateway may have
+// Tokenize, TokenizeBatch, RevokeGrants, CarryGrants and DeleteTokens are not repeated once the gateway may have
 // received them.
 //
 // # Errors

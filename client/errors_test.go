@@ -68,6 +68,17 @@ func TestRevokingNothing(t *testing.T) {
 	require.Zero(t, f.requests.Load())
 }
 
+// Sessions that can't be told apart, or have no name, carry nothing.
+func TestCarryingNowhere(t *testing.T) {
+	f := newFake(t, ok(`{"data":{"carryGrants":{"carried":99}}}`))
+	c := newClient(t, f.URL, always, nil)
+	for _, ids := range [][2]string{{"s", "s"}, {"", "s"}, {"s", ""}, {"s", "\xff"}} {
+		_, err := c.CarryGrants(t.Context(), ids[0], ids[1])
+		require.ErrorIs(t, err, client.ErrBadUserInput)
+	}
+	require.Zero(t, f.requests.Load())
+}
+
 // Where a revocation's answer is lost it may have been made: listeners are told.
 func TestLostRevocationIsTold(t *testing.T) {
 	c := newClient(t, newFake(t, dropped).URL, always, nil)
@@ -77,6 +88,8 @@ func TestLostRevocationIsTold(t *testing.T) {
 	require.Error(t, err)
 	_, err = c.DeleteTokens(t.Context(), []string{token})
 	require.Error(t, err)
-	require.Equal(t, 2, told)
+	_, err = c.CarryGrants(t.Context(), "s", "t")
+	require.Error(t, err)
+	require.Equal(t, 3, told)
 	require.True(t, errors.Is(err, client.ErrUnavailable))
 }

@@ -180,7 +180,7 @@ func TestRubbish(t *testing.T) {
 		"truncated": ok(grantedBody[:40]), "a list": ok("[]"), "a string": ok(`"x"`), "trailing": ok(grantedBody + "{}"),
 		"no data": ok(`{}`), "null data": ok(`{"data":null}`), "data of another type": ok(`{"data":"` + jwt + `"}`),
 		"an empty object": ok(`{"data":{}}`), "null fields": ok(`{"data":{"createGrants":null,"verifyGrants":null,"read":null,"store":null,` +
-			`"tokenize":null,"tokenizeBatch":null,"detokenize":null,"detokenizeBatch":null,"viewer":null,"revokeGrants":null,"deleteTokens":null,"token":{}}}`),
+			`"tokenize":null,"tokenizeBatch":null,"detokenize":null,"detokenizeBatch":null,"viewer":null,"revokeGrants":null,"carryGrants":null,"deleteTokens":null,"token":{}}}`),
 		"null entries": ok(`{"data":{"createGrants":{"grants":[null]},"verifyGrants":{"valid":false,"missing":[null]},"tokenizeBatch":[null,null],` +
 			`"detokenizeBatch":[null],"token":{"id":null}}}`),
 		"an unknown type": ok(`{"data":{"detokenizeBatch":[{"__typename":"` + jwt + `"}],"token":{}}}`),

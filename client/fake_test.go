@@ -84,6 +84,7 @@ func calls(ctx context.Context, c *client.Client) map[string]func() error {
 		"VerifyGrants":    func() error { _, err := c.VerifyGrants(ctx, "s", bothChecks[:1]); return err },
 		"VerifyBoth":      func() error { _, err := c.VerifyGrants(ctx, "s", bothChecks); return err },
 		"RevokeGrants":    func() error { _, err := c.RevokeGrants(ctx, client.Revocation{Session: "s"}); return err },
+		"CarryGrants":     func() error { _, err := c.CarryGrants(ctx, "s", "t"); return err },
 		"DeleteTokens":    func() error { _, err := c.DeleteTokens(ctx, []string{token}); return err },
 	}
 }

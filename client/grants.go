@@ -158,6 +158,27 @@ func (c *Client) RevokeGrants(ctx context.Context, r Revocation) (int, error) {
 	return count(answer.RevokeGrants.Revoked)
 }
 
+// CarryGrants moves the grants of one of the application's sessions to another, which is not the same, and returns how
+// many were in force. Carry only from a session that this very browser has had before it signed in, never from an id
+// that a request names: whoever names it would get that session's values. Listeners are told as by RevokeGrants
+// that the first session has none left.
+func (c *Client) CarryGrants(ctx context.Context, from, to string) (int, error) {
+	for _, session := range []string{from, to} {
+		if err := checkSession(session); err != nil {
+			return 0, err
+		}
+	}
+	if from == to {
+		return 0, failure(ErrBadUserInput, nil, "grants are carried from one session to another")
+	}
+	defer c.tell(from, nil)
+	answer, err := carryGrants(ctx, call{c}, carryGrantsInput{FromSessionId: from, ToSessionId: to})
+	if err != nil {
+		return 0, err
+	}
+	return count(answer.CarryGrants.Carried)
+}
+
 // DeleteTokens destroys the keys of those tokens that are the application's own, and with them the values,
 // and returns how many there were. Listeners are told as by RevokeGrants.
 func (c *Client) DeleteTokens(ctx context.Context, tokens []string) (int, error) {

@@ -12,6 +12,14 @@ import (
 	"github.com/cloakroomhq/cloakroom/directives"
 )
 
+// __carryGrantsInput is used internally by genqlient
+type __carryGrantsInput struct {
+	Input carryGrantsInput `json:"input"`
+}
+
+// GetInput returns __carryGrantsInput.Input, and is useful for accessing the field via an interface.
+func (v *__carryGrantsInput) GetInput() carryGrantsInput { return v.Input }
+
 // __createGrantsInput is used internally by genqlient
 type __createGrantsInput struct {
 	Input createGrantsInput `json:"input"`
@@ -95,6 +103,43 @@ func (v *__verifyGrantsOfBothKindsInput) GetRead() verifyGrantsInput { return v.
 
 // GetStore returns __verifyGrantsOfBothKindsInput.Store, and is useful for accessing the field via an interface.
 func (v *__verifyGrantsOfBothKindsInput) GetStore() verifyGrantsInput { return v.Store }
+
+// The session that loses its grants, and the one that gets them.
+type carryGrantsInput struct {
+	// The id of the session before, as its JWT names it.
+	FromSessionId string `json:"fromSessionId"`
+	// The id of the session after, another one. Of a grant that both have, the later end stays.
+	ToSessionId string `json:"toSessionId"`
+}
+
+// GetFromSessionId returns carryGrantsInput.FromSessionId, and is useful for accessing the field via an interface.
+func (v *carryGrantsInput) GetFromSessionId() string { return v.FromSessionId }
+
+// GetToSessionId returns carryGrantsInput.ToSessionId, and is useful for accessing the field via an interface.
+func (v *carryGrantsInput) GetToSessionId() string { return v.ToSessionId }
+
+// carryGrantsPayload includes the requested fields of the GraphQL type CarryGrantsPayload.
+// The GraphQL type's documentation follows.
+//
+// What was carried.
+type carryGrantsPayload struct {
+	// How many grants, counting one per token and kind.
+	Carried *int64 `json:"carried"`
+}
+
+// GetCarried returns carryGrantsPayload.Carried, and is useful for accessing the field via an interface.
+func (v *carryGrantsPayload) GetCarried() *int64 { return v.Carried }
+
+// carryGrantsResponse is returned by carryGrants on success.
+type carryGrantsResponse struct {
+	// Applications only. Moves a session's grants to another session of the application: what an anonymous session has
+	// tokenized can then be stored and read by the login that it became. Carry only from a session that this very
+	// browser has had, never from one that a request names.
+	CarryGrants carryGrantsPayload `json:"carryGrants"`
+}
+
+// GetCarryGrants returns carryGrantsResponse.CarryGrants, and is useful for accessing the field via an interface.
+func (v *carryGrantsResponse) GetCarryGrants() carryGrantsPayload { return v.CarryGrants }
 
 // Grants to create for one session.
 type createGrantsInput struct {
@@ -819,6 +864,40 @@ type viewerResponse struct {
 
 // GetViewer returns viewerResponse.Viewer, and is useful for accessing the field via an interface.
 func (v *viewerResponse) GetViewer() *viewerPayload { return v.Viewer }
+
+// The mutation executed by carryGrants.
+const carryGrants_Operation = `
+mutation carryGrants ($input: CarryGrantsInput!) {
+	carryGrants(input: $input) {
+		carried
+	}
+}
+`
+
+func carryGrants(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	input carryGrantsInput,
+) (data_ *carryGrantsResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "carryGrants",
+		Query:  carryGrants_Operation,
+		Variables: &__carryGrantsInput{
+			Input: input,
+		},
+	}
+
+	data_ = &carryGrantsResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
 
 // The mutation executed by createGrants.
 const createGrants_Operation = `

@@ -2,6 +2,7 @@ package directives
 
 import (
 	"context"
+	"math/bits"
 	"time"
 
 	"github.com/vektah/gqlparser/v2/gqlerror"
@@ -9,16 +10,19 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/tokenid"
 )
 
-type grantKey struct {
-	token string
-	kinds kindSet // one
-}
-
 // batch is what one response wants created.
 type batch struct {
-	wanted map[grantKey]time.Duration
-	exists map[grantKey]bool
-	grants []Grant // what the call is for, in the order of the response
+	tokens []wantedToken // each once, in the order of the response
+	places map[string]int
+	grants []Grant // what the call is for
+}
+
+// wantedToken is what is wanted of a token: of each kind the longest life.
+type wantedToken struct {
+	token     string
+	durations [len(allKinds)]time.Duration
+	kinds     kindSet
+	exist     kindSet // of these: what was created
 }
 
 // create makes sure that every returned token's grants exist, in at most one call.
@@ -44,57 +48,62 @@ func (t *Tokens) create(ctx context.Context, op *operation, returned []pending) 
 			code, message = codeUnavailable, "The grants of this token can't be created at the moment: ask for it again."
 		}
 		for _, g := range granted {
-			key := grantKey{g.Token, kindsOf([]GrantKind{g.Kind}, 0)}
-			duration, asked := b.wanted[key]
-			if !asked {
+			kind := kindsOf([]GrantKind{g.Kind}, 0)
+			place, asked := b.places[g.Token]
+			if !asked || b.tokens[place].kinds&kind == 0 {
 				continue
 			}
-			b.exists[key] = true
-			t.recent.remember(session, g.Token, key.kinds, duration, now, g.ExpiresAt, version)
+			w := &b.tokens[place]
+			w.exist |= kind
+			t.recent.remember(session, w.token, kind, w.durations[bits.TrailingZeros8(uint8(kind))], now, g.ExpiresAt, version)
 		}
 	}
 	return b.refused(fresh, op.root, code, message)
 }
 
-// newBatch joins what is wanted: of each grant the longest life, one entry for each token and life.
+// newBatch joins what is wanted: one entry for each token and life.
 func newBatch(returned []pending) *batch {
-	b := &batch{wanted: make(map[grantKey]time.Duration, len(returned)), exists: make(map[grantKey]bool, len(returned))}
-	for _, p := range returned {
-		if !tokenid.Valid(p.token) {
-			continue
-		}
-		for kind := kindSet(1); kind <= p.kinds; kind <<= 1 {
-			key := grantKey{p.token, kind}
-			if d, ok := b.wanted[key]; p.kinds&kind != 0 && (!ok || p.duration > d) {
-				b.wanted[key] = p.duration
-			}
-		}
+	b := &batch{tokens: make([]wantedToken, 0, len(returned)), places: make(map[string]int, len(returned))}
+	for i := range returned {
+		b.want(&returned[i])
 	}
-	b.grants = make([]Grant, 0, len(b.wanted))
-	done := make(map[string]bool, len(b.wanted))
-	for _, p := range returned {
-		if done[p.token] {
-			continue
+	b.grants = make([]Grant, 0, len(b.tokens))
+	kinds := make([]GrantKind, 0, len(allKinds)*len(b.tokens)) // of all grants
+	for i := range b.tokens {
+		w := &b.tokens[i]
+		first := len(b.grants)
+		for j, kind := range allKinds {
+			if w.kinds&(1<<j) == 0 {
+				continue
+			}
+			kinds = append(kinds, kind)
+			end := len(kinds)
+			if last := len(b.grants) - 1; last >= first && b.grants[last].Duration == w.durations[j] {
+				b.grants[last].Kinds = kinds[end-2 : end : end]
+				continue
+			}
+			b.grants = append(b.grants, Grant{Token: w.token, Kinds: kinds[end-1 : end : end], Duration: w.durations[j]})
 		}
-		done[p.token] = true
-		b.add(p.token)
 	}
 	return b
 }
 
-// add appends what is wanted of a token: one entry, or two if its kinds are to live differently.
-func (b *batch) add(token string) {
-	first := len(b.grants)
+func (b *batch) want(p *pending) {
+	place, ok := b.places[p.token]
+	if !ok {
+		if !tokenid.Valid(p.token) {
+			return
+		}
+		place = len(b.tokens)
+		b.places[p.token] = place
+		b.tokens = append(b.tokens, wantedToken{token: p.token})
+	}
+	w := &b.tokens[place]
 	for i := range allKinds {
-		duration, ok := b.wanted[grantKey{token, 1 << i}]
-		if !ok {
-			continue
+		if kind := kindSet(1 << i); p.kinds&kind != 0 && (w.kinds&kind == 0 || p.duration > w.durations[i]) {
+			w.kinds |= kind
+			w.durations[i] = p.duration
 		}
-		if last := len(b.grants) - 1; last >= first && b.grants[last].Duration == duration {
-			b.grants[last].Kinds = append(b.grants[last].Kinds, allKinds[i])
-			continue
-		}
-		b.grants = append(b.grants, Grant{Token: token, Kinds: []GrantKind{allKinds[i]}, Duration: duration})
 	}
 }
 
@@ -102,11 +111,8 @@ func (b *batch) add(token string) {
 func (b *batch) refused(returned []pending, root, code, message string) (errs gqlerror.List) {
 	for i := range returned {
 		p := &returned[i]
-		for kind := kindSet(1); kind <= p.kinds; kind <<= 1 {
-			if p.kinds&kind != 0 && !b.exists[grantKey{p.token, kind}] {
-				errs = append(errs, fail(code, message, p.path(root)))
-				break
-			}
+		if place, ok := b.places[p.token]; !ok || p.kinds&^b.tokens[place].exist != 0 {
+			errs = append(errs, fail(code, message, p.path(root)))
 		}
 	}
 	return errs

@@ -26,6 +26,11 @@ func fail(code, message string, path ast.Path) *gqlerror.Error {
 	return &gqlerror.Error{Message: message, Path: path, Extensions: map[string]any{"code": code}}
 }
 
+type grantKey struct {
+	token string
+	kinds kindSet // one
+}
+
 // operation is what the runtime knows of one operation under way.
 type operation struct {
 	tokens   *Tokens

@@ -49,6 +49,10 @@ func TestTenantsCanNotNameEachOthersTokens(t *testing.T) {
 			assert.EqualValues(t, 0, r.At("revokeGrants", "revoked"))
 		}
 	})
+	t.Run("not carry", func(t *testing.T) {
+		r := s.Query(t, labApp, stack.CarryGrants, stack.Vars{"input": stack.Vars{"fromSessionId": me.ID(t), "toSessionId": "lab"}}).OK(t)
+		assert.EqualValues(t, 0, r.At("carryGrants", "carried"))
+	})
 	t.Run("not delete", func(t *testing.T) {
 		r := s.Query(t, labApp, stack.DeleteTokens, stack.Vars{"tokens": []any{token}}).OK(t)
 		assert.EqualValues(t, 0, r.At("deleteTokens", "deleted"))
@@ -79,6 +83,7 @@ func TestEachFieldBelongsToOneKindOfCaller(t *testing.T) {
 		"createGrants": `mutation { createGrants(input: {sessionId: "` + id + `", grants: [{token: "` + token + `"}]}) { grants { token } } }`,
 		"verifyGrants": `{ verifyGrants(input: {sessionId: "` + id + `", tokens: ["` + token + `"]}) { valid } }`,
 		"revokeGrants": `mutation { revokeGrants(input: {sessionId: "other"}) { revoked } }`,
+		"carryGrants":  `mutation { carryGrants(input: {fromSessionId: "other", toSessionId: "` + id + `"}) { carried } }`,
 		"deleteTokens": `mutation { deleteTokens(tokens: ["` + unknownToken + `"]) { deleted } }`,
 	}
 	ofBoth := map[string]string{"token": `{ token(id: "` + token + `") { id } }`}

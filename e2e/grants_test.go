@@ -163,6 +163,37 @@ func TestAnApplicationLetsAnotherSessionRead(t *testing.T) {
 	})
 }
 
+// What an anonymous session has tokenized is the login's that it becomes, and nobody else's.
+func TestALoginKeepsWhatWasTokenizedBefore(t *testing.T) {
+	s := stack.Start(t)
+	before, after := s.Session(t), s.Session(t)
+	app := s.ApplicationJWT(t)
+	first, _ := s.Store(t, before.JWT, []byte("typed before the login"), nil)
+	tokens, wanted := []string{first}, []any{}
+	for range 70 { // so many that their grants are a list
+		tokens = append(tokens, s.Reserve(t, before.JWT))
+	}
+	for _, token := range tokens {
+		wanted = append(wanted, stack.Vars{"token": token, "duration": "1h", "kinds": []any{"READ", "STORE"}})
+	}
+	s.Query(t, app, stack.CreateGrants, stack.Vars{"input": stack.Vars{"sessionId": before.ID(t), "grants": wanted}}).OK(t)
+	assert.Equal(t, "GRANT_REQUIRED", s.Detokenize(t, after.JWT, first).Code())
+
+	carry := func() any {
+		return s.Query(t, app, stack.CarryGrants, stack.Vars{"input": stack.Vars{"fromSessionId": before.ID(t), "toSessionId": after.ID(t)}}).
+			OK(t).At("carryGrants", "carried")
+	}
+	assert.EqualValues(t, 2*len(tokens), carry())
+	assert.Equal(t, "typed before the login", string(s.Read(t, after.JWT, first)))
+	for _, token := range tokens {
+		s.Detokenize(t, after.JWT, token).OK(t)
+		assert.Equal(t, "GRANT_REQUIRED", s.Detokenize(t, before.JWT, token).Code())
+	}
+	verify := s.Query(t, app, stack.VerifyGrants, stack.Vars{"input": stack.Vars{"sessionId": after.ID(t), "tokens": tokens}}).OK(t)
+	assert.Equal(t, true, verify.At("verifyGrants", "valid"))
+	assert.EqualValues(t, 0, carry())
+}
+
 // TestTheEnvironmentReachesDevelopment: settings that the development stack does not make itself.
 func TestTheEnvironmentReachesDevelopment(t *testing.T) {
 	s := stack.Start(t, func(o *dev.Options) { o.Environ = []string{"CLOAKROOM_GRANTS_DEFAULT_DURATION=1s", "HOME=/"} })

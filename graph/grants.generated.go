@@ -25,6 +25,29 @@ import (
 
 // region    **************************** field.gotpl *****************************
 
+func (ec *executionContext) _CarryGrantsPayload_carried(ctx context.Context, field graphql.CollectedField, obj *model.CarryGrantsPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CarryGrantsPayload_carried(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Carried, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CarryGrantsPayload_carried(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CarryGrantsPayload", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
 func (ec *executionContext) _CreateGrantsPayload_grants(ctx context.Context, field graphql.CollectedField, obj *model.CreateGrantsPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -198,6 +221,43 @@ func (ec *executionContext) fieldContext_VerifyGrantsPayload_missing(_ context.C
 // endregion **************************** field.gotpl *****************************
 
 // region    **************************** input.gotpl *****************************
+
+func (ec *executionContext) unmarshalInputCarryGrantsInput(ctx context.Context, obj any) (model.CarryGrantsInput, error) {
+	var it model.CarryGrantsInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"fromSessionId", "toSessionId"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "fromSessionId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("fromSessionId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.FromSessionID = data
+		case "toSessionId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("toSessionId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ToSessionID = data
+		}
+	}
+	return it, nil
+}
 
 func (ec *executionContext) unmarshalInputCreateGrantsInput(ctx context.Context, obj any) (model.CreateGrantsInput, error) {
 	var it model.CreateGrantsInput
@@ -384,6 +444,44 @@ func (ec *executionContext) unmarshalInputVerifyGrantsInput(ctx context.Context,
 
 // region    **************************** object.gotpl ****************************
 
+var carryGrantsPayloadImplementors = []string{"CarryGrantsPayload"}
+
+func (ec *executionContext) _CarryGrantsPayload(ctx context.Context, sel ast.SelectionSet, obj *model.CarryGrantsPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, carryGrantsPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CarryGrantsPayload")
+		case "carried":
+			out.Values[i] = ec._CarryGrantsPayload_carried(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var createGrantsPayloadImplementors = []string{"CreateGrantsPayload"}
 
 func (ec *executionContext) _CreateGrantsPayload(ctx context.Context, sel ast.SelectionSet, obj *model.CreateGrantsPayload) graphql.Marshaler {
@@ -554,6 +652,25 @@ func (ec *executionContext) _VerifyGrantsPayload(ctx context.Context, sel ast.Se
 // endregion **************************** object.gotpl ****************************
 
 // region    ***************************** type.gotpl *****************************
+
+func (ec *executionContext) unmarshalNCarryGrantsInput2githubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐCarryGrantsInput(ctx context.Context, v any) (model.CarryGrantsInput, error) {
+	res, err := ec.unmarshalInputCarryGrantsInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNCarryGrantsPayload2githubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐCarryGrantsPayload(ctx context.Context, sel ast.SelectionSet, v model.CarryGrantsPayload) graphql.Marshaler {
+	return ec._CarryGrantsPayload(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNCarryGrantsPayload2ᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐCarryGrantsPayload(ctx context.Context, sel ast.SelectionSet, v *model.CarryGrantsPayload) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._CarryGrantsPayload(ctx, sel, v)
+}
 
 func (ec *executionContext) unmarshalNCreateGrantsInput2githubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐCreateGrantsInput(ctx context.Context, v any) (model.CreateGrantsInput, error) {
 	res, err := ec.unmarshalInputCreateGrantsInput(ctx, v)

@@ -31,6 +31,10 @@ type DirectiveRoot struct {
 }
 
 type ComplexityRoot struct {
+	CarryGrantsPayload struct {
+		Carried func(childComplexity int) int
+	}
+
 	CreateGrantsPayload struct {
 		Grants func(childComplexity int) int
 	}
@@ -64,6 +68,7 @@ type ComplexityRoot struct {
 	}
 
 	Mutation struct {
+		CarryGrants     func(childComplexity int, input model.CarryGrantsInput) int
 		CreateGrants    func(childComplexity int, input model.CreateGrantsInput) int
 		DeleteTokens    func(childComplexity int, tokens []string) int
 		Detokenize      func(childComplexity int, token string) int
@@ -136,6 +141,13 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 	ec := newExecutionContext(nil, e, nil)
 	_ = ec
 	switch typeName + "." + field {
+
+	case "CarryGrantsPayload.carried":
+		if e.ComplexityRoot.CarryGrantsPayload.Carried == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CarryGrantsPayload.Carried(childComplexity), true
 
 	case "CreateGrantsPayload.grants":
 		if e.ComplexityRoot.CreateGrantsPayload.Grants == nil {
@@ -227,6 +239,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Metadata.LastModified(childComplexity), true
 
+	case "Mutation.carryGrants":
+		if e.ComplexityRoot.Mutation.CarryGrants == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_carryGrants_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CarryGrants(childComplexity, args["input"].(model.CarryGrantsInput)), true
 	case "Mutation.createGrants":
 		if e.ComplexityRoot.Mutation.CreateGrants == nil {
 			break
@@ -481,6 +504,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 	opCtx := graphql.GetOperationContext(ctx)
 	ec := newExecutionContext(opCtx, e, make(chan graphql.DeferredResult))
 	inputUnmarshalMap := graphql.BuildUnmarshalerMap(
+		ec.unmarshalInputCarryGrantsInput,
 		ec.unmarshalInputCreateGrantsInput,
 		ec.unmarshalInputGrantInput,
 		ec.unmarshalInputMetadataInput,
@@ -587,6 +611,14 @@ var parsedSchema = gqlparser.MustLoadSchema(sources...)
 // childFields_* functions provide shared child field context lookups.
 // Each function is generated once per unique object type, deduplicating the
 // switch statements that were previously inlined in every fieldContext_* function.
+
+func (ec *executionContext) childFields_CarryGrantsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "carried":
+		return ec.fieldContext_CarryGrantsPayload_carried(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CarryGrantsPayload", field.Name)
+}
 
 func (ec *executionContext) childFields_CreateGrantsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {

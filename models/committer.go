@@ -32,6 +32,7 @@ type request struct {
 	ctx    context.Context
 	tokens []Token
 	grants []Grant
+	lists  []grantList
 	work   func(tx *gorm.DB) error
 	alone  bool // work is not to be in a transaction
 	result chan error
@@ -45,8 +46,17 @@ func newCommitter(db *gorm.DB) *committer {
 
 // insert stores rows; those of concurrent calls share a transaction. When it returns nil they are
 // durable. When ctx ends first they may be durable or not.
-func (c *committer) insert(ctx context.Context, tokens []Token, grants []Grant) error {
-	return c.submit(&request{ctx: ctx, tokens: tokens, grants: grants, result: make(chan error, 1)})
+func (c *committer) insert(ctx context.Context, tokens []Token, grants []Grant, lists []grantList) error {
+	return c.submit(&request{ctx: ctx, tokens: tokens, grants: grants, lists: lists, result: make(chan error, 1)})
+}
+
+// size counts lists as the rows that they may become.
+func (r *request) size() int {
+	n := len(r.tokens) + len(r.grants)
+	for i := range r.lists {
+		n += r.lists[i].tokens.len()
+	}
+	return n
 }
 
 // do runs work in a transaction of its own.
@@ -106,7 +116,7 @@ func (c *committer) run() {
 // gather takes what is waiting, without waiting for more.
 func (c *committer) gather(first *request) []*request {
 	group := []*request{first}
-	rows := len(first.tokens) + len(first.grants)
+	rows := first.size()
 	for len(group) < maxGroup && rows < maxGroupRows {
 		select {
 		case r, ok := <-c.queue:
@@ -114,7 +124,7 @@ func (c *committer) gather(first *request) []*request {
 				return group
 			}
 			group = append(group, r)
-			rows += len(r.tokens) + len(r.grants)
+			rows += r.size()
 		default:
 			return group
 		}
@@ -152,11 +162,13 @@ func (c *committer) commitInserts(group []*request) {
 	}
 	var tokens []Token
 	var grants []Grant
+	var lists []grantList
 	for _, r := range group {
 		tokens = append(tokens, r.tokens...)
 		grants = append(grants, r.grants...)
+		lists = append(lists, r.lists...)
 	}
-	err := c.transaction(context.Background(), func(tx *gorm.DB) error { return insertRows(tx, tokens, grants) })
+	err := c.transaction(context.Background(), func(tx *gorm.DB) error { return insertRows(tx, tokens, grants, lists) })
 	if err == nil || len(group) == 1 {
 		for _, r := range group {
 			r.result <- err
@@ -164,7 +176,7 @@ func (c *committer) commitInserts(group []*request) {
 		return
 	}
 	for _, r := range group {
-		r.result <- c.transaction(r.ctx, func(tx *gorm.DB) error { return insertRows(tx, r.tokens, r.grants) })
+		r.result <- c.transaction(r.ctx, func(tx *gorm.DB) error { return insertRows(tx, r.tokens, r.grants, r.lists) })
 	}
 }
 

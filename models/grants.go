@@ -1,8 +1,9 @@
 package models
 
 import (
+	"bytes"
 	"context"
-	"errors"
+	"database/sql"
 
 	"gorm.io/gorm"
 )
@@ -13,7 +14,8 @@ func (db *DB) SaveGrants(ctx context.Context, grants []Grant) error {
 	if len(grants) == 0 {
 		return nil
 	}
-	return db.queue.insert(ctx, nil, grants)
+	lists, others := takeLists(grants)
+	return db.queue.insert(ctx, nil, others, lists)
 }
 
 // TokenGrant is what a session may do with one token that exists; its moments may have passed, or be 0.
@@ -24,108 +26,81 @@ type TokenGrant struct {
 	StoreUntil     int64
 }
 
+// Where a session has no rows at all, none is looked for: no key is equal to NULL.
+const (
+	tokenGrantsFrom  = `SELECT i.place, t.expires_at, g.read_until, g.store_until, NULL FROM `
+	tokenGrantsWhere = ` CROSS JOIN tokens t ON t.id = i.id
+LEFT JOIN grants g ON g.session_id = (SELECT session_id FROM grants WHERE session_id = ? LIMIT 1) AND g.token_id = i.id
+WHERE t.tenant = ? AND t.sealed IS NOT NULL AND (t.expires_at IS NULL OR t.expires_at > ?)
+UNION ALL SELECT NULL, NULL, l.read_until, l.store_until, l.tokens FROM grant_lists l
+WHERE l.session_id = ? AND l.bucket IN (SELECT value FROM json_each(?)) AND l.expires_at > ?`
+)
+
 // TokenGrants returns, for those of these tokens that exist and are the tenant's, the session's grants,
-// in no order: one statement.
+// in no order: one statement, which reads the session's lists once, whatever the number of tokens.
 func (db *DB) TokenGrants(ctx context.Context, tenant string, session Digest, ids []Digest, now int64) ([]TokenGrant, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	in, list := idList(ids)
-	rows, err := db.query(ctx, `SELECT t.id, t.expires_at, COALESCE(g.read_until, 0), COALESCE(g.store_until, 0)
-FROM tokens t LEFT JOIN grants g ON g.token_id = t.id AND g.session_id = ? WHERE t.id IN `+in+`
-AND t.tenant = ? AND t.sealed IS NOT NULL AND (t.expires_at IS NULL OR t.expires_at > ?)`, []any{session, list, tenant, now})
+	from, args, sorted := idSource(ids)
+	args = append(args, session, tenant, now, session, bucketList(ids), now)
+	rows, err := db.query(ctx, tokenGrantsFrom+from+tokenGrantsWhere, args)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var found []TokenGrant
+	found := make([]TokenGrant, 0, sorted.len())
+	var lists [16][]grantList // by the first half of a byte
+	var place, expires, read, store sql.NullInt64
+	var tokens sql.RawBytes
 	for rows.Next() {
-		var g TokenGrant
-		if err := rows.Scan(&g.TokenID, &g.TokenExpiresAt, &g.ReadUntil, &g.StoreUntil); err != nil {
+		if err := rows.Scan(&place, &expires, &read, &store, &tokens); err != nil {
 			return nil, err
 		}
-		found = append(found, g)
+		if place.Valid {
+			found = append(found, TokenGrant{sorted.at(int(place.Int64)), moment(expires), read.Int64, store.Int64})
+			continue
+		}
+		if len(tokens) == 0 || len(tokens)%digestSize != 0 {
+			return nil, errNoDigests
+		}
+		l := grantList{readUntil: read.Int64, storeUntil: store.Int64, tokens: bytes.Clone(tokens)}
+		lists[tokens[0]>>4] = append(lists[tokens[0]>>4], l)
+	}
+	for i := range found {
+		found[i].extend(lists[found[i].TokenID[0]>>4])
 	}
 	return found, rows.Err()
 }
 
-// GrantFilter says which grants; each field that is set narrows it.
-type GrantFilter struct {
-	Session *Digest  // nil: of every session
-	Tokens  []Digest // nil: on every token
-	Kinds   Kind     // 0: of both kinds
+// moment returns nil for NULL.
+func moment(n sql.NullInt64) *int64 {
+	if !n.Valid {
+		return nil
+	}
+	return new(n.Int64)
 }
 
-// ErrNoFilter is returned where a filter would select every tenant's grants.
-var ErrNoFilter = errors.New("models: a filter of grants needs a session or tokens")
-
-// RevokeGrants ends the matching grants on the tenant's tokens and returns how many were in force,
-// counting each kind. When ctx ends first they may be revoked or not.
-func (db *DB) RevokeGrants(ctx context.Context, tenant string, f GrantFilter, now int64) (int, error) {
-	if f.Session == nil && f.Tokens == nil {
-		return 0, ErrNoFilter
-	}
-	if f.Tokens != nil && len(f.Tokens) == 0 {
-		return 0, nil
-	}
-	where, args := f.where(tenant)
-	revoked := int64(0)
-	err := db.queue.do(ctx, func(tx *gorm.DB) error {
-		for _, column := range f.columns() {
-			r := tx.Exec(`UPDATE grants SET `+column+` = 0 WHERE `+column+` > ? AND `+where, append([]any{now}, args...)...)
-			if r.Error != nil {
-				return r.Error
-			}
-			revoked += r.RowsAffected
+// extend raises the ends to those of the lists that hold the token.
+func (g *TokenGrant) extend(lists []grantList) {
+	for i := range lists {
+		l := &lists[i]
+		if (l.readUntil > g.ReadUntil || l.storeUntil > g.StoreUntil) && l.tokens.has(g.TokenID) {
+			g.ReadUntil, g.StoreUntil = max(g.ReadUntil, l.readUntil), max(g.StoreUntil, l.storeUntil)
 		}
-		return tx.Exec(`DELETE FROM grants WHERE read_until <= ? AND store_until <= ? AND `+where,
-			append([]any{now, now}, args...)...).Error
-	})
-	if err != nil { // the caller may have left, while the writer goes on counting
-		return 0, err
-	}
-	return int(revoked), nil
-}
-
-func (f GrantFilter) columns() []string {
-	switch f.Kinds {
-	case Read:
-		return []string{"read_until"}
-	case Store:
-		return []string{"store_until"}
-	default:
-		return []string{"read_until", "store_until"}
 	}
 }
 
-// where needs no tenant for a session, whose digest contains it.
-func (f GrantFilter) where(tenant string) (string, []any) {
-	if f.Tokens == nil {
-		return `session_id = ?`, []any{*f.Session}
-	}
-	in, list := idList(f.Tokens)
-	where := `token_id IN (SELECT id FROM tokens WHERE tenant = ? AND id IN ` + in + `)`
-	args := []any{tenant, list}
-	if f.Session != nil {
-		where += ` AND session_id = ?`
-		args = append(args, *f.Session)
-	}
-	return where, args
-}
-
-// SweepGrants removes up to limit grants that have expired at the moment now, and returns how many.
+// SweepGrants removes up to limit rows and lists of grants that have expired at the moment now, and returns how many.
 func (db *DB) SweepGrants(ctx context.Context, now int64, limit int) (int, error) {
 	swept := int64(0)
 	err := db.queue.do(ctx, func(tx *gorm.DB) error {
-		var due []Grant
-		err := tx.Raw(`SELECT session_id, token_id FROM grants WHERE expires_at <= ? ORDER BY expires_at LIMIT ?`, now, limit).
-			Scan(&due).Error
-		if err != nil {
-			return err
-		}
-		for i := range due {
-			r := tx.Exec(`DELETE FROM grants WHERE session_id = ? AND token_id = ? AND expires_at <= ?`,
-				due[i].SessionID, due[i].TokenID, now)
+		for _, text := range []string{
+			`DELETE FROM grants WHERE (session_id, token_id) IN
+(SELECT session_id, token_id FROM (SELECT session_id, token_id FROM grants WHERE expires_at <= ? ORDER BY expires_at LIMIT ?) due)`,
+			`DELETE FROM grant_lists WHERE id IN (SELECT id FROM (SELECT id FROM grant_lists WHERE expires_at <= ? ORDER BY expires_at LIMIT ?) due)`,
+		} {
+			r := tx.Exec(text, now, int64(limit)-swept)
 			if r.Error != nil {
 				return r.Error
 			}

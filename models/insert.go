@@ -20,7 +20,9 @@ FROM json_each(?)`
 
 	// A grant that exists is extended, never shortened.
 	upsertGrantsSQL = `INSERT INTO grants (session_id, token_id, read_until, store_until, expires_at)
-SELECT unhex(value->>0), unhex(value->>1), value->>2, value->>3, value->>4 FROM json_each(?) WHERE true
+SELECT unhex(value->>0), unhex(value->>1), value->>2, value->>3, value->>4 FROM json_each(?) WHERE true` + extendGrantSQL
+
+	extendGrantSQL = `
 ON CONFLICT (session_id, token_id) DO UPDATE SET
 read_until = CASE WHEN excluded.read_until > grants.read_until THEN excluded.read_until ELSE grants.read_until END,
 store_until = CASE WHEN excluded.store_until > grants.store_until THEN excluded.store_until ELSE grants.store_until END,
@@ -30,11 +32,18 @@ expires_at = CASE WHEN excluded.expires_at > grants.expires_at THEN excluded.exp
 )
 
 // insertRows is one statement for each table, however many rows there are.
-func insertRows(tx *gorm.DB, tokens []Token, grants []Grant) error {
+func insertRows(tx *gorm.DB, tokens []Token, grants []Grant, lists []grantList) error {
 	if len(tokens) > 0 {
 		if err := execute(tx, insertTokensSQL, tokenRows(tokens)); err != nil {
 			return err
 		}
+	}
+	if len(lists) > 0 {
+		rows, err := saveLists(tx, lists)
+		if err != nil {
+			return err
+		}
+		grants = append(rows, grants...)
 	}
 	if len(grants) > 0 {
 		return execute(tx, upsertGrantsSQL, grantRows(mergeGrants(grants)))
@@ -111,6 +120,17 @@ func idList(ids []Digest) (text string, arg any) {
 		b = appendHex(append(b, ','), ids[i][:])
 	}
 	return idListSQL, list(b)
+}
+
+// idSource returns what follows FROM: a table i of each digest once with its place among them, which are sorted; its
+// arguments; and the digests. They are one value of which each row takes its part: a list in JSON is read in twice the time.
+func idSource(ids []Digest) (text string, args []any, sorted tokenSet) {
+	if len(ids) == 1 {
+		return `(SELECT ? AS id, 0 AS place) i`, []any{ids[0]}, ids[0][:]
+	}
+	sorted = newTokenSet(slices.Clone(ids)) // in the order of the tables' keys
+	places := list(bytes.Repeat([]byte(",0"), sorted.len()))
+	return `(SELECT substr(?, 32 * key + 1, 32) AS id, key AS place FROM json_each(?)) i`, []any{[]byte(sorted), places}, sorted
 }
 
 // mergeGrants leaves one row for each session and token, for no engine lets a statement upsert a row twice,

@@ -121,7 +121,7 @@ func testPanic(t *testing.T, db *DB) {
 	ctx := context.Background()
 	for _, end := range []func() error{func() error { panic("boom") }, func() error { return errors.New("boom") }} {
 		err := db.queue.do(ctx, func(tx *gorm.DB) error {
-			require.NoError(t, insertRows(tx, []Token{row("a", "clinic")}, nil))
+			require.NoError(t, insertRows(tx, []Token{row("a", "clinic")}, nil, nil))
 			return end()
 		})
 		require.ErrorContains(t, err, "boom")
@@ -159,6 +159,7 @@ func testClose(t *testing.T, db *DB) {
 		"RevokeGrants":  second(db.RevokeGrants(ctx, "clinic", GrantFilter{Session: &s}, noon)),
 		"DestroyTokens": second(db.DestroyTokens(ctx, "clinic", digests("a"), noon)),
 		"DueTokens":     second(db.DueTokens(ctx, noon, 1)),
+		"MoveGrants":    second(db.MoveGrants(ctx, "clinic", s, digest("other"), noon)),
 		"SweepGrants":   second(db.SweepGrants(ctx, noon, 1)),
 		"Setting":       second(db.Setting(ctx, "x", []byte("x"))),
 	} {
@@ -205,17 +206,21 @@ func testStatements(t *testing.T, db *DB) {
 			ids[i], tokens[i], grants[i] = digest(name), row(name, "clinic"), grant("s", name, noon+100, noon+100)
 		}
 		var gone []Token
+		listed := 0
+		if n >= minList {
+			listed = 1
+		}
 		for _, step := range []struct {
 			name string
 			want int
 			do   func() error
 		}{
 			{"InsertTokens", 2, func() error { return db.InsertTokens(ctx, tokens, grants) }},
-			{"SaveGrants", 1, func() error { return db.SaveGrants(ctx, grants) }},
+			{"SaveGrants", 1 + listed, func() error { return db.SaveGrants(ctx, grants) }},
 			{"ReadableTokens", 1, func() error { return second(db.ReadableTokens(ctx, "clinic", session, ids, noon)) }},
 			{"Tokens", 1, func() error { return second(db.Tokens(ctx, "clinic", ids, noon)) }},
 			{"TokenGrants", 1, func() error { return second(db.TokenGrants(ctx, "clinic", session, ids, noon)) }},
-			{"RevokeGrants", 3, func() error { return second(db.RevokeGrants(ctx, "clinic", GrantFilter{Tokens: ids}, noon)) }},
+			{"RevokeGrants", 5 + 2*listed, func() error { return second(db.RevokeGrants(ctx, "clinic", GrantFilter{Tokens: ids}, noon)) }},
 			{"DestroyTokens", 3, func() (err error) { gone, err = db.DestroyTokens(ctx, "clinic", ids, noon); return err }},
 			{"PurgeTokens", 2, func() error { return db.PurgeTokens(ctx, gone, noon+9999) }},
 		} {
@@ -236,8 +241,18 @@ func testPlans(t *testing.T, db *DB) {
 	session := digest("s")
 	insert(t, db, []Token{row("a", "clinic"), expiring("old", "clinic", noon)}, grant("s", "a", noon+100, 0), grant("s", "old", noon, 0))
 	_, _ = db.ReadableTokens(ctx, "clinic", session, digests("a", "b", "c"), noon)
+	_, _ = db.ReadableTokens(ctx, "clinic", session, digests("a"), noon)
 	_, _ = db.Tokens(ctx, "clinic", digests("a"), noon)
 	_, _ = db.TokenGrants(ctx, "clinic", session, digests("a"), noon)
+	_, _ = db.TokenGrants(ctx, "clinic", session, digests("a", "b"), noon)
+	many, names := manyTokens("m", minList)
+	insert(t, db, many)
+	for _, end := range []int64{noon + 50, noon + 60} { // the second covers the first
+		require.NoError(t, db.SaveGrants(ctx, grantsOn("s", end, 0, names...)))
+	}
+	require.NoError(t, second(db.MoveGrants(ctx, "clinic", session, digest("s2"), noon)))
+	require.NoError(t, second(db.MoveGrants(ctx, "clinic", digest("s2"), session, noon)))
+	require.NoError(t, second(db.RevokeGrants(ctx, "clinic", GrantFilter{Tokens: digests(names[0])}, noon)))
 	for _, f := range []GrantFilter{{Session: &session}, {Tokens: digests("a")}, {Session: &session, Tokens: digests("a"), Kinds: Read}} {
 		require.NoError(t, second(db.RevokeGrants(ctx, "clinic", f, noon)))
 	}
@@ -251,18 +266,28 @@ func testPlans(t *testing.T, db *DB) {
 	require.NoError(t, second(db.SweepStates(ctx, noon, 10)))
 	list := s.take()
 	require.GreaterOrEqual(t, len(list), 20)
+	ordered := 0
 	for _, query := range list {
 		rows, err := db.pools[0].Query("EXPLAIN QUERY PLAN "+query, make([]any, strings.Count(query, "?"))...)
 		require.NoError(t, err, query)
+		searched := ""
 		for rows.Next() {
 			var id, parent, unused int
 			var detail string
 			require.NoError(t, rows.Scan(&id, &parent, &unused, &detail))
-			require.NotRegexp(t, `^SCAN (tokens|grants|settings|sign_in_states|[tg])\b`, detail, query)
+			if table, ok := strings.CutPrefix(detail, "SEARCH "); ok {
+				searched += table[:1]
+			}
+			require.NotRegexp(t, `^SCAN (tokens|grants|grant_lists|settings|sign_in_states|[tgl])\b`, detail, query)
 			require.NotContains(t, detail, "AUTOMATIC", query)
 			require.NotContains(t, detail, "TEMP B-TREE", query)
 		}
 		require.NoError(t, rows.Err())
 		require.NoError(t, rows.Close())
+		if strings.Contains(query, "t.sealed, ") && strings.Contains(query, "grants g") {
+			require.Equal(t, "glt", searched, "the grant before the token, or time tells which tokens exist: %s", query)
+			ordered++
+		}
 	}
+	require.Equal(t, 2, ordered)
 }

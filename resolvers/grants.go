@@ -30,6 +30,14 @@ func (m mutations) RevokeGrants(ctx context.Context, input model.RevokeGrantsInp
 	return &model.RevokeGrantsPayload{Revoked: n}, nil
 }
 
+func (m mutations) CarryGrants(ctx context.Context, input model.CarryGrantsInput) (*model.CarryGrantsPayload, error) {
+	n, err := m.vault.CarryGrants(ctx, input.FromSessionID, input.ToSessionID)
+	if err != nil {
+		return nil, err
+	}
+	return &model.CarryGrantsPayload{Carried: n}, nil
+}
+
 func (q queries) VerifyGrants(ctx context.Context, input model.VerifyGrantsInput) (*model.VerifyGrantsPayload, error) {
 	missing, err := q.vault.VerifyGrants(ctx, input.SessionID, input.Tokens, decodeKinds([]model.GrantKind{input.Kind}))
 	if err != nil {

@@ -20,6 +20,7 @@ const (
 		metadata { filename contentType lastModified custom } } }`
 	CreateGrants = `mutation($input: CreateGrantsInput!) { createGrants(input: $input) { grants { token kind expiresAt } } }`
 	RevokeGrants = `mutation($input: RevokeGrantsInput!) { revokeGrants(input: $input) { revoked } }`
+	CarryGrants  = `mutation($input: CarryGrantsInput!) { carryGrants(input: $input) { carried } }`
 	VerifyGrants = `query($input: VerifyGrantsInput!) { verifyGrants(input: $input) { valid missing } }`
 	DeleteTokens = `mutation($tokens: [TokenID!]!) { deleteTokens(tokens: $tokens) { deleted } }`
 	Describe     = `query($id: TokenID!) { token(id: $id) { id createdAt expiresAt metadata { filename contentType lastModified custom } } }`

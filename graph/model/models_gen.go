@@ -15,6 +15,20 @@ type DetokenizeResult interface {
 	IsDetokenizeResult()
 }
 
+// The session that loses its grants, and the one that gets them.
+type CarryGrantsInput struct {
+	// The id of the session before, as its JWT names it.
+	FromSessionID string `json:"fromSessionId"`
+	// The id of the session after, another one. Of a grant that both have, the later end stays.
+	ToSessionID string `json:"toSessionId"`
+}
+
+// What was carried.
+type CarryGrantsPayload struct {
+	// How many grants, counting one per token and kind.
+	Carried int `json:"carried"`
+}
+
 // Grants to create for one session.
 type CreateGrantsInput struct {
 	// The session id, as the session's JWT names it.

@@ -38,10 +38,11 @@ func (v *Vault) checkPrefix(token string) error {
 	return nil
 }
 
-func checkSessionID(id string) error {
+// checkSessionID names the input's field in its fault.
+func checkSessionID(id, field string) error {
 	if id == "" || len(id) > maxSessionID || hasControls(id) {
 		return fault.New(fault.BadUserInput, "A session id has 1 to %d bytes, none of them control characters.", maxSessionID).
-			At("input", "sessionId")
+			At("input", field)
 	}
 	return nil
 }

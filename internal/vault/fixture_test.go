@@ -133,6 +133,13 @@ func (c *counted) RevokeGrants(ctx context.Context, tenant string, f models.Gran
 	return c.DB.RevokeGrants(ctx, tenant, f, now)
 }
 
+func (c *counted) MoveGrants(ctx context.Context, tenant string, from, to models.Digest, now int64) (int, error) {
+	if err := c.note("MoveGrants"); err != nil {
+		return 0, err
+	}
+	return c.DB.MoveGrants(ctx, tenant, from, to, now)
+}
+
 // sums is an Observer.
 type sums map[string]int
 

@@ -53,6 +53,7 @@ func (v *Vault) CreateGrants(ctx context.Context, sessionID string, requests []G
 		}
 	}
 	created := make([]Granted, 0, len(wanted))
+	counts := map[models.Kind]int{}
 	for _, w := range wanted {
 		g := have[w.id]
 		end := g.ReadUntil
@@ -60,13 +61,16 @@ func (v *Vault) CreateGrants(ctx context.Context, sessionID string, requests []G
 			end = g.StoreUntil
 		}
 		created = append(created, Granted{Token: w.token, Kind: w.kind, ExpiresAt: time.UnixMilli(end).UTC()})
-		v.Observer.GrantsCreated(kindName(w.kind), 1)
+		counts[w.kind]++
+	}
+	for kind, n := range counts {
+		v.Observer.GrantsCreated(kindName(kind), n)
 	}
 	return created, nil
 }
 
 func (v *Vault) checkRequests(sessionID string, requests []GrantRequest) ([]models.Digest, []time.Duration, error) {
-	if err := checkSessionID(sessionID); err != nil {
+	if err := checkSessionID(sessionID, "sessionId"); err != nil {
 		return nil, nil, err
 	}
 	tokens := make([]string, len(requests))
@@ -95,6 +99,7 @@ type wantedGrant struct {
 // whose ends rose.
 func (v *Vault) merge(session models.Digest, ids []models.Digest, requests []GrantRequest, lives []time.Duration,
 	have map[models.Digest]*models.TokenGrant, now time.Time) (wanted []wantedGrant, writes []models.Grant) {
+	wanted, writes = make([]wantedGrant, 0, len(requests)), make([]models.Grant, 0, len(requests))
 	for i, r := range requests {
 		g, ok := have[ids[i]]
 		if !ok {
@@ -132,7 +137,7 @@ func (v *Vault) VerifyGrants(ctx context.Context, sessionID string, tokens []str
 	if err != nil {
 		return nil, err
 	}
-	if err := checkSessionID(sessionID); err != nil {
+	if err := checkSessionID(sessionID, "sessionId"); err != nil {
 		return nil, err
 	}
 	ids, err := v.listIDs(tokens, "input", "tokens")
@@ -176,7 +181,7 @@ func (v *Vault) RevokeGrants(ctx context.Context, r Revocation) (int, error) {
 	}
 	f := models.GrantFilter{Kinds: r.Kinds}
 	if r.SessionID != nil {
-		if err := checkSessionID(*r.SessionID); err != nil {
+		if err := checkSessionID(*r.SessionID, "sessionId"); err != nil {
 			return 0, err
 		}
 		subject := models.Digest(caller.HashSession(c.Tenant, *r.SessionID))
@@ -190,6 +195,33 @@ func (v *Vault) RevokeGrants(ctx context.Context, r Revocation) (int, error) {
 	_, now := v.now()
 	n, err := v.Rows.RevokeGrants(ctx, c.Tenant, f, now)
 	v.revoked.tell(c.Tenant, r.SessionID, r.Tokens) // after an error too: it may have come about
+	if err != nil {
+		return 0, unavailable(err)
+	}
+	return n, nil
+}
+
+// CarryGrants moves the grants of one session of the calling application's tenant to another, as when who was nobody
+// signs in, and returns how many were in force. What both have ends with the later; the first session has none
+// left. Faults as for CreateGrants.
+func (v *Vault) CarryGrants(ctx context.Context, fromSessionID, toSessionID string) (int, error) {
+	c, err := caller.RequireApplication(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if err := checkSessionID(fromSessionID, "fromSessionId"); err != nil {
+		return 0, err
+	}
+	if err := checkSessionID(toSessionID, "toSessionId"); err != nil {
+		return 0, err
+	}
+	if fromSessionID == toSessionID {
+		return 0, fault.New(fault.BadUserInput, "Name two sessions: grants are carried from one to another.").At("input", "toSessionId")
+	}
+	from, to := caller.HashSession(c.Tenant, fromSessionID), caller.HashSession(c.Tenant, toSessionID)
+	_, now := v.now()
+	n, err := v.Rows.MoveGrants(ctx, c.Tenant, models.Digest(from), models.Digest(to), now)
+	v.revoked.tell(c.Tenant, &fromSessionID, nil) // after an error too: it may have come about
 	if err != nil {
 		return 0, unavailable(err)
 	}

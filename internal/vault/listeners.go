@@ -8,7 +8,7 @@ type listeners struct {
 	all []func(tenant, session string, tokens []string)
 }
 
-// OnRevoke calls f after each revocation or deletion made through this vault, before its caller is
+// OnRevoke calls f after each revocation, deletion or carrying away made through this vault, before its caller is
 // answered. An empty session stands for every session, nil tokens for every token.
 func (v *Vault) OnRevoke(f func(tenant, session string, tokens []string)) {
 	v.revoked.mu.Lock()

@@ -62,6 +62,13 @@ func (r *reference) revoke(now time.Time, match func(refGrant) bool) (n int) {
 	return n
 }
 
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
 var bothKinds = []models.Kind{models.Read, models.Store}
 
 // TestAgainstReference: over random sequences of everything that a session and an application can do, the
@@ -179,6 +186,22 @@ func TestAgainstReference(t *testing.T) {
 					return named && g.tenant == tenant && (r.SessionID == nil || *r.SessionID == g.session) && (kind == 0 || kind&g.kind != 0)
 				})
 				require.Equal(t, want, got)
+			},
+			"carry": func(t *rapid.T) {
+				tenant, from, to := tenant(), sessionID(), sessionID()
+				got, err := f.CarryGrants(application(tenant), from, to)
+				if from == to {
+					requireFault(t, err, fault.BadUserInput)
+					return
+				}
+				require.NoError(t, err)
+				for g, until := range ref.grants {
+					if g.tenant == tenant && g.session == from && ref.holds(g, f.at) {
+						g.session = to
+						ref.grants[g] = later(ref.grants[g], until)
+					}
+				}
+				require.Equal(t, ref.revoke(f.at, func(g refGrant) bool { return g.tenant == tenant && g.session == from }), got)
 			},
 			"delete": func(t *rapid.T) {
 				tenant := tenant()

@@ -28,6 +28,7 @@ type Rows interface {
 	SaveGrants(ctx context.Context, grants []models.Grant) error
 	TokenGrants(ctx context.Context, tenant string, session models.Digest, ids []models.Digest, now int64) ([]models.TokenGrant, error)
 	RevokeGrants(ctx context.Context, tenant string, f models.GrantFilter, now int64) (int, error)
+	MoveGrants(ctx context.Context, tenant string, from, to models.Digest, now int64) (int, error)
 	// Settle leaves no copy of what was destroyed in the database's files.
 	Settle(ctx context.Context) error
 	SweepGrants(ctx context.Context, now int64, limit int) (int, error)

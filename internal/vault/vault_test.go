@@ -85,6 +85,7 @@ func TestWho(t *testing.T) {
 			_, err := f.RevokeGrants(ctx, vault.Revocation{SessionID: ptr("s")})
 			return err
 		}, "a"},
+		"CarryGrants":  {func(ctx context.Context) error { _, err := f.CarryGrants(ctx, "s", "t"); return err }, "a"},
 		"DeleteTokens": {func(ctx context.Context) error { _, err := f.DeleteTokens(ctx, []string{unknown}); return err }, "a"},
 	} {
 		requireFault(t, test.call(context.Background()), fault.Unauthenticated)
@@ -147,6 +148,9 @@ func TestRefusals(t *testing.T) {
 		"session long":      {second(f.RevokeGrants(app, vault.Revocation{SessionID: ptr(strings.Repeat("s", 1025))})), fault.BadUserInput, "input sessionId"},
 		"no filter":         {second(f.RevokeGrants(app, vault.Revocation{Kinds: 1})), fault.BadUserInput, "input"},
 		"empty filter":      {second(f.RevokeGrants(app, vault.Revocation{Tokens: []string{}})), fault.BadUserInput, "input tokens"},
+		"carry from nobody": {second(f.CarryGrants(app, "", "t")), fault.BadUserInput, "input fromSessionId"},
+		"carry to nobody":   {second(f.CarryGrants(app, "s", "a\n")), fault.BadUserInput, "input toSessionId"},
+		"carry nowhere":     {second(f.CarryGrants(app, "s", "s")), fault.BadUserInput, "input toSessionId"},
 		"nothing to verify": {second(f.VerifyGrants(app, "s", nil, 1)), fault.BadUserInput, "input tokens"},
 		"nothing to delete": {second(f.DeleteTokens(app, nil)), fault.BadUserInput, "tokens"},
 	} {
@@ -230,5 +234,28 @@ func TestUnavailable(t *testing.T) {
 	requireFault(t, second(f.CreateGrants(app, "s", []vault.GrantRequest{{Token: token, Kinds: 1}})), fault.Unavailable)
 	requireFault(t, second(f.VerifyGrants(app, "s", []string{token}, 1)), fault.Unavailable)
 	requireFault(t, second(f.RevokeGrants(app, vault.Revocation{SessionID: ptr("s")})), fault.Unavailable)
+	requireFault(t, second(f.CarryGrants(app, "s", "t")), fault.Unavailable)
 	requireFault(t, second(f.DeleteTokens(app, []string{token})), fault.Unavailable)
+}
+
+// TestCarryIsTold: who remembers the first session's grants hears that they are gone, also where it is not clear.
+func TestCarryIsTold(t *testing.T) {
+	f := newFixture(t)
+	var told []string
+	f.OnRevoke(func(tenant, session string, tokens []string) {
+		require.Nil(t, tokens)
+		told = append(told, tenant+" "+session)
+	})
+	token := f.tokenize(t, session("clinic", "before"), 0)
+	f.rows.take()
+	n, err := f.CarryGrants(application("clinic"), "before", "after")
+	require.NoError(t, err)
+	require.Equal(t, 2, n)
+	require.Equal(t, map[string]int{"MoveGrants": 1}, f.rows.take())
+	_, err = f.Detokenize(session("clinic", "after"), token)
+	require.NoError(t, err)
+	requireFault(t, second(f.Detokenize(session("clinic", "before"), token)), fault.GrantRequired)
+	f.rows.err = errDown
+	require.Error(t, second(f.CarryGrants(application("clinic"), "after", "again")))
+	require.Equal(t, []string{"clinic before", "clinic after"}, told)
 }
