@@ -12,15 +12,15 @@
 //	})
 //	mux.Handle(appkit.Path, kit)
 //
-// The handler answers two requests below [Path]:
+// The handler answers three requests below [Path]:
 //
 //   - GET /.cloakroom/jwks.json: the public keys, for the gateway.
 //   - POST /.cloakroom/session: a session JWT for the caller's session, for a browser, as
 //     {"token":"…","expiresAt":"…"}.
+//   - GET /.cloakroom/sign-in?state=: the application's half of the gateway's redirect flow.
 //
-// Everything else there is a 404. That includes /.cloakroom/sign-in, the application's half of the
-// gateway's redirect flow, which this version doesn't have. Errors have the gateway's shape,
-// {"errors":[{"message","extensions":{"code"}}]}, with the gateway's codes.
+// Everything else there is a 404. Errors have the gateway's shape,
+// {"errors":[{"message","extensions":{"code"}}]}, with the gateway's codes; those of the sign-in are pages.
 //
 // # Session ids
 //
@@ -35,6 +35,39 @@
 // A browser sends the application's cookie with requests that other sites cause. The session
 // endpoint therefore answers only pages of the application's own origin and of
 // Options.AllowedOrigins, and requests that no web page made.
+//
+// # Sign-in
+//
+// Instead of holding a JWT, a page can have the gateway keep its session in a cookie. It opens
+// the gateway's /session/ensure, in its place or in a frame; the gateway sends the browser to
+// /.cloakroom/sign-in with a state; and that answers, for the caller's session, with a page that posts a signed
+// assertion to the gateway's /session/create, which sets the cookie and returns to the page that was asked for. No
+// credential is ever part of a URL.
+//
+// Any site can open the sign-in in a user's browser. It learns nothing by that, and the gateway refuses a
+// state that it gave to another browser. But the Options.Session callback runs: where it makes sessions for
+// visitors, a request whose cookies the browser withheld must not replace the login's cookie. SameSite=Lax, or a
+// cookie of its own for the visitor's session, sees to that. In a frame of another site no cookie without
+// SameSite=None is sent at all, so the sign-in works in frames of the application's own site.
+//
+// Where there is no session, the browser goes to Options.SignInPage, with return_to=/.cloakroom/sign-in?state=… in the
+// query. [Kit.SignInReturn] says whether to follow it after the login:
+//
+//	to := r.FormValue("return_to")
+//	if !kit.SignInReturn(to) {
+//		to = "/"
+//	}
+//	http.Redirect(w, r, to, http.StatusSeeOther)
+//
+// A sign-in may end on pages of the application's own origin and of Options.AllowedOrigins. Browsers stop it at
+// others, whatever the gateway allows: the page's Content-Security-Policy (form-action) binds redirects too.
+//
+// # Signing out, and becoming somebody else
+//
+// The gateway doesn't see the application's logins end. At logout, at a new login in the same browser and wherever else a
+// session ends, end it at the gateway as well, by SessionID of its id, with client.EndSession: its grants are gone, and
+// its JWTs and its cookie are refused from then on. After a login the page opens /session/ensure again: until
+// then the cookie is the former session's.
 //
 // # The session in the application's own requests
 //

@@ -24,6 +24,7 @@ func exampleKit(session func(http.ResponseWriter, *http.Request) (appkit.Session
 	}
 	kit, err := appkit.New(appkit.Options{
 		Issuer: "https://app.example", Audience: "https://gateway.example", Keys: keys, Session: session,
+		SignInPage: "/login",
 	})
 	if err != nil {
 		log.Fatal(err)

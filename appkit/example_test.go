@@ -45,6 +45,7 @@ func Example() {
 	mux := http.NewServeMux()
 	mux.Handle(appkit.Path, kit)
 
+	// A page asks for a session token.
 	for _, cookie := range []string{"", "login=abc"} {
 		request := httptest.NewRequest(http.MethodPost, "/.cloakroom/session", nil)
 		request.Header.Set("Cookie", cookie)
@@ -55,4 +56,36 @@ func Example() {
 	// Output:
 	// 401
 	// 200
+}
+
+// Where the gateway keeps the session in a cookie, it sends browsers here to learn whose session they have; those without one
+// go to the application's login page, and come back.
+func ExampleKit_SignInReturn() {
+	kit := exampleKit(func(http.ResponseWriter, *http.Request) (appkit.Session, error) {
+		return appkit.Session{}, appkit.ErrNoSession
+	})
+	mux := http.NewServeMux()
+	mux.Handle(appkit.Path, kit)
+	mux.HandleFunc("GET /login", func(http.ResponseWriter, *http.Request) {}) // shows a form, with return_to in a hidden field
+	mux.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) {
+		to := r.FormValue("return_to") // after checking the password
+		if !kit.SignInReturn(to) {
+			to = "/"
+		}
+		http.Redirect(w, r, to, http.StatusSeeOther)
+	})
+	login := func(url string) {
+		w := httptest.NewRecorder()
+		mux.ServeHTTP(w, httptest.NewRequest(http.MethodPost, url, nil))
+		fmt.Println(w.Header().Get("Location"))
+	}
+	asked := httptest.NewRecorder()
+	mux.ServeHTTP(asked, httptest.NewRequest(http.MethodGet, "/.cloakroom/sign-in?state=bWFkZSBieSB0aGUgZ2F0ZXdheQ", nil))
+	fmt.Println(asked.Header().Get("Location"))
+	login(asked.Header().Get("Location"))
+	login("/login?return_to=https://evil.example")
+	// Output:
+	// /login?return_to=%2F.cloakroom%2Fsign-in%3Fstate%3DbWFkZSBieSB0aGUgZ2F0ZXdheQ
+	// /.cloakroom/sign-in?state=bWFkZSBieSB0aGUgZ2F0ZXdheQ
+	// /
 }

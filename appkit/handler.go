@@ -11,6 +11,7 @@ import (
 const (
 	jwksPath    = Path + "jwks.json"
 	sessionPath = Path + "session"
+	signInPath  = Path + "sign-in"
 
 	jwksCacheControl = "public, max-age=60" // a new key is known within a minute
 	preflightSeconds = "600"
@@ -32,6 +33,8 @@ func (k *Kit) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		k.serveJWKS(w, r)
 	case sessionPath:
 		k.serveSession(w, r)
+	case signInPath:
+		k.serveSignIn(w, r)
 	default:
 		refuse(w, http.StatusNotFound, codeBadUserInput, "there is nothing at this path")
 	}
@@ -75,7 +78,7 @@ func (k *Kit) serveSession(w http.ResponseWriter, r *http.Request) {
 }
 
 func (k *Kit) answerSession(w http.ResponseWriter, r *http.Request) {
-	session, err := k.options.Session(w, r)
+	session, err := k.session(w, r)
 	if errors.Is(err, ErrNoSession) {
 		refuse(w, http.StatusUnauthorized, codeUnauthenticated, "sign in to the application first")
 		return

@@ -177,7 +177,7 @@ func TestOtherMethodsAndPathsAreRefused(t *testing.T) {
 		requireError(t, answer, http.StatusMethodNotAllowed, "BAD_USER_INPUT")
 		require.Equal(t, "GET, HEAD", answer.Header().Get("Allow"))
 	}
-	for _, path := range []string{"/.cloakroom/", "/.cloakroom/sign-in", "/.cloakroom/session/", "/.cloakroom/SESSION"} {
+	for _, path := range []string{"/.cloakroom/", "/.cloakroom/sign-in/", "/.cloakroom/SIGN-IN", "/.cloakroom/session/", "/.cloakroom/SESSION"} {
 		requireError(t, send(kit, http.MethodGet, path, nil), http.StatusNotFound, "BAD_USER_INPUT")
 	}
 }

@@ -34,6 +34,9 @@ type Session struct {
 	// Subject names the user, as the claim "sub", which whoever holds the JWT can read: an opaque
 	// user id rather than an address. At most 255 bytes.
 	Subject string
+	// ExpiresAt is when the session ends at the application; zero: not known. What appkit signs for the session
+	// ends no later, nor does the gateway's cookie, and a session that has ended is none.
+	ExpiresAt time.Time
 }
 
 // Format implements fmt.Formatter: no verb prints the id.
@@ -57,11 +60,17 @@ type Options struct {
 	// Keys sign, and are published.
 	Keys *Keys
 	// Session returns the caller's session. It may make one, and may set cookies and other
-	// headers for that, but writes no answer. It runs only for callers that may have a token.
+	// headers for that, but writes no answer. It runs only for callers that may have a token, and
+	// for navigations to /.cloakroom/sign-in, which any site can cause.
 	Session func(http.ResponseWriter, *http.Request) (Session, error)
 	// AllowedOrigins are further origins whose pages may get session tokens with the user's
-	// cookie (CORS with credentials). Each is exact, such as https://www.example.org.
+	// cookie (CORS with credentials), may show the sign-in in a frame, and may be where it ends. Each
+	// is exact, such as https://www.example.org.
 	AllowedOrigins []string
+	// SignInPage is the application's own page for logging in, a path such as /login. Sign-in sends those without a
+	// session there, with where to go afterwards in the query parameter return_to: see Kit.SignInReturn. Unless set,
+	// they get a page that says so.
+	SignInPage string
 	// SessionTokenTTL is how long a session token lives: 1s to 1h, 5m unless set. The gateway
 	// has a maximum of its own.
 	SessionTokenTTL time.Duration
@@ -79,14 +88,15 @@ type Options struct {
 type Kit struct {
 	options Options
 	origins map[string]bool // true: another origin, to be answered with CORS headers
+	signIn  signIn
 }
 
 // New returns a Kit, or an error that names each bad option and what to do about it.
 func New(options Options) (*Kit, error) {
 	options = withDefaults(options)
 	own, issuerErr := baseURL("Issuer", options.Issuer)
-	_, audienceErr := baseURL("Audience", options.Audience)
-	problems := []error{issuerErr, audienceErr}
+	gateway, audienceErr := baseURL("Audience", options.Audience)
+	problems := []error{issuerErr, audienceErr, checkSignInPage(options.SignInPage)}
 	if options.Keys == nil || options.Keys.current.Load() == nil {
 		problems = append(problems, errors.New("Keys is missing: make it with LoadKeys, or LoadOrCreateKey and NewKeys"))
 	}
@@ -110,8 +120,20 @@ func New(options Options) (*Kit, error) {
 		return nil, fmt.Errorf("appkit: %w", err)
 	}
 	options.AllowedOrigins = slices.Clone(options.AllowedOrigins)
-	return &Kit{options: options, origins: origins}, nil
+	return &Kit{options: options, origins: origins, signIn: newSignIn(options, gateway)}, nil
 }
+
+// session is the caller's, unless it has ended.
+func (k *Kit) session(w http.ResponseWriter, r *http.Request) (Session, error) {
+	session, err := k.options.Session(w, r)
+	if err == nil && !session.ExpiresAt.IsZero() && !session.ExpiresAt.Truncate(time.Second).After(k.now()) {
+		return Session{}, ErrNoSession
+	}
+	return session, err
+}
+
+// now is the clock in whole seconds, which is how JWTs count.
+func (k *Kit) now() time.Time { return k.options.Now().UTC().Truncate(time.Second) }
 
 func withDefaults(options Options) Options {
 	if options.SessionTokenTTL == 0 {
@@ -149,6 +171,8 @@ func baseURL(name, value string) (string, error) {
 		return refuse("is not an http or https URL")
 	case !isASCII(parsed.Host):
 		return refuse("has a host that isn't ASCII (use its xn-- form)")
+	case strings.ContainsAny(parsed.Host, noHost):
+		return refuse("has a host with characters that no host has")
 	case parsed.User != nil:
 		return refuse("holds credentials")
 	case strings.ContainsAny(value, "?#"):

@@ -21,7 +21,7 @@ type sessionKey struct{}
 // end the connection with the session.
 func (k *Kit) Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		session, err := k.options.Session(w, r)
+		session, err := k.session(w, r)
 		switch {
 		case err == nil && session.ID != "":
 			r = r.WithContext(context.WithValue(r.Context(), sessionKey{}, session))

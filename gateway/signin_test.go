@@ -70,7 +70,7 @@ func TestSignIn(t *testing.T) {
 			require.Equal(t, http.StatusSeeOther, got.StatusCode)
 			require.Regexp(t, "^"+regexp.QuoteMeta(w.clinic.URL)+`/\.cloakroom/sign-in\?state=[A-Za-z0-9_-]{100,1000}$`, got.Header.Get("Location"))
 			require.Len(t, got.Header.Values("Set-Cookie"), 1)
-			require.Regexp(t, "^"+w.cookieName("browser")+"=[A-Za-z0-9_-]{43}"+regexp.QuoteMeta(fmt.Sprintf(test.attributes, 600))+"$", got.Header.Get("Set-Cookie"))
+			require.Regexp(t, "^"+w.cookieName("browser")+"=[A-Za-z0-9_-]{43}"+regexp.QuoteMeta(fmt.Sprintf(test.attributes, 1800))+"$", got.Header.Get("Set-Cookie"))
 			w.checkNavigation(t, got)
 
 			got = w.browse(t, w.clinic, jar, url.Values{"provider": {"clinic"}, "return_to": {pages + "list?page=2"}})

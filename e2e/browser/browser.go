@@ -39,22 +39,37 @@ type Page struct {
 
 // Open starts Chromium and loads the URL. Screenshots go to the given folder, if it is named. The
 // test fails where there is no Chromium: a browser test that is skipped proves nothing.
-func Open(t testing.TB, url, screenshots string) *Page {
+func Open(t testing.TB, url, screenshots string, options ...Option) *Page {
 	t.Helper()
 	if _, err := os.Stat(chromium); err != nil {
 		t.Fatalf("no Chromium at %s: run make tools", chromium)
 	}
-	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
+	profile := t.TempDir()
+	flags := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
 		chromedp.ExecPath(chromium),
-		chromedp.UserDataDir(t.TempDir()),
+		chromedp.UserDataDir(profile),
 		chromedp.NoSandbox,
 		chromedp.DisableGPU,
 		chromedp.Flag("disable-quic", true),
 		chromedp.Flag("disable-component-update", true),
 	)
-	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
+	for _, option := range options {
+		flags = append(flags, option(t, profile)...)
+	}
+	allocator, stop := chromedp.NewExecAllocator(context.Background(), flags...)
 	t.Cleanup(stop)
-	ctx, closeTab := chromedp.NewContext(allocator)
+	return open(t, allocator, url, screenshots)
+}
+
+// Tab opens another tab of the same browser: it has the same cookies.
+func (p *Page) Tab(url string) *Page {
+	p.t.Helper()
+	return open(p.t, p.ctx, url, p.screenshots)
+}
+
+func open(t testing.TB, parent context.Context, url, screenshots string) *Page {
+	t.Helper()
+	ctx, closeTab := chromedp.NewContext(parent)
 	t.Cleanup(closeTab)
 	p := &Page{t: t, ctx: ctx, screenshots: screenshots}
 	// This first run starts the browser, which would end with a deadline of the run.
@@ -66,6 +81,28 @@ func Open(t testing.TB, url, screenshots string) *Page {
 	}
 	p.Do("open the page", chromedp.EmulateViewport(1440, 900), chromedp.Navigate(url))
 	return p
+}
+
+// Option changes how Chromium starts, or what is in its profile's folder before.
+type Option func(t testing.TB, profile string) []chromedp.ExecAllocatorOption
+
+// Flags are further ones of the command line.
+func Flags(flags ...chromedp.ExecAllocatorOption) Option {
+	return func(testing.TB, string) []chromedp.ExecAllocatorOption { return flags }
+}
+
+// BlockThirdPartyCookies is the user's choice of that name in the browser's settings.
+func BlockThirdPartyCookies(t testing.TB, profile string) []chromedp.ExecAllocatorOption {
+	t.Helper()
+	folder := filepath.Join(profile, "Default")
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	const preferences = `{"profile": {"block_third_party_cookies": true, "cookie_controls_mode": 1}}`
+	if err := os.WriteFile(filepath.Join(folder, "Preferences"), []byte(preferences), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return nil
 }
 
 func (p *Page) listen(event any) {
@@ -97,11 +134,31 @@ func (p *Page) listen(event any) {
 // Do runs actions, and fails the test where they do not come to an end.
 func (p *Page) Do(what string, actions ...chromedp.Action[chromedp.Void]) {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, patience)
-	defer cancel()
-	if err := chromedp.Do(ctx, actions...); err != nil {
+	if err := p.Try(actions...); err != nil {
 		p.fail("%s: %v", what, err)
 	}
+}
+
+// Try runs actions that may fail.
+func (p *Page) Try(actions ...chromedp.Action[chromedp.Void]) error {
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	return chromedp.Do(ctx, actions...)
+}
+
+// History are the URLs of the tab's pages, the oldest first.
+func (p *Page) History() (urls []string) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	history, err := chromedp.Run(ctx, chromedp.NavigationEntries())
+	if err != nil {
+		p.fail("history: %v", err)
+	}
+	for _, entry := range history.Entries {
+		urls = append(urls, entry.URL)
+	}
+	return urls
 }
 
 // Eval evaluates a JavaScript expression to a string. It does so from outside the page: what is
@@ -111,6 +168,18 @@ func (p *Page) Eval(expression string) string {
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
 	text, err := chromedp.Run(ctx, chromedp.Evaluate[string]("String("+expression+")"))
+	if err != nil {
+		p.fail("evaluate %s: %v", expression, err)
+	}
+	return text
+}
+
+// Resolve evaluates a JavaScript expression whose value is a promise of a string.
+func (p *Page) Resolve(expression string) string {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	text, err := chromedp.Run(ctx, chromedp.Evaluate[string](expression, chromedp.EvalAwaitPromise))
 	if err != nil {
 		p.fail("evaluate %s: %v", expression, err)
 	}

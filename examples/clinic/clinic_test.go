@@ -160,7 +160,7 @@ func TestPageMayReachTheGatewayAndTheStoreOnly(t *testing.T) {
 	answer := send(newClinic(t, func(o *clinic.Options) { o.ObjectsURL = objectsURL + "/bucket" }), http.MethodGet, "/", nil)
 	require.Equal(t, http.StatusOK, answer.StatusCode)
 	require.Equal(t, "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "+
-		"connect-src 'self' "+gatewayURL+" "+objectsURL+"; base-uri 'none'; form-action 'self'; "+
+		"connect-src 'self' "+gatewayURL+" "+objectsURL+"; frame-src 'self' "+gatewayURL+"; base-uri 'none'; form-action 'self'; "+
 		"frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
 		answer.Header.Get("Content-Security-Policy"))
 	require.Empty(t, answer.Cookies())
@@ -171,17 +171,44 @@ func TestPageMayReachTheGatewayAndTheStoreOnly(t *testing.T) {
 	require.NotContains(t, string(html), "style=")
 }
 
+func TestOnlyTheClinicMayFrameTheEndOfASignIn(t *testing.T) {
+	answer := send(newClinic(t, nil), http.MethodGet, "/signed-in", nil)
+	require.Equal(t, "default-src 'none'; frame-ancestors 'self'", answer.Header.Get("Content-Security-Policy"))
+}
+
+func TestAVisitorSignsInWithTheSessionOfHisCookie(t *testing.T) {
+	handler := newClinic(t, nil)
+	const signIn = "/.cloakroom/sign-in?state=AAAA"
+	answer := send(handler, http.MethodGet, signIn, nil)
+	require.Equal(t, http.StatusOK, answer.StatusCode)
+	made := answer.Cookies()
+	require.Len(t, made, 1)
+	again := send(handler, http.MethodGet, signIn, made[0])
+	require.Equal(t, http.StatusOK, again.StatusCode)
+	require.Empty(t, again.Cookies())
+	page, err := io.ReadAll(again.Body)
+	require.NoError(t, err)
+	sid, _ := session(t, handler, sessionURL, made[0])
+	_, assertion, _ := strings.Cut(string(page), `name="assertion" value="`)
+	assertion, _, _ = strings.Cut(assertion, `"`)
+	token, err := jwt.ParseInsecure([]byte(assertion))
+	require.NoError(t, err)
+	claims := token.PrivateClaims()
+	require.Equal(t, sid, claims["sid"])
+	require.NotEmpty(t, claims["session_exp"], "the gateway's cookie ends with the clinic's")
+}
+
 func TestPaths(t *testing.T) {
 	handler := newClinic(t, nil)
 	for path, want := range map[string]string{
 		"/": "text/html; charset=utf-8", "/try": "text/html; charset=utf-8", "/clinic.js": "text/javascript; charset=utf-8",
-		"/style.css": "text/css; charset=utf-8", "/icon.svg": "image/svg+xml",
+		"/style.css": "text/css; charset=utf-8", "/signed-in": "text/html; charset=utf-8", "/icon.svg": "image/svg+xml",
 	} {
 		answer := send(handler, http.MethodGet, path, nil)
 		require.Equal(t, want, answer.Header.Get("Content-Type"), path)
 		require.Equal(t, http.StatusMethodNotAllowed, send(handler, http.MethodPost, path, nil).StatusCode, path)
 	}
-	for _, path := range []string{"/index.html", "/page/clinic.js", "/.cloakroom/sign-in"} {
+	for _, path := range []string{"/index.html", "/page/clinic.js", "/signed-in.html"} {
 		require.Equal(t, http.StatusNotFound, send(handler, http.MethodGet, path, nil).StatusCode, path)
 	}
 }

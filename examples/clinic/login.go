@@ -26,9 +26,9 @@ func (s *sessions) loginCookie() string { return s.name + "_login" }
 // loggedIn returns the session of a caller who logged in, and ErrNoSession for anybody else.
 func (s *sessions) loggedIn(r *http.Request) (appkit.Session, error) {
 	for _, cookie := range r.CookiesNamed(s.loginCookie()) {
-		user, err := s.store.UserOf(r.Context(), cookie.Value, s.now())
+		user, expires, err := s.store.UserOf(r.Context(), cookie.Value, s.now())
 		if err == nil {
-			return appkit.Session{ID: cookie.Value, Subject: "user-" + strconv.FormatInt(user.ID, 10)}, nil
+			return appkit.Session{ID: cookie.Value, Subject: "user-" + strconv.FormatInt(user.ID, 10), ExpiresAt: expires}, nil
 		}
 		if !errors.Is(err, store.ErrNotFound) {
 			return appkit.Session{}, err

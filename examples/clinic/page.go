@@ -12,8 +12,12 @@ import (
 	"strings"
 )
 
-// indexPath is the pattern of the page itself and of nothing below it.
-const indexPath = "/{$}"
+const (
+	// indexPath is the pattern of the page itself and of nothing below it.
+	indexPath = "/{$}"
+	// signedInPath is an empty page, where the gateway's sign-in ends in a frame of the clinic's pages.
+	signedInPath = "/signed-in"
+)
 
 //go:embed page
 var pageFiles embed.FS
@@ -44,7 +48,7 @@ func newPage(base *url.URL, options Options) (*page, error) {
 		return nil, err
 	}
 	files := map[string]file{}
-	for pattern, name := range map[string]string{indexPath: "index.html", "/try": "try.html"} {
+	for pattern, name := range map[string]string{indexPath: "index.html", "/try": "try.html", signedInPath: "signed-in.html"} {
 		parsed, err := template.ParseFS(pageFiles, "page/"+name)
 		if err != nil {
 			return nil, err
@@ -71,12 +75,12 @@ func newPage(base *url.URL, options Options) (*page, error) {
 	}, nil
 }
 
-// policy is the page's Content-Security-Policy: its own scripts, and requests to the gateway and the
-// object store.
+// policy is the page's Content-Security-Policy: its own scripts, requests to the gateway and the
+// object store, and frames for the gateway's sign-in, which comes by here.
 func policy(gateway, objects string) string {
 	return strings.Join([]string{
 		"default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' blob:",
-		"connect-src 'self' " + gateway + " " + objects,
+		"connect-src 'self' " + gateway + " " + objects, "frame-src 'self' " + gateway,
 		"base-uri 'none'", "form-action 'self'", "frame-ancestors 'none'",
 		"require-trusted-types-for 'script'", "trusted-types 'none'",
 	}, "; ")
@@ -103,8 +107,11 @@ func (p *page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	name := r.URL.Path
-	if name == "/" {
+	switch name {
+	case "/":
 		name = indexPath
+	case signedInPath:
+		header.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'self'")
 	}
 	file := p.files[name]
 	header.Set("Content-Type", file.contentType)

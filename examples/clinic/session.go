@@ -62,9 +62,10 @@ func cookieName(base *url.URL) string {
 }
 
 // current returns the caller's session. Where there is none, or where ?new=1 asks for another, it makes
-// an anonymous one, but only for a page that asks for its token: other requests come from anywhere.
+// an anonymous one, but only for a page that asks for its token, and for a sign-in. Those come from anywhere, as do
+// other requests; but the visitor's cookie never takes the place of a login's.
 func (s *sessions) current(w http.ResponseWriter, r *http.Request) (appkit.Session, error) {
-	asksForToken := r.URL.Path == appkit.Path+"session"
+	asksForToken, signsIn := r.URL.Path == appkit.Path+"session", r.URL.Path == appkit.Path+"sign-in"
 	another := asksForToken && r.URL.Query().Get("new") == "1"
 	if another {
 		if err := s.logout(w, r); err != nil {
@@ -76,19 +77,19 @@ func (s *sessions) current(w http.ResponseWriter, r *http.Request) (appkit.Sessi
 			return session, err
 		}
 		for _, cookie := range r.CookiesNamed(s.name) {
-			if id, ok := s.open(cookie.Value); ok {
-				return appkit.Session{ID: id, Subject: anonymous}, nil
+			if id, expires, ok := s.open(cookie.Value); ok {
+				return appkit.Session{ID: id, Subject: anonymous, ExpiresAt: expires}, nil
 			}
 		}
 	}
-	if !asksForToken {
+	if !asksForToken && !signsIn {
 		return appkit.Session{}, appkit.ErrNoSession
 	}
 	id := make([]byte, idSize)
 	_, _ = rand.Read(id) // never fails
 	expires := s.now().Add(sessionLifetime)
 	s.setCookie(w, s.name, s.seal(id, expires), sessionLifetime)
-	return appkit.Session{ID: string(id), Subject: anonymous}, nil
+	return appkit.Session{ID: string(id), Subject: anonymous, ExpiresAt: expires}, nil
 }
 
 // setCookie sets a cookie, or deletes it where the life is negative.
@@ -106,24 +107,24 @@ func (s *sessions) seal(id []byte, expires time.Time) string {
 	return cookieEncoding.EncodeToString(append(signed, s.mac(signed)...))
 }
 
-// open returns the session id of a cookie that seal made and that hasn't expired.
-func (s *sessions) open(value string) (id string, ok bool) {
+// open returns the session id and the expiry of a cookie that seal made and that hasn't expired.
+func (s *sessions) open(value string) (id string, expires time.Time, ok bool) {
 	if len(value) != cookieEncoding.EncodedLen(cookieSize) {
-		return "", false
+		return "", time.Time{}, false
 	}
 	cookie, err := cookieEncoding.DecodeString(value)
 	if err != nil || len(cookie) != cookieSize { // the decoder skips line breaks
-		return "", false
+		return "", time.Time{}, false
 	}
 	signed, mac := cookie[:signedSize], cookie[signedSize:]
 	if !hmac.Equal(mac, s.mac(signed)) || signed[0] != cookieVersion {
-		return "", false
+		return "", time.Time{}, false
 	}
-	expires := time.Unix(int64(binary.BigEndian.Uint64(signed[1+idSize:])), 0)
+	expires = time.Unix(int64(binary.BigEndian.Uint64(signed[1+idSize:])), 0)
 	if !s.now().Before(expires) {
-		return "", false
+		return "", time.Time{}, false
 	}
-	return string(bytes.Clone(signed[1 : 1+idSize])), true
+	return string(bytes.Clone(signed[1 : 1+idSize])), expires, true
 }
 
 func (s *sessions) mac(signed []byte) []byte {

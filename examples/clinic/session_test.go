@@ -20,14 +20,15 @@ func testSessions() *sessions {
 func TestEveryChangeOfACookieIsRefused(t *testing.T) {
 	s := testSessions()
 	cookie := s.seal([]byte("0123456789abcdef"), noon.Add(time.Second))
-	id, ok := s.open(cookie)
+	id, expires, ok := s.open(cookie)
 	require.True(t, ok)
+	require.WithinDuration(t, noon.Add(time.Second), expires, 0)
 	require.Equal(t, "0123456789abcdef", id)
 
 	for i := range cookie {
 		for _, other := range strings.Split("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_+/=\n", "") {
 			if changed := cookie[:i] + other + cookie[i+1:]; changed != cookie {
-				_, ok := s.open(changed)
+				_, _, ok := s.open(changed)
 				require.False(t, ok, "position %d replaced by %q", i, other)
 			}
 		}
@@ -36,17 +37,17 @@ func TestEveryChangeOfACookieIsRefused(t *testing.T) {
 	newer[1+idSize] = 0x0f // expires in the far future
 	later := cookieEncoding.EncodeToString(append(newer, s.mac(newer)...))
 	for _, bad := range []string{"", later, cookie + "A", cookie + "\n", cookie[1:], strings.Repeat("A", len(cookie))} {
-		_, ok := s.open(bad)
+		_, _, ok := s.open(bad)
 		require.False(t, ok)
 	}
 	s.key = []byte("other")
-	_, ok = s.open(cookie)
+	_, _, ok = s.open(cookie)
 	require.False(t, ok)
 }
 
 func TestACookieExpires(t *testing.T) {
 	s := testSessions()
-	_, ok := s.open(s.seal(make([]byte, idSize), noon))
+	_, _, ok := s.open(s.seal(make([]byte, idSize), noon))
 	require.False(t, ok)
 }
 
@@ -55,7 +56,7 @@ func FuzzOpen(f *testing.F) {
 	f.Add(s.seal([]byte("0123456789abcdef"), noon.Add(time.Hour)))
 	f.Add("")
 	f.Fuzz(func(t *testing.T, value string) {
-		id, ok := s.open(value)
+		id, _, ok := s.open(value)
 		if !ok {
 			return
 		}

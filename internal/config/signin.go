@@ -29,8 +29,12 @@ func (i *Issuer) SignInURL() string {
 
 // SignIn is the redirect flow, by which an application's login becomes a cookie of the gateway's.
 type SignIn struct {
-	Cookie Cookie `koanf:"cookie"`
+	Cookie        Cookie        `koanf:"cookie"`
+	StateLifetime time.Duration `koanf:"state_lifetime"` // for a sign-in to end in
 }
+
+// MaxStateLifetime is the longest of SignIn.StateLifetime.
+const MaxStateLifetime = 15 * time.Minute
 
 // Cookie is what the flow's cookies are like.
 type Cookie struct {
@@ -64,6 +68,7 @@ func (c *Config) verifySignIn(p *problems) {
 	default:
 		p.add("sign_in.cookie.same_site", "%q is none of strict, lax, none", cookie.SameSite)
 	}
+	between(p, "sign_in.state_lifetime", c.SignIn.StateLifetime, time.Second, MaxStateLifetime)
 	between(p, "sign_in.cookie.lifetime", cookie.Lifetime, time.Minute, 24*time.Hour)
 }
 

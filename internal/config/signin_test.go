@@ -31,6 +31,8 @@ func TestVerifySignIn(t *testing.T) {
 		}},
 		{"sign_in.cookie.partitioned", func(c *Config) { c.SignIn.Cookie.Partitioned = true }},
 		{"sign_in.cookie.partitioned", func(c *Config) { c.SignIn.Cookie.SameSite, c.SignIn.Cookie.Partitioned = "lax", true }},
+		{"sign_in.state_lifetime", func(c *Config) { c.SignIn.StateLifetime = 0 }},
+		{"sign_in.state_lifetime", func(c *Config) { c.SignIn.StateLifetime = MaxStateLifetime + 1 }},
 		{"sign_in.cookie.lifetime", func(c *Config) { c.SignIn.Cookie.Lifetime = 0 }},
 		{"sign_in.cookie.lifetime", func(c *Config) { c.SignIn.Cookie.Lifetime = 24*time.Hour + 1 }},
 		{"issuers[0].sign_in.url", func(c *Config) { c.Issuers[0].Issuer = "clinic" }},

@@ -48,7 +48,7 @@ func (r *resolver) user(ctx context.Context) (store.User, error) {
 	if !ok {
 		return store.User{}, errSignIn
 	}
-	user, err := r.store.UserOf(ctx, session.ID, r.now())
+	user, _, err := r.store.UserOf(ctx, session.ID, r.now())
 	if errors.Is(err, store.ErrNotFound) { // a visitor's session, or one that has ended
 		err = errSignIn
 	}

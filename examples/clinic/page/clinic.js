@@ -1,7 +1,7 @@
 // The clinic's page. It talks to the clinic's own GraphQL API about tickets, and to the gateway and the object
 // store about values.
 
-import { $, busy, fileValue, firstError, handOver, onSubmit, reach, Refusal, step, story, textValue } from "/cloakroom.js";
+import { $, busy, fileValue, firstError, handOver, isFor, onSubmit, reach, Refusal, step, story, textValue } from "/cloakroom.js";
 import { entry, former, make, picture, ticket } from "/view.js";
 
 const NOTE = "__typename id patientId patientName author writtenAt body attachments";
@@ -206,6 +206,7 @@ async function start() {
     $("login-refused").hidden = new URLSearchParams(location.search).get("login") !== "refused";
     return;
   }
+  isFor(`user-${viewer.id}`);
   $("who").textContent = viewer.name;
   $("logout").hidden = false;
   $("clinic").hidden = false;

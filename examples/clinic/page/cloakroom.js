@@ -71,10 +71,15 @@ export function firstError(who, status, body) {
   return new Refusal(error?.message ?? `${who} answered ${status}`, error?.extensions?.code);
 }
 
+// The gateway knows this page's session by a JWT that the page holds, or, with ?session=cookie, by a cookie that the
+// gateway sets at the end of its sign-in. The choice is the window's, so that it survives a login.
+const asked = new URLSearchParams(location.search).get("session");
+if (asked) sessionStorage.setItem("clinic-session", asked);
+const byCookie = sessionStorage.getItem("clinic-session") === "cookie";
 let session = null;
 
 // sessionToken gives the token in hand while it has half a minute left, or else a new one.
-export async function sessionToken(another = false) {
+async function sessionToken(another = false) {
   if (!another && session && Date.parse(session.expiresAt) - Date.now() > 30_000) return session.token;
   const text = another
     ? "Ask the clinic for another anonymous session"
@@ -88,17 +93,84 @@ export async function sessionToken(another = false) {
   return session.token;
 }
 
+const atGateway = (path) => new URL(path, graphqlURL).href;
+
+// verify asks whether the gateway's cookie is there and good: null where it is not.
+async function verify() {
+  const answer = await reach("The gateway", atGateway("/session/verify"), { credentials: "include" });
+  if (answer.status === 401) return null;
+  const body = await answer.json().catch(() => null);
+  if (!answer.ok || !body?.sessionHash) throw firstError("The gateway", answer.status, body);
+  return body;
+}
+
+// ensure signs in: a frame goes to the gateway, from there to the clinic, which knows who I am, and back to the gateway, which sets
+// its cookie. It ends on an empty page of the clinic's; where it ends elsewhere, it was refused.
+const ensure = () => new Promise((resolve, reject) => {
+  const frame = Object.assign(document.createElement("iframe"), { hidden: true, title: "Sign-in" });
+  frame.addEventListener("load", () => {
+    const page = frame.contentDocument; // null on another origin
+    const at = page?.location.pathname;
+    if (at === "/.cloakroom/sign-in" && page.forms.length > 0) return; // on its way
+    frame.remove();
+    if (at === "/signed-in") resolve();
+    else reject(new Refusal("The sign-in was refused, or this browser keeps no cookie of the gateway's"));
+  });
+  frame.src = atGateway(`/session/ensure?return_to=${encodeURIComponent(`${location.origin}/signed-in`)}`);
+  document.body.append(frame);
+});
+
+async function signIn() {
+  await step("Sign in at the gateway, in a hidden frame; the clinic tells it, signed, whose session this is", ensure);
+  const found = await verify();
+  if (!found) throw new Refusal("This browser does not send the gateway's cookie");
+  return found;
+}
+
+let me = null;
+
+// isFor says whom the clinic takes its user for, as the claim sub: a cookie from before a login is somebody else's.
+export const isFor = (subject) => { me = subject; };
+
+// pinned is the session of the cookie. Its hash goes with each request: should somebody else sign in meanwhile, in another
+// tab, the gateway refuses the request instead of answering for them.
+async function pinned() {
+  if (!session) {
+    const isMine = (found) => found && (me ?? found.subject) === found.subject;
+    const found = await step("Ask the gateway whether its cookie knows my session", verify,
+      (answer) => (isMine(answer) ? `until ${new Date(answer.expiresAt).toLocaleTimeString()}` : "not yet"));
+    session = isMine(found) ? found : await signIn();
+  }
+  return session.sessionHash;
+}
+
+// another becomes another visitor.
+export async function another() {
+  await sessionToken(true);
+  if (byCookie) session = await signIn();
+}
+
+async function authorization() {
+  return byCookie
+    ? { credentials: "include", headers: { "Cloakroom-Session-Hash": await pinned() } }
+    : { credentials: "omit", headers: { Authorization: `Bearer ${await sessionToken()}` } };
+}
+
 async function gateway(query, variables) {
-  const token = await sessionToken();
+  const { credentials, headers } = await authorization();
   return async () => {
     const answer = await reach("The gateway", graphqlURL, {
       method: "POST",
-      credentials: "omit",
-      headers: { "Content-Type": "application/json", Authorization: `Bearer ${token}` },
+      credentials,
+      headers: { "Content-Type": "application/json", ...headers },
       body: JSON.stringify({ query, variables }),
     });
     const body = await answer.json().catch(() => null);
-    if (!body?.data || body.errors?.length) throw firstError("The gateway", answer.status, body);
+    if (!body?.data || body.errors?.length) {
+      const error = firstError("The gateway", answer.status, body);
+      if (error.code === "UNAUTHENTICATED") session = null; // it has ended: the next request begins another
+      throw error;
+    }
     return body.data;
   };
 }

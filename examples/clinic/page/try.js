@@ -1,7 +1,7 @@
 // The page /try: a value becomes a ticket and a value again, without the clinic's own API. Tickets are kept in
 // the open page alone.
 
-import { $, busy, fileValue, handOver, onSubmit, reveal, sessionToken, step, story, textValue } from "/cloakroom.js";
+import { $, another, busy, fileValue, handOver, onSubmit, reveal, step, story, textValue } from "/cloakroom.js";
 
 async function take(value, what) {
   story(`Handing over ${what}`);
@@ -41,5 +41,5 @@ onSubmit($("token-form"), async (form) => {
 
 $("new-session").addEventListener("click", (event) => busy(event.target, async () => {
   story("Becoming somebody else");
-  await sessionToken(true);
+  await another();
 }));

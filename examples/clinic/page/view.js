@@ -21,6 +21,8 @@ export function explain(error) {
         + "you, and it returns those of your own patients only. A grant also ends: then load the patient again.";
     case "UNAUTHENTICATED":
       return "Your session has ended: log in again.";
+    case "SESSION_CHANGED":
+      return "Somebody else has signed in in this browser: load the page again.";
     default:
       return "";
   }

@@ -74,12 +74,13 @@ func (s *Store) Logout(ctx context.Context, session string) error {
 	return err
 }
 
-// UserOf returns whose session it is; ErrNotFound where it has ended, or never was.
-func (s *Store) UserOf(ctx context.Context, session string, now time.Time) (u User, err error) {
-	err = s.db.QueryRowContext(ctx, "SELECT "+userColumns+` FROM logins l JOIN users u ON u.id = l.user_id
-		WHERE l.id = ? AND l.expires_at > ?`, loginID(session), now.UnixMicro()).Scan(u.fields()...)
+// UserOf returns whose session it is, and when it ends; ErrNotFound where it has ended, or never was.
+func (s *Store) UserOf(ctx context.Context, session string, now time.Time) (u User, expires time.Time, err error) {
+	var micros int64
+	err = s.db.QueryRowContext(ctx, "SELECT "+userColumns+`, l.expires_at FROM logins l JOIN users u ON u.id = l.user_id
+		WHERE l.id = ? AND l.expires_at > ?`, loginID(session), now.UnixMicro()).Scan(append(u.fields(), &micros)...)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = ErrNotFound
 	}
-	return u, err
+	return u, time.UnixMicro(micros), err
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cloakroomhq/cloakroom/internal/caller"
+	"github.com/cloakroomhq/cloakroom/internal/config"
 	"github.com/cloakroomhq/cloakroom/internal/fault"
 	"github.com/cloakroomhq/cloakroom/internal/session"
 )
@@ -18,7 +19,7 @@ const (
 	browserCookie = "cloakroom-browser"
 
 	// browserLife outlives every state that is bound to the cookie; each sign-in renews it.
-	browserLife = 2 * stateLife
+	browserLife = 2 * config.MaxStateLifetime
 	browserSize = 32
 )
 

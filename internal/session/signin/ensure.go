@@ -46,7 +46,7 @@ func (f *Flow) begin(w http.ResponseWriter, r *http.Request) (string, *refusal) 
 	if browser == "" {
 		browser = newBrowser()
 	}
-	sealed, err := f.sealState(newState(p.Name, target, browser, f.Now()))
+	sealed, err := f.sealState(newState(p.Name, target, browser, f.Now().Add(f.StateLifetime)))
 	if err != nil {
 		return "", unavailable.because(err)
 	}

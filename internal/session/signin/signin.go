@@ -84,6 +84,7 @@ type Options struct {
 	PublicURL      string   // the gateway's; over http, for development, cookies lack Secure and their prefix
 	AllowedOrigins []string // whose pages may hold the flow in a frame
 	Cookie         config.Cookie
+	StateLifetime  time.Duration // for the application's page to answer in; config.MaxStateLifetime at most
 	Sealer         Sealer
 	States         States
 	Grants         Grants

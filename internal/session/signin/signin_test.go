@@ -17,7 +17,9 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/session"
 )
 
-// TestStateLife: a state lives five minutes, to the moment; its note outlives it by the clocks' difference.
+const stateLife = 5 * time.Minute
+
+// TestStateLife: a state lives as long as configured, to the moment; its note outlives it by the clocks' difference.
 func TestStateLife(t *testing.T) {
 	w := newWorld(t, nil)
 	state, cookie := w.begin(t)

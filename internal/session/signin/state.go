@@ -8,7 +8,6 @@ import (
 
 const (
 	statePurpose = "sign-in/state"
-	stateLife    = 5 * time.Minute
 
 	// clockDrift is by how much the clocks of two replicas may differ before one of them could forget a
 	// used state that another still takes for fresh.
@@ -25,8 +24,8 @@ type state struct {
 }
 
 // newState begins a sign-in of the browser whose binding cookie has the value.
-func newState(provider, returnTo, browser string, now time.Time) *state {
-	s := &state{provider: provider, returnTo: returnTo, expires: now.Add(stateLife), browser: browserHash(browser)}
+func newState(provider, returnTo, browser string, expires time.Time) *state {
+	s := &state{provider: provider, returnTo: returnTo, expires: expires, browser: browserHash(browser)}
 	_, _ = rand.Read(s.nonce[:]) // never fails: crypto/rand
 	return s
 }

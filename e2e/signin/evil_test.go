@@ -1,0 +1,77 @@
+package signin_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloakroomhq/cloakroom/e2e/stack"
+	"github.com/cloakroomhq/cloakroom/examples/clinic"
+)
+
+// TestEvilPages: what pages of another site, and of a host beside the clinic's, can have a signed-in browser do.
+func TestEvilPages(t *testing.T) {
+	inEach(t, func(t *testing.T, w *world) {
+		v := w.browse("/")
+		v.login(clinic.DrAdams)
+		v.signInInFrame()
+		mallory := w.browse("/") // somebody else, whose sign-in is carried to this browser as far as that goes
+		mallory.login(clinic.DrBaker)
+		for _, evil := range []string{evilHost, blogHost} {
+			v.page.Do("open the evil page", chromedp.Navigate("https://"+evil+"/"))
+			v.readNothing()
+			v.frameNothing()
+			carried := mallory.carry()
+			v.page.Eval(fmt.Sprintf(`(() => {
+				const form = document.body.appendChild(document.createElement("form"));
+				Object.assign(form, {method: "post", action: %q});
+				for (const [name, value] of new URLSearchParams(%q)) {
+					form.append(Object.assign(document.createElement("input"), {name, value}));
+				}
+				form.submit();
+			})()`, w.gatewayURL+"/session/create", carried.Encode()))
+			v.page.Await("the refusal", `document.querySelector("h1")?.innerText === "Sign-in failed"`)
+			require.Empty(t, v.page.Eval(`document.querySelector("a")?.href ?? ""`), "no link of somebody else's choice")
+			// The clinic itself posts it, for the user who is logged in there.
+			v.page.Do("open the state", chromedp.Navigate(w.appURL+"/.cloakroom/sign-in?state="+carried.Get("state")))
+			v.page.Await("the refusal", `document.querySelector("h1")?.innerText === "Sign-in failed"`)
+
+			v.page.Do("go home", chromedp.Navigate(w.appURL+"/"))
+			require.Equal(t, "user-1", v.verify().field(t, "subject"), "still herself, and still signed in")
+		}
+	})
+}
+
+// readNothing tries what scripts may, with the browser's cookies: to read, to sign out, to operate.
+func (v *visitor) readNothing() {
+	v.t.Helper()
+	for _, path := range []string{v.gatewayURL + "/session/verify", v.ensureURL("/"), v.appURL + "/.cloakroom/sign-in?state=AAAA"} {
+		require.Equal(v.t, "refused", v.page.Resolve(fmt.Sprintf(
+			`fetch(%q, {credentials: "include"}).then((r) => r.text(), () => "refused")`, path)), path)
+	}
+	for _, path := range []string{"/session/end", "/graphql"} {
+		require.Equal(v.t, "opaque", v.page.Resolve(fmt.Sprintf(
+			`fetch(%q, {method: "POST", mode: "no-cors", credentials: "include", body: '{"query":"mutation { tokenize { token } }"}'}).then((r) => r.type)`,
+			v.gatewayURL+path)))
+		require.Equal(v.t, "refused", v.page.Resolve(fmt.Sprintf(
+			`fetch(%q, {credentials: "include", ...%s}).then((r) => r.text(), () => "refused")`, v.gatewayURL+path, operation(tokenize, ""))))
+	}
+}
+
+// frameNothing shows the sign-in in a frame: the browser shows nothing of it, and nobody signs in.
+func (v *visitor) frameNothing() {
+	v.t.Helper()
+	before, complaints := len(v.signIns()), len(v.page.Complaints())
+	v.page.Resolve(fmt.Sprintf(`new Promise((done) => {
+		const frame = document.body.appendChild(document.createElement("iframe"));
+		frame.onload = () => done("");
+		frame.src = %q;
+	})`, v.ensureURL("/signed-in")))
+	stack.Await(v.t, "the browser's refusal", func() bool {
+		return strings.Contains(strings.Join(v.page.Complaints()[complaints:], ""), "frame-ancestors")
+	})
+	require.Len(v.t, v.signIns(), before)
+}
