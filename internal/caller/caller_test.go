@@ -3,7 +3,6 @@ package caller_test
 import (
 	"context"
 	"encoding/hex"
-	"fmt"
 	"strings"
 	"testing"
 
@@ -67,7 +66,7 @@ func TestHashDomains(t *testing.T) {
 // TestHashesStay: they are in databases, and must not change; sessions and subjects never share one.
 func TestHashesStay(t *testing.T) {
 	require.Equal(t, "dfa9b72d01c87529a79e4e9fa83252203935327e839019a25a7bb619d47042e0",
-		fmt.Sprintf("%x", caller.HashSession("clinic", "session-1")))
+		caller.HashSession("clinic", "session-1").String())
 	require.NotEqual(t, caller.HashSession("clinic", "a"), caller.HashSubject("clinic", "a"))
 	long := strings.Repeat("x", 2000)
 	require.NotEqual(t, caller.HashSubject("clinic", long), caller.HashSubject("clinic", long+"x"))
