@@ -85,7 +85,7 @@ func Require(ctx context.Context) (*Caller, error) {
 	if c := From(ctx); c != nil {
 		return c, nil
 	}
-	return nil, fault.New(fault.Unauthenticated, "Send a session's JWT as a bearer token.")
+	return nil, fault.New(fault.Unauthenticated, "The request has no credential: sign in.")
 }
 
 // RequireSession returns the caller and its session, or a fault: UNAUTHENTICATED without

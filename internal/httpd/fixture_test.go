@@ -72,7 +72,7 @@ func (credentials) Authenticate(r *http.Request) (*caller.Caller, error) {
 	case "Bearer panic":
 		panic("a panic of the authenticator")
 	}
-	return nil, fault.Wrap(errors.New("secret cause"), fault.Unauthenticated, "The bearer token is not accepted: sign in again.")
+	return nil, fault.Wrap(errors.New("secret cause"), fault.Unauthenticated, "The credential is not accepted: sign in again.")
 }
 
 type observed struct {

@@ -146,7 +146,7 @@ func (a *Authenticator) Authenticate(r *http.Request) (*caller.Caller, error) {
 		case errors.Is(err, errUntrustedHop):
 			return nil, fault.Wrap(err, fault.Unauthenticated, "The identity headers are not accepted: come by the proxy, or without them.")
 		}
-		return nil, fault.Wrap(err, fault.Unauthenticated, "The bearer token is not accepted: sign in again.")
+		return nil, fault.Wrap(err, fault.Unauthenticated, "The credential is not accepted: sign in again.")
 	}
 	return c, nil
 }
