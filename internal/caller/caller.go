@@ -18,6 +18,13 @@ const (
 	RoleAdmin       = "admin"
 )
 
+// Reasons why a session, or a part of it, ends before its credentials do, as they are counted.
+const (
+	EndedByApplication = "application"
+	EndedByBackChannel = "back_channel"
+	EndedBySignOut     = "sign_out"
+)
+
 // SessionHash stands for a session id, which is kept nowhere.
 type SessionHash [sha256.Size]byte
 

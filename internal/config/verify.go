@@ -196,7 +196,7 @@ func (c *Config) secureURL(p *problems, setting, s string) {
 	switch {
 	case err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && u.Scheme != "http":
 		p.add(setting, "not an absolute URL without a user; write https://host/path")
-	case u.Scheme == "http" && !loopback(u.Hostname()):
+	case u.Scheme == "http" && !Loopback(u.Hostname()):
 		p.add(setting, "%q sends secrets in clear; use https", s)
 	}
 }
@@ -215,10 +215,11 @@ func between[T int | int64 | time.Duration](p *problems, setting string, v, low,
 
 func loopbackAddress(hostport string) bool {
 	host, _, err := net.SplitHostPort(hostport)
-	return err == nil && loopback(host)
+	return err == nil && Loopback(host)
 }
 
-func loopback(host string) bool {
+// Loopback reports whether a host's name, or address, is this machine's own.
+func Loopback(host string) bool {
 	ip := net.ParseIP(strings.Trim(host, "[]"))
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }

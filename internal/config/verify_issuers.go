@@ -19,9 +19,6 @@ var sharedClaims = []string{"iss", "aud", "azp", "client_id", "exp", "nbf", "iat
 
 var tenantName = regexp.MustCompile(`\A[a-z0-9][a-z0-9_.-]{0,63}\z`)
 
-// otherTypes are of JWTs that are signed by an issuer for something else than asking the gateway.
-var otherTypes = []string{"cloakroom-sign-in+jwt", "logout+jwt"}
-
 func (c *Config) verifyIssuers(p *problems) {
 	if len(c.Issuers) == 0 {
 		p.add("issuers", "none is trusted, so nobody could call the gateway; name the application's issuer")
@@ -58,7 +55,7 @@ func (i *Issuer) verifyHeader(p *problems, at func(string) string) {
 		p.add(at("types"), "none is accepted; name what the typ header says, such as JWT or at+jwt")
 	}
 	for _, t := range i.Types {
-		if slices.Contains(otherTypes, strings.TrimPrefix(strings.ToLower(t), "application/")) {
+		if slices.Contains([]string{AssertionType, LogoutType}, strings.TrimPrefix(strings.ToLower(t), "application/")) {
 			p.add(at("types"), "%q is made for another purpose, and must open nothing here; remove it", t)
 		}
 	}
@@ -93,7 +90,7 @@ func (i *Issuer) verifyLogout(p *problems, at func(string) string) {
 		p.add(at("logout_types"), "none is accepted; name what the provider writes into its logout tokens' typ, such as logout+jwt")
 	}
 	for _, t := range i.LogoutTypes {
-		if t != "logout+jwt" && t != "JWT" {
+		if t != LogoutType && t != "JWT" {
 			p.add(at("logout_types"), "%q is no typ of logout tokens; use logout+jwt, or JWT for a provider that sends no other", t)
 		}
 	}
@@ -129,7 +126,7 @@ func (c *Config) discoverable(p *problems, setting, issuer string) {
 	switch {
 	case err != nil || u.Host == "" || u.User != nil || strings.ContainsAny(issuer, "?#") || u.Scheme != "https" && u.Scheme != "http":
 		p.add(setting, "the issuer %q is no URL that can be asked; write https://host[/path], or name jwks_url instead", issuer)
-	case u.Scheme == "http" && (!c.Development || !loopback(u.Hostname())):
+	case u.Scheme == "http" && (!c.Development || !Loopback(u.Hostname())):
 		p.add(setting, "the issuer %q would be asked in clear; use https (http is for loopback in development)", issuer)
 	}
 }

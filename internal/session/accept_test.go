@@ -3,6 +3,8 @@ package session
 import (
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -10,10 +12,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloakroomhq/cloakroom/internal/caller"
+	"github.com/cloakroomhq/cloakroom/internal/config"
 )
 
-// TestAlgorithms: each that can be allowed verifies, under its key type.
+// TestAlgorithms: each that can be allowed verifies, under its key type; what can be configured is that, and nothing else.
 func TestAlgorithms(t *testing.T) {
+	require.ElementsMatch(t, slices.Collect(maps.Keys(algorithms)), config.Algorithms)
+	require.Subset(t, config.Algorithms, config.DefaultIssuer().Algorithms)
 	key := map[string]string{"ES256": "es256", "ES384": "es384", "ES512": "es512", "EdDSA": "ed"}
 	kid := map[string]string{"ES256": "k1", "ES384": "k4", "ES512": "k5", "EdDSA": "k3"}
 	for alg := range algorithms {

@@ -10,11 +10,8 @@ import (
 	"time"
 
 	"github.com/cloakroomhq/cloakroom/internal/caller"
+	"github.com/cloakroomhq/cloakroom/internal/config"
 )
-
-// AssertionType is the `typ` of a sign-in assertion, so that it is never taken for a session's JWT, nor a
-// session's JWT for it.
-const AssertionType = "cloakroom-sign-in+jwt"
 
 // MaxAssertionLifetime is the longest time between an assertion's `iat` and `exp`.
 const MaxAssertionLifetime = 5 * time.Minute
@@ -38,7 +35,7 @@ func (a *Authenticator) Assertion(ctx context.Context, name, jws, state string) 
 		if i.Name != name { // only that issuer's keys are asked, whatever iss says
 			return nil
 		}
-		return []string{AssertionType}
+		return []string{config.AssertionType}
 	})
 	if err != nil {
 		return nil, err

@@ -5,10 +5,11 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/cloakroomhq/cloakroom/internal/config"
 )
 
 // wellKnown is where an issuer's metadata are (OpenID Connect Discovery 1.0, section 4).
@@ -41,12 +42,7 @@ func (s *source) mayAsk(uri string) bool {
 	if err != nil || u.Host == "" || u.User != nil || u.Opaque != "" {
 		return false
 	}
-	return u.Scheme == "https" || u.Scheme == "http" && strings.HasPrefix(s.issuer, "http://") && loopback(u.Hostname())
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
+	return u.Scheme == "https" || u.Scheme == "http" && strings.HasPrefix(s.issuer, "http://") && config.Loopback(u.Hostname())
 }
 
 // fetchClient follows no redirect: what is asked are the URLs that the settings, or the issuer's own metadata,

@@ -16,9 +16,6 @@ const logoutEvent = "http://schemas.openid.net/event/backchannel-logout"
 // final specification requires exp; providers built to its drafts leave it out.
 const logoutLife = 2 * time.Minute
 
-// LogoutType is the typ of a logout token (section 2.4). Many providers send JWT instead.
-const LogoutType = "logout+jwt"
-
 // LogoutRules say which logout tokens of an issuer are accepted.
 type LogoutRules struct {
 	Audience string   // must be among the aud claim: the client's id at the provider

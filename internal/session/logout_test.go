@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/cloakroomhq/cloakroom/internal/config"
 )
 
 const (
@@ -35,7 +37,7 @@ func withLogout(types ...string) func(*Options) {
 }
 
 func TestLogout(t *testing.T) {
-	f := newFixture(t, withLogout(LogoutType))
+	f := newFixture(t, withLogout(config.LogoutType))
 	for name, test := range map[string]struct {
 		edits []string
 		want  Logout
@@ -145,7 +147,7 @@ func logoutAttacks() (list []attack) {
 func TestLogoutAttacks(t *testing.T) {
 	attacks := logoutAttacks()
 	require.GreaterOrEqual(t, len(attacks), 40)
-	for _, types := range [][]string{{LogoutType}, {LogoutType, "JWT"}} {
+	for _, types := range [][]string{{config.LogoutType}, {config.LogoutType, "JWT"}} {
 		f := newFixture(t, withLogout(types...))
 		_, err := f.VerifyLogout(context.Background(), logoutToken())
 		require.NoError(t, err, "what is attacked works")
@@ -168,7 +170,7 @@ func TestLogoutAttacks(t *testing.T) {
 func TestLogoutIsNoSession(t *testing.T) {
 	both := logoutClaims("aud", `["`+client+`","`+ours+`"]`)
 	typed := map[string]string{"logout+jwt": token("ES256", testKeys()["es256"], logoutHeader, both), "JWT": token("ES256", testKeys()["es256"], plainHeader, both)}
-	for _, types := range [][]string{{LogoutType}, {LogoutType, "JWT"}} {
+	for _, types := range [][]string{{config.LogoutType}, {config.LogoutType, "JWT"}} {
 		f := newFixture(t, withLogout(types...))
 		for typ, jwt := range typed {
 			_, err := f.Authenticate(bearer(jwt))
@@ -201,7 +203,7 @@ func FuzzLogout(f *testing.F) {
 	f.Add(signed)
 	fix := newFixture(f, func(o *Options) {
 		o.Issuers[0].Algorithms = []string{"EdDSA"}
-		withLogout(LogoutType, "JWT")(o)
+		withLogout(config.LogoutType, "JWT")(o)
 	})
 	f.Fuzz(func(t *testing.T, jwt string) {
 		l, err := fix.VerifyLogout(context.Background(), jwt)
@@ -220,7 +222,7 @@ func FuzzLogoutClaims(f *testing.F) {
 	f.Add(logoutClaims("sid", ""))
 	f.Add(logoutClaims("exp", "1e400", "nonce", "null"))
 	i := clinic()
-	i.Logout = &LogoutRules{Audience: client, Types: []string{LogoutType}}
+	i.Logout = &LogoutRules{Audience: client, Types: []string{config.LogoutType}}
 	f.Fuzz(func(t *testing.T, payload string) {
 		o, err := decodeObject([]byte(payload))
 		if err != nil {

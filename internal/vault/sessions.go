@@ -6,12 +6,6 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/caller"
 )
 
-// Reasons of a session's end, as they are counted.
-const (
-	endedByApplication = "application"
-	endedByProvider    = "back_channel"
-)
-
 // EndSession ends a session of the calling application's tenant: its grants are gone, and every credential that
 // names it is refused, here at once and on other replicas within their poll. It returns how many grants were in
 // force. A session that is not known ends too: the gateway keeps no list of sessions. Faults: UNAUTHENTICATED,
@@ -21,13 +15,13 @@ func (v *Vault) EndSession(ctx context.Context, sessionID string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	return v.endSession(ctx, c.Tenant, sessionID, endedByApplication)
+	return v.endSession(ctx, c.Tenant, sessionID, caller.EndedByApplication)
 }
 
 // LogOut ends a session as EndSession does, because the tenant's issuer says so in a logout token that was
 // verified; no caller is asked.
 func (v *Vault) LogOut(ctx context.Context, tenant, sessionID string) error {
-	_, err := v.endSession(ctx, tenant, sessionID, endedByProvider)
+	_, err := v.endSession(ctx, tenant, sessionID, caller.EndedByBackChannel)
 	return err
 }
 

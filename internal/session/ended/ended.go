@@ -42,7 +42,7 @@ type Rows interface {
 
 // Observer counts.
 type Observer interface {
-	// Ended is told why something has ended.
+	// Ended is told why something has ended: one of caller's reasons.
 	Ended(reason string)
 	// EndedRefused is told what a refused credential was stopped by: session, login, subject, or unknown
 	// where the database could not be read.
@@ -50,12 +50,6 @@ type Observer interface {
 	// EndedKept is told how many ends are in memory.
 	EndedKept(n int)
 }
-
-// Reasons of an end.
-const (
-	BySignOut     = "sign_out"
-	ByBackChannel = "back_channel"
-)
 
 // Options are what a Set is made of; all are needed except Now.
 type Options struct {
@@ -113,14 +107,14 @@ func (s *Set) EndSession(ctx context.Context, tenant string, session caller.Sess
 func (s *Set) End(ctx context.Context, login caller.SessionHash, until time.Time) error {
 	r := s.row(login, always, 0)
 	r.ExpiresAt = until.UnixMilli() + 1
-	return s.end(ctx, r, BySignOut, s.Rows.End)
+	return s.end(ctx, r, caller.EndedBySignOut, s.Rows.End)
 }
 
 // EndSubject ends all that was issued for a tenant's subject before a moment, as EndSession ends a session. Grants
 // stay: they are the sessions', which are not known here, and open nothing for a credential that is refused.
 func (s *Set) EndSubject(ctx context.Context, tenant, subject string, issuedBefore time.Time) error {
 	r := s.row(caller.HashSubject(tenant, subject), issuedBefore.UnixMilli(), s.lifetime(tenant))
-	return s.end(ctx, r, ByBackChannel, s.Rows.End)
+	return s.end(ctx, r, caller.EndedByBackChannel, s.Rows.End)
 }
 
 // Ended reports whether a session has ended.
