@@ -79,7 +79,7 @@ func newWorld(t *testing.T, s setting, configure func(*gateway.Config)) *world {
 	app, err := clinic.New(clinic.Options{
 		BaseURL: w.appURL, GatewayURL: w.gatewayURL, ObjectsURL: w.storeURL, DataDir: t.TempDir(), Keys: keys, Logger: log,
 		Grants: calls,
-		Revoke: func(ctx context.Context, session string) error {
+		EndSession: func(ctx context.Context, session string) error {
 			_, err := calls.EndSession(ctx, session)
 			return err
 		},

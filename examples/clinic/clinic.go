@@ -57,10 +57,10 @@ type Options struct {
 	DataDir string
 	// Keys sign the session tokens: unless set, the key in DataDir, which is made if there is none.
 	Keys *appkit.Keys
-	// Grants is the gateway, for @token, and Revoke ends a session there, as the gateway names it, at logout. Unless
+	// Grants is the gateway, for @token, and EndSession ends one there, as the gateway names it, at logout. Unless
 	// Grants is set both are a client of GatewayURL, with the application's own credentials.
-	Grants directives.Grants
-	Revoke func(ctx context.Context, session string) error
+	Grants     directives.Grants
+	EndSession func(ctx context.Context, session string) error
 	// PlaygroundOrigins are origins whose pages may get session tokens too.
 	PlaygroundOrigins []string
 	// Logger gets errors: slog.Default() unless set.
@@ -141,10 +141,10 @@ func (c *Clinic) mount(base *url.URL, options Options) error {
 	}
 	sessions.ended = func(ctx context.Context, session string) {
 		c.api.SessionEnded(session)
-		if options.Revoke == nil {
+		if options.EndSession == nil {
 			return
 		}
-		if err := options.Revoke(ctx, appkit.SessionID(session)); err != nil {
+		if err := options.EndSession(ctx, appkit.SessionID(session)); err != nil {
 			options.Logger.ErrorContext(ctx, "a session that ended here has not ended at the gateway", slog.Any("error", err))
 		}
 	}
@@ -187,7 +187,7 @@ func connect(kit *appkit.Kit, options *Options) error {
 		return err
 	}
 	options.Grants = c
-	options.Revoke = func(ctx context.Context, session string) error {
+	options.EndSession = func(ctx context.Context, session string) error {
 		_, err := c.EndSession(ctx, session)
 		return err
 	}
