@@ -45,7 +45,8 @@ func (s Session) Format(state fmt.State, _ rune) {
 }
 
 // SessionID returns the name under which the gateway knows the application's session: the claim
-// "sid", and the sessionId of createGrants, verifyGrants and revokeGrants. It is one-way.
+// "sid", and what createGrants, verifyGrants, revokeGrants, carryGrants and endSession take for a session's id. It is
+// one-way.
 func SessionID(applicationSessionID string) string {
 	sum := sha256.Sum256([]byte("cloakroom/appkit/session-id/v1\x00" + applicationSessionID))
 	return base64.RawURLEncoding.EncodeToString(sum[:])

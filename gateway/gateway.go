@@ -33,8 +33,8 @@ type Issuer = config.Issuer
 // Database.Path, Keys.File and Objects have no default.
 func DefaultConfig() *Config { return config.Default() }
 
-// DefaultIssuer returns an issuer's settings where nothing else is said. Name, Issuer, Audience and
-// JWKSURL or JWKS have no default.
+// DefaultIssuer returns an issuer's settings where nothing else is said. Name, Issuer and where its keys are (one of
+// Discovery, JWKSURL and JWKS) have no default; an empty Audience is HTTP.PublicURL.
 func DefaultIssuer() Issuer { return config.DefaultIssuer() }
 
 // LoadConfig reads settings from a YAML file ("" for none) and, on top, from the environment, which is
