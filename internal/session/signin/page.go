@@ -39,21 +39,39 @@ func (r *refusal) linked(target string) *refusal {
 	return &with
 }
 
+func newRefusal(outcome string, status int, code fault.Code, advice string) *refusal {
+	return &refusal{outcome: outcome, status: status, code: code, advice: advice}
+}
+
 var (
-	badMethod   = &refusal{outcome: "malformed", status: http.StatusMethodNotAllowed, code: fault.BadUserInput, advice: "Go back to the application, and try again from there."}
-	badRequest  = &refusal{outcome: "malformed", status: http.StatusBadRequest, code: fault.BadUserInput, advice: "The request is malformed. Go back to the application, and try again from there."}
-	badForm     = &refusal{outcome: "malformed", status: http.StatusUnsupportedMediaType, code: fault.BadUserInput, advice: "The application sent its answer in another form than a form's."}
-	tooLarge    = &refusal{outcome: "malformed", status: http.StatusRequestEntityTooLarge, code: fault.LimitExceeded, advice: "The application sent a longer answer than the gateway takes."}
-	notNavigate = &refusal{outcome: "malformed", status: http.StatusForbidden, code: fault.Forbidden, advice: "This address is for a page or a frame to go to, and not for a script to fetch."}
-	noProvider  = &refusal{outcome: "provider", status: http.StatusBadRequest, code: fault.BadUserInput, advice: "No application of this name signs in here. The application that sent you has to name its provider."}
-	badTarget   = &refusal{outcome: "return_to", status: http.StatusBadRequest, code: fault.BadUserInput, advice: "The address to come back to is not among those that this gateway allows."}
-	badOrigin   = &refusal{outcome: "origin", status: http.StatusForbidden, code: fault.Forbidden, advice: "The answer did not come from the application's sign-in page. Go back to the application, and try again from there."}
-	badState    = &refusal{outcome: "state", status: http.StatusForbidden, code: fault.Forbidden, advice: "This sign-in was not started here. Go back to the application, and try again from there."}
-	otherPlace  = &refusal{outcome: "browser", status: http.StatusForbidden, code: fault.Forbidden, advice: "This sign-in was not started in this browser, or its cookies are blocked. Allow them, go back to the application, and try again from there."}
-	expired     = &refusal{outcome: "expired", status: http.StatusForbidden, code: fault.Forbidden, advice: "This sign-in took too long. Go back, and try again."}
-	notAccepted = &refusal{outcome: "assertion", status: http.StatusUnauthorized, code: fault.Unauthenticated, advice: "The application's answer was not accepted. Go back, and sign in again."}
-	replayed    = &refusal{outcome: "replayed", status: http.StatusForbidden, code: fault.Forbidden, advice: "This sign-in has been used already. Go back; if you are not signed in there, try again."}
-	unavailable = &refusal{outcome: "unavailable", status: http.StatusServiceUnavailable, code: fault.Unavailable, advice: "The gateway can't do this at the moment. Go back, and try again later."}
+	badMethod = newRefusal("malformed", http.StatusMethodNotAllowed, fault.BadUserInput,
+		"Go back to the application, and try again from there.")
+	badRequest = newRefusal("malformed", http.StatusBadRequest, fault.BadUserInput,
+		"The request is malformed. Go back to the application, and try again from there.")
+	badForm = newRefusal("malformed", http.StatusUnsupportedMediaType, fault.BadUserInput,
+		"The application sent its answer in another form than a form's.")
+	tooLarge = newRefusal("malformed", http.StatusRequestEntityTooLarge, fault.LimitExceeded,
+		"The application sent a longer answer than the gateway takes.")
+	notNavigate = newRefusal("malformed", http.StatusForbidden, fault.Forbidden,
+		"This address is for a page or a frame to go to, and not for a script to fetch.")
+	noProvider = newRefusal("provider", http.StatusBadRequest, fault.BadUserInput,
+		"No application of this name signs in here. The application that sent you has to name its provider.")
+	badTarget = newRefusal("return_to", http.StatusBadRequest, fault.BadUserInput,
+		"The address to come back to is not among those that this gateway allows.")
+	badOrigin = newRefusal("origin", http.StatusForbidden, fault.Forbidden,
+		"The answer did not come from the application's sign-in page. Go back to the application, and try again from there.")
+	badState = newRefusal("state", http.StatusForbidden, fault.Forbidden,
+		"This sign-in was not started here. Go back to the application, and try again from there.")
+	otherPlace = newRefusal("browser", http.StatusForbidden, fault.Forbidden,
+		"This sign-in was not started in this browser, or its cookies are blocked. Allow them, go back to the application, and try again from there.")
+	expired = newRefusal("expired", http.StatusForbidden, fault.Forbidden,
+		"This sign-in took too long. Go back, and try again.")
+	notAccepted = newRefusal("assertion", http.StatusUnauthorized, fault.Unauthenticated,
+		"The application's answer was not accepted. Go back, and sign in again.")
+	replayed = newRefusal("replayed", http.StatusForbidden, fault.Forbidden,
+		"This sign-in has been used already. Go back; if you are not signed in there, try again.")
+	unavailable = newRefusal("unavailable", http.StatusServiceUnavailable, fault.Unavailable,
+		"The gateway can't do this at the moment. Go back, and try again later.")
 )
 
 var page = template.Must(template.New("").Parse(`<!DOCTYPE html>
