@@ -12,19 +12,19 @@ import (
 // IssuerSignIn is an issuer's part of the redirect flow.
 type IssuerSignIn struct {
 	Enabled  bool     `koanf:"enabled"`
-	URL      string   `koanf:"url"`       // where users are sent; empty: issuer + SignInPath
+	URL      string   `koanf:"url"`       // where users are sent; empty: issuer + signInPath
 	ReturnTo []string `koanf:"return_to"` // where they may come back to: origins, or URL prefixes that end in "/"
 }
 
-// SignInPath is where an application answers the redirect flow, below its base URL.
-const SignInPath = "/.cloakroom/sign-in"
+// signInPath is where an application answers the redirect flow, below its base URL.
+const signInPath = "/.cloakroom/sign-in"
 
 // SignInURL returns where the issuer's users are sent to sign in.
 func (i *Issuer) SignInURL() string {
 	if i.SignIn.URL != "" {
 		return i.SignIn.URL
 	}
-	return strings.TrimSuffix(i.Issuer, "/") + SignInPath
+	return strings.TrimSuffix(i.Issuer, "/") + signInPath
 }
 
 // SignIn is the redirect flow, by which an application's login becomes a cookie of the gateway's.
@@ -76,7 +76,7 @@ func (c *Config) verifyIssuerSignIn(p *problems, at string, i *Issuer) {
 	target := i.SignInURL()
 	remedy := "write https://host/path, without a user, a query or a fragment"
 	if i.SignIn.URL == "" {
-		remedy = "the issuer is no base URL, so name the application's page, as https://host" + SignInPath
+		remedy = "the issuer is no base URL, so name the application's page, as https://host" + signInPath
 	}
 	u, err := url.Parse(target)
 	if err != nil || u.RawQuery != "" || u.ForceQuery || strings.Contains(target, "#") || !canonicalOrigin(u.Scheme+"://"+u.Host) ||

@@ -22,7 +22,7 @@ import (
 // graphQL is the endpoint /graphql.
 type graphQL struct {
 	exec               *executor.Executor
-	auth               Authenticator
+	auth               session.CallerFinder
 	observer           Observer
 	log                *slog.Logger
 	tracer             trace.Tracer

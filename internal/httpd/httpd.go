@@ -20,14 +20,9 @@ import (
 	"github.com/vektah/gqlparser/v2/validator/rules"
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/cloakroomhq/cloakroom/internal/caller"
 	"github.com/cloakroomhq/cloakroom/internal/config"
+	"github.com/cloakroomhq/cloakroom/internal/session"
 )
-
-// Authenticator finds a request's caller; nil without credentials. Its errors are faults.
-type Authenticator interface {
-	Authenticate(r *http.Request) (*caller.Caller, error)
-}
 
 // Observer counts requests.
 type Observer interface {
@@ -45,7 +40,7 @@ type Check struct {
 // Options are what the handler is made of. Playground, Metrics, Sessions and Logout may be nil.
 type Options struct {
 	Schema        graphql.ExecutableSchema
-	Authenticator Authenticator
+	Authenticator session.CallerFinder
 	Observer      Observer
 	Logger        *slog.Logger
 	Tracer        trace.Tracer

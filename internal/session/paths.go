@@ -1,9 +1,4 @@
 package session
 
-// Paths of the sign-in flow's endpoints.
-const (
-	VerifyPath = "/session/verify"
-	EnsurePath = "/session/ensure"
-	CreatePath = "/session/create"
-	EndPath    = "/session/end"
-)
+// CreatePath is where the sign-in flow takes a provider's answer: a form of another origin's page.
+const CreatePath = "/session/create"

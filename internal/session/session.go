@@ -1,6 +1,7 @@
-// Package session turns a request's credential into a caller: a JWT (RFC 7519) signed by a trusted
-// issuer. A signature is checked once; the verified JWT is remembered until it expires or its
-// issuer's keys change.
+// Package session turns a request's credential into a caller: a JWT (RFC 7519) signed by a trusted issuer, sent as
+// a bearer token or passed in a proxy's header, or the plain headers of a proxy that is trusted for the hop that the
+// request came by. A signature is checked once; the verified JWT is remembered until it expires or its issuer's
+// keys change. Below it, ended refuses what is over, logout takes providers' logout tokens, and signin adds a cookie.
 package session
 
 import (
@@ -66,6 +67,12 @@ type Options struct {
 	Observer Observer
 	Now      func() time.Time // for tests; nil: time.Now
 	Client   *http.Client     // for tests: fetches keys; nil: one for each issuer that has timeouts and follows no redirect
+}
+
+// CallerFinder finds a request's caller; nil without credentials. Its errors are faults. An Authenticator is
+// one; others stand around it, which know of more credentials or refuse some.
+type CallerFinder interface {
+	Authenticate(r *http.Request) (*caller.Caller, error)
 }
 
 // Authenticator verifies credentials; it is safe for concurrent use.

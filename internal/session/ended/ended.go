@@ -1,6 +1,6 @@
-// Package ended refuses the credentials of sessions that have ended before their credentials expire. What has
-// ended is kept in the database, and in the memory of every replica, which reads what is new at short
-// intervals: docs/adr/0016.
+// Package ended refuses the credentials of sessions that have ended before their credentials expire: a revocation
+// list (a denylist) of sessions, sign-ins and subjects. It is kept in the database, and in the memory of every
+// replica, which reads what is new at short intervals: docs/adr/0016.
 package ended
 
 import (

@@ -6,22 +6,18 @@ import (
 
 	"github.com/cloakroomhq/cloakroom/internal/caller"
 	"github.com/cloakroomhq/cloakroom/internal/fault"
+	"github.com/cloakroomhq/cloakroom/internal/session"
 )
 
-// Authenticator finds a request's caller; nil without credentials. Its errors are faults.
-type Authenticator interface {
-	Authenticate(r *http.Request) (*caller.Caller, error)
-}
-
-// Guard is an Authenticator that refuses what has ended.
+// Guard is a session.CallerFinder that refuses what has ended.
 type Guard struct {
 	set  *Set
-	next Authenticator
+	next session.CallerFinder
 }
 
-// Guard returns an Authenticator that refuses those callers of next that have ended, however well next
+// Guard returns a CallerFinder that refuses those callers of next that have ended, however well next
 // remembers them.
-func (s *Set) Guard(next Authenticator) *Guard { return &Guard{s, next} }
+func (s *Set) Guard(next session.CallerFinder) *Guard { return &Guard{s, next} }
 
 // Authenticate returns next's caller, or a fault: UNAUTHENTICATED if its session, its sign-in or its subject has
 // ended, UNAVAILABLE while what has ended is not known.

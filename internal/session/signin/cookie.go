@@ -23,8 +23,8 @@ const (
 	browserSize = 32
 )
 
-// OutcomeCookie is the outcome of a credential that is an accepted cookie; see session.Verified.
-const OutcomeCookie = "cookie"
+// outcomeCookie is the outcome of a credential that is an accepted cookie; see session.Verified.
+const outcomeCookie = "cookie"
 
 var (
 	errTwoCookies = errors.New("two cookies of one name")
@@ -91,7 +91,7 @@ func (f *Flow) Authenticate(r *http.Request) (*caller.Caller, error) {
 		f.Observer.Credential(session.Refused)
 		return nil, fault.Wrap(err, fault.Unauthenticated, "The session's cookie is not accepted: sign in again.")
 	case who != nil:
-		f.Observer.Credential(OutcomeCookie)
+		f.Observer.Credential(outcomeCookie)
 	}
 	return who, nil
 }

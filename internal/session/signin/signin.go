@@ -23,11 +23,6 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/session"
 )
 
-// Authenticator finds a request's caller; nil without credentials. Its errors are faults.
-type Authenticator interface {
-	Authenticate(r *http.Request) (*caller.Caller, error)
-}
-
 // Assertions verifies what an issuer's page answered to a state.
 type Assertions interface {
 	Assertion(ctx context.Context, issuer, jws, state string) (*session.Assertion, error)
@@ -78,7 +73,7 @@ type Provider struct {
 
 // Options are what a Flow is made of; all are needed but Providers, AllowedOrigins and Now.
 type Options struct {
-	Next           Authenticator // asked first: its credentials go before the cookie
+	Next           session.CallerFinder // asked first: its credentials go before the cookie
 	Assertions     Assertions
 	Providers      []Provider
 	PublicURL      string   // the gateway's; over http, for development, cookies lack Secure and their prefix
@@ -139,11 +134,11 @@ func New(o Options) (*Flow, error) {
 
 // Handler returns the endpoints. Callers are found by auth, which decorates the Flow with whatever else
 // may refuse a cookie.
-func (f *Flow) Handler(auth Authenticator) http.Handler {
+func (f *Flow) Handler(auth session.CallerFinder) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc(session.VerifyPath, func(w http.ResponseWriter, r *http.Request) { f.verify(w, r, auth) })
-	mux.HandleFunc(session.EndPath, func(w http.ResponseWriter, r *http.Request) { f.end(w, r, auth) })
-	mux.HandleFunc(session.EnsurePath, f.ensure)
+	mux.HandleFunc("/session/verify", func(w http.ResponseWriter, r *http.Request) { f.verify(w, r, auth) })
+	mux.HandleFunc("/session/end", func(w http.ResponseWriter, r *http.Request) { f.end(w, r, auth) })
+	mux.HandleFunc("/session/ensure", f.ensure)
 	mux.HandleFunc(session.CreatePath, f.create)
 	return mux
 }

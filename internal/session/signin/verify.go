@@ -16,7 +16,7 @@ import (
 
 // verify says whose session the caller is in: 200 with tenant, subject, sessionHash and expiresAt (RFC 3339),
 // 401 without a session, 412 where it is not the one of the precondition.
-func (f *Flow) verify(w http.ResponseWriter, r *http.Request, auth Authenticator) {
+func (f *Flow) verify(w http.ResponseWriter, r *http.Request, auth session.CallerFinder) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		f.refuseMethod(w, r, "GET, HEAD")
 		return
@@ -34,7 +34,7 @@ func (f *Flow) verify(w http.ResponseWriter, r *http.Request, auth Authenticator
 }
 
 // session returns the caller if it is an end user's session; else it has answered.
-func (f *Flow) session(w http.ResponseWriter, r *http.Request, auth Authenticator) (*caller.Caller, bool) {
+func (f *Flow) session(w http.ResponseWriter, r *http.Request, auth session.CallerFinder) (*caller.Caller, bool) {
 	who, err := auth.Authenticate(r)
 	if err == nil {
 		err = session.Pin(w.Header(), r, who)
@@ -60,7 +60,7 @@ const endTimeout = 10 * time.Second
 
 // end signs out: the cookie's login is over, wherever a copy of the cookie may be, and so are the session's
 // grants. It answers 200 with how many were in force.
-func (f *Flow) end(w http.ResponseWriter, r *http.Request, auth Authenticator) {
+func (f *Flow) end(w http.ResponseWriter, r *http.Request, auth session.CallerFinder) {
 	if r.Method != http.MethodPost {
 		f.refuseMethod(w, r, http.MethodPost)
 		return
