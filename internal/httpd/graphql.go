@@ -82,11 +82,9 @@ func (g *graphQL) serve(w http.ResponseWriter, r *http.Request, o *outcome) {
 		reject(err)
 		return
 	}
-	if who != nil && who.Ambient {
-		if err := guardAmbient(r); err != nil {
-			reject(err)
-			return
-		}
+	if err := guardAmbient(r, who); err != nil {
+		reject(err)
+		return
 	}
 	if err := session.Pin(w.Header(), r, who); err != nil {
 		reject(err)

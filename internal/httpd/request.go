@@ -14,6 +14,7 @@ import (
 
 	"github.com/cloakroomhq/cloakroom/internal/caller"
 	"github.com/cloakroomhq/cloakroom/internal/fault"
+	"github.com/cloakroomhq/cloakroom/internal/session"
 )
 
 const (
@@ -26,7 +27,7 @@ const (
 
 // httpFault is a fault whose HTTP status is not that of its code.
 type httpFault struct {
-	fault  *fault.Error
+	fault  error
 	status int
 }
 
@@ -89,13 +90,8 @@ func negotiate(r *http.Request) (string, error) {
 func guard(r *http.Request) error {
 	switch r.Method {
 	case http.MethodPost:
-		t, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-		charset, named := params["charset"]
-		if err != nil || len(r.Header.Values("Content-Type")) != 1 || t != mediaJSON || named && !strings.EqualFold(charset, "utf-8") {
-			return withStatus(http.StatusUnsupportedMediaType, fault.BadUserInput, "Send the request as "+mediaJSON+" in UTF-8.")
-		}
-		if r.Header.Get("Content-Encoding") != "" {
-			return withStatus(http.StatusUnsupportedMediaType, fault.BadUserInput, "Send the request uncompressed.")
+		if err := session.RequireMedia(r, mediaJSON); err != nil {
+			return httpFault{err, http.StatusUnsupportedMediaType}
 		}
 		return nil
 	case http.MethodGet:
@@ -110,11 +106,11 @@ func guard(r *http.Request) error {
 
 // guardAmbient is for a credential that the browser sends by itself: what sent it is known by its Origin
 // alone, which has to be there, or by a header that another origin's page can't set.
-func guardAmbient(r *http.Request) error {
-	switch {
-	case r.Method == http.MethodPost && r.Header.Get("Origin") == "":
-		return withStatus(http.StatusForbidden, fault.Forbidden, "With a credential that the browser sends by itself, a POST needs its Origin.")
-	case r.Method == http.MethodGet && r.Header.Get(preflightHeader) == "":
+func guardAmbient(r *http.Request, who *caller.Caller) error {
+	if r.Method == http.MethodPost {
+		return session.RequireOrigin(r, who)
+	}
+	if who != nil && who.Ambient && r.Header.Get(preflightHeader) == "" {
 		return withStatus(http.StatusForbidden, fault.Forbidden, "A GET from a browser needs the header "+preflightHeader+".")
 	}
 	return nil

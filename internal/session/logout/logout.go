@@ -6,9 +6,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
-	"mime"
 	"net/http"
 	"net/url"
 	"time"
@@ -110,9 +110,8 @@ func answer(w http.ResponseWriter, code, description string) {
 
 // logoutToken reads the form's field from the body alone; other fields are ignored, as section 2.5 wants.
 func logoutToken(w http.ResponseWriter, r *http.Request) (string, error) {
-	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || media != "application/x-www-form-urlencoded" || len(r.Header.Values("Content-Type")) != 1 {
-		return "", errors.New("not a form")
+	if err := session.RequireMedia(r, "application/x-www-form-urlencoded"); err != nil {
+		return "", fmt.Errorf("not a form: %w", err)
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
