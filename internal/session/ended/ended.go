@@ -58,7 +58,7 @@ type Options struct {
 	// on, and grants.
 	Lifetimes map[string]time.Duration
 	Poll      time.Duration // between two reads of the database
-	Max       int           // ends in memory; further ones are refused
+	Max       int           // ends in memory; further ones are refused, and those of sign-ins at half of it
 	Observer  Observer
 	Logger    *slog.Logger
 	Now       func() time.Time // for tests; nil: time.Now
@@ -96,25 +96,26 @@ func New(ctx context.Context, o Options) (*Set, error) {
 // Its credentials are refused here at once, also where an error is returned, and on other replicas after their
 // next poll. Faults: LIMIT_EXCEEDED, UNAVAILABLE.
 func (s *Set) EndSession(ctx context.Context, tenant string, session caller.SessionHash, reason string) (revoked int, err error) {
-	err = s.end(ctx, s.row(session, always, s.lifetime(tenant)), reason, func(ctx context.Context, r Row) (err error) {
+	err = s.end(ctx, s.row(session, always, s.lifetime(tenant)), s.Max, reason, func(ctx context.Context, r Row) (err error) {
 		revoked, err = s.Rows.EndSession(ctx, tenant, r)
 		return err
 	})
 	return revoked, err
 }
 
-// End ends a sign-in, whose cookies live until a moment at the latest, as EndSession ends a session.
+// End ends a sign-in, whose cookies live until a moment at the latest, as EndSession ends a session. Whoever may sign in
+// may sign out as often, so sign-ins fill half of the memory at most: the rest is for applications and providers.
 func (s *Set) End(ctx context.Context, login caller.SessionHash, until time.Time) error {
 	r := s.row(login, always, 0)
 	r.ExpiresAt = until.UnixMilli() + 1
-	return s.end(ctx, r, caller.EndedBySignOut, s.Rows.End)
+	return s.end(ctx, r, s.Max/2, caller.EndedBySignOut, s.Rows.End)
 }
 
 // EndSubject ends all that was issued for a tenant's subject before a moment, as EndSession ends a session. Grants
 // stay: they are the sessions', which are not known here, and open nothing for a credential that is refused.
 func (s *Set) EndSubject(ctx context.Context, tenant, subject string, issuedBefore time.Time) error {
 	r := s.row(caller.HashSubject(tenant, subject), issuedBefore.UnixMilli(), s.lifetime(tenant))
-	return s.end(ctx, r, caller.EndedByBackChannel, s.Rows.End)
+	return s.end(ctx, r, s.Max, caller.EndedByBackChannel, s.Rows.End)
 }
 
 // Ended reports whether a session has ended.
@@ -135,10 +136,10 @@ func (s *Set) lifetime(tenant string) time.Duration {
 	return s.longest
 }
 
-// end puts the row into memory before it is written: a grant that is created meanwhile is then seen by
-// whoever asks afterwards to be an ended session's.
-func (s *Set) end(ctx context.Context, r Row, reason string, write func(context.Context, Row) error) error {
-	if _, known := s.table(r).get(r.ID); !known && s.size() >= s.Max {
+// end puts the row into memory, which may hold up to limit already, before it is written: a grant that is created
+// meanwhile is then seen by whoever asks afterwards to be an ended session's.
+func (s *Set) end(ctx context.Context, r Row, limit int, reason string, write func(context.Context, Row) error) error {
+	if _, known := s.table(r).get(r.ID); !known && s.size() >= limit {
 		return fault.New(fault.LimitExceeded, "More sessions have ended of late than the gateway may keep in mind.")
 	}
 	s.put(r)

@@ -140,6 +140,31 @@ func TestMax(t *testing.T) {
 	require.Empty(t, r.ask(t, session("c")))
 }
 
+// TestShare: sign-outs fill half of the memory, and leave the rest to applications and providers.
+func TestShare(t *testing.T) {
+	rows, c := newTable(), &clock{at: noon}
+	r := start(t, rows, c, func(o *ended.Options) { o.Max = 4 })
+	ctx, until := context.Background(), noon.Add(time.Minute)
+	for _, login := range []byte{1, 2, 1} {
+		require.NoError(t, r.End(ctx, caller.SessionHash{login}, until))
+	}
+	again := start(t, rows, c, func(o *ended.Options) { o.Max = 4 })
+	for _, replica := range []*replica{r, again} { // what another has ended counts too
+		require.Equal(t, fault.LimitExceeded, fault.Public(replica.End(ctx, caller.SessionHash{3}, until)).Code)
+		require.NoError(t, replica.End(ctx, caller.SessionHash{2}, until), "what is known can be ended again")
+	}
+	require.Len(t, rows.rows, 2, "and nothing is written")
+	_, err := r.EndSession(ctx, tenant, *session("a").Session, caller.EndedByApplication)
+	require.NoError(t, err)
+	require.NoError(t, r.EndSubject(ctx, tenant, "u", noon))
+	_, err = r.EndSession(ctx, tenant, *session("b").Session, caller.EndedByApplication)
+	require.Equal(t, fault.LimitExceeded, fault.Public(err).Code)
+	c.advance(2 * time.Minute)
+	r.poll()
+	_, err = r.EndSession(ctx, tenant, *session("b").Session, caller.EndedByApplication)
+	require.NoError(t, err, "the sign-outs are forgotten once their cookies have expired")
+}
+
 func TestOptions(t *testing.T) {
 	_, err := ended.New(context.Background(), ended.Options{})
 	require.Error(t, err)
