@@ -134,7 +134,6 @@ func (g *Gateway) open(ctx, background context.Context) error {
 		return err
 	}
 	g.running.Go(func() { auth.Run(background) })
-	g.running.Go(func() { flow.Run(background, g.cfg.Tokens.SweepInterval) })
 	g.running.Go(func() { g.pollEnded(background, endings) })
 	g.running.Go(func() { v.RunSweeper(background, g.cfg.Tokens.SweepInterval) })
 	return nil

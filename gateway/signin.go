@@ -17,7 +17,8 @@ import (
 func (g *Gateway) newSignIn(next *session.Authenticator, keys *keyring.Keyring, rows *models.DB, v *vault.Vault, ended signin.Ended, metrics *telemetry.Metrics) (*signin.Flow, error) {
 	o := signin.Options{
 		Next: next, Assertions: next, PublicURL: g.cfg.HTTP.PublicURL, AllowedOrigins: g.cfg.HTTP.AllowedOrigins, Cookie: g.cfg.SignIn.Cookie, StateLifetime: g.cfg.SignIn.StateLifetime,
-		Sealer: keys, States: states{rows}, Grants: v, Ended: ended, Observer: metrics, Logger: g.log, Refuse: httpd.Refuse(g.log),
+		Timeout: g.cfg.HTTP.RequestTimeout,
+		Sealer:  keys, States: states{rows}, Grants: v, Ended: ended, Observer: metrics, Logger: g.log, Refuse: httpd.Refuse(g.log),
 	}
 	for _, i := range g.cfg.Issuers {
 		if i.SignIn.Enabled {
@@ -32,8 +33,4 @@ type states struct{ rows *models.DB }
 
 func (s states) ConsumeState(ctx context.Context, digest [32]byte, keepUntil time.Time) (bool, error) {
 	return s.rows.ConsumeState(ctx, digest, keepUntil.UnixMilli())
-}
-
-func (s states) SweepStates(ctx context.Context, now time.Time, limit int) (int, error) {
-	return s.rows.SweepStates(ctx, now.UnixMilli(), limit)
 }

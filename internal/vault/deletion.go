@@ -59,7 +59,7 @@ const sweepBatch = 500
 // holds up the tokens whose objects it has, and nothing else.
 func (v *Vault) Sweep(ctx context.Context) error {
 	return errors.Join(v.sweepTokens(ctx), v.Rows.Settle(ctx), v.sweepRows(ctx, "grants", v.Rows.SweepGrants),
-		v.sweepRows(ctx, "ended", v.Rows.SweepEnded))
+		v.sweepRows(ctx, "ended", v.Rows.SweepEnded), v.sweepRows(ctx, "sign_in_states", v.Rows.SweepStates))
 }
 
 func (v *Vault) sweepTokens(ctx context.Context) error {

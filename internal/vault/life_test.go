@@ -184,6 +184,7 @@ func (d *dueRows) DueTokens(context.Context, int64, int) ([]models.Token, error)
 
 func (*dueRows) SweepGrants(context.Context, int64, int) (int, error) { return 0, nil }
 func (*dueRows) SweepEnded(context.Context, int64, int) (int, error)  { return 0, nil }
+func (*dueRows) SweepStates(context.Context, int64, int) (int, error) { return 0, nil }
 
 func TestNewNeedsItsParts(t *testing.T) {
 	f := newFixture(t)

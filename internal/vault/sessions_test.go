@@ -86,6 +86,18 @@ func TestEndSessionRefusals(t *testing.T) {
 	require.Equal(t, 1, told, "it may have come about")
 }
 
+// TestSweepStates: so are notes of used sign-ins that no replica takes for fresh any more.
+func TestSweepStates(t *testing.T) {
+	f := newFixture(t)
+	_, err := f.rows.ConsumeState(t.Context(), models.Digest{1}, noon.Add(time.Hour).UnixMilli())
+	require.NoError(t, err)
+	require.NoError(t, f.Sweep(t.Context()))
+	require.Zero(t, f.sums["swept sign_in_states"])
+	f.at = noon.Add(time.Hour)
+	require.NoError(t, f.Sweep(t.Context()))
+	require.Equal(t, 1, f.sums["swept sign_in_states"])
+}
+
 // TestSweepEnded: what no credential needs any more is removed with all else that has expired.
 func TestSweepEnded(t *testing.T) {
 	f := newFixture(t)

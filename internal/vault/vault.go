@@ -33,6 +33,7 @@ type Rows interface {
 	Settle(ctx context.Context) error
 	SweepGrants(ctx context.Context, now int64, limit int) (int, error)
 	SweepEnded(ctx context.Context, now int64, limit int) (int, error)
+	SweepStates(ctx context.Context, now int64, limit int) (int, error)
 }
 
 // Sessions knows which sessions have ended.

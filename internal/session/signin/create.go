@@ -4,11 +4,11 @@ import (
 	"crypto/subtle"
 	"errors"
 	"io"
-	"mime"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
+
+	"github.com/cloakroomhq/cloakroom/internal/session"
 )
 
 // maxForm bounds a form's body, in bytes.
@@ -67,11 +67,8 @@ func (f *Flow) readForm(w http.ResponseWriter, r *http.Request) (state, assertio
 	if no := checkNavigation(w, r, http.MethodPost); no != nil {
 		return "", "", no
 	}
-	t, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	charset, named := params["charset"]
-	if err != nil || len(r.Header.Values("Content-Type")) != 1 || t != "application/x-www-form-urlencoded" ||
-		named && !strings.EqualFold(charset, "utf-8") || r.Header.Get("Content-Encoding") != "" {
-		return "", "", badForm
+	if err := session.RequireMedia(r, "application/x-www-form-urlencoded"); err != nil {
+		return "", "", badForm.because(err)
 	}
 	// The Origin comes first of what costs nothing: other pages learn nothing from what follows.
 	if !f.anyOrigin(r) {

@@ -45,8 +45,10 @@ type world struct {
 	next     *caller.Caller
 	mu       sync.Mutex
 	outcomes []string
-	swept    []int // what each call is to return; then they fail
-	gone     int   // what was told
+	hangs    bool // the database, until a request's time is over
+	full     bool // no more ends are kept
+	revoked  int  // calls
+	refused  fault.Code
 }
 
 func (w *world) Assertion(_ context.Context, issuer, jws, state string) (*session.Assertion, error) {
@@ -56,28 +58,38 @@ func (w *world) Assertion(_ context.Context, issuer, jws, state string) (*sessio
 	return w.said, nil
 }
 
-func (w *world) ConsumeState(_ context.Context, d [32]byte, until time.Time) (bool, error) {
+func (w *world) ConsumeState(ctx context.Context, d [32]byte, until time.Time) (bool, error) {
+	if err := w.wait(ctx); err != nil {
+		return false, err
+	}
 	_, known := w.used[d]
-	if w.down == nil {
-		w.used[d] = until
-	}
-	return !known, w.down
+	w.used[d] = until
+	return !known, nil
 }
 
-func (w *world) SweepStates(context.Context, time.Time, int) (int, error) {
-	if len(w.swept) == 0 {
-		return 0, errDown
+// wait is how the database fails.
+func (w *world) wait(ctx context.Context) error {
+	if w.hangs {
+		<-ctx.Done()
+		return ctx.Err()
 	}
-	n := w.swept[0]
-	w.swept = w.swept[1:]
-	return n, nil
+	return w.down
 }
 
-func (w *world) RevokeOwn(context.Context) (int, error) { return 7, w.down }
+func (w *world) RevokeOwn(ctx context.Context) (int, error) {
+	if err := w.wait(ctx); err != nil {
+		return 0, fault.Wrap(err, fault.Unavailable, "Try again.")
+	}
+	w.revoked++
+	return 7, nil
+}
 
-func (w *world) End(_ context.Context, login caller.SessionHash, until time.Time) error {
-	if w.down != nil {
-		return fault.Wrap(w.down, fault.Unavailable, "Try again.")
+func (w *world) End(ctx context.Context, login caller.SessionHash, until time.Time) error {
+	if err := w.wait(ctx); err != nil {
+		return fault.Wrap(err, fault.Unavailable, "Try again.")
+	}
+	if w.full {
+		return fault.New(fault.LimitExceeded, "Too many.")
 	}
 	w.over[login] = until
 	return nil
@@ -89,7 +101,6 @@ func (w *world) SignIn(outcome string) {
 	w.outcomes = append(w.outcomes, outcome)
 }
 func (w *world) Credential(outcome string) { w.SignIn(outcome) }
-func (w *world) Swept(_ string, n int)     { w.gone += n }
 
 // bearer is the next authenticator.
 type bearer struct{ w *world }
@@ -110,10 +121,11 @@ func newWorld(t testing.TB, change func(*Options)) *world {
 		said: &session.Assertion{Subject: "user", Session: hash, IssuedAt: start.Add(-time.Minute)},
 	}
 	o := Options{
-		Next: bearer{w}, Assertions: w, PublicURL: own, AllowedOrigins: []string{appSite}, Cookie: config.Default().SignIn.Cookie, StateLifetime: stateLife,
+		Next: bearer{w}, Assertions: w, PublicURL: own, AllowedOrigins: []string{appSite}, Cookie: config.Default().SignIn.Cookie, StateLifetime: stateLife, Timeout: timeout,
 		Providers: []Provider{{Name: "clinic", URL: appPage, ReturnTo: []string{appSite, "https://pages.example/app/"}}},
 		Sealer:    keys, States: w, Grants: w, Ended: w, Observer: w, Logger: slog.New(slog.DiscardHandler),
 		Refuse: func(rw http.ResponseWriter, _ *http.Request, status int, err error) {
+			w.refused = fault.Public(err).Code
 			if status == 0 {
 				status = map[fault.Code]int{fault.Unauthenticated: 401, fault.Forbidden: 403, fault.Unavailable: 503, fault.LimitExceeded: 413}[fault.Public(err).Code]
 			}
@@ -153,6 +165,11 @@ func (w *world) begin(t testing.TB) (state, cookie string) {
 func (w *world) create(state, cookie string) *httptest.ResponseRecorder {
 	return w.do("POST", "/session/create", url.Values{"state": {state}, "assertion": {"clinic " + state}}.Encode(),
 		"Content-Type", "application/x-www-form-urlencoded", "Origin", appSite, "Cookie", cookie)
+}
+
+// end signs out.
+func (w *world) end(headers ...string) *httptest.ResponseRecorder {
+	return w.do("POST", "/session/end", "", append(headers, "Content-Type", "application/json")...)
 }
 
 // signIn returns the session's cookie as a header.

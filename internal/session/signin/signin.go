@@ -37,10 +37,8 @@ type Sealer interface {
 // States notes which states have been used, on every replica.
 type States interface {
 	// ConsumeState must tell exactly one of all callers with one digest that it is the first, durably.
-	// The note may go at the moment keepUntil.
+	// The note may go at the moment keepUntil; the vault's sweeper removes it.
 	ConsumeState(ctx context.Context, digest [32]byte, keepUntil time.Time) (first bool, err error)
-	// SweepStates removes up to limit notes that may go at the moment now, and returns how many.
-	SweepStates(ctx context.Context, now time.Time, limit int) (int, error)
 }
 
 // Grants ends grants.
@@ -57,11 +55,10 @@ type Ended interface {
 	End(ctx context.Context, login caller.SessionHash, until time.Time) error
 }
 
-// Observer counts what becomes of sign-ins and of cookies, and what is swept.
+// Observer counts what becomes of sign-ins and of cookies.
 type Observer interface {
 	SignIn(outcome string)
 	Credential(outcome string)
-	Swept(table string, n int)
 }
 
 // Provider is an issuer whose users can sign in by the flow.
@@ -80,6 +77,7 @@ type Options struct {
 	AllowedOrigins []string // whose pages may hold the flow in a frame
 	Cookie         config.Cookie
 	StateLifetime  time.Duration // for the application's page to answer in; config.MaxStateLifetime at most
+	Timeout        time.Duration // for one request
 	Sealer         Sealer
 	States         States
 	Grants         Grants
@@ -108,7 +106,7 @@ type provider struct {
 // New returns a Flow.
 func New(o Options) (*Flow, error) {
 	if o.Next == nil || o.Assertions == nil || o.Sealer == nil || o.States == nil || o.Grants == nil || o.Ended == nil ||
-		o.Observer == nil || o.Logger == nil || o.Refuse == nil {
+		o.Observer == nil || o.Logger == nil || o.Refuse == nil || o.Timeout <= 0 {
 		return nil, errors.New("signin: an option is missing")
 	}
 	if o.Now == nil {
@@ -140,31 +138,9 @@ func (f *Flow) Handler(auth session.CallerFinder) http.Handler {
 	mux.HandleFunc("/session/end", func(w http.ResponseWriter, r *http.Request) { f.end(w, r, auth) })
 	mux.HandleFunc("/session/ensure", f.ensure)
 	mux.HandleFunc(session.CreatePath, f.create)
-	return mux
-}
-
-// sweepBatch bounds what one transaction removes.
-const sweepBatch = 500
-
-// Run removes notes of used states that are no longer needed, at every interval until ctx ends.
-func (f *Flow) Run(ctx context.Context, interval time.Duration) {
-	tick := time.NewTicker(interval)
-	defer tick.Stop()
-	for {
-		for {
-			n, err := f.States.SweepStates(ctx, f.Now(), sweepBatch)
-			if err != nil && ctx.Err() == nil {
-				f.Logger.ErrorContext(ctx, "sweeping used sign-ins failed; it will be tried again", slog.Any("error", err))
-			}
-			f.Observer.Swept("sign_in_states", n)
-			if err != nil || n < sweepBatch {
-				break
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), f.Timeout)
+		defer cancel()
+		mux.ServeHTTP(w, r.WithContext(ctx))
+	})
 }

@@ -1,7 +1,6 @@
 package signin
 
 import (
-	"context"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -17,7 +16,10 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/session"
 )
 
-const stateLife = 5 * time.Minute
+const (
+	stateLife = 5 * time.Minute
+	timeout   = 30 * time.Second
+)
 
 // TestStateLife: a state lives as long as configured, to the moment; its note outlives it by the clocks' difference.
 func TestStateLife(t *testing.T) {
@@ -120,9 +122,7 @@ func TestDown(t *testing.T) {
 	require.Equal(t, http.StatusServiceUnavailable, answer.Code)
 	require.Empty(t, answer.Header().Values("Set-Cookie"))
 	require.NotContains(t, answer.Body.String(), "SECRET")
-	end := func() *httptest.ResponseRecorder {
-		return w.do("POST", "/session/end", "", "Content-Type", "application/json", "Origin", appSite, "Cookie", cookie)
-	}
+	end := func() *httptest.ResponseRecorder { return w.end("Cookie", cookie, "Origin", appSite) }
 	answer = end()
 	require.Equal(t, http.StatusServiceUnavailable, answer.Code)
 	require.Empty(t, answer.Header().Values("Set-Cookie"), "the cookie stays, for another try")
@@ -165,25 +165,81 @@ func TestSizes(t *testing.T) {
 	require.Less(t, len(answer.Header().Get("Set-Cookie")), 4096)
 }
 
-func TestRun(t *testing.T) {
+// TestHangs: a database that does not answer holds no request up for longer than its time.
+func TestHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{swept: []int{sweepBatch, sweepBatch, 3, 0}}
-		f := newWorld(t, func(o *Options) { o.States = w })
-		ctx, stop := context.WithCancel(context.Background())
-		done := make(chan struct{})
-		go func() { f.Run(ctx, time.Minute); close(done) }()
-		time.Sleep(150 * time.Second) // of the bubble's clock: three rounds, the last one fails
-		stop()
-		<-done
-		require.Empty(t, w.swept)
-		require.Equal(t, 2*sweepBatch+3, f.gone)
+		w := newWorld(t, nil)
+		cookie := w.signIn(t)
+		state, browser := w.begin(t)
+		w.hangs = true
+		for name, send := range map[string]func() *httptest.ResponseRecorder{
+			"create": func() *httptest.ResponseRecorder { return w.create(state, browser) },
+			"end":    func() *httptest.ResponseRecorder { return w.end("Cookie", cookie, "Origin", appSite) },
+		} {
+			begin := time.Now() // of the bubble's clock
+			answer := send()
+			require.Equal(t, timeout, time.Since(begin), name)
+			require.Equal(t, http.StatusServiceUnavailable, answer.Code, name)
+			require.Empty(t, answer.Header().Values("Set-Cookie"), name)
+		}
+		var until []time.Duration
+		w.handler = w.Handler(finder(func(r *http.Request) (*caller.Caller, error) {
+			deadline, _ := r.Context().Deadline()
+			until = append(until, time.Until(deadline))
+			return nil, nil
+		}))
+		w.do("GET", "/session/verify", "")
+		w.end("Origin", appSite)
+		require.Equal(t, []time.Duration{timeout, timeout}, until, "whatever finds the caller is bounded too")
 	})
+}
+
+type finder func(r *http.Request) (*caller.Caller, error)
+
+func (f finder) Authenticate(r *http.Request) (*caller.Caller, error) { return f(r) }
+
+// TestEndIsGuarded as a POST of GraphQL is.
+func TestEndIsGuarded(t *testing.T) {
+	w := newWorld(t, nil)
+	cookie := w.signIn(t)
+	for name, headers := range map[string][]string{
+		"another charset": {"Content-Type", "application/json; charset=utf-16"}, "compressed": {"Content-Type", "application/json", "Content-Encoding", "gzip"},
+		"text": {"Content-Type", "text/plain"}, "two types": {"Content-Type", "application/json", "Content-Type", "application/json"},
+	} {
+		answer := w.do("POST", "/session/end", "", append(headers, "Cookie", cookie, "Origin", appSite)...)
+		require.Equal(t, http.StatusUnsupportedMediaType, answer.Code, name)
+	}
+	require.Equal(t, http.StatusForbidden, w.end("Cookie", cookie).Code, "no Origin")
+	w.next = &caller.Caller{Tenant: "clinic", Session: &w.said.Session, Ambient: true}
+	require.Equal(t, http.StatusForbidden, w.end("Authorization", "Bearer of a proxy").Code, "no Origin")
+	require.Empty(t, w.over)
+	require.Zero(t, w.revoked)
+	require.Equal(t, http.StatusOK, w.end("Authorization", "Bearer of a proxy", "Origin", appSite).Code)
+	w.next.Ambient = false
+	require.Equal(t, http.StatusOK, w.end("Authorization", "Bearer of its own").Code)
+}
+
+// TestFull: where no further end is kept the browser is signed out all the same, without its grants, and is told what
+// a copy of the cookie can do.
+func TestFull(t *testing.T) {
+	w := newWorld(t, nil)
+	cookie := w.signIn(t)
+	w.full = true
+	answer := w.end("Cookie", cookie, "Origin", appSite)
+	require.Equal(t, http.StatusServiceUnavailable, answer.Code)
+	require.Equal(t, fault.LimitExceeded, w.refused)
+	require.Contains(t, answer.Header().Get("Set-Cookie"), "__Host-cloakroom-session=; Path=/; Max-Age=0")
+	require.Equal(t, 1, w.revoked)
+	require.Empty(t, w.over)
+	require.NotContains(t, w.outcomes, "ended")
+	w.down = errDown
+	require.Equal(t, fault.Unavailable, func() fault.Code { w.end("Cookie", cookie, "Origin", appSite); return w.refused }())
 }
 
 func TestNewNeedsItsParts(t *testing.T) {
 	for _, drop := range []func(*Options){
 		func(o *Options) { o.Next = nil }, func(o *Options) { o.Assertions = nil }, func(o *Options) { o.Sealer = nil }, func(o *Options) { o.States = nil }, func(o *Options) { o.Grants = nil },
-		func(o *Options) { o.Ended = nil }, func(o *Options) { o.Observer = nil }, func(o *Options) { o.Logger = nil }, func(o *Options) { o.Refuse = nil },
+		func(o *Options) { o.Ended = nil }, func(o *Options) { o.Observer = nil }, func(o *Options) { o.Logger = nil }, func(o *Options) { o.Refuse = nil }, func(o *Options) { o.Timeout = 0 },
 		func(o *Options) { o.Providers = []Provider{{Name: "x", URL: "://"}} },
 	} {
 		o := newWorld(t, nil).Options

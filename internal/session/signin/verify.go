@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"mime"
 	"net/http"
 	"time"
 
@@ -55,9 +54,6 @@ func (f *Flow) session(w http.ResponseWriter, r *http.Request, auth session.Call
 // maxEndBody bounds a body that nobody reads, in bytes.
 const maxEndBody = 16 << 10
 
-// endTimeout bounds a sign-out, which goes on when the page that asked for it has gone.
-const endTimeout = 10 * time.Second
-
 // end signs out: the cookie's login is over, wherever a copy of the cookie may be, and so are the session's
 // grants. It answers 200 with how many were in force.
 func (f *Flow) end(w http.ResponseWriter, r *http.Request, auth session.CallerFinder) {
@@ -65,8 +61,8 @@ func (f *Flow) end(w http.ResponseWriter, r *http.Request, auth session.CallerFi
 		f.refuseMethod(w, r, http.MethodPost)
 		return
 	}
-	if t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || t != "application/json" || len(r.Header.Values("Content-Type")) != 1 {
-		f.Refuse(w, r, http.StatusUnsupportedMediaType, fault.New(fault.BadUserInput, "Send the request as application/json."))
+	if err := session.RequireMedia(r, "application/json"); err != nil {
+		f.Refuse(w, r, http.StatusUnsupportedMediaType, err)
 		return
 	}
 	if _, err := io.Copy(io.Discard, http.MaxBytesReader(w, r.Body, maxEndBody)); err != nil {
@@ -77,28 +73,47 @@ func (f *Flow) end(w http.ResponseWriter, r *http.Request, auth session.CallerFi
 	if !ok {
 		return
 	}
-	if who.Ambient && r.Header.Get("Origin") == "" { // one that is sent has been held against the list
-		f.Refuse(w, r, 0, fault.New(fault.Forbidden, "With a credential that the browser sends by itself, a POST needs its Origin."))
+	if err := session.RequireOrigin(r, who); err != nil {
+		f.Refuse(w, r, 0, err)
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), endTimeout)
-	defer cancel()
-	own, err := f.endLogin(ctx, r, who)
-	if err == nil && own {
-		f.setCookie(w, sessionCookie, "", 0)
-	}
-	revoked := 0
-	if err == nil {
-		revoked, err = f.Grants.RevokeOwn(caller.With(ctx, who))
-	}
+	revoked, err := f.signOut(w, r, who)
 	if err != nil {
-		f.Refuse(w, r, 0, err)
+		status := 0
+		if fault.Public(err).Code == fault.LimitExceeded { // of what is kept here, not of what was sent
+			status = http.StatusServiceUnavailable
+		}
+		f.Refuse(w, r, status, err)
 		return
 	}
 	f.Observer.SignIn(ended)
 	writeJSON(w, struct {
 		Revoked int `json:"revoked"`
 	}{revoked})
+}
+
+// signOut ends the login and the grants, and expires the cookie. It goes on when the page that asked for it has gone.
+// Where no further end of a login is kept, the rest is done all the same, and a fault LIMIT_EXCEEDED says so.
+func (f *Flow) signOut(w http.ResponseWriter, r *http.Request, who *caller.Caller) (revoked int, err error) {
+	deadline, _ := r.Context().Deadline()
+	ctx, cancel := context.WithDeadline(context.WithoutCancel(r.Context()), deadline)
+	defer cancel()
+	own, full := f.endLogin(ctx, r, who)
+	if full != nil && fault.Public(full).Code != fault.LimitExceeded {
+		return 0, full
+	}
+	if own && full == nil { // it opens nothing any more, whatever becomes of the grants
+		f.setCookie(w, sessionCookie, "", 0)
+	}
+	if revoked, err = f.Grants.RevokeOwn(caller.With(ctx, who)); err != nil {
+		return 0, err
+	}
+	if full != nil {
+		f.setCookie(w, sessionCookie, "", 0)
+		return 0, fault.Wrap(full, fault.LimitExceeded,
+			"This browser is signed out and the session's grants are revoked, but a copy of its cookie is accepted until it expires.")
+	}
+	return revoked, nil
 }
 
 // endLogin ends the login of the session's cookie, if the request bears one, even beside another credential.
