@@ -7,10 +7,12 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloakroomhq/cloakroom/gateway"
+	"github.com/cloakroomhq/cloakroom/internal/costtest"
 )
 
 // attack is one request that must be refused.
@@ -29,7 +31,7 @@ type attacked struct {
 }
 
 // TestSignInAttacks sends every attack to one gateway over TLS. None may be given a session, or sent on; none may
-// fail the gateway, or make it ask any place but its issuers' keys.
+// fail the gateway, cost it much, or make it ask any place but its issuers' keys.
 func TestSignInAttacks(t *testing.T) {
 	a := &attacked{world: newWorld(t, true, func(c *gateway.Config) {
 		c.Issuers[0].SignIn.ReturnTo = append(c.Issuers[0].SignIn.ReturnTo, "https://www.example")
@@ -46,11 +48,18 @@ func TestSignInAttacks(t *testing.T) {
 	}
 	before := a.rows(t)
 	cases := 0
+	var most time.Duration
+	worst := ""
 	for group, attacks := range groups {
 		for _, one := range attacks {
 			cases++
 			t.Run(group+"/"+one.name, func(t *testing.T) {
-				got := one.send(t)
+				var got *answer
+				took := costtest.Of(func() { got = one.send(t) })
+				require.Less(t, took, costtest.Most)
+				if took > most {
+					most, worst = took, group+"/"+one.name
+				}
 				if one.want != nil {
 					require.Contains(t, one.want, got.StatusCode, got.body)
 				} else {
@@ -63,7 +72,7 @@ func TestSignInAttacks(t *testing.T) {
 			})
 		}
 	}
-	t.Logf("%d attacks", cases)
+	t.Logf("%d attacks; the most processor time was %s, of %s, the browser's and the application's parts with it", cases, most, worst)
 	require.GreaterOrEqual(t, cases, 280)
 	require.Equal(t, before, a.rows(t), "what was refused has stored nothing, and used no state up")
 	require.Zero(t, a.fell.Load(), "a place of the attacker's was asked")

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 
 	"github.com/cloakroomhq/cloakroom/graph/model"
 	"github.com/cloakroomhq/cloakroom/internal/config"
+	"github.com/cloakroomhq/cloakroom/internal/costtest"
 	"github.com/cloakroomhq/cloakroom/internal/fault"
 )
 
@@ -145,13 +145,6 @@ func twins(n int) string {
 	return "{__schema{types{fields{" + strings.Repeat(" type"+inner, n) + "}}}}"
 }
 
-// cpu is what this process has used.
-func cpu() time.Duration {
-	var u syscall.Rusage
-	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
-
 // largest returns the largest document that the limits on bytes and lexical tokens let pass.
 func largest(make func(int) string, tokens, body int) string {
 	fits := func(n int) bool {
@@ -180,7 +173,6 @@ func largest(make func(int) string, tokens, body int) string {
 // TestWorstCase holds every request that the default limits let in to 100 ms of processor time, with the
 // rules of production and of development.
 func TestWorstCase(t *testing.T) {
-	const most = 100 * time.Millisecond * raceFactor
 	r := resolver{
 		token: func(context.Context, string) (*model.Token, error) { return nil, nil },
 		tokenize: func(context.Context, *model.TokenizeInput) (*model.TokenizePayload, error) {
@@ -202,18 +194,11 @@ func TestWorstCase(t *testing.T) {
 			o.Logger = slog.New(slog.DiscardHandler)
 		})
 		for name, body := range bodies {
-			took := time.Hour
 			var a *answer
-			for range 3 { // the least of three, for the machine does other things too
-				before := cpu()
-				a = s.post(t, body)
-				if took = min(took, cpu()-before); took < most/2 {
-					break
-				}
-			}
+			took := costtest.Of(func() { a = s.post(t, body) })
 			t.Logf("%9s development=%v %s (%d bytes)", took.Round(100*time.Microsecond), development, name, len(body))
 			require.LessOrEqual(t, len(body), int(cfg.HTTP.MaxBody), name)
-			require.Less(t, took, most, name)
+			require.Less(t, took, costtest.Most, name)
 			require.Less(t, len(a.raw), 16<<10, name)
 			require.NotEqual(t, "INTERNAL", a.code(), "%s: %s", name, a.raw)
 		}

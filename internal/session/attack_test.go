@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cloakroomhq/cloakroom/internal/costtest"
 	"github.com/cloakroomhq/cloakroom/internal/fault"
 )
 
@@ -54,13 +55,13 @@ func TestAttacks(t *testing.T) {
 			t.Run(group+"/"+a.name, func(t *testing.T) {
 				for _, f := range []*fixture{fixed, fetching} {
 					r, refused := bearer(a.jwt), 0
-					took := cost(func() {
+					took := costtest.Of(func() {
 						c, err := f.Authenticate(r)
 						require.Nil(t, c)
 						require.Equal(t, fault.Unauthenticated, fault.Public(err).Code)
 						refused++
 					})
-					require.Less(t, took, mostCPU)
+					require.Less(t, took, costtest.Most)
 					if took > most {
 						most, worst = took, group+"/"+a.name
 					}

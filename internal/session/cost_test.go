@@ -3,35 +3,12 @@ package session
 import (
 	"fmt"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/cloakroomhq/cloakroom/internal/costtest"
 )
-
-// mostCPU is what any credential may cost, whoever made it.
-const mostCPU = 100 * time.Millisecond * raceFactor
-
-// cost returns the processor time of this process while f runs: a time by the clock would include what else
-// the machine does. The least of three counts, unless the first is far below the limit, for the collector and other
-// goroutines of this process run too.
-func cost(f func()) time.Duration {
-	used := func() time.Duration {
-		var u syscall.Rusage
-		_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
-		return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-	}
-	least := time.Duration(1<<63 - 1)
-	for range 3 {
-		before := used()
-		f()
-		if least = min(least, used()-before); least < mostCPU/10 {
-			break
-		}
-	}
-	return least
-}
 
 // TestWorstCase holds JWTs as large as they may be to a little processor time. Those that an issuer signed
 // cost the most: all of them is read.
@@ -72,11 +49,11 @@ func TestWorstCase(t *testing.T) {
 			require.Greater(t, len(jwt), maxJWT/2, name)
 			f := newFixture(t, nil)
 			var err error
-			took := cost(func() {
+			took := costtest.Of(func() {
 				f.remembered.InvalidateAll()
 				_, err = f.Authenticate(bearer(jwt))
 			})
-			require.Less(t, took, mostCPU, name)
+			require.Less(t, took, costtest.Most, name)
 			require.Equal(t, name == "a claim too many", err != nil, "%s: %v", name, err)
 			t.Logf("%9s %s %s (%d bytes)", took, alg, name, len(jwt))
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloakroomhq/cloakroom/internal/config"
+	"github.com/cloakroomhq/cloakroom/internal/costtest"
 )
 
 const (
@@ -147,14 +148,22 @@ func logoutAttacks() (list []attack) {
 func TestLogoutAttacks(t *testing.T) {
 	attacks := logoutAttacks()
 	require.GreaterOrEqual(t, len(attacks), 40)
+	var most time.Duration
+	worst := ""
 	for _, types := range [][]string{{config.LogoutType}, {config.LogoutType, "JWT"}} {
 		f := newFixture(t, withLogout(types...))
 		_, err := f.VerifyLogout(context.Background(), logoutToken())
 		require.NoError(t, err, "what is attacked works")
 		for _, a := range attacks {
-			got, err := f.VerifyLogout(context.Background(), a.jwt)
+			var got *Logout
+			var err error
+			took := costtest.Of(func() { got, err = f.VerifyLogout(context.Background(), a.jwt) })
 			require.Error(t, err, a.name)
 			require.Nil(t, got, a.name)
+			require.Less(t, took, costtest.Most, a.name)
+			if took > most {
+				most, worst = took, a.name
+			}
 			for _, part := range strings.Split(a.jwt, ".") {
 				if len(part) > 10 {
 					require.NotContains(t, err.Error(), part, a.name)
@@ -163,6 +172,7 @@ func TestLogoutAttacks(t *testing.T) {
 			require.NotContains(t, err.Error(), "session-1", a.name)
 		}
 	}
+	t.Logf("%d attacks; the most processor time was %s, of %s", len(attacks), most, worst)
 }
 
 // TestLogoutIsNoSession: a logout token never is a credential, whatever its typ and however much it looks like a

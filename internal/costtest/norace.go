@@ -1,5 +1,5 @@
 //go:build !race
 
-package httpd
+package costtest
 
 const raceFactor = 1

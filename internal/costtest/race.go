@@ -1,6 +1,6 @@
 //go:build race
 
-package httpd
+package costtest
 
 // raceFactor is how much slower the race detector makes things.
 const raceFactor = 12

@@ -1,6 +1,0 @@
-//go:build race
-
-package session
-
-// raceFactor is how much slower the race detector makes things.
-const raceFactor = 12
