@@ -36,17 +36,18 @@ var (
 // world is all that a Flow needs; what is set fails or answers.
 type world struct {
 	*Flow
-	handler  http.Handler
-	now      time.Time
-	down     error // of the database, whatever is asked of it
-	said     *session.Assertion
-	used     map[[32]byte]time.Time
-	over     map[caller.SessionHash]time.Time
-	next     *caller.Caller
-	mu       sync.Mutex
-	outcomes []string
-	swept    []int // what each call is to return; then they fail
-	gone     int   // what was told
+	handler   http.Handler
+	now       time.Time
+	down      error // of the database, whatever is asked of it
+	said      *session.Assertion
+	withdrawn map[session.Thumbprint]bool
+	used      map[[32]byte]time.Time
+	over      map[caller.SessionHash]time.Time
+	next      *caller.Caller
+	mu        sync.Mutex
+	outcomes  []string
+	swept     []int // what each call is to return; then they fail
+	gone      int   // what was told
 }
 
 func (w *world) Assertion(_ context.Context, issuer, jws, state string) (*session.Assertion, error) {
@@ -54,6 +55,10 @@ func (w *world) Assertion(_ context.Context, issuer, jws, state string) (*sessio
 		return nil, errors.New("not accepted")
 	}
 	return w.said, nil
+}
+
+func (w *world) Holds(_ context.Context, issuer string, key session.Thumbprint) bool {
+	return !w.withdrawn[key]
 }
 
 func (w *world) ConsumeState(_ context.Context, d [32]byte, until time.Time) (bool, error) {
