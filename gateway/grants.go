@@ -12,14 +12,14 @@ import (
 )
 
 // Grants returns what @token needs of the gateway, for an application in the same process. The
-// tenant is the name of one of Config.Issuers; whoever holds the result acts as that application.
+// tenant is that of one of Config.Issuers; whoever holds the result acts as that application.
 func (g *Gateway) Grants(tenant string) (directives.Grants, error) {
 	for _, i := range g.cfg.Issuers {
-		if i.Name == tenant {
+		if i.TenantName() == tenant {
 			return &grants{vault: g.vault, application: &caller.Caller{Tenant: tenant, Roles: []string{caller.RoleApplication}}}, nil
 		}
 	}
-	return nil, fmt.Errorf("gateway: no issuer is named %q", tenant)
+	return nil, fmt.Errorf("gateway: no issuer has the tenant %q", tenant)
 }
 
 type grants struct {

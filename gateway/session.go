@@ -35,7 +35,7 @@ func issuers(cfg *Config) ([]session.Issuer, error) {
 			return nil, err
 		}
 		list[n] = session.Issuer{
-			Name: i.Name, Issuer: i.Issuer, Audience: audience, Algorithms: i.Algorithms, Types: i.Types,
+			Name: i.Name, Tenant: i.TenantName(), Issuer: i.Issuer, Audience: audience, Algorithms: i.Algorithms, Types: i.Types,
 			SessionClaim: i.SessionClaim, Claims: session.Claims(i.Claims), IgnoreRoles: !i.TrustRoles, Ambient: i.Ambient,
 			MaxLifetime: i.MaxLifetime, ClockSkew: cfg.Credentials.ClockSkew,
 			JWKS: []byte(i.JWKS), JWKSURL: i.JWKSURL, Discovery: i.Discovery, RootCAs: roots, Refresh: i.JWKSRefresh, MaxAge: i.JWKSMaxAge,

@@ -39,7 +39,7 @@ func lifetimes(cfg *Config) map[string]time.Duration {
 		if i.SignIn.Enabled {
 			life = max(life, session.MaxAssertionLifetime+cfg.SignIn.Cookie.Lifetime)
 		}
-		all[i.Name] = max(life+cfg.Credentials.ClockSkew, cfg.Grants.MaxDuration)
+		all[i.TenantName()] = max(all[i.TenantName()], life+cfg.Credentials.ClockSkew, cfg.Grants.MaxDuration)
 	}
 	if p := cfg.TrustedProxy; p.Tenant != "" {
 		all[p.Tenant] = max(all[p.Tenant], p.MaxLifetime, cfg.Grants.MaxDuration)

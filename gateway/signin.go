@@ -22,7 +22,7 @@ func (g *Gateway) newSignIn(next *session.Authenticator, keys *keyring.Keyring, 
 	}
 	for _, i := range g.cfg.Issuers {
 		if i.SignIn.Enabled {
-			o.Providers = append(o.Providers, signin.Provider{Name: i.Name, URL: i.SignInURL(), ReturnTo: i.SignIn.ReturnTo})
+			o.Providers = append(o.Providers, signin.Provider{Name: i.Name, Tenant: i.TenantName(), URL: i.SignInURL(), ReturnTo: i.SignIn.ReturnTo})
 		}
 	}
 	return signin.New(o)

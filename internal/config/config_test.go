@@ -48,7 +48,7 @@ func TestEverySetting(t *testing.T) {
 		case kind == reflect.TypeFor[time.Duration]():
 			value = "77s"
 		case key == "issuers":
-			value = `[{"name":"n","issuer":"i","audience":"a","algorithms":["ES384"],"session_claim":"c","max_lifetime":"77s","jwks_url":"u","jwks":"k",
+			value = `[{"name":"n","tenant":"t","issuer":"i","audience":"a","algorithms":["ES384"],"session_claim":"c","max_lifetime":"77s","jwks_url":"u","jwks":"k",
 				"sign_in":{"enabled":true,"url":"s","return_to":["r"]},"types":["at+jwt",""],"claims":{"session":"a.b","subject":"c","roles":"d"},"ambient":true,"discovery":true,"ca_file":"f","jwks_refresh":"77s","jwks_max_age":"78s","back_channel_logout":true,"logout_audience":"a"}]`
 		}
 		environ = append(environ, "CLOAKROOM_"+strings.ToUpper(strings.ReplaceAll(key, ".", "_"))+"="+value)

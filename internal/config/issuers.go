@@ -1,10 +1,14 @@
 package config
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // Issuer is one trusted signer of JWTs.
 type Issuer struct {
-	Name         string        `koanf:"name"`   // the tenant; never change it: tokens belong to it
+	Name         string        `koanf:"name"`   // never change it: tokens belong to it, unless tenant is set
+	Tenant       string        `koanf:"tenant"` // another issuer's name, whose tenant its callers are of; empty: its own
 	Issuer       string        `koanf:"issuer"` // the iss claim
 	Audience     string        `koanf:"audience"`
 	Algorithms   []string      `koanf:"algorithms"`
@@ -27,6 +31,9 @@ type Issuer struct {
 
 	SignIn IssuerSignIn `koanf:"sign_in"`
 }
+
+// TenantName returns the tenant of the issuer's callers.
+func (i *Issuer) TenantName() string { return cmp.Or(i.Tenant, i.Name) }
 
 // Claims are JMESPath expressions that find a caller's parts in the claims; an empty one is the claim's own name.
 type Claims struct {

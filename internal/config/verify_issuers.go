@@ -33,6 +33,9 @@ func (c *Config) verifyIssuers(p *problems) {
 			p.add(at("issuer"), "%q must be what the iss claim says, and differ from every other issuer's", i.Issuer)
 		}
 		names[i.Name], ids[i.Issuer] = true, true
+		if i.Tenant != "" && !slices.ContainsFunc(c.Issuers, func(o Issuer) bool { return o.Name == i.Tenant && o.Name != i.Name && o.Tenant == "" }) {
+			p.add(at("tenant"), "%q must be the name of another issuer that has no tenant but its own; leave it out, or name that issuer", i.Tenant)
+		}
 		between(p, at("max_lifetime"), i.MaxLifetime, time.Minute, 31*24*time.Hour)
 		i.verifyHeader(p, at)
 		i.verifyClaims(p, at)
@@ -88,6 +91,9 @@ func (i *Issuer) verifyClaims(p *problems, at func(string) string) {
 func (i *Issuer) verifyLogout(p *problems, at func(string) string) {
 	if i.BackChannelLogout && len(i.LogoutTypes) == 0 {
 		p.add(at("logout_types"), "none is accepted; name what the provider writes into its logout tokens' typ, such as logout+jwt")
+	}
+	if i.BackChannelLogout && (i.Claims.Session != "" || i.Claims.Subject != "" || i.SessionClaim != DefaultIssuer().SessionClaim) {
+		p.add(at("back_channel_logout"), "logout tokens name a session by sid and a user by sub; map neither by session_claim, claims.session or claims.subject, or switch this off")
 	}
 	for _, t := range i.LogoutTypes {
 		if t != LogoutType && t != "JWT" {

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -34,6 +35,18 @@ func TestAlgorithms(t *testing.T) {
 	for _, alg := range []string{"none", "HS256", "HS384", "HS512", "ES256K", "RSA-OAEP", "dir", "", "es256"} {
 		require.False(t, SupportedAlgorithm(alg), alg)
 	}
+}
+
+// TestOneTenantOfTwoIssuers: an application grants what a provider's users may read, so both are of one tenant.
+func TestOneTenantOfTwoIssuers(t *testing.T) {
+	f := newFixture(t, func(o *Options) { o.Issuers[0].Tenant = "bank" })
+	user, err := f.Authenticate(bearer(good(claimsOf())))
+	require.NoError(t, err)
+	require.Equal(t, "bank", user.Tenant)
+	require.Equal(t, caller.HashSession("bank", "session-1"), *user.Session)
+	said, err := f.Assertion(context.Background(), "clinic", assertion(asserted()), testState)
+	require.NoError(t, err)
+	require.Equal(t, *user.Session, said.Session)
 }
 
 func TestAccepted(t *testing.T) {

@@ -24,6 +24,7 @@ type Assertion struct {
 	Session        caller.SessionHash
 	IssuedAt       time.Time  // UTC
 	SessionExpires *time.Time // UTC; nil: not told
+	Key            Thumbprint // of the key that signed it
 }
 
 // Assertion verifies a compact JWS (RFC 7515, section 7.1) by the issuer of that name, whose rules for a
@@ -40,7 +41,27 @@ func (a *Authenticator) Assertion(ctx context.Context, name, jws, state string) 
 	if err != nil {
 		return nil, err
 	}
-	return v.issuer.checkAssertion(v.claims, state, a.now())
+	said, err := v.issuer.checkAssertion(v.claims, state, a.now())
+	if err != nil {
+		return nil, err
+	}
+	said.Key = v.key
+	return said, nil
+}
+
+// Holds reports whether the issuer of that name has the key: what it vouched for ends when it is withdrawn, as JWTs
+// do. A key that is not known is asked for as that of a JWT is, at most once in a while.
+func (a *Authenticator) Holds(ctx context.Context, name string, key Thumbprint) bool {
+	for _, i := range a.issuers {
+		if i.Name == name {
+			if keys := i.source.keys(); keys != nil && keys.holds(key) {
+				return true
+			}
+			keys := i.source.refresh(ctx, refreshAtMost)
+			return keys != nil && keys.holds(key)
+		}
+	}
+	return false
 }
 
 // checkAssertion holds the claims of an assertion, whose signature was verified, against the rules.

@@ -49,6 +49,9 @@ func TestAssertionAccepted(t *testing.T) {
 	} {
 		a, err := f.Assertion(context.Background(), "clinic", test.jws, testState)
 		require.NoError(t, err, name)
+		require.True(t, f.Holds(context.Background(), "clinic", a.Key))
+		require.False(t, f.Holds(context.Background(), "bank", a.Key), "another issuer's key is another")
+		a.Key = Thumbprint{}
 		require.Equal(t, &Assertion{Subject: "user-1", Session: caller.HashSession("clinic", "session-1"), IssuedAt: start, SessionExpires: test.ends}, a, name)
 	}
 	require.Zero(t, f.seen.of(Verified), "an assertion is no credential of a request")

@@ -108,7 +108,7 @@ func (i *issuer) check(o object, now time.Time) (*caller.Caller, error) {
 	if err != nil {
 		return nil, err
 	}
-	who := &caller.Caller{Tenant: i.Name, IssuedAt: c.iat.Time, ExpiresAt: c.exp.Time, Ambient: i.Ambient}
+	who := &caller.Caller{Tenant: i.Tenant, IssuedAt: c.iat.Time, ExpiresAt: c.exp.Time, Ambient: i.Ambient}
 	if who.Subject, err = i.mapping.subject.name(o, "sub", tree); err != nil {
 		return nil, err
 	}
@@ -124,7 +124,7 @@ func (i *issuer) check(o object, now time.Time) (*caller.Caller, error) {
 	if err != nil {
 		return nil, err
 	}
-	hash := caller.HashSession(i.Name, id)
+	hash := caller.HashSession(i.Tenant, id)
 	who.Session = &hash
 	return who, nil
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rsa"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -37,9 +38,13 @@ func isRSA(k crypto.PublicKey) bool {
 }
 
 type publicKey struct {
-	kid, alg string // alg: "" where the set leaves it open
-	key      crypto.PublicKey
+	kid, alg   string // alg: "" where the set leaves it open
+	key        crypto.PublicKey
+	thumbprint Thumbprint
 }
+
+// Thumbprint names a public key: SHA-256 over its required members (RFC 7638).
+type Thumbprint [sha256.Size]byte
 
 func (k publicKey) equal(other publicKey) bool {
 	same, ok := k.key.(interface{ Equal(crypto.PublicKey) bool })
@@ -90,7 +95,11 @@ func parseKeySet(b []byte) (*keySet, error) {
 			}
 		}
 		// Some sets, as Oathkeeper's, name a key twice: what they were made of has its private and its public half.
-		if one := (publicKey{kid: k.KeyID(), alg: k.Algorithm().String(), key: raw}); !slices.ContainsFunc(ks.keys, one.equal) {
+		print, err := k.Thumbprint(crypto.SHA256)
+		if err != nil {
+			continue
+		}
+		if one := (publicKey{k.KeyID(), k.Algorithm().String(), raw, Thumbprint(print)}); !slices.ContainsFunc(ks.keys, one.equal) {
 			ks.keys = append(ks.keys, one)
 		}
 	}
@@ -101,7 +110,7 @@ func parseKeySet(b []byte) (*keySet, error) {
 }
 
 // find returns the key for a header: that of its kid or, where it names none, the only one that fits.
-func (ks *keySet) find(h header) (crypto.PublicKey, error) {
+func (ks *keySet) find(h header) (publicKey, error) {
 	var found []publicKey
 	for _, k := range ks.keys {
 		if (h.kid == "" || k.kid == h.kid) && (k.alg == "" || k.alg == h.alg) && algorithms[h.alg](k.key) {
@@ -109,7 +118,11 @@ func (ks *keySet) find(h header) (crypto.PublicKey, error) {
 		}
 	}
 	if len(found) != 1 {
-		return nil, errNoKey
+		return publicKey{}, errNoKey
 	}
-	return found[0].key, nil
+	return found[0], nil
+}
+
+func (ks *keySet) holds(t Thumbprint) bool {
+	return slices.ContainsFunc(ks.keys, func(k publicKey) bool { return k.thumbprint == t })
 }

@@ -80,7 +80,7 @@ func (i *Issuer) checkLogout(o object, now time.Time) (*Logout, error) {
 	if c.sub != nil && !plain(*c.sub) || c.sub == nil && sid == nil {
 		return nil, fmt.Errorf("sub, sid: %w", errClaims)
 	}
-	l := &Logout{Tenant: i.Name, IssuedAt: c.iat.Time}
+	l := &Logout{Tenant: i.Tenant, IssuedAt: c.iat.Time}
 	if sid != nil {
 		l.Session = *sid
 	}

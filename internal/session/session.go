@@ -5,6 +5,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/x509"
@@ -25,7 +26,8 @@ import (
 
 // Issuer is one trusted signer of JWTs: an application's backend, or an identity provider.
 type Issuer struct {
-	Name         string // the tenant
+	Name         string
+	Tenant       string // of its callers; "": Name
 	Issuer       string // the `iss` claim
 	Audience     string // must be among the `aud` claim
 	Algorithms   []string
@@ -122,6 +124,7 @@ func New(o Options) (*Authenticator, error) {
 }
 
 func newIssuer(i Issuer, o Options) (*issuer, error) {
+	i.Tenant = cmp.Or(i.Tenant, i.Name)
 	m, err := i.Claims.compile()
 	if err != nil {
 		return nil, err
@@ -225,6 +228,7 @@ type signed struct {
 	claims object
 	issuer *issuer
 	keys   *keySet
+	key    Thumbprint // of the one that signed it
 }
 
 // open verifies the signature of a JWT, whose typ must be one of those that types accepts of its issuer.
@@ -247,7 +251,7 @@ func (a *Authenticator) open(ctx context.Context, jwt string, types func(*issuer
 	if !slices.Contains(i.Algorithms, p.header.alg) || !SupportedAlgorithm(p.header.alg) {
 		return nil, errors.New("an algorithm that is not allowed")
 	}
-	keys, public, err := i.key(ctx, p.header)
+	keys, key, err := i.key(ctx, p.header)
 	if err != nil {
 		return nil, err
 	}
@@ -255,10 +259,10 @@ func (a *Authenticator) open(ctx context.Context, jwt string, types func(*issuer
 	if err != nil {
 		return nil, err
 	}
-	if err := verifier.Verify([]byte(p.signed), p.signature, public); err != nil {
+	if err := verifier.Verify([]byte(p.signed), p.signature, key.key); err != nil {
 		return nil, errors.New("the signature does not verify")
 	}
-	return &signed{claims: o, issuer: i, keys: keys}, nil
+	return &signed{o, i, keys, key.thumbprint}, nil
 }
 
 // issuerOf reads iss before anything is verified, only to choose whose keys to verify with.
@@ -275,7 +279,7 @@ func (a *Authenticator) issuerOf(o object) (*issuer, error) {
 }
 
 // key finds the header's key, asking the issuer again, at most once in a while, where none fits.
-func (i *issuer) key(ctx context.Context, h header) (*keySet, any, error) {
+func (i *issuer) key(ctx context.Context, h header) (*keySet, publicKey, error) {
 	keys := i.source.keys()
 	if keys != nil {
 		if k, err := keys.find(h); err == nil {
@@ -283,7 +287,7 @@ func (i *issuer) key(ctx context.Context, h header) (*keySet, any, error) {
 		}
 	}
 	if keys = i.source.refresh(ctx, refreshAtMost); keys == nil {
-		return nil, nil, errors.New("the issuer's keys are not known at the moment")
+		return nil, publicKey{}, errors.New("the issuer's keys are not known at the moment")
 	}
 	k, err := keys.find(h)
 	return keys, k, err

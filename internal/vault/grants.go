@@ -212,7 +212,7 @@ func (v *Vault) RevokeGrants(ctx context.Context, r Revocation) (int, error) {
 
 // CarryGrants moves the grants of one session of the calling application's tenant to another, as when who was nobody
 // signs in, and returns how many were in force. What both have ends with the later; the first session has none
-// left. To a session that has ended nothing is carried. Faults as for CreateGrants.
+// left. From or to a session that has ended nothing is carried. Faults as for CreateGrants.
 func (v *Vault) CarryGrants(ctx context.Context, fromSessionID, toSessionID string) (int, error) {
 	c, err := caller.RequireApplication(ctx)
 	if err != nil {
@@ -228,7 +228,7 @@ func (v *Vault) CarryGrants(ctx context.Context, fromSessionID, toSessionID stri
 		return 0, fault.New(fault.BadUserInput, "Name two sessions: grants are carried from one to another.").At("input", "toSessionId")
 	}
 	from, to := caller.HashSession(c.Tenant, fromSessionID), caller.HashSession(c.Tenant, toSessionID)
-	if v.Sessions.Ended(to) { // as for CreateGrants
+	if v.Sessions.Ended(from) || v.Sessions.Ended(to) { // as for CreateGrants
 		return 0, nil
 	}
 	_, now := v.now()

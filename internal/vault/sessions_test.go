@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cloakroomhq/cloakroom/internal/caller"
 	"github.com/cloakroomhq/cloakroom/internal/fault"
 	"github.com/cloakroomhq/cloakroom/internal/vault"
 	"github.com/cloakroomhq/cloakroom/models"
@@ -63,6 +64,24 @@ func TestEndedSessionsGetNoGrants(t *testing.T) {
 	missing, err := f.VerifyGrants(app, "s1", []string{token, "tok-2b58d9b2-83c1-4e9b-9692-b149112810c8"}, models.Store)
 	require.NoError(t, err)
 	require.Equal(t, []string{token, "tok-2b58d9b2-83c1-4e9b-9692-b149112810c8"}, missing)
+}
+
+// TestNothingIsCarriedFromOrToAnEndedSession: a grant that another replica made for it before it knew would open
+// something in the session that it is carried to.
+func TestNothingIsCarriedFromOrToAnEndedSession(t *testing.T) {
+	f := newFixture(t)
+	app := application("clinic")
+	f.tokenize(t, session("clinic", "s1"), 0)
+	for _, ended := range []string{"s1", "s2"} {
+		f.endings.gone = map[caller.SessionHash]bool{caller.HashSession("clinic", ended): true}
+		n, err := f.CarryGrants(app, "s1", "s2")
+		require.NoError(t, err)
+		require.Zero(t, n, ended)
+	}
+	f.endings.gone = nil
+	n, err := f.CarryGrants(app, "s1", "s2")
+	require.NoError(t, err)
+	require.Equal(t, 2, n)
 }
 
 func TestEndSessionRefusals(t *testing.T) {

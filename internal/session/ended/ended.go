@@ -143,7 +143,8 @@ func (s *Set) end(ctx context.Context, r Row, limit int, reason string, write fu
 		return fault.New(fault.LimitExceeded, "More sessions have ended of late than the gateway may keep in mind.")
 	}
 	s.put(r)
-	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	// A caller that leaves doesn't stop it: memory says so already, and the other replicas must learn of it.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
 	defer cancel()
 	if err := write(ctx, r); err != nil {
 		return fault.Wrap(err, fault.Unavailable, "The gateway can't do this at the moment: try again.")

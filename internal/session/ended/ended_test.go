@@ -29,9 +29,12 @@ type table struct {
 	err     error
 }
 
-func (t *table) End(_ context.Context, r ended.Row) error {
+func (t *table) End(ctx context.Context, r ended.Row) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	if t.err == nil {
 		t.rows[r.ID] = r
 	}
@@ -171,6 +174,19 @@ func (r *replica) ask(t testing.TB, c *caller.Caller) fault.Code {
 	}
 	require.Same(t, c, got)
 	return ""
+}
+
+// TestACallerThatLeaves doesn't undo an end: this replica believes it already, so all must.
+func TestACallerThatLeaves(t *testing.T) {
+	rows := newTable()
+	r := start(t, rows, &clock{at: noon}, nil)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_, err := r.EndSession(ctx, tenant, caller.HashSession(tenant, "s"), "application")
+	require.NoError(t, err)
+	require.NoError(t, r.EndSubject(ctx, tenant, "user", noon))
+	require.NoError(t, r.End(ctx, caller.HashLogin(tenant, []byte("login")), noon.Add(time.Hour)))
+	require.Len(t, rows.rows, 3)
 }
 
 func TestEndSession(t *testing.T) {

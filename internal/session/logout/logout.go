@@ -64,13 +64,14 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
 		return
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), h.Timeout)
-	defer cancel()
 	token, err := logoutToken(w, r)
 	if err != nil {
-		h.refuse(ctx, w, err)
+		h.refuse(r.Context(), w, err)
 		return
 	}
+	// A provider that doesn't wait for the answer has said its word all the same.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), h.Timeout)
+	defer cancel()
 	l, err := h.Verifier.VerifyLogout(ctx, token)
 	if err != nil {
 		h.refuse(ctx, w, err)

@@ -26,19 +26,29 @@ var noon = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 type provider struct {
 	says   *session.Logout
 	down   error
+	leaves func() // the provider hangs up while its token is verified
 	log    bytes.Buffer
 	ended  []string
 	counts map[string]int
 }
 
-func (p *provider) VerifyLogout(_ context.Context, token string) (*session.Logout, error) {
+func (p *provider) VerifyLogout(ctx context.Context, token string) (*session.Logout, error) {
+	if p.leaves != nil {
+		p.leaves()
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
 	if token != secret {
 		return nil, errors.New("not accepted")
 	}
 	return p.says, nil
 }
 
-func (p *provider) LogOut(_ context.Context, tenant, sessionID string) error {
+func (p *provider) LogOut(ctx context.Context, tenant, sessionID string) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	p.ended = append(p.ended, tenant+" session "+sessionID)
 	return p.down
 }
@@ -56,7 +66,12 @@ func (p *provider) send(method, contentType, body string) *httptest.ResponseReco
 		Verifier: p, Ender: p, Observer: p, Timeout: time.Minute,
 		Logger: slog.New(slog.NewTextHandler(&p.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}}
-	r := httptest.NewRequest(method, "/session/back-channel-logout?logout_token="+secret, strings.NewReader(body))
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	if p.leaves != nil {
+		p.leaves = cancel
+	}
+	r := httptest.NewRequestWithContext(ctx, method, "/session/back-channel-logout?logout_token="+secret, strings.NewReader(body))
 	if contentType != "" {
 		r.Header.Set("Content-Type", contentType)
 	}
@@ -66,6 +81,13 @@ func (p *provider) send(method, contentType, body string) *httptest.ResponseReco
 }
 
 const form = "application/x-www-form-urlencoded"
+
+// TestAProviderThatDoesNotWait has said its word: net/http ends the context of a request whose peer has gone.
+func TestAProviderThatDoesNotWait(t *testing.T) {
+	p := &provider{says: &session.Logout{Tenant: "clinic", Session: "s1", IssuedAt: noon}, leaves: func() {}}
+	require.Equal(t, http.StatusOK, p.send(http.MethodPost, form, "logout_token="+secret).Code)
+	require.Equal(t, []string{"clinic session s1"}, p.ended)
+}
 
 func TestEnds(t *testing.T) {
 	at := noon.Add(300 * time.Millisecond)

@@ -28,21 +28,22 @@ const outcomeCookie = "cookie"
 
 var (
 	errTwoCookies = errors.New("two cookies of one name")
-	errCookie     = errors.New("the cookie's tenant, or its time, is not accepted")
+	errCookie     = errors.New("the cookie's issuer, its time, or the key behind it is not accepted")
 )
 
 // login is what a session's cookie says. It holds no session id.
 type login struct {
-	tenant  string
+	issuer  string // its name
 	subject string
 	session caller.SessionHash
+	key     session.Thumbprint // by which the issuer vouched for it: a cookie ends with it
 	id      [16]byte
 	issued  time.Time // when the issuer vouched for it, which what ends sessions goes by
 	expires time.Time
 }
 
-func (f *Flow) newLogin(tenant string, a *session.Assertion, now time.Time) *login {
-	l := &login{tenant: tenant, subject: a.Subject, session: a.Session, issued: a.IssuedAt, expires: now.Add(f.Cookie.Lifetime)}
+func (f *Flow) newLogin(issuer string, a *session.Assertion, now time.Time) *login {
+	l := &login{issuer: issuer, subject: a.Subject, session: a.Session, key: a.Key, issued: a.IssuedAt, expires: now.Add(f.Cookie.Lifetime)}
 	if a.SessionExpires != nil && a.SessionExpires.Before(l.expires) {
 		l.expires = *a.SessionExpires
 	}
@@ -53,8 +54,8 @@ func (f *Flow) newLogin(tenant string, a *session.Assertion, now time.Time) *log
 func (f *Flow) sealLogin(l *login) (string, error) {
 	b := append(make([]byte, 0, 256), version)
 	b = appendMoment(appendMoment(b, l.issued), l.expires)
-	b = append(append(b, l.id[:]...), l.session[:]...)
-	return f.seal(cookiePurpose, appendText(appendText(b, l.tenant), l.subject))
+	b = append(append(append(b, l.id[:]...), l.session[:]...), l.key[:]...)
+	return f.seal(cookiePurpose, appendText(appendText(b, l.issuer), l.subject))
 }
 
 // openLogin opens what sealLogin made; it may be over.
@@ -64,17 +65,17 @@ func (f *Flow) openLogin(text string) (*login, error) {
 		return nil, err
 	}
 	p := readPayload(b)
-	l := &login{issued: p.moment(), expires: p.moment(), id: [16]byte(p.take(16)), session: caller.SessionHash(p.take(32)), tenant: p.text(), subject: p.text()}
+	l := &login{issued: p.moment(), expires: p.moment(), id: [16]byte(p.take(16)), session: caller.SessionHash(p.take(32)), key: session.Thumbprint(p.take(32)), issuer: p.text(), subject: p.text()}
 	if !p.complete() {
 		return nil, errSealed
 	}
 	return l, nil
 }
 
-func (l *login) caller() *caller.Caller {
-	hash := caller.HashLogin(l.tenant, l.id[:])
+func (l *login) caller(tenant string) *caller.Caller {
+	hash := caller.HashLogin(tenant, l.id[:])
 	return &caller.Caller{
-		Tenant: l.tenant, Subject: l.subject, Session: &l.session, Login: &hash, IssuedAt: l.issued, ExpiresAt: l.expires, Ambient: true,
+		Tenant: tenant, Subject: l.subject, Session: &l.session, Login: &hash, IssuedAt: l.issued, ExpiresAt: l.expires, Ambient: true,
 	}
 }
 
@@ -106,10 +107,11 @@ func (f *Flow) cookieCaller(r *http.Request) (*caller.Caller, error) {
 	if err != nil {
 		return nil, err
 	}
-	if f.providers[l.tenant] == nil || !f.Now().Before(l.expires) {
+	p := f.providers[l.issuer]
+	if p == nil || !f.Now().Before(l.expires) || !f.Assertions.Holds(r.Context(), l.issuer, l.key) {
 		return nil, errCookie
 	}
-	return l.caller(), nil
+	return l.caller(p.Tenant), nil
 }
 
 // cookie returns the value of the cookie; "" where there is none.

@@ -36,19 +36,20 @@ var (
 // world is all that a Flow needs; what is set fails or answers.
 type world struct {
 	*Flow
-	handler  http.Handler
-	now      time.Time
-	down     error // of the database, whatever is asked of it
-	said     *session.Assertion
-	used     map[[32]byte]time.Time
-	over     map[caller.SessionHash]time.Time
-	next     *caller.Caller
-	mu       sync.Mutex
-	outcomes []string
-	hangs    bool // the database, until a request's time is over
-	full     bool // no more ends are kept
-	revoked  int  // calls
-	refused  fault.Code
+	handler   http.Handler
+	now       time.Time
+	down      error // of the database, whatever is asked of it
+	said      *session.Assertion
+	withdrawn map[session.Thumbprint]bool
+	used      map[[32]byte]time.Time
+	over      map[caller.SessionHash]time.Time
+	next      *caller.Caller
+	mu        sync.Mutex
+	outcomes  []string
+	hangs     bool // the database, until a request's time is over
+	full      bool // no more ends are kept
+	revoked   int  // calls
+	refused   fault.Code
 }
 
 func (w *world) Assertion(_ context.Context, issuer, jws, state string) (*session.Assertion, error) {
@@ -56,6 +57,10 @@ func (w *world) Assertion(_ context.Context, issuer, jws, state string) (*sessio
 		return nil, errors.New("not accepted")
 	}
 	return w.said, nil
+}
+
+func (w *world) Holds(_ context.Context, issuer string, key session.Thumbprint) bool {
+	return !w.withdrawn[key]
 }
 
 func (w *world) ConsumeState(ctx context.Context, d [32]byte, until time.Time) (bool, error) {

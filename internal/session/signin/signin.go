@@ -10,6 +10,7 @@
 package signin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -26,6 +27,8 @@ import (
 // Assertions verifies what an issuer's page answered to a state.
 type Assertions interface {
 	Assertion(ctx context.Context, issuer, jws, state string) (*session.Assertion, error)
+	// Holds reports whether the key that signed an assertion is the issuer's still.
+	Holds(ctx context.Context, issuer string, key session.Thumbprint) bool
 }
 
 // Sealer encrypts and authenticates; what is sealed for one purpose must open for no other.
@@ -63,7 +66,8 @@ type Observer interface {
 
 // Provider is an issuer whose users can sign in by the flow.
 type Provider struct {
-	Name     string   // the tenant
+	Name     string
+	Tenant   string   // of its users; "": Name
 	URL      string   // its page, without a query
 	ReturnTo []string // origins, or URL prefixes that end in "/", as config.Verify wants them
 }
@@ -121,6 +125,7 @@ func New(o Options) (*Flow, error) {
 		if err != nil {
 			return nil, errors.New("signin: a provider's URL is none")
 		}
+		p.Tenant = cmp.Or(p.Tenant, p.Name)
 		f.only = &provider{p, u.Scheme + "://" + u.Host}
 		f.providers[p.Name] = f.only
 	}

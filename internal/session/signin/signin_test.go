@@ -89,6 +89,20 @@ func TestLoginLife(t *testing.T) {
 	require.Equal(t, start.Add(time.Hour), three.ExpiresAt, "never longer than the setting")
 }
 
+// TestAKeyIsWithdrawn: the cookies that it vouched for end, and no others.
+func TestAKeyIsWithdrawn(t *testing.T) {
+	w := newWorld(t, nil)
+	verify := func(cookie string) int { return w.do("GET", "/session/verify", "", "Cookie", cookie).Code }
+	w.said.Key = session.Thumbprint{1}
+	one := w.signIn(t)
+	w.said.Key = session.Thumbprint{2}
+	two := w.signIn(t)
+	require.Equal(t, http.StatusOK, verify(one))
+	w.withdrawn = map[session.Thumbprint]bool{{1}: true}
+	require.Equal(t, http.StatusUnauthorized, verify(one))
+	require.Equal(t, http.StatusOK, verify(two))
+}
+
 // TestPrecedence: any other credential goes before the cookie, a bad one too.
 func TestPrecedence(t *testing.T) {
 	w := newWorld(t, nil)
