@@ -52,8 +52,8 @@ ProxyPass /echo %[4]s
 ProxyPass / %[3]s/
 `
 
-// startApache runs a private Apache httpd until the test ends.
-func startApache(t *testing.T, address, issuer, secret, gatewayURL, echoURL string) {
+// startApache runs a private Apache httpd until the test ends. It is false where the address is not free any more.
+func startApache(t *testing.T, address, issuer, secret, gatewayURL, echoURL string) bool {
 	t.Helper()
 	program, err := exec.LookPath("apache2")
 	if err != nil {
@@ -86,18 +86,22 @@ func startApache(t *testing.T, address, issuer, secret, gatewayURL, echoURL stri
 			t.Logf("apache: %s%s", out, b)
 		}
 	})
+	taken := false
 	stack.Await(t, "Apache to listen", func() bool {
 		select {
 		case <-ended:
-			t.Fatalf("Apache ended at start: %s", out)
+			log, _ := os.ReadFile(filepath.Join(root, "error.log"))
+			taken = strings.Contains(out.String()+string(log), "could not bind to address")
+			if !taken {
+				t.Fatalf("Apache ended at start: %s%s", out, log)
+			}
+			return true
 		default:
 		}
-		c, err := net.Dial("tcp", address)
-		if err == nil {
-			_ = c.Close()
-		}
+		_, err := os.Stat(filepath.Join(root, "pid")) // written once it listens, and so that nobody else is taken for it
 		return err == nil
 	})
+	return !taken
 }
 
 // freeAddress is one that was free a moment ago: the provider must know it before Apache listens.
@@ -108,19 +112,31 @@ func freeAddress(t *testing.T) string {
 	return l.Addr().String()
 }
 
+// startAuthProxy starts a provider, a gateway that trusts it, and Apache in front of the gateway, at origin. Where
+// another program took Apache's address meanwhile, it starts over.
+func startAuthProxy(t *testing.T, echoURL string) (origin string, s *stack.Stack) {
+	for range 5 {
+		address := freeAddress(t)
+		origin = "http://" + address
+		client := oidc.NewClient("cloakroom", origin+"/signed-in")
+		idp := oidc.Start(t, oidc.Settings{Clients: []oidc.Client{client}})
+		s = stack.Start(t, trusting("intranet", idp), stack.Configure(func(c *gateway.Config) {
+			c.Credentials.Header = "OIDC_id_token"
+			c.HTTP.AllowedOrigins = append(c.HTTP.AllowedOrigins, origin)
+		}))
+		if startApache(t, address, idp.Issuer, client.Secret, s.GatewayURL, echoURL) {
+			return origin, s
+		}
+	}
+	t.Fatal("five addresses were taken before Apache could listen on them")
+	return "", nil
+}
+
 // Apache with mod_auth_openidc signs users in and passes their ID tokens; nobody else's header counts.
 func TestAnAuthProxy(t *testing.T) {
 	echo := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _ = json.NewEncoder(w).Encode(r.Header) }))
 	defer echo.Close()
-	address := freeAddress(t)
-	origin := "http://" + address
-	client := oidc.NewClient("cloakroom", origin+"/signed-in")
-	idp := oidc.Start(t, oidc.Settings{Clients: []oidc.Client{client}})
-	s := stack.Start(t, trusting("intranet", idp), stack.Configure(func(c *gateway.Config) {
-		c.Credentials.Header = "OIDC_id_token"
-		c.HTTP.AllowedOrigins = append(c.HTTP.AllowedOrigins, origin)
-	}))
-	startApache(t, address, idp.Issuer, client.Secret, s.GatewayURL, echo.URL)
+	origin, s := startAuthProxy(t, echo.URL)
 
 	ann, stranger := oidc.NewBrowser(t, ""), oidc.NewBrowser(t, "")
 	send := func(browser *http.Client, path string, change func(*http.Request)) stack.Answer {

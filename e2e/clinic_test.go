@@ -17,6 +17,7 @@ import (
 
 	"github.com/cloakroomhq/cloakroom/e2e/stack"
 	"github.com/cloakroomhq/cloakroom/examples/clinic"
+	"github.com/cloakroomhq/cloakroom/internal/dev"
 )
 
 // doctor is somebody who has logged in at the clinic.
@@ -29,20 +30,37 @@ type doctor struct {
 
 func login(t testing.TB, s *stack.Stack, email string) *doctor {
 	t.Helper()
+	d := browser(t, s)
+	d.login(email)
+	return d
+}
+
+// browser is a new one, of somebody who has not logged in.
+func browser(t testing.TB, s *stack.Stack) *doctor {
+	t.Helper()
 	jar, err := cookiejar.New(nil)
 	require.NoError(t, err)
-	d := &doctor{t: t, stack: s, http: &http.Client{Transport: s.HTTP.Transport, Jar: jar}}
-	r, err := d.http.PostForm(s.AppURL+"/login", url.Values{"email": {email}, "password": {clinic.DemoPassword}})
-	require.NoError(t, err)
-	require.NoError(t, r.Body.Close())
-	require.Equal(t, http.StatusOK, r.StatusCode)
-	r, err = d.http.Post(s.AppURL+"/.cloakroom/session", "", nil)
-	require.NoError(t, err)
+	return &doctor{t: t, stack: s, http: &http.Client{Transport: s.HTTP.Transport, Jar: jar}}
+}
+
+func (d *doctor) login(email string) {
+	d.t.Helper()
+	r, err := d.http.PostForm(d.stack.AppURL+"/login", url.Values{"email": {email}, "password": {clinic.DemoPassword}})
+	require.NoError(d.t, err)
+	require.NoError(d.t, r.Body.Close())
+	require.Equal(d.t, http.StatusOK, r.StatusCode)
+	d.session()
+}
+
+// session gets the JWT of the browser's session.
+func (d *doctor) session() {
+	d.t.Helper()
+	r, err := d.http.Post(d.stack.AppURL+"/.cloakroom/session", "", nil)
+	require.NoError(d.t, err)
 	defer func() { _ = r.Body.Close() }()
 	var body struct{ Token string }
-	require.NoError(t, json.NewDecoder(r.Body).Decode(&body))
+	require.NoError(d.t, json.NewDecoder(r.Body).Decode(&body))
 	d.jwt = body.Token
-	return d
 }
 
 // ask sends an operation to the clinic, not to the gateway.
@@ -120,7 +138,9 @@ func patients(tokens []string) map[string]any {
 // TestOneCallForEachOperation: a backend's operation is one request to the gateway in each direction, however
 // many tokens there are, and none where there is no token.
 func TestOneCallForEachOperation(t *testing.T) {
-	s := stack.Start(t)
+	s := stack.Start(t, func(o *dev.Options) { // calls are counted here, however long they take
+		o.Application = func(c *clinic.Options) { c.GrantTimeout = stack.Patience }
+	})
 	adams := login(t, s, clinic.DrAdams)
 	const most = 1000
 	tokens := adams.tokens(most)
@@ -160,6 +180,20 @@ func TestAForeignTokenStopsAMutation(t *testing.T) {
 	require.Contains(t, refused.Path(), "9")
 	require.Len(t, refused.Errors, 1)
 	require.Equal(t, before, fmt.Sprint(adams.ask(`{ patients(first: 1000) { name } }`, nil).OK(t).At("patients")))
+}
+
+// TestALoginKeepsWhatItsVisitorTokenized: the user has it now, and the visitor's session no more.
+func TestALoginKeepsWhatItsVisitorTokenized(t *testing.T) {
+	s := stack.Start(t)
+	d := browser(t, s)
+	d.session()
+	visitor, token := d.jwt, d.tokens(1)[0]
+	other := login(t, s, clinic.DrBaker)
+	d.login(clinic.DrAdams)
+	s.Detokenize(t, d.jwt, token).OK(t)
+	require.Equal(t, "GRANT_REQUIRED", s.Detokenize(t, visitor, token).Code())
+	require.Equal(t, "GRANT_REQUIRED", s.Detokenize(t, other.jwt, token).Code())
+	d.ask(addPatients, patients([]string{token})).OK(t) // which wants the right to store it
 }
 
 // TestALogoutEndsTheSessionAtTheGateway: what a session could read, it can't once its user has left, and a JWT that

@@ -30,15 +30,14 @@ func refusal(t *testing.T, r stack.Response) stack.Answer {
 // Whoever may not read a token learns nothing else about it: not whether it exists, not whether it did.
 func TestEveryRefusalIsTheSame(t *testing.T) {
 	s := stack.Start(t, stack.Configure(func(c *gateway.Config) {
-		c.Grants.DefaultDuration = time.Second
 		c.Tokens.SweepInterval = time.Hour // what has expired is still in the database
 	}))
 	me, other := s.Session(t), s.Session(t)
 	app := s.ApplicationJWT(t)
-	allow := func(t *testing.T, token string) {
+	allow := func(t *testing.T, session *stack.Session, token, duration string) stack.Response {
 		t.Helper()
-		s.Query(t, app, stack.CreateGrants, stack.Vars{"input": stack.Vars{
-			"sessionId": me.ID(t), "grants": []any{stack.Vars{"token": token, "duration": "10m"}}}}).OK(t)
+		return s.Query(t, app, stack.CreateGrants, stack.Vars{"input": stack.Vars{
+			"sessionId": session.ID(t), "grants": []any{stack.Vars{"token": token, "duration": duration}}}}).OK(t)
 	}
 	unknown := refusal(t, s.Detokenize(t, me.JWT, unknownToken))
 	refused := func(t *testing.T, jwt, token string) {
@@ -53,13 +52,14 @@ func TestEveryRefusalIsTheSame(t *testing.T) {
 	})
 	t.Run("after the grant has expired", func(t *testing.T) {
 		token, _ := s.Store(t, me.JWT, []byte("for a moment"), nil)
-		s.Detokenize(t, me.JWT, token).OK(t)
-		stack.Await(t, "the grant's end", func() bool { return s.Detokenize(t, me.JWT, token).Code() != "" })
-		refused(t, me.JWT, token)
+		require.Len(t, allow(t, other, token, "5s").At("createGrants", "grants"), 1)
+		s.Detokenize(t, other.JWT, token).OK(t)
+		stack.Await(t, "the grant's end", func() bool { return s.Detokenize(t, other.JWT, token).Code() != "" })
+		refused(t, other.JWT, token)
 	})
 	t.Run("after the grant was revoked", func(t *testing.T) {
 		token, _ := s.Store(t, me.JWT, []byte("no longer"), nil)
-		allow(t, token)
+		allow(t, me, token, "10m")
 		r := s.Query(t, app, stack.RevokeGrants, stack.Vars{"input": stack.Vars{"sessionId": me.ID(t), "tokens": []any{token}}}).OK(t)
 		assert.EqualValues(t, 2, r.At("revokeGrants", "revoked"))
 		refused(t, me.JWT, token)
@@ -68,13 +68,13 @@ func TestEveryRefusalIsTheSame(t *testing.T) {
 		r := s.Query(t, me.JWT, stack.Tokenize, stack.Vars{"input": stack.Vars{"ttl": "1s"}}).OK(t)
 		token := r.At("tokenize", "token").(string)
 		require.NotNil(t, r.At("tokenize", "expiresAt"))
-		allow(t, token)
+		allow(t, me, token, "10m")
 		stack.Await(t, "the token's end", func() bool { return s.Detokenize(t, me.JWT, token).Code() != "" })
 		refused(t, me.JWT, token)
 	})
 	t.Run("after the token was deleted", func(t *testing.T) {
 		token, _ := s.Store(t, me.JWT, []byte("gone"), nil)
-		allow(t, token)
+		allow(t, me, token, "10m")
 		s.Query(t, app, stack.DeleteTokens, stack.Vars{"tokens": []any{token}}).OK(t)
 		refused(t, me.JWT, token)
 	})
@@ -104,7 +104,7 @@ func TestDeletingATokenTakesItsObjectAway(t *testing.T) {
 func TestAnExpiredTokensObjectIsSweptAway(t *testing.T) {
 	s := stack.Start(t, stack.Configure(func(c *gateway.Config) { c.Tokens.SweepInterval = time.Second }))
 	me := s.Session(t)
-	r := s.Query(t, me.JWT, stack.Tokenize, stack.Vars{"input": stack.Vars{"ttl": "3s", "size": 1}}).OK(t)
+	r := s.Query(t, me.JWT, stack.Tokenize, stack.Vars{"input": stack.Vars{"ttl": "10s", "size": 1}}).OK(t)
 	require.Equal(t, http.StatusOK, s.Send(t, stack.Signed(t, r.At("tokenize", "upload")), []byte("x")).Status)
 	require.Len(t, objectFiles(t, s), 1)
 	stack.Await(t, "the sweeper", func() bool { return len(objectFiles(t, s)) == 0 })

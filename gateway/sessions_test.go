@@ -27,10 +27,13 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/gatewaytest"
 )
 
+// unhurriedPoll lets a busy machine stall for half a minute before a replica refuses everybody.
+func unhurriedPoll(c *gateway.Config) { c.Credentials.EndedPoll = 3 * time.Second }
+
 // replicaOf lets a gateway share another's database, keys and issuers.
 func replicaOf(first *gateway.Config) func(*gateway.Config) {
 	return func(c *gateway.Config) {
-		c.Database, c.Keys, c.Issuers = first.Database, first.Keys, nil
+		c.Database, c.Keys, c.Issuers, c.Credentials = first.Database, first.Keys, nil, first.Credentials
 		for _, i := range first.Issuers {
 			if i.Audience == "" {
 				i.Audience = first.HTTP.PublicURL
@@ -61,7 +64,7 @@ func refused(t testing.TB, c *client.Client) bool {
 
 // TestEndSessionOnEveryReplica: two gateways on one database, and a third that starts later.
 func TestEndSessionOnEveryReplica(t *testing.T) {
-	a := gatewaytest.Start(t, nil)
+	a := gatewaytest.Start(t, unhurriedPoll)
 	b := gatewaytest.Start(t, replicaOf(a.Config))
 	gone, kept := a.Session(gatewaytest.Own, "gone"), a.Session(gatewaytest.Own, "kept")
 	app := a.Application(gatewaytest.Own)

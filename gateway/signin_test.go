@@ -247,7 +247,7 @@ func TestEnd(t *testing.T) {
 
 // TestEndOnReplicas: a cookie whose login, or whose session, has ended is refused by the others soon, and after a restart.
 func TestEndOnReplicas(t *testing.T) {
-	w := newWorld(t, false, nil)
+	w := newWorld(t, false, unhurriedPoll)
 	w.cfg.Objects.Embedded.Dir = t.TempDir()
 	replica := w.open(t)
 	refuses := func(g *gateway.Gateway, value string) func() bool {

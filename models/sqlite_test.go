@@ -218,17 +218,44 @@ func TestACallerWhoLeavesMeanwhile(t *testing.T) {
 		insert(t, db, nil, grant("s", "a", noon+100, 0), grant("s", "b", noon-100, 0))
 		lock, err := other.Begin()
 		require.NoError(t, err)
-		ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond) // the writer waits for the lock by then
-		// Another goroutine lets the writer go on, so that nothing orders its work and ours for the race detector.
-		time.AfterFunc(150*time.Millisecond, func() { _ = lock.Rollback() })
-		n, err := work(ctx)
-		cancel()
-		time.Sleep(200 * time.Millisecond)
-		require.ErrorIs(t, err, context.DeadlineExceeded, name)
+		// This goroutine and the one that lets the writer go on tell one another by files: any lock or channel would
+		// order the writer's work after ours, and the race detector would find nothing.
+		left, log, before := filepath.Join(t.TempDir(), "left"), db.path+"-wal", time.Unix(0, 0)
+		require.NoError(t, os.Chtimes(log, before, before))
+		go func() {
+			for _, err := os.Stat(left); err != nil; _, err = os.Stat(left) {
+				time.Sleep(time.Millisecond)
+			}
+			_ = lock.Rollback()
+		}()
+		n, err := work(leaving(t))
+		require.NoError(t, os.Mkdir(left, 0o700))
+		require.Eventually(t, func() bool {
+			info, err := os.Stat(log)
+			return err == nil && !info.ModTime().Equal(before)
+		}, 30*time.Second, time.Millisecond, "the writer does not commit")
+		require.ErrorIs(t, err, context.Canceled, name)
 		require.Zero(t, n, name)
 		require.Eventually(t, func() bool {
 			read, _, _ := held(t, db, "clinic", "s", "b")
 			return read == 0
-		}, 5*time.Second, 5*time.Millisecond, name)
+		}, 30*time.Second, 5*time.Millisecond, name)
 	}
+}
+
+// leavingContext ends when the writer, which asks each request's context once, has taken the request up.
+type leavingContext struct {
+	context.Context
+	leave context.CancelFunc
+}
+
+func leaving(t *testing.T) context.Context {
+	ctx, cancel := context.WithCancel(t.Context())
+	return leavingContext{ctx, cancel}
+}
+
+func (c leavingContext) Err() error {
+	err := c.Context.Err()
+	c.leave()
+	return err
 }

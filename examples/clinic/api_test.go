@@ -1,17 +1,13 @@
 package clinic_test
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/cloakroomhq/cloakroom/directives"
 	"github.com/cloakroomhq/cloakroom/examples/clinic"
 )
 
@@ -141,59 +137,6 @@ func TestUnionsBearGrants(t *testing.T) {
 	require.Len(t, data["search"], 3)
 	for i, want := range []bool{false, true, true, true} {
 		require.Equal(t, want, again.mayRead(tokens[i]), i)
-	}
-}
-
-// broken is a gateway that is down, or slow.
-type broken struct{ wait bool }
-
-func (b broken) fail(ctx context.Context) error {
-	if b.wait {
-		<-ctx.Done()
-	}
-	return errors.New("connection refused to 10.0.0.7")
-}
-
-func (b broken) CreateGrants(ctx context.Context, _ string, _ []directives.Grant) ([]directives.Granted, error) {
-	return nil, b.fail(ctx)
-}
-
-func (b broken) VerifyGrants(ctx context.Context, _ string, _ []directives.Check) ([]directives.Check, error) {
-	return nil, b.fail(ctx)
-}
-
-func TestTheGatewayIsDownOrSlow(t *testing.T) {
-	s := newStack(t)
-	adams := s.login(t, clinic.DrAdams)
-	_, tokens := adams.addPatient("Ada Quill")
-	fresh := adams.tokens(1)
-	for name, gateway := range map[string]broken{"down": {}, "slow": {wait: true}} {
-		t.Run(name, func(t *testing.T) {
-			adams := s.login(t, clinic.DrAdams) // whose grants nobody remembers
-			works := s.grants.set(gateway)
-			defer s.grants.set(works)
-			start := time.Now()
-			r := adams.ask(`{ patients { name ssn notes { body } } }`, nil)
-			require.Less(t, time.Since(start), 5*time.Second)
-			require.Contains(t, fmt.Sprint(r.Data), tokens[0], "the tokens stay in the data")
-			paths := map[string]string{}
-			for _, e := range r.Errors {
-				paths[fmt.Sprint(e.Path)] = e.Extensions.Code
-				require.NotContains(t, e.Message, "10.0.0.7")
-			}
-			require.Equal(t, map[string]string{
-				"[patients 1 ssn]": "UNAVAILABLE", "[patients 1 notes 0 body]": "UNAVAILABLE",
-			}, paths)
-
-			r = adams.ask(addPatients, map[string]any{"inputs": []any{map[string]any{"name": "Nobody", "ssn": fresh[0]}}})
-			require.Equal(t, "UNAVAILABLE", r.code(t))
-			require.Nil(t, r.Data)
-			require.NotContains(t, names(adams.must(`{ patients { name } }`, nil)["patients"]), "Nobody")
-
-			s.grants.set(works)
-			adams.must(`{ patients { ssn } }`, nil)
-			require.True(t, adams.mayRead(tokens[0]), "it works again with the gateway")
-		})
 	}
 }
 

@@ -11,7 +11,8 @@
 // People who log in have a session in the clinic's database, which ends at logout, and of which each
 // user has a bounded number. A visitor's session is anonymous: a random id in a signed cookie, and nothing
 // on the server. Strangers make such sessions at will, so a store of them would grow without bound. Visitors use
-// the page /try, where a value becomes a token and a value again, without the clinic's API.
+// the page /try, where a value becomes a token and a value again, without the clinic's API. What a visitor has tokenized is
+// his when he logs in.
 //
 // POST /.cloakroom/session?new=1 leaves the caller's session, which ends a login, and starts an anonymous one.
 // It is a feature of this example, for showing that another session can't open a token; appkit doesn't know it.
@@ -63,6 +64,11 @@ type Options struct {
 	EndSession func(ctx context.Context, session string) error
 	// PlaygroundOrigins are origins whose pages may get session tokens too.
 	PlaygroundOrigins []string
+	// CarryGrants moves a session's grants to another at the gateway, both as it names them: what a visitor has tokenized
+	// is his when he logs in. Unless Grants is set, it is the client's too; without it nothing is carried.
+	CarryGrants func(ctx context.Context, from, to string) error
+	// GrantTimeout bounds each of @token's calls to the gateway: directives.DefaultTimeout unless set.
+	GrantTimeout time.Duration
 	// Logger gets errors: slog.Default() unless set.
 	Logger *slog.Logger
 	// Now is the clock: time.Now unless set.
@@ -136,9 +142,12 @@ func (c *Clinic) mount(base *url.URL, options Options) error {
 	if err != nil {
 		return err
 	}
-	if c.api, err = api.New(api.Options{Store: c.store, Grants: options.Grants, Logger: options.Logger, Now: options.Now}); err != nil {
+	if c.api, err = api.New(api.Options{
+		Store: c.store, Grants: options.Grants, Timeout: options.GrantTimeout, Logger: options.Logger, Now: options.Now,
+	}); err != nil {
 		return err
 	}
+	sessions.carry = options.CarryGrants
 	sessions.ended = func(ctx context.Context, session string) {
 		c.api.SessionEnded(session)
 		if options.EndSession == nil {
@@ -189,6 +198,10 @@ func connect(kit *appkit.Kit, options *Options) error {
 	options.Grants = c
 	options.EndSession = func(ctx context.Context, session string) error {
 		_, err := c.EndSession(ctx, session)
+		return err
+	}
+	options.CarryGrants = func(ctx context.Context, from, to string) error {
+		_, err := c.CarryGrants(ctx, from, to)
 		return err
 	}
 	return nil

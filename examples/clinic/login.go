@@ -37,7 +37,7 @@ func (s *sessions) loggedIn(r *http.Request) (appkit.Session, error) {
 	return appkit.Session{}, appkit.ErrNoSession
 }
 
-// serveLogin starts a session with an id that nobody has known before, and ends the one before.
+// serveLogin starts a session with an id that nobody has known before, and ends the one before. A visitor's grants come along.
 func (s *sessions) serveLogin(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	r.Body = http.MaxBytesReader(w, r.Body, maxLoginForm)
@@ -46,9 +46,9 @@ func (s *sessions) serveLogin(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "/?login=refused", http.StatusSeeOther)
 		return
 	}
-	session := rand.Text()
+	session, wasIn := rand.Text(), false
 	if err == nil {
-		err = s.logout(w, r)
+		wasIn, err = s.logout(w, r)
 	}
 	if err == nil {
 		err = s.store.Login(r.Context(), user, session, s.now(), s.now().Add(loginLifetime))
@@ -57,8 +57,25 @@ func (s *sessions) serveLogin(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
+	if !wasIn {
+		s.carryOver(w, r, session)
+	}
 	s.setCookie(w, s.loginCookie(), session, loginLifetime)
 	http.Redirect(w, r, "/", http.StatusSeeOther)
+}
+
+// carryOver gives a login what the browser's visitor has tokenized before, and ends the visitor's session in this
+// browser: what it tokenizes later is not whoever's logs in next. A gateway that does not answer stops no login.
+func (s *sessions) carryOver(w http.ResponseWriter, r *http.Request, login string) {
+	visitor, ok := s.visitor(r)
+	if !ok || s.carry == nil {
+		return
+	}
+	if err := s.carry(r.Context(), appkit.SessionID(visitor.ID), appkit.SessionID(login)); err != nil {
+		s.log.ErrorContext(r.Context(), "a login has not got its visitor's grants", slog.Any("error", err))
+		return
+	}
+	s.setCookie(w, s.name, "", -time.Second)
 }
 
 // check returns the user of an address and a password, and ErrNotFound if either is wrong.
@@ -84,31 +101,31 @@ func (s *sessions) check(ctx context.Context, email, password string) (store.Use
 
 func (s *sessions) serveLogout(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
-	if err := s.logout(w, r); err != nil {
+	if _, err := s.logout(w, r); err != nil {
 		s.fail(w, r, err)
 		return
 	}
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }
 
-// logout ends the caller's login, if there is one. Its JWT opens what its grants allow until it expires, unless
+// logout ends the caller's login, and reports whether there was one. Its JWT opens what its grants allow until it expires, unless
 // the session is ended at the gateway too.
-func (s *sessions) logout(w http.ResponseWriter, r *http.Request) error {
+func (s *sessions) logout(w http.ResponseWriter, r *http.Request) (wasIn bool, err error) {
 	session, err := s.loggedIn(r)
 	if errors.Is(err, appkit.ErrNoSession) {
-		return nil
+		return false, nil
 	}
 	if err == nil {
 		err = s.store.Logout(r.Context(), session.ID)
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	s.setCookie(w, s.loginCookie(), "", -time.Second)
 	if s.ended != nil {
 		s.ended(r.Context(), session.ID)
 	}
-	return nil
+	return true, nil
 }
 
 func (s *sessions) fail(w http.ResponseWriter, r *http.Request, err error) {

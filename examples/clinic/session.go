@@ -45,7 +45,8 @@ type sessions struct {
 	now    func() time.Time
 
 	store    *store.Store
-	ended    func(ctx context.Context, session string) // is told when a login ends
+	ended    func(ctx context.Context, session string)        // is told when a login ends
+	carry    func(ctx context.Context, from, to string) error // moves grants, by the gateway's names of sessions; may be nil
 	log      *slog.Logger
 	checking chan struct{} // holds one for each password that is being checked
 }
@@ -68,7 +69,7 @@ func (s *sessions) current(w http.ResponseWriter, r *http.Request) (appkit.Sessi
 	asksForToken, signsIn := r.URL.Path == appkit.Path+"session", r.URL.Path == appkit.Path+"sign-in"
 	another := asksForToken && r.URL.Query().Get("new") == "1"
 	if another {
-		if err := s.logout(w, r); err != nil {
+		if _, err := s.logout(w, r); err != nil {
 			return appkit.Session{}, err
 		}
 	} else {
@@ -76,10 +77,8 @@ func (s *sessions) current(w http.ResponseWriter, r *http.Request) (appkit.Sessi
 		if !errors.Is(err, appkit.ErrNoSession) {
 			return session, err
 		}
-		for _, cookie := range r.CookiesNamed(s.name) {
-			if id, expires, ok := s.open(cookie.Value); ok {
-				return appkit.Session{ID: id, Subject: anonymous, ExpiresAt: expires}, nil
-			}
+		if session, ok := s.visitor(r); ok {
+			return session, nil
 		}
 	}
 	if !asksForToken && !signsIn {
@@ -90,6 +89,16 @@ func (s *sessions) current(w http.ResponseWriter, r *http.Request) (appkit.Sessi
 	expires := s.now().Add(sessionLifetime)
 	s.setCookie(w, s.name, s.seal(id, expires), sessionLifetime)
 	return appkit.Session{ID: string(id), Subject: anonymous, ExpiresAt: expires}, nil
+}
+
+// visitor returns the anonymous session of the browser's own cookie.
+func (s *sessions) visitor(r *http.Request) (appkit.Session, bool) {
+	for _, cookie := range r.CookiesNamed(s.name) {
+		if id, expires, ok := s.open(cookie.Value); ok {
+			return appkit.Session{ID: id, Subject: anonymous, ExpiresAt: expires}, true
+		}
+	}
+	return appkit.Session{}, false
 }
 
 // setCookie sets a cookie, or deletes it where the life is negative.

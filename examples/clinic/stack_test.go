@@ -71,13 +71,8 @@ type stack struct {
 	appURL, gatewayURL, objectsURL string
 }
 
-func newStack(t *testing.T) *stack {
-	t.Helper()
-	return newStackWithin(t, time.Minute)
-}
-
-// newStackWithin bounds what the application's server takes to read a request, and to answer it.
-func newStackWithin(t *testing.T, patience time.Duration) *stack {
+// newStack starts them; @token waits as long for the gateway as the API's own limit lets it, unless told otherwise.
+func newStack(t *testing.T, change ...func(*clinic.Options)) *stack {
 	t.Helper()
 	listen := func() (net.Listener, string) {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -91,18 +86,17 @@ func newStackWithin(t *testing.T, patience time.Duration) *stack {
 	s.appURL, s.gatewayURL, s.objectsURL = appURL, gatewayURL, objectsURL
 
 	var err error
-	s.clinic, err = clinic.New(clinic.Options{
+	options := clinic.Options{
 		BaseURL: appURL, GatewayURL: gatewayURL, ObjectsURL: objectsURL, DataDir: t.TempDir(), Grants: s.grants,
-		Logger: slog.New(slog.DiscardHandler),
-	})
+		GrantTimeout: time.Minute, Logger: slog.New(slog.DiscardHandler),
+	}
+	for _, f := range change {
+		f(&options)
+	}
+	s.clinic, err = clinic.New(options)
 	require.NoError(t, err)
-	server := &http.Server{Handler: s.clinic, ReadTimeout: patience, WriteTimeout: patience}
-	server.RegisterOnShutdown(s.clinic.Stop)
-	go func() { _ = server.Serve(app) }()
-	t.Cleanup(func() {
-		require.NoError(t, server.Shutdown(context.Background()))
-		require.NoError(t, s.clinic.Close())
-	})
+	t.Cleanup(func() { require.NoError(t, s.clinic.Close()) })
+	s.serve(t, app, time.Minute)
 
 	g, err := gateway.New(t.Context(), s.config(t), nil)
 	require.NoError(t, err)
@@ -117,6 +111,14 @@ func newStackWithin(t *testing.T, patience time.Duration) *stack {
 	require.NoError(t, err)
 	s.grants.set(grants)
 	return s
+}
+
+// serve bounds what the clinic's server takes to read a request, and to answer it.
+func (s *stack) serve(t *testing.T, l net.Listener, patience time.Duration) {
+	server := &http.Server{Handler: s.clinic, ReadTimeout: patience, WriteTimeout: patience}
+	server.RegisterOnShutdown(s.clinic.Stop)
+	go func() { _ = server.Serve(l) }()
+	t.Cleanup(func() { require.NoError(t, server.Shutdown(context.Background())) })
 }
 
 func (s *stack) config(t *testing.T) *gateway.Config {

@@ -84,9 +84,9 @@ func TestTheSmallestBackend(t *testing.T) {
 	require.Equal(t, http.StatusOK, w.Code)
 }
 
-// TestTheGuideQuotesThisBackend keeps docs/backends.md from showing what was never compiled.
+// TestTheGuideQuotesThisBackend keeps docs/backends.md and README.md from showing what was never compiled.
 func TestTheGuideQuotesThisBackend(t *testing.T) {
-	guide := read(t, "../../docs/backends.md")
+	guide, readme := read(t, "../../docs/backends.md"), read(t, "../../README.md")
 	source := read(t, "minimal.go")
 	_, lines, ok := strings.Cut(source, "\t// ten lines: begin\n")
 	require.True(t, ok)
@@ -97,6 +97,7 @@ func TestTheGuideQuotesThisBackend(t *testing.T) {
 		quoted.WriteString(strings.TrimPrefix(line, "\t"))
 	}
 	require.Contains(t, guide, "```go\n"+quoted.String()+"```\n")
+	require.Contains(t, readme, "```go\n"+quoted.String()+"```\n")
 	require.Contains(t, guide, "```graphql schema\n"+read(t, "graph/schema.graphqls")+"```\n")
 }
 

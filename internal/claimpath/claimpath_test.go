@@ -3,6 +3,7 @@ package claimpath_test
 import (
 	"encoding/json"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -95,11 +96,18 @@ func FuzzClaims(f *testing.F) {
 		if len(text) > 8<<10 || json.Unmarshal([]byte(text), &c) != nil {
 			return
 		}
-		start := time.Now()
+		before := processorTime()
 		for _, e := range compiled {
 			_, _ = e.String(c)
 			_, _ = e.Strings(c)
 		}
-		require.Less(t, time.Since(start), 5*time.Second)
+		require.Less(t, processorTime()-before, 5*time.Second)
 	})
+}
+
+// processorTime is this process's: a time by the clock would include what else the machine does.
+func processorTime() time.Duration {
+	var u syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

@@ -29,6 +29,7 @@ type Options struct {
 	AppListen     string
 	Environ       []string              // lines of NAME=value: CLOAKROOM_… for what is not set here
 	Configure     func(*gateway.Config) // changes settings, in tests and benchmarks; may be nil
+	Application   func(*clinic.Options) // changes the example application's; may be nil
 	Logger        *slog.Logger
 	Out           io.Writer // the lines printed at start
 }
@@ -45,10 +46,14 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	app, err := clinic.New(clinic.Options{
+	application := clinic.Options{
 		BaseURL: s.appURL, GatewayURL: s.gatewayURL, ObjectsURL: s.objectsURL, DataDir: o.Data,
 		PlaygroundOrigins: []string{s.gatewayURL}, Logger: o.Logger,
-	})
+	}
+	if o.Application != nil {
+		o.Application(&application)
+	}
+	app, err := clinic.New(application)
 	if err != nil {
 		s.close()
 		return err

@@ -31,10 +31,11 @@ const (
 
 // Options are what the API needs.
 type Options struct {
-	Store  *store.Store
-	Grants directives.Grants
-	Logger *slog.Logger
-	Now    func() time.Time
+	Store   *store.Store
+	Grants  directives.Grants
+	Timeout time.Duration // of each call to Grants; 0: the directive's default
+	Logger  *slog.Logger
+	Now     func() time.Time
 }
 
 // API is the handler of /graphql. Mount it inside appkit's Middleware.
@@ -49,7 +50,7 @@ type API struct {
 
 // New returns the API, or an error that names what @token can't work with.
 func New(o Options) (*API, error) {
-	tokens, err := directives.New(directives.Options{Grants: o.Grants, Session: appkit.GatewaySession, Now: o.Now})
+	tokens, err := directives.New(directives.Options{Grants: o.Grants, Session: appkit.GatewaySession, Timeout: o.Timeout, Now: o.Now})
 	if err != nil {
 		return nil, err
 	}
