@@ -35,6 +35,7 @@ func TestNewRefusesABadOption(t *testing.T) {
 	for _, origin := range []string{
 		"*", "null", "", "https://a.example/", "https://A.example", "https://a.example:443", "http://a.example:80",
 		"https://*.example", "a.example", "file://a", "https://u@a.example", "https://a.example?", "https://a.example:",
+		"https://a.example;script-src", "https://a.example,b", "https://a'b.example", "https://a.example x",
 	} {
 		bad["AllowedOrigins "+origin] = func(o *appkit.Options) { o.AllowedOrigins = []string{origin} }
 	}

@@ -20,6 +20,9 @@ const maxHeader = 32 << 10
 // Listeners are the sockets to serve on; a nil one is opened as configured.
 type Listeners struct{ Gateway, Objects net.Listener }
 
+// maxStreams bounds what one connection asks at once over HTTP/2, so that http.max_connections bounds what runs.
+const maxStreams = 32
+
 // Serve serves the gateway, and what is configured beside it, until ctx ends. Then it stops accepting,
 // finishes what runs within http.shutdown_timeout, and closes the gateway.
 func (g *Gateway) Serve(ctx context.Context, l Listeners) error {
@@ -87,6 +90,7 @@ func (g *Gateway) servers(ctx context.Context, l Listeners) (all []served, err e
 			Handler: handler, MaxHeaderBytes: maxHeader, IdleTimeout: h.IdleTimeout,
 			ReadHeaderTimeout: min(h.ReadTimeout, 10*time.Second), ReadTimeout: h.ReadTimeout,
 			WriteTimeout: h.ReadTimeout + h.RequestTimeout + transfer,
+			HTTP2:        &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
 			ErrorLog:     slog.NewLogLogger(g.log.Handler(), slog.LevelDebug),
 		}, netutil.LimitListener(listener, h.MaxConnections)})
 	}

@@ -104,6 +104,56 @@ func TestAllowedOriginsWithACookie(t *testing.T) {
 	require.JSONEq(t, `{"data":{"viewer":{"tenant":"clinic"}}}`, w.do(t, get, nil).body)
 }
 
+// TestPageOfAnotherTenant: a page of one application can't use another's cookie, and can't tell that there is one.
+func TestPageOfAnotherTenant(t *testing.T) {
+	w := newWorld(t, true, func(c *gateway.Config) {
+		c.HTTP.AllowedOrigins = []string{c.Issuers[0].Issuer, c.Issuers[1].Issuer}
+	})
+	cookie := w.cookieName("session") + "=" + w.signIn(t, w.bank)
+	ask := func(method, path, body, origin, cookie string) *answer {
+		r := newRequest(t, method, w.url+path, strings.NewReader(body), "Content-Type", "application/json", "Origin", origin)
+		if cookie != "" {
+			r.Header.Set("Cookie", cookie)
+		}
+		got := w.do(t, r, nil)
+		for _, varying := range []string{"X-Request-Id", "Date"} {
+			got.Header.Del(varying)
+		}
+		return got
+	}
+	const query = `{"query":"{ viewer { tenant } }"}`
+	for path, body := range map[string]string{"/graphql": query, "/session/verify": "", "/session/end": "{}"} {
+		method := http.MethodPost
+		if body == "" {
+			method = http.MethodGet
+		}
+		with, without := ask(method, path, body, w.clinic.URL, cookie), ask(method, path, body, w.clinic.URL, "")
+		require.Equal(t, without.StatusCode, with.StatusCode, path)
+		require.Equal(t, without.body, with.body, path)
+		require.Equal(t, without.Header, with.Header, path)
+		require.NotContains(t, with.body, "bank", path)
+	}
+	require.Equal(t, http.StatusUnauthorized, ask("POST", "/session/end", "{}", w.clinic.URL, cookie).StatusCode)
+	require.JSONEq(t, `{"data":{"viewer":{"tenant":"bank"}}}`, ask("POST", "/graphql", query, w.bank.URL, cookie).body)
+	require.Equal(t, http.StatusOK, ask("POST", "/session/end", "{}", w.bank.URL, cookie).StatusCode)
+}
+
+// TestResourcePolicy: no answer can be told from another by a page that can't read it.
+func TestResourcePolicy(t *testing.T) {
+	w := newWorld(t, true, nil)
+	cookie := w.cookieName("session") + "=" + w.signIn(t, w.clinic)
+	for _, path := range []string{"/session/verify", "/session/ensure", "/session/create", "/session/end", "/session/x", "/graphql", "/healthz", "/readyz", "/metrics", "/x"} {
+		for _, headers := range [][]string{nil, {"Cookie", cookie}, {"Origin", "https://blog.example"}, {"Cookie", cookie, "Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Site", "same-site"}} {
+			got := w.do(t, newRequest(t, "GET", w.url+path, nil, headers...), nil)
+			require.Equal(t, []string{"same-origin"}, got.Header["Cross-Origin-Resource-Policy"], path)
+		}
+	}
+	for _, headers := range [][]string{nil, {"Cookie", cookie}} {
+		got := w.do(t, newRequest(t, "GET", w.url+"/session/verify", nil, append(headers, "Sec-Fetch-Mode", "no-cors")...), nil)
+		require.Equal(t, http.StatusForbidden, got.StatusCode)
+	}
+}
+
 // TestCookieOfARemovedTenant: what a gateway no longer trusts, it refuses.
 func TestCookieOfARemovedTenant(t *testing.T) {
 	w := newWorld(t, false, nil)

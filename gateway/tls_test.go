@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/net/http2"
 
 	"github.com/cloakroomhq/cloakroom/e2e/stack"
 	"github.com/cloakroomhq/cloakroom/gateway"
@@ -130,6 +131,27 @@ func TestTLS(t *testing.T) {
 	cfg.HTTP.TLS.CertFile = filepath.Join(t.TempDir(), "none.pem")
 	_, err = gateway.New(t.Context(), cfg, nil)
 	require.ErrorContains(t, err, "http.tls.cert_file")
+}
+
+// TestStreams: a connection asks for so much at once, as HTTP/2's settings say (RFC 9113, section 6.5.2).
+func TestStreams(t *testing.T) {
+	ca := newAuthority(t)
+	url, _ := serving(t, ca, nil)
+	roots := x509.NewCertPool()
+	roots.AddCert(ca.cert)
+	conn, err := tls.Dial("tcp", strings.TrimPrefix(url, "https://"), &tls.Config{RootCAs: roots, NextProtos: []string{"h2"}})
+	require.NoError(t, err)
+	defer func() { _ = conn.Close() }()
+	_, err = conn.Write([]byte(http2.ClientPreface))
+	require.NoError(t, err)
+	framer := http2.NewFramer(conn, conn)
+	require.NoError(t, framer.WriteSettings())
+	frame, err := framer.ReadFrame()
+	require.NoError(t, err)
+	settings, ok := frame.(*http2.SettingsFrame)
+	require.True(t, ok)
+	streams, _ := settings.Value(http2.SettingMaxConcurrentStreams)
+	require.EqualValues(t, 32, streams)
 }
 
 // TestTrustedProxy: identity headers count over a connection that the configured certificate opened, and refuse the

@@ -9,6 +9,7 @@ package claimpath
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/jmespath-community/go-jmespath/pkg/functions"
 	"github.com/jmespath-community/go-jmespath/pkg/interpreter"
@@ -26,15 +27,52 @@ var allowed = map[string]bool{
 // ErrOtherType is what an expression's result is refused with that is not what it has to be.
 var ErrOtherType = errors.New("the expression finds something of another type in the claims")
 
+var (
+	errApply  = errors.New("the expression can't be applied to the claims")
+	errShared = errors.New("it finds something in claims that are the same for many users")
+)
+
 // Expression is a compiled expression; it is safe for concurrent use.
 type Expression struct {
 	root   parsing.ASTNode
 	caller interpreter.FunctionCaller
 }
 
-// Compile parses an expression. It refuses one that finds something where there are no claims: it would say
-// the same of everybody.
-func Compile(text string) (*Expression, error) {
+// CompileString parses an expression whose String tells users apart. It refuses one that says the same of many: that
+// finds something without claims or in those that many users' JWTs have alike, or that can put in a constant.
+func CompileString(text string) (*Expression, error) {
+	e, err := compile(text)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkConstants(e.root); err != nil {
+		return nil, err
+	}
+	for _, claims := range samples(map[string]any{"roles": []any{"user"}, "groups": []any{"staff"}}) {
+		if v, err := e.search(claims); err == nil && found(v) {
+			return nil, errShared
+		}
+	}
+	return e, nil
+}
+
+// CompileStrings parses an expression for Strings. It refuses one that finds something without claims, or names of its
+// own in claims that many users' JWTs have alike.
+func CompileStrings(text string) (*Expression, error) {
+	e, err := compile(text)
+	if err != nil {
+		return nil, err
+	}
+	for _, claims := range samples(nil) {
+		all, _ := e.Strings(claims)
+		if slices.ContainsFunc(all, func(s string) bool { return !sampled(claims, s) }) {
+			return nil, errShared
+		}
+	}
+	return e, nil
+}
+
+func compile(text string) (*Expression, error) {
 	if len(text) > maxExpression {
 		return nil, fmt.Errorf("over %d bytes", maxExpression)
 	}
@@ -52,7 +90,7 @@ func Compile(text string) (*Expression, error) {
 		}
 	}
 	e := &Expression{root: root, caller: interpreter.NewFunctionCaller(offered...)}
-	if v, err := e.search(map[string]any{}); err == nil && v != nil && !empty(v) {
+	if v, err := e.search(map[string]any{}); err == nil && (found(v) || v == false) {
 		return nil, errors.New("it finds something where there are no claims, and so the same for everybody")
 	}
 	return e, nil
@@ -66,6 +104,10 @@ func check(n parsing.ASTNode) error {
 		if name, _ := n.Value.(string); !allowed[name] {
 			return fmt.Errorf("the function %s is not offered here", name)
 		}
+	case parsing.ASTLiteral:
+		if !exact(n.Value) {
+			return errors.New("it has a number that is not told apart from its neighbours; numbers are below 2^53 here")
+		}
 	}
 	for _, child := range n.Children {
 		if err := check(child); err != nil {
@@ -75,23 +117,29 @@ func check(n parsing.ASTNode) error {
 	return nil
 }
 
-func empty(v any) bool {
-	list, ok := v.([]any)
-	return ok && len(list) == 0
+// found reports whether a result is more than nothing, a condition that does not hold, or an empty list.
+func found(v any) bool {
+	if list, ok := v.([]any); ok {
+		return len(list) > 0
+	}
+	return v != nil && v != false
 }
 
-// search runs the expression; whatever the library makes of odd claims is an error here.
+// search runs the expression; whatever the library makes of odd claims is an error here, which quotes none of them.
 func (e *Expression) search(claims map[string]any) (v any, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			v, err = nil, errors.New("the expression can't be applied to the claims")
+			v, err = nil, errApply
 		}
 	}()
-	return interpreter.NewInterpreter(claims, e.caller, nil).Execute(e.root, claims)
+	if v, err = interpreter.NewInterpreter(claims, e.caller, nil).Execute(e.root, claims); err != nil {
+		return nil, errApply
+	}
+	return v, nil
 }
 
-// String returns the one string that the expression finds in claims, which are JSON as encoding/json decodes
-// it; an error where it finds nothing or something else.
+// String returns the one string that the expression finds in claims, which are as Decode returns them; an error where
+// it finds nothing or something else.
 func (e *Expression) String(claims map[string]any) (string, error) {
 	v, err := e.search(claims)
 	if err != nil {

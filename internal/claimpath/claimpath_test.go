@@ -26,8 +26,83 @@ func TestCompileRefuses(t *testing.T) {
 		"a constant": "'everybody'", "a fallback": "sid || 'guest'", "a constant list": "['application']", "a constant from a literal": "`\"x\"`",
 		"a constant number": "`1`", "a type's name": "type(sid)", "a constant by a condition": "!sid && 'guest'",
 	} {
-		_, err := claimpath.Compile(text)
+		_, err := claimpath.CompileString(text)
 		require.Error(t, err, name)
+		_, err = claimpath.CompileStrings(text)
+		require.Error(t, err, name)
+	}
+}
+
+// TestCompileStringRefuses: what would make one of many users.
+func TestCompileStringRefuses(t *testing.T) {
+	for _, text := range []string{
+		"iss", "aud", "aud[0]", "aud[1]", "scope", "typ", "roles[0]", "sid || iss", "not_null(sid, azp)", "join('', [iss])", "join('', [not_null(sid, ''), client_id])", "split(scope, ' ')[0]",
+		"exp", "values(@)[0]", "keys(@) | [0]", "{a: iss}.a", "iss && sid || azp", "upper(typ)",
+		"sid && 'x'", "sid && `\"x\"`", "'x' && sid", "ext.sid && 'x'", "none.a || (sid && 'x')", "not_null(sid && 'x')", "sid && ['x'][0]", "sid && ['x'] | [0]", "sid && lower('X')",
+		"sid && {a: 'x'}.a", "ext.['x'] | [0]", "map(&'x', list) | [0]", "sid && `1`", "join('', [sid && 'x'])",
+	} {
+		_, err := claimpath.CompileString(text)
+		require.Error(t, err, text)
+	}
+	for _, text := range []string{"sid", "none || sid", "join('-', ['idp', sid])", "contains(scope, 'vault') && sid", "iss && sid", "identities[?provider=='b' && active==`true`].id | [0]", "split(sid, 's')[1]"} {
+		_, err := claimpath.CompileString(text)
+		require.NoError(t, err, text)
+	}
+}
+
+// TestCompileStringsRefuses: what would raise everybody; words of claims raise nobody by themselves.
+func TestCompileStringsRefuses(t *testing.T) {
+	for _, text := range []string{
+		"iss && ['application']", "not_null(azp) && 'admin'", "aud && ['application']", "contains(scope, 'openid') && ['application']", "exp > `5` && ['admin']", "aud[1] && ['admin']",
+		"[typ, 'admin']", "roles[?id==`12345678901234567890`] && ['application']", "roles[?@==`9007199254740993`]", "roles[?@==`[{\"a\":-9007199254740992}]`]",
+	} {
+		_, err := claimpath.CompileStrings(text)
+		require.Error(t, err, text)
+	}
+	for _, text := range []string{"roles", "split(scope, ' ')", "contains(scope, 'vault') && ['application'] || `[]`", "g[?id==`9007199254740991`] && ['application']"} {
+		_, err := claimpath.CompileStrings(text)
+		require.NoError(t, err, text)
+	}
+}
+
+// TestNumbers: what float64 would merge is told apart, or equals nothing.
+func TestNumbers(t *testing.T) {
+	e, err := claimpath.CompileStrings("g[?a==b] && ['same']")
+	require.NoError(t, err)
+	for numbers, same := range map[string]bool{
+		"12345678901234567890 12345678901234567891": false, "9007199254740992 9007199254740993": false, "-9007199254740992 -9007199254740993": false,
+		"9007199254740993 9007199254740993": true, "5 5.0000000000000000001": false, "0.1 0.10000000000000000001": false, "1e-320 1.0001e-320": false, "0 1e-999": false,
+		"9007199254740991 9007199254740990": false, "9007199254740991 9007199254740991": true, "5 5.0": true, "10 1e1": true, "0 -0.0": true, "0.1 0.1": true, "1e300 1e300": true,
+		`12345678901234567890 "12345678901234567890"`: false,
+	} {
+		a, b, _ := strings.Cut(numbers, " ")
+		g, err := claimpath.Decode([]byte(`[{"a":` + a + `,"b":` + b + `}]`))
+		require.NoError(t, err)
+		got, err := e.Strings(map[string]any{"g": g})
+		require.NoError(t, err, numbers)
+		require.Equal(t, same, len(got) == 1, numbers)
+	}
+	sid, err := claimpath.CompileString("sid")
+	require.NoError(t, err)
+	big, err := claimpath.Decode([]byte("12345678901234567890"))
+	require.NoError(t, err)
+	_, err = sid.String(map[string]any{"sid": big})
+	require.ErrorIs(t, err, claimpath.ErrOtherType)
+	for _, bad := range []string{"1e999", "[1e999]", `{"a":1e999}`, "", "{"} {
+		_, err := claimpath.Decode([]byte(bad))
+		require.Error(t, err, bad)
+	}
+}
+
+// TestErrorsQuoteNoClaims: they are logged.
+func TestErrorsQuoteNoClaims(t *testing.T) {
+	for _, text := range []string{"join(':', sid)", "length(n)", "keys(sid)", "lower(n)", "sid"} {
+		e, err := claimpath.CompileStrings(text)
+		require.NoError(t, err, text)
+		_, err = e.String(map[string]any{"sid": []any{"SECRET", 1.0}, "n": 4242.0})
+		require.Error(t, err, text)
+		require.NotContains(t, err.Error(), "SECRET", text)
+		require.NotContains(t, err.Error(), "4242", text)
 	}
 }
 
@@ -38,14 +113,14 @@ func TestString(t *testing.T) {
 		"sid": "s1", "ext.session.id": "s2", "ext.list[1]": "s4", `"urn:x:sid"`: "s5", "empty": "", "not_null(none, sid)": "s1", "none || sid": "s1",
 		"identities[?provider=='b'].id | [0]": "ib", "join(':', ext.list)": "s3:s4", "split(sid, 's')[1]": "1",
 	} {
-		e, err := claimpath.Compile(text)
+		e, err := claimpath.CompileString(text)
 		require.NoError(t, err, text)
 		got, err := e.String(claims(t, document))
 		require.NoError(t, err, text)
 		require.Equal(t, want, got)
 	}
 	for _, text := range []string{"none", "null", "ext", "ext.n", "ext.list", "yes", "ext.list[9]", "sid.x", "sid[0]", "length(sid)", "join(':', ext)", "keys(sid)", "length(ext.n)"} {
-		e, err := claimpath.Compile(text)
+		e, err := claimpath.CompileString(text)
 		require.NoError(t, err, text)
 		_, err = e.String(claims(t, document))
 		require.Error(t, err, text)
@@ -59,19 +134,19 @@ func TestStrings(t *testing.T) {
 		"roles": {"a", "b"}, "one": {"a"}, "missing": nil, "missing.roles": nil, "none": {}, "values(object)": {"b"},
 		mapped: {"application"}, "realm_access.roles[?@=='nobody'] && ['application']": {},
 	} {
-		e, err := claimpath.Compile(text)
+		e, err := claimpath.CompileStrings(text)
 		require.NoError(t, err, text)
 		got, err := e.Strings(claims(t, document))
 		require.NoError(t, err, text)
 		require.Equal(t, want, got, text)
 	}
 	for _, text := range []string{"mixed", "nulls", "nested", "object", "n", "contains(roles, 'a')"} {
-		e, err := claimpath.Compile(text)
+		e, err := claimpath.CompileStrings(text)
 		require.NoError(t, err, text)
 		_, err = e.Strings(claims(t, document))
 		require.Error(t, err, text)
 	}
-	e, err := claimpath.Compile(mapped)
+	e, err := claimpath.CompileStrings(mapped)
 	require.NoError(t, err)
 	got, err := e.Strings(claims(t, `{}`))
 	require.NoError(t, err)
@@ -84,7 +159,7 @@ func FuzzClaims(f *testing.F) {
 	for _, text := range []string{
 		"a.b.c", "a[*].b[*].c[]", "a[?b=='x'].c | [0]", "join(a, b)", "values(a)[*].keys(@)[]", "map(&b, a)", "split(a, b)", "not_null(a, b, c)", "a[::2][1:].b", "{x: a}.x",
 	} {
-		e, err := claimpath.Compile(text)
+		e, err := claimpath.CompileStrings(text)
 		require.NoError(f, err, text)
 		compiled = append(compiled, e)
 	}

@@ -40,10 +40,7 @@ func (c *Config) verifyHTTP(p *problems) {
 	c.baseURL(p, "http.public_url", h.PublicURL)
 	address(p, "http.listen", h.Listen)
 	for _, o := range h.AllowedOrigins {
-		if !isOrigin(o) {
-			p.add("http.allowed_origins", "%q is no origin as browsers write it; write https://host[:port] in lower case, "+
-				"without a path, a pattern or the scheme's own port", o)
-		}
+		c.verifyAllowedOrigin(p, o)
 	}
 	between(p, "http.max_body", h.MaxBody, 1<<10, 4<<20)
 	between(p, "http.max_application_body", h.MaxApplicationBody, 1<<10, 16<<20)
@@ -53,6 +50,19 @@ func (c *Config) verifyHTTP(p *problems) {
 	between(p, "http.idle_timeout", h.IdleTimeout, time.Second, time.Hour)
 	between(p, "http.shutdown_timeout", h.ShutdownTimeout, 0, 10*time.Minute)
 	h.TLS.verify(p, h.PublicURL)
+}
+
+// verifyAllowedOrigin keeps out pages that anybody on the network could change: they would act with users' credentials.
+func (c *Config) verifyAllowedOrigin(p *problems, origin string) {
+	u, err := url.Parse(origin)
+	switch {
+	case err != nil || !canonicalOrigin(origin):
+		p.add("http.allowed_origins", "%q is no origin as browsers write it; write https://host[:port] in lower case, "+
+			"without a path, a pattern or the scheme's own port", origin)
+	case u.Scheme == "http" && (!Loopback(u.Hostname()) || !c.Development && !loopbackURL(c.HTTP.PublicURL)):
+		p.add("http.allowed_origins", "%q comes to browsers in clear; use https (http is for loopback, in development or where http.public_url is "+
+			"on loopback too)", origin)
+	}
 }
 
 func (t *TLS) verify(p *problems, publicURL string) {
@@ -216,6 +226,11 @@ func between[T int | int64 | time.Duration](p *problems, setting string, v, low,
 func loopbackAddress(hostport string) bool {
 	host, _, err := net.SplitHostPort(hostport)
 	return err == nil && Loopback(host)
+}
+
+func loopbackURL(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && Loopback(u.Hostname())
 }
 
 // Loopback reports whether a host's name, or address, is this machine's own.

@@ -71,20 +71,20 @@ func (i *Issuer) verifyClaims(p *problems, at func(string) string) {
 	if i.Claims.Session != "" && i.SessionClaim != DefaultIssuer().SessionClaim {
 		p.add(at("claims.session"), "session_claim is set too; keep one of them")
 	}
-	if slices.Contains(sharedClaims, strings.Trim(i.Claims.Session, ` "`)) {
-		p.add(at("claims.session"), "%q names no session; name what holds the session's id", i.Claims.Session)
-	}
 	if i.Claims.Roles != "" && !i.TrustRoles {
 		p.add(at("claims.roles"), "no role counts while trust_roles is off; remove this, or switch that on")
 	}
-	for name, expression := range map[string]string{"session": i.Claims.Session, "subject": i.Claims.Subject, "roles": i.Claims.Roles} {
+	verify := func(name, expression string, compile func(string) (*claimpath.Expression, error)) {
 		if expression == "" {
-			continue
+			return
 		}
-		if _, err := claimpath.Compile(expression); err != nil {
+		if _, err := compile(expression); err != nil {
 			p.add(at("claims."+name), "%q: %v; write a JMESPath expression, such as ext.session.id", expression, err)
 		}
 	}
+	verify("session", i.Claims.Session, claimpath.CompileString)
+	verify("subject", i.Claims.Subject, claimpath.CompileString)
+	verify("roles", i.Claims.Roles, claimpath.CompileStrings)
 }
 
 // verifyLogout lets no typ be configured but those that logout tokens bear.

@@ -28,6 +28,10 @@ func TestVerify(t *testing.T) {
 		{"http.allowed_origins", origin("a.example")}, {"http.allowed_origins", origin("https://*.example")}, {"http.allowed_origins", origin("https://A.example")},
 		{"http.allowed_origins", origin("https://u@a.example")}, {"http.allowed_origins", origin("https://a.example:443")}, {"http.allowed_origins", origin("http://a.example:80")},
 		{"http.allowed_origins", origin("ftp://a.example")},
+		{"http.allowed_origins", origin("http://a.example")}, {"http.allowed_origins", origin("http://localhost:3000")},
+		{"http.allowed_origins", func(c *Config) { origin("http://a.example")(c); c.Development, c.HTTP.Listen = true, "127.0.0.1:8080" }},
+		{"http.allowed_origins", origin("https://a.example;script-src")}, {"http.allowed_origins", origin("https://a.example,b")},
+		{"http.allowed_origins", origin("https://a'b.example")}, {"http.allowed_origins", origin("https://[::1;]")}, {"http.allowed_origins", origin("https://a.example:")},
 		{"http.max_body", func(c *Config) { c.HTTP.MaxBody = 0 }}, {"http.max_body", func(c *Config) { c.HTTP.MaxBody = 65 << 20 }},
 		{"http.max_connections", func(c *Config) { c.HTTP.MaxConnections = 0 }},
 		{"http.read_timeout", func(c *Config) { c.HTTP.ReadTimeout = 0 }}, {"http.request_timeout", func(c *Config) { c.HTTP.RequestTimeout = time.Hour }},
@@ -83,7 +87,13 @@ func TestVerify(t *testing.T) {
 	}
 	for name, change := range map[string]func(*Config){
 		"embedded": embedded, "origins": func(c *Config) {
-			c.HTTP.AllowedOrigins = []string{"https://a.example", "http://localhost:3000", "https://[::1]:8443"}
+			c.HTTP.AllowedOrigins = []string{"https://a.example", "https://a_b.example:8443", "https://[::1]:8443"}
+		},
+		"origins on loopback": func(c *Config) {
+			c.HTTP.PublicURL, c.HTTP.AllowedOrigins = "https://127.0.0.1:8080", []string{"http://localhost:3000", "http://[::1]:3000"}
+		},
+		"origins in development": func(c *Config) {
+			c.Development, c.HTTP.Listen, c.HTTP.AllowedOrigins = true, "127.0.0.1:8080", []string{"http://localhost:3000"}
 		},
 		"loopback": func(c *Config) {
 			c.HTTP.PublicURL, c.Issuers[0].JWKSURL = "http://127.0.0.1:8080", "http://[::1]:8082/jwks"

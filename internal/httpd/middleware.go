@@ -62,6 +62,8 @@ func wrap(next http.Handler, o Options) http.Handler {
 		h := w.Header()
 		h["X-Request-Id"] = []string{id}
 		h["X-Content-Type-Options"] = []string{"nosniff"}
+		// On each answer alike: what some have and others lack, a page that can't read them can tell (Fetch, section 3.7).
+		h["Cross-Origin-Resource-Policy"] = []string{"same-origin"}
 		if r.URL.Path == session.CreatePath {
 			// A form of a page that signs users in, whose Origin the endpoint compares itself. No script may
 			// read the answer.

@@ -1,7 +1,6 @@
 package session
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -22,12 +21,18 @@ type mapped struct{ *claimpath.Expression }
 type mapping struct{ session, subject, roles mapped }
 
 func (c Claims) compile() (m mapping, err error) {
-	for text, into := range map[*string]*mapped{&c.Session: &m.session, &c.Subject: &m.subject, &c.Roles: &m.roles} {
-		if *text == "" {
+	for _, part := range []struct {
+		text    string
+		into    *mapped
+		compile func(string) (*claimpath.Expression, error)
+	}{
+		{c.Session, &m.session, claimpath.CompileString}, {c.Subject, &m.subject, claimpath.CompileString}, {c.Roles, &m.roles, claimpath.CompileStrings},
+	} {
+		if part.text == "" {
 			continue
 		}
-		if into.Expression, err = claimpath.Compile(*text); err != nil {
-			return m, fmt.Errorf("%q: %w", *text, err)
+		if part.into.Expression, err = part.compile(part.text); err != nil {
+			return m, fmt.Errorf("%q: %w", part.text, err)
 		}
 	}
 	return m, nil
@@ -40,8 +45,8 @@ func (m *mapping) tree(o object) (map[string]any, error) {
 	}
 	tree := make(map[string]any, len(o))
 	for name, raw := range o {
-		var v any
-		if err := json.Unmarshal(raw, &v); err != nil {
+		v, err := claimpath.Decode(raw)
+		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, errClaims)
 		}
 		tree[name] = v

@@ -63,6 +63,18 @@ func TestMappingRefuses(t *testing.T) {
 	require.Error(t, err, "a number that is none")
 }
 
+// TestMappingOfLargeNumbers: a role of one number is not that of its neighbour.
+func TestMappingOfLargeNumbers(t *testing.T) {
+	f := mappedFixture(t, Claims{Roles: "groups[?id==`9007199254740991`] && ['application']"})
+	for id, application := range map[string]bool{"9007199254740991": true, "9007199254740992": false, "9007199254740991.1": false, "9007199254740990": false} {
+		c, err := f.Authenticate(bearer(good(claimsOf("groups", `[{"id":`+id+`}]`))))
+		require.NoError(t, err, id)
+		require.Equal(t, application, c.IsApplication(), id)
+	}
+	_, err := New(Options{Issuers: []Issuer{{Name: "clinic", Issuer: "x", Claims: Claims{Roles: "groups[?id==`12345678901234567890`] && ['application']"}}}})
+	require.ErrorContains(t, err, "2^53")
+}
+
 // TestMappingOfUnverifiedClaims: no expression sees claims whose signature does not verify.
 func TestMappingOfUnverifiedClaims(t *testing.T) {
 	f := mappedFixture(t, Claims{Session: "ext.sid"})

@@ -4,7 +4,9 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
+	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/cloakroomhq/cloakroom/internal/caller"
@@ -80,38 +82,55 @@ func (l *login) caller(tenant string) *caller.Caller {
 }
 
 // Authenticate returns the request's caller: by any other credential or, where there is none, by the
-// session's cookie. A cookie that is not accepted is a fault UNAUTHENTICATED.
+// session's cookie. A cookie that is not accepted is a fault UNAUTHENTICATED. One of another provider's user than
+// the page's is as if there were none: so the page doesn't learn that there is one, and can have its own user sign in.
 func (f *Flow) Authenticate(r *http.Request) (*caller.Caller, error) {
 	who, err := f.Next.Authenticate(r)
 	if who != nil || err != nil {
 		return who, err
 	}
-	who, err = f.cookieCaller(r)
+	who, p, err := f.cookieCaller(r)
 	switch {
 	case err != nil:
 		f.Observer.Credential(session.Refused)
 		return nil, fault.Wrap(err, fault.Unauthenticated, "The session's cookie is not accepted: sign in again.")
-	case who != nil:
-		f.Observer.Credential(outcomeCookie)
+	case who == nil:
+		return nil, nil
+	case !p.serves(r):
+		f.Observer.Credential(session.Refused)
+		f.Logger.InfoContext(r.Context(), "a cookie does not count for a page that is at none of its issuer's sign_in.return_to", slog.String("issuer", p.Name))
+		return nil, nil
 	}
+	f.Observer.Credential(outcomeCookie)
 	return who, nil
 }
 
-// cookieCaller returns nil where there is no cookie.
-func (f *Flow) cookieCaller(r *http.Request) (*caller.Caller, error) {
+// serves reports whether the page that sent the request may use the cookies of the provider's users. A request
+// without an Origin is of the gateway's own pages, or changes nothing and is answered to none.
+func (p *provider) serves(r *http.Request) bool {
+	for _, origin := range r.Header.Values("Origin") {
+		if p.pages != nil && !slices.Contains(p.pages, origin) {
+			return false
+		}
+	}
+	return true
+}
+
+// cookieCaller returns nil where there is no cookie; else whose user it is too.
+func (f *Flow) cookieCaller(r *http.Request) (*caller.Caller, *provider, error) {
 	text, err := f.cookie(r, sessionCookie)
 	if err != nil || text == "" {
-		return nil, err
+		return nil, nil, err
 	}
 	l, err := f.openLogin(text)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	p := f.providers[l.issuer]
 	if p == nil || !f.Now().Before(l.expires) || !f.Assertions.Holds(r.Context(), l.issuer, l.key) {
-		return nil, errCookie
+		return nil, nil, errCookie
 	}
-	return l.caller(p.Tenant), nil
+	return l.caller(p.Tenant), p, nil
 }
 
 // cookie returns the value of the cookie; "" where there is none.

@@ -104,7 +104,19 @@ type Flow struct {
 
 type provider struct {
 	Provider
-	origin string // of URL: the Origin of its form
+	origin string   // of URL: the Origin of its form
+	pages  []string // origins whose pages may use its users' cookies; nil where it is the only one: all that may call the gateway
+}
+
+// pages returns the gateway's own origin and those that the provider's users are sent to.
+func (f *Flow) pages(p *provider) []string {
+	all := []string{f.PublicURL, p.origin}
+	for _, entry := range p.ReturnTo {
+		if origin, _, ok := splitTarget(entry); ok {
+			all = append(all, origin)
+		}
+	}
+	return all
 }
 
 // New returns a Flow.
@@ -126,11 +138,14 @@ func New(o Options) (*Flow, error) {
 			return nil, errors.New("signin: a provider's URL is none")
 		}
 		p.Tenant = cmp.Or(p.Tenant, p.Name)
-		f.only = &provider{p, u.Scheme + "://" + u.Host}
+		f.only = &provider{Provider: p, origin: u.Scheme + "://" + u.Host}
 		f.providers[p.Name] = f.only
 	}
 	if len(f.providers) != 1 {
 		f.only = nil
+		for _, p := range f.providers {
+			p.pages = f.pages(p)
+		}
 	}
 	return f, nil
 }

@@ -56,6 +56,55 @@ func TestLinks(t *testing.T) {
 	require.Contains(t, answer.Body.String(), "<a ")
 }
 
+// TestPages: with several providers, a page can use the cookies of its own one's users, and sees of others' nothing.
+func TestPages(t *testing.T) {
+	several := func(o *Options) {
+		o.Providers[0].Tenant = "another name"
+		o.Providers = append(o.Providers, Provider{Name: "bank", Tenant: "another name", URL: "https://bank.example/sign-in", ReturnTo: []string{"https://bank.example"}})
+	}
+	for name, test := range map[string]struct {
+		origin string
+		change func(*Options)
+		counts bool
+	}{
+		"no origin": {"", several, true}, "own": {own, several, true}, "sign-in page": {appSite, several, true}, "return_to": {"https://pages.example", several, true},
+		"the other's page": {"https://bank.example", several, false}, "none's": {"https://blog.example", several, false}, "null": {"null", several, false},
+		"case": {"https://App.example", several, false}, "one provider": {"https://blog.example", nil, true},
+	} {
+		w := newWorld(t, test.change)
+		l := w.newLogin("clinic", w.said, w.now)
+		sealed, err := w.sealLogin(l)
+		require.NoError(t, err)
+		r := httptest.NewRequest(http.MethodGet, own+"/session/verify", nil)
+		r.Header.Set("Cookie", w.cookieName(sessionCookie)+"="+sealed)
+		if test.origin != "" {
+			r.Header.Set("Origin", test.origin)
+		}
+		who, err := w.Authenticate(r)
+		require.NoError(t, err, name)
+		require.Equal(t, test.counts, who != nil, name)
+		w.next = &caller.Caller{Tenant: "bank"}
+		who, err = w.Authenticate(r)
+		require.NoError(t, err)
+		require.Equal(t, w.next, who, "another credential is no matter of pages")
+	}
+}
+
+// TestVerifyModes: what a page learns by how a request ends is the same with and without a session.
+func TestVerifyModes(t *testing.T) {
+	w := newWorld(t, nil)
+	cookie := w.signIn(t)
+	for _, mode := range []string{"no-cors", "navigate", "websocket", "nested-navigate", "x"} {
+		with := w.do("GET", "/session/verify", "", "Cookie", cookie, "Sec-Fetch-Mode", mode)
+		require.Equal(t, http.StatusForbidden, with.Code, mode)
+		require.Equal(t, with.Result().Header, w.do("GET", "/session/verify", "", "Sec-Fetch-Mode", mode).Result().Header, mode)
+	}
+	for _, mode := range []string{"cors", "same-origin"} {
+		require.Equal(t, http.StatusOK, w.do("GET", "/session/verify", "", "Cookie", cookie, "Sec-Fetch-Mode", mode).Code, mode)
+		require.Equal(t, http.StatusUnauthorized, w.do("GET", "/session/verify", "", "Sec-Fetch-Mode", mode).Code, mode)
+	}
+}
+
 // TestLoginLife: the cookie's caller, until the earlier of the cookie's and the session's end.
 func TestLoginLife(t *testing.T) {
 	w := newWorld(t, nil)

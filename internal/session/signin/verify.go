@@ -20,6 +20,11 @@ func (f *Flow) verify(w http.ResponseWriter, r *http.Request, auth session.Calle
 		f.refuseMethod(w, r, "GET, HEAD")
 		return
 	}
+	// Such a request bears no Origin, whose page it is, and tells that page something by how it ends (Fetch Metadata).
+	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" && mode != "cors" && mode != "same-origin" {
+		f.Refuse(w, r, 0, fault.New(fault.Forbidden, "This address is for a script to fetch, by CORS or from the gateway's own pages."))
+		return
+	}
 	who, ok := f.session(w, r, auth)
 	if !ok {
 		return
@@ -120,7 +125,7 @@ func (f *Flow) signOut(w http.ResponseWriter, r *http.Request, who *caller.Calle
 func (f *Flow) endLogin(ctx context.Context, r *http.Request, who *caller.Caller) (bool, error) {
 	by := who
 	if who.Login == nil {
-		other, err := f.cookieCaller(r)
+		other, _, err := f.cookieCaller(r)
 		if err != nil || other == nil || other.Tenant != who.Tenant || *other.Session != *who.Session {
 			return false, nil //nolint:nilerr // a cookie that opens nothing needs no end
 		}
@@ -147,6 +152,5 @@ func writeJSON(w http.ResponseWriter, v any) {
 	h := w.Header()
 	h.Set("Content-Type", "application/json; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
-	h.Set("Cross-Origin-Resource-Policy", "same-origin") // no page reads it but by CORS
 	_ = json.NewEncoder(w).Encode(v)
 }
