@@ -155,3 +155,26 @@ func TestPin(t *testing.T) {
 		}
 	}
 }
+
+// TestHoldsFollowsTheKeys: what was vouched for by a key that the issuer withdraws is not believed after the next
+// refresh, nor by one that nobody can ask about any more; a new key is known as soon as it is asked for.
+func TestHoldsFollowsTheKeys(t *testing.T) {
+	s := newIssuerServer(t, serveKeys(oldKeys()))
+	holds := func(key Thumbprint) bool { return s.fixture.Holds(context.Background(), "clinic", key) }
+	thumbprint := func(set []byte) Thumbprint {
+		ks, err := parseKeySet(set)
+		require.NoError(t, err)
+		return ks.keys[0].thumbprint
+	}
+	before, after := thumbprint(oldKeys()), thumbprint(newKeys())
+	require.True(t, holds(before), "asked for by the first who needs it, as after a start")
+	require.False(t, holds(after))
+	s.now(serveKeys(newKeys()))
+	require.False(t, holds(after), "asked a moment ago")
+	s.fixture.clock.advance(refreshAtMost)
+	require.True(t, holds(after))
+	require.False(t, holds(before))
+	s.now(status(http.StatusInternalServerError))
+	s.fixture.clock.advance(2 * time.Hour)
+	require.False(t, holds(after), "too long unheard of")
+}
