@@ -45,6 +45,26 @@ func TestEvilPages(t *testing.T) {
 	})
 }
 
+// TestNobodyLearnsThatSomebodyIsSignedIn: a request that no script may read the answer of shows other pages nothing
+// by whether the browser lets them have it.
+func TestNobodyLearnsThatSomebodyIsSignedIn(t *testing.T) {
+	inEach(t, func(t *testing.T, w *world) {
+		v := w.browse("/")
+		probe := func() {
+			for _, evil := range []string{evilHost, blogHost} {
+				v.page.Do("open the evil page", chromedp.Navigate("https://"+evil+"/"))
+				require.Equal(t, "refused", v.page.Resolve(fmt.Sprintf(
+					`fetch(%q, {mode: "no-cors", credentials: "include"}).then((r) => r.type, () => "refused")`, v.gatewayURL+"/session/verify")))
+			}
+			v.page.Do("go home", chromedp.Navigate(w.appURL+"/"))
+		}
+		probe()
+		v.login(clinic.DrAdams)
+		v.signInInFrame()
+		probe()
+	})
+}
+
 // readNothing tries what scripts may, with the browser's cookies: to read, to sign out, to operate.
 func (v *visitor) readNothing() {
 	v.t.Helper()
@@ -53,8 +73,8 @@ func (v *visitor) readNothing() {
 			`fetch(%q, {credentials: "include"}).then((r) => r.text(), () => "refused")`, path)), path)
 	}
 	for _, path := range []string{"/session/end", "/graphql"} {
-		require.Equal(v.t, "opaque", v.page.Resolve(fmt.Sprintf(
-			`fetch(%q, {method: "POST", mode: "no-cors", credentials: "include", body: '{"query":"mutation { tokenize { token } }"}'}).then((r) => r.type)`,
+		require.Equal(v.t, "refused", v.page.Resolve(fmt.Sprintf(
+			`fetch(%q, {method: "POST", mode: "no-cors", credentials: "include", body: '{"query":"mutation { tokenize { token } }"}'}).then((r) => r.type, () => "refused")`,
 			v.gatewayURL+path)))
 		require.Equal(v.t, "refused", v.page.Resolve(fmt.Sprintf(
 			`fetch(%q, {credentials: "include", ...%s}).then((r) => r.text(), () => "refused")`, v.gatewayURL+path, operation(tokenize, ""))))
