@@ -1,11 +1,11 @@
 import { Client, cacheExchange, fetchExchange } from '@urql/core';
-import { gateway, story } from './flow.mjs';
+import { clinic, gateway, story } from './flow.mjs';
 
-// urql sends queries by GET unless told otherwise, with the headers that fetch adds from a sibling site's page.
+// urql sends queries by GET unless told otherwise, with the headers that a browser adds on a sibling site's page.
 const clients = new Map();
 function clientFor({ url, headers }) {
   const key = JSON.stringify([url, headers]);
-  const sibling = url.startsWith(gateway) ? { 'sec-fetch-site': 'same-site', 'sec-fetch-mode': 'cors' } : {};
+  const sibling = url.startsWith(gateway) ? { origin: clinic, 'sec-fetch-site': 'same-site', 'sec-fetch-mode': 'cors' } : {};
   const preferGetMethod = url.startsWith(gateway);
   if (!clients.has(key)) clients.set(key, new Client({ url, preferGetMethod, exchanges: [cacheExchange, fetchExchange], fetchOptions: { headers: { ...sibling, ...headers } } }));
   return clients.get(key);
