@@ -39,7 +39,8 @@ func (CustomerKey) MarshalText() ([]byte, error) { return []byte("[redacted]"), 
 type Upload struct {
 	Object      string // key in the bucket: see ValidObject
 	Key         CustomerKey
-	Size        int64  // exact size in bytes, signed into the request; 0: not known, not signed
+	Size        int64  // exact size in bytes, signed into the request; 0: not known, not signed, unless
+	Empty       bool   // the value has no bytes, which is signed
 	ContentType string // signed; "" means application/octet-stream
 }
 

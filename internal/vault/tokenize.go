@@ -90,7 +90,7 @@ func (v *Vault) reserve(tenant string, in *TokenizeInput, now time.Time) (t Toke
 	}
 	up := objects.Upload{Object: newObjectName(), Key: key}
 	if in.Size != nil {
-		up.Size = *in.Size
+		up.Size, up.Empty = *in.Size, *in.Size == 0
 	}
 	if in.Metadata != nil && in.Metadata.ContentType != nil {
 		up.ContentType = *in.Metadata.ContentType
