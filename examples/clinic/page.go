@@ -127,5 +127,5 @@ func (p *page) isOtherLoopbackName(host string) bool {
 
 func isLoopback(name string) bool {
 	ip := net.ParseIP(name)
-	return name == "localhost" || (ip != nil && ip.IsLoopback())
+	return strings.EqualFold(name, "localhost") || (ip != nil && ip.IsLoopback())
 }
