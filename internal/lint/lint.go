@@ -56,15 +56,22 @@ func Check(patterns []string, rules *Rules) (*Report, error) {
 		return nil, err
 	}
 	l := &linter{rules: rules, places: map[string]*ast.Position{}}
-	if l.schema, err = l.load(sources); err != nil {
+	if err := l.check(sources); err != nil {
 		return nil, err
+	}
+	return l.report(), nil
+}
+
+func (l *linter) check(sources []*ast.Source) (err error) {
+	if l.schema, err = l.load(sources); err != nil {
+		return err
 	}
 	l.slots()
 	l.sensitive()
 	l.sides()
 	l.interfaces()
 	l.unworkable()
-	return l.report(), nil
+	return nil
 }
 
 type linter struct {
