@@ -32,7 +32,8 @@ type source struct {
 	now    func() time.Time
 
 	current atomic.Pointer[jose.Set]
-	fetched atomic.Int64 // when current was last known to be right, Unix nanoseconds
+	fetched atomic.Int64                  // when current was last known to be right, Unix nanoseconds
+	ahead   atomic.Pointer[time.Duration] // by how much the issuer's clock was, when it last said
 
 	turn    chan struct{}      // holds one: whose turn it is to ask
 	attempt time.Time          // when the issuer was last asked; of whose turn it is
@@ -97,6 +98,18 @@ func (s *source) refresh(ctx context.Context, atMost time.Duration) *jose.Set {
 	return s.keys()
 }
 
+// ask asks the issuer now.
+func (s *source) ask(ctx context.Context) error {
+	select {
+	case s.turn <- struct{}{}:
+		defer func() { <-s.turn }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	s.attempt = s.now()
+	return s.fetch(ctx)
+}
+
 func (s *source) fetch(ctx context.Context) error {
 	// A client that leaves must not spoil the answer for the others.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchTimeout)
@@ -152,6 +165,10 @@ func (s *source) get(ctx context.Context, url, accept string) ([]byte, error) {
 		return nil, err
 	}
 	defer resp.Body.Close()
+	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
+		ahead := date.Sub(s.now().Truncate(time.Second))
+		s.ahead.Store(&ahead)
+	}
 	if resp.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("status %d", resp.StatusCode)
 	}
