@@ -12,6 +12,7 @@ type commands struct {
 	Dev        devCommand        `cmd:"" help:"Start a gateway, an object store and an example application on loopback."`
 	Serve      serveCommand      `cmd:"" help:"Start a gateway."`
 	Config     configCommand     `cmd:"" help:"Print the effective settings, secrets masked, and check them."`
+	Doctor     doctorCommand     `cmd:"" help:"Find what is wrong: settings, database, store, CORS, clocks, issuers, and a JWT."`
 	Keys       keysCommand       `cmd:"" help:"Manage the keyset."`
 	Lint       lintCommand       `cmd:"" help:"Report sensitive fields of a schema that carry no @token, and uses of it that can't work."`
 	Completion completionCommand `cmd:"" help:"Print a script that completes the command line in a shell."`

@@ -40,7 +40,7 @@ func settings(t *testing.T, tenant *stack.Tenant) map[string]string {
 	_, err := command(t, nil, "keys", "create", keyset)
 	require.NoError(t, err)
 	gatewayAddress, objectsAddress := freeAddress(t), freeAddress(t)
-	issuers := fmt.Sprintf(`[{"name":%q,"issuer":%q,"jwks":%q}]`, tenant.Name, tenant.Issuer, tenant.JWKS(t))
+	issuers := fmt.Sprintf(`[{"name":%q,"issuer":%q,"jwks":%q,"trust_roles":true}]`, tenant.Name, tenant.Issuer, tenant.JWKS(t))
 	return map[string]string{
 		"HTTP_LISTEN": gatewayAddress, "HTTP_PUBLIC_URL": "http://" + gatewayAddress,
 		"DATABASE_PATH": filepath.Join(dir, "cloakroom.db"), "KEYS_FILE": keyset, "ISSUERS": issuers,
@@ -137,7 +137,7 @@ func TestServeRefusesSettingsByNameAndRemedy(t *testing.T) {
 		{"an issuer with the algorithm none", "ISSUERS", `[{"name":"a","issuer":"b","jwks":"{}","algorithms":["none"]}]`, "issuers[0].algorithms", "asymmetric"},
 		{"an issuer's keys in clear", "ISSUERS", `[{"name":"a","issuer":"b","jwks_url":"http://x.example/jwks"}]`, "issuers[0].jwks_url", "use https"},
 		{"an issuer's unknown setting", "ISSUERS", `[{"name":"a","issuer":"b","jwks":"{}","algoritms":["ES256"]}]`, "issuers[0]", "algoritms"},
-		{"keys that are none", "ISSUERS", `[{"name":"a","issuer":"b","jwks":"{}"}]`, "issuer a", "JWKS"},
+		{"keys that are none", "ISSUERS", `[{"name":"a","issuer":"b","jwks":"{}"}]`, "issuers[0].jwks", "JWKS"},
 		{"a strange prefix", "TOKENS_PREFIX", "Tok-", "tokens.prefix", "lower-case letter"},
 		{"grants over their maximum", "GRANTS_DEFAULT_DURATION", "48h", "grants.default_duration", "between"},
 		{"no database", "DATABASE_PATH", "", "database.path", "name the SQLite file"},

@@ -71,7 +71,7 @@ func newFixture(dir string, sessions int) (*fixture, error) {
 	}
 	config := fmt.Sprintf(`http: {listen: %[1]q, public_url: "http://%[1]s"}
 issuers:
-  - {name: %[3]s, issuer: %[4]q, audience: gateway, algorithms: [ES256], session_claim: sid, max_lifetime: 24h, jwks: '%[5]s'}
+  - {name: %[3]s, issuer: %[4]q, audience: gateway, algorithms: [ES256], session_claim: sid, trust_roles: true, max_lifetime: 24h, jwks: '%[5]s'}
 grants: {default_duration: 12h}
 database: {path: %[6]q}
 keys: {file: %[7]q, create: true}

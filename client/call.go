@@ -52,6 +52,9 @@ func (c call) MakeRequest(ctx context.Context, op *graphql.Request, into *graphq
 		case refused == "" && errors.Is(err, ErrUnauthenticated):
 			refused = jwt // once, and at once
 			continue
+		case errors.Is(err, ErrUnauthenticated):
+			c.refused.log(ctx, err, jwt)
+			return err
 		case attempt >= c.attempts || !unreached(err) && (!repeatable[op.OpName] || !transient(err)):
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
@@ -44,6 +45,8 @@ type Options struct {
 	MaxAnswer int64
 	// Now is the clock that JWTs expire by; nil: time.Now.
 	Now func() time.Time
+	// Logger gets a warning, once in a while, while the gateway refuses the credential; nil: slog.Default().
+	Logger *slog.Logger
 }
 
 // Client calls one gateway as one caller. It is safe for concurrent use.
@@ -54,6 +57,7 @@ type Client struct {
 	timeout     time.Duration
 	attempts    int
 	maxAnswer   int64
+	refused     *refused
 
 	mu        sync.RWMutex
 	listeners []func(session string, tokens []string)
@@ -82,6 +86,9 @@ func New(o Options) (*Client, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
 	if o.HTTPClient == nil {
 		o.HTTPClient = &http.Client{Transport: defaultTransport()}
 	}
@@ -90,6 +97,7 @@ func New(o Options) (*Client, error) {
 	return &Client{
 		endpoint: endpoint, http: &own, timeout: o.Timeout, attempts: o.Attempts, maxAnswer: o.MaxAnswer,
 		credentials: &credentials{fetch: o.Credentials, now: o.Now, timeout: o.Timeout},
+		refused:     &refused{logger: o.Logger, now: o.Now},
 	}, nil
 }
 

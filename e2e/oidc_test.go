@@ -21,6 +21,7 @@ func trusting(name string, p *oidc.Provider) stack.Option {
 		i := gateway.DefaultIssuer()
 		i.Name, i.Issuer, i.Audience, i.Discovery = name, p.Issuer, "cloakroom", true
 		i.Types = []string{"JWT", "", "at+jwt"} // oidc-provider's ID tokens have no typ
+		i.TrustRoles = true
 		i.Claims.Roles = "realm_access.roles[?@=='vault-client'] && ['application']"
 		i.JWKSRefresh = time.Second
 		c.Issuers = append(c.Issuers, i)

@@ -56,7 +56,7 @@ func exampleSettings() (cfg *gateway.Config, clean func()) {
 		"CLOAKROOM_OBJECTS_EMBEDDED_DIR=" + dir + "/objects",
 		"CLOAKROOM_OBJECTS_EMBEDDED_LISTEN=127.0.0.1:8081",
 		"CLOAKROOM_OBJECTS_EMBEDDED_PUBLIC_URL=https://values.example",
-		`CLOAKROOM_ISSUERS=[{"name":"app","issuer":"https://app.example","jwks_url":"https://app.example/.cloakroom/jwks.json"}]`,
+		`CLOAKROOM_ISSUERS=[{"name":"app","issuer":"https://app.example","jwks_url":"https://app.example/.cloakroom/jwks.json","trust_roles":true}]`,
 	})
 	if err != nil {
 		panic(err)

@@ -102,6 +102,7 @@ func newTarget(tb testing.TB) func(t testing.TB, body []byte, who uint8) {
 	cfg.Objects.Embedded.PublicURL, cfg.Objects.Embedded.Listen = "https://values.example", "127.0.0.1:0"
 	issuer := gateway.DefaultIssuer()
 	issuer.Name, issuer.Issuer, issuer.JWKS = tenant.Name, tenant.Issuer, tenant.JWKS(tb)
+	issuer.TrustRoles = true
 	cfg.Issuers = []gateway.Issuer{issuer}
 	logs := &stack.Buffer{}
 	g, err := gateway.New(tb.Context(), cfg, slog.New(slog.NewJSONHandler(logs, &slog.HandlerOptions{Level: slog.LevelError})))

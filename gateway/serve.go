@@ -14,8 +14,18 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/config"
 )
 
-// maxHeader bounds a request's headers, in bytes: a JWT and what browsers send.
-const maxHeader = 32 << 10
+// browserHeader bounds a request's headers beside its credential, in bytes: cookies, and what browsers and proxies send.
+const browserHeader = 16 << 10
+
+// maxHeader bounds the headers of a gateway's request: with a JWT, or two where a proxy passes one beside the client's
+// own. A longer one is answered 431 by net/http, before any of it is read as a credential.
+func maxHeader(c *Config) int {
+	jwts := 1
+	if c.Credentials.Header != "" {
+		jwts = 2
+	}
+	return jwts*c.Credentials.MaxSize + browserHeader
+}
 
 // Listeners are the sockets to serve on; a nil one is opened as configured.
 type Listeners struct{ Gateway, Objects net.Listener }
@@ -90,7 +100,7 @@ func (g *Gateway) servers(ctx context.Context, l Listeners) (all []served, err e
 			handler = onLoopback(handler)
 		}
 		all = append(all, served{name, &http.Server{
-			Handler: handler, MaxHeaderBytes: maxHeader, IdleTimeout: h.IdleTimeout,
+			Handler: handler, MaxHeaderBytes: browserHeader, IdleTimeout: h.IdleTimeout,
 			ReadHeaderTimeout: min(h.ReadTimeout, 10*time.Second), ReadTimeout: h.ReadTimeout,
 			WriteTimeout: h.ReadTimeout + h.RequestTimeout + transfer,
 			HTTP2:        &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
@@ -100,6 +110,7 @@ func (g *Gateway) servers(ctx context.Context, l Listeners) (all []served, err e
 	add("gateway", "http.listen", l.Gateway, h.Listen, g, 0)
 	if err == nil {
 		all[0].server.TLSConfig = g.tls
+		all[0].server.MaxHeaderBytes = maxHeader(g.cfg)
 	}
 	if g.objects != nil {
 		// A value may take as long as the request that bears it is valid; to be read, once the store has verified the request.

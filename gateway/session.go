@@ -19,7 +19,7 @@ func (g *Gateway) newAuthenticator(observer session.Observer) (*session.Authenti
 		return nil, fmt.Errorf("config: %w", err)
 	}
 	return session.New(session.Options{
-		Issuers: issuers, Header: g.cfg.Credentials.Header, Proxy: proxy, Remember: g.cfg.Credentials.Remember, Logger: g.log, Observer: observer,
+		Issuers: issuers, Header: g.cfg.Credentials.Header, Proxy: proxy, Remember: g.cfg.Credentials.Remember, MaxSize: g.cfg.Credentials.MaxSize, Logger: g.log, Observer: observer,
 	})
 }
 
@@ -35,8 +35,8 @@ func issuers(cfg *Config) ([]session.Issuer, error) {
 			return nil, err
 		}
 		list[n] = session.Issuer{
-			Name: i.Name, Tenant: i.TenantName(), Issuer: i.Issuer, Audience: audience, Algorithms: i.Algorithms, Types: i.Types,
-			SessionClaim: i.SessionClaim, Claims: session.Claims(i.Claims), IgnoreRoles: !i.TrustRoles, Ambient: i.Ambient,
+			Name: i.Name, Tenant: i.TenantName(), Issuer: i.Issuer, Audience: audience, AudienceClaim: i.AudienceClaim, Algorithms: i.Algorithms, Types: i.Types,
+			SessionClaim: i.SessionClaim, Claims: session.Claims(i.Claims), TrustRoles: i.TrustRoles, Ambient: i.Ambient,
 			MaxLifetime: i.MaxLifetime, ClockSkew: cfg.Credentials.ClockSkew,
 			JWKS: []byte(i.JWKS), JWKSURL: i.JWKSURL, Discovery: i.Discovery, RootCAs: roots, Refresh: i.JWKSRefresh, MaxAge: i.JWKSMaxAge,
 			Logout: logoutRules(&i, audience),

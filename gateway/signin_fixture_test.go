@@ -89,6 +89,7 @@ func (w *world) config(t testing.TB, dir string) *gateway.Config {
 	for _, a := range []*app{w.clinic, w.bank} {
 		issuer := gateway.DefaultIssuer()
 		issuer.Name, issuer.Issuer, issuer.JWKS = a.name, a.URL, a.jwks(t)
+		issuer.TrustRoles = true
 		issuer.SignIn.Enabled, issuer.SignIn.ReturnTo = true, []string{a.URL}
 		cfg.Issuers = append(cfg.Issuers, issuer)
 	}

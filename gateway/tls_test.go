@@ -87,6 +87,7 @@ func serving(t *testing.T, ca *authority, change func(*gateway.Config)) (url str
 	cfg.Objects.Embedded.PublicURL, cfg.Objects.Embedded.Listen = "https://values.example", "127.0.0.1:0"
 	issuer := gateway.DefaultIssuer()
 	issuer.Name, issuer.Issuer, issuer.JWKS = tenant.Name, tenant.Issuer, tenant.JWKS(t)
+	issuer.TrustRoles = true
 	cfg.Issuers = []gateway.Issuer{issuer}
 	if change != nil {
 		change(cfg)

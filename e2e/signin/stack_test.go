@@ -115,6 +115,7 @@ func (w *world) config(s setting, keys *appkit.Keys, configure func(*gateway.Con
 	cfg.SignIn.Cookie.SameSite, cfg.SignIn.Cookie.Partitioned = s.sameSite, s.partitioned
 	issuer := gateway.DefaultIssuer()
 	issuer.Name, issuer.Issuer, issuer.JWKS = "clinic", w.appURL, string(keys.JWKS())
+	issuer.TrustRoles = true
 	issuer.SignIn.Enabled, issuer.SignIn.ReturnTo = true, []string{w.appURL}
 	cfg.Issuers = []gateway.Issuer{issuer}
 	if configure != nil {

@@ -101,7 +101,7 @@ func NewTenant(t testing.TB, name string) *Tenant {
 func (n *Tenant) Trusted(t testing.TB) Option {
 	return Configure(func(c *gateway.Config) {
 		i := gateway.DefaultIssuer()
-		i.Name, i.Issuer, i.JWKS = n.Name, n.Issuer, n.JWKS(t)
+		i.Name, i.Issuer, i.JWKS, i.TrustRoles = n.Name, n.Issuer, n.JWKS(t), true
 		c.Issuers = append(c.Issuers, i)
 	})
 }

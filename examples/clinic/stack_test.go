@@ -133,6 +133,7 @@ func (s *stack) config(t *testing.T) *gateway.Config {
 	cfg.Objects.Embedded.Listen = strings.TrimPrefix(s.objectsURL, "http://")
 	issuer := gateway.DefaultIssuer()
 	issuer.Name, issuer.Issuer, issuer.JWKSURL = tenant, s.appURL, s.appURL+"/.cloakroom/jwks.json"
+	issuer.TrustRoles = true
 	cfg.Issuers = []gateway.Issuer{issuer}
 	return cfg
 }

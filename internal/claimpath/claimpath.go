@@ -1,15 +1,17 @@
 // Package claimpath finds values in the claims of a JWT by JMESPath expressions (jmespath.org), compiled once
 // from the settings.
 //
-// Of the language it has what picks and joins claims. What could make an answer out of nothing (to_string turns
-// an absent claim into "null"), lose digits, or grow without relation to the claims (padding, the root and
-// variables inside of projections) is refused at compile time.
+// Of the language it has what picks and joins claims. What could make an answer out of nothing, lose digits, or grow
+// without relation to the claims (padding, the root and variables inside of projections) is refused at compile time.
+// to_string takes strings and whole numbers alone: jmespath.org's turns an absent claim into "null".
 package claimpath
 
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
+	"strconv"
 
 	"github.com/jmespath-community/go-jmespath/pkg/functions"
 	"github.com/jmespath-community/go-jmespath/pkg/interpreter"
@@ -21,7 +23,7 @@ const maxExpression = 512
 
 var allowed = map[string]bool{
 	"contains": true, "ends_with": true, "join": true, "keys": true, "length": true, "lower": true, "map": true, "not_null": true,
-	"split": true, "starts_with": true, "to_array": true, "trim": true, "type": true, "upper": true, "values": true,
+	"split": true, "starts_with": true, "to_array": true, "to_string": true, "trim": true, "type": true, "upper": true, "values": true,
 }
 
 // ErrOtherType is what an expression's result is refused with that is not what it has to be.
@@ -72,7 +74,30 @@ func CompileStrings(text string) (*Expression, error) {
 	return e, nil
 }
 
+// CompileCondition parses an expression for Holds. It refuses one that holds where there are no claims.
+func CompileCondition(text string) (*Expression, error) {
+	e, err := parse(text)
+	if err != nil {
+		return nil, err
+	}
+	if e.Holds(map[string]any{}) {
+		return nil, errors.New("it holds where there are no claims, and so requires nothing")
+	}
+	return e, nil
+}
+
 func compile(text string) (*Expression, error) {
+	e, err := parse(text)
+	if err != nil {
+		return nil, err
+	}
+	if v, err := e.search(map[string]any{}); err == nil && (found(v) || v == false) {
+		return nil, errors.New("it finds something where there are no claims, and so the same for everybody")
+	}
+	return e, nil
+}
+
+func parse(text string) (*Expression, error) {
 	if len(text) > maxExpression {
 		return nil, fmt.Errorf("over %d bytes", maxExpression)
 	}
@@ -85,15 +110,27 @@ func compile(text string) (*Expression, error) {
 	}
 	var offered []functions.FunctionEntry
 	for _, f := range functions.GetDefaultFunctions() {
+		if f.Name == "to_string" {
+			f.Handler = toString
+		}
 		if allowed[f.Name] {
 			offered = append(offered, f)
 		}
 	}
-	e := &Expression{root: root, caller: interpreter.NewFunctionCaller(offered...)}
-	if v, err := e.search(map[string]any{}); err == nil && (found(v) || v == false) {
-		return nil, errors.New("it finds something where there are no claims, and so the same for everybody")
+	return &Expression{root: root, caller: interpreter.NewFunctionCaller(offered...)}, nil
+}
+
+// toString takes a string, or a whole number that is told apart from its neighbours.
+func toString(arguments []any) (any, error) {
+	switch v := arguments[0].(type) {
+	case string:
+		return v, nil
+	case float64:
+		if v == math.Trunc(v) && math.Abs(v) <= maxExact {
+			return strconv.FormatInt(int64(v), 10), nil
+		}
 	}
-	return e, nil
+	return nil, errApply
 }
 
 func check(n parsing.ASTNode) error {
@@ -150,6 +187,12 @@ func (e *Expression) String(claims map[string]any) (string, error) {
 		return "", ErrOtherType
 	}
 	return s, nil
+}
+
+// Holds reports whether the expression finds true in claims, and nothing else.
+func (e *Expression) Holds(claims map[string]any) bool {
+	v, err := e.search(claims)
+	return err == nil && v == true
 }
 
 // Strings returns the list of strings, or the one string, that the expression finds; none where it finds

@@ -21,7 +21,7 @@ func claims(t testing.TB, text string) (c map[string]any) {
 func TestCompileRefuses(t *testing.T) {
 	for name, text := range map[string]string{
 		"nothing": "", "half": "a.", "garbage": "a b", "unclosed": "a[?b", "unknown function": "nope(a)",
-		"to_string": "to_string(sid)", "to_number": "to_number(sid)", "padding": "pad_left(sid, `1000000000`)", "repetition": "replace(sid, 'a', 'aaaa')",
+		"to_string of a constant": "to_string(`1`)", "to_number": "to_number(sid)", "padding": "pad_left(sid, `1000000000`)", "repetition": "replace(sid, 'a', 'aaaa')",
 		"nested": "a.b[?pad_right(c, `9`) == 'x']", "the root": "a[*].($.a[*])", "let": "let $x = a in $x", "too long": strings.Repeat("a", 513),
 		"a constant": "'everybody'", "a fallback": "sid || 'guest'", "a constant list": "['application']", "a constant from a literal": "`\"x\"`",
 		"a constant number": "`1`", "a type's name": "type(sid)", "a constant by a condition": "!sid && 'guest'",
@@ -37,7 +37,7 @@ func TestCompileRefuses(t *testing.T) {
 func TestCompileStringRefuses(t *testing.T) {
 	for _, text := range []string{
 		"iss", "aud", "aud[0]", "aud[1]", "scope", "typ", "roles[0]", "sid || iss", "not_null(sid, azp)", "join('', [iss])", "join('', [not_null(sid, ''), client_id])", "split(scope, ' ')[0]",
-		"exp", "values(@)[0]", "keys(@) | [0]", "{a: iss}.a", "iss && sid || azp", "upper(typ)",
+		"exp", "to_string(exp)", "to_string(auth_time)", "join('-', ['x', to_string(auth_time)])", "values(@)[0]", "keys(@) | [0]", "{a: iss}.a", "iss && sid || azp", "upper(typ)",
 		"sid && 'x'", "sid && `\"x\"`", "'x' && sid", "ext.sid && 'x'", "none.a || (sid && 'x')", "not_null(sid && 'x')", "sid && ['x'][0]", "sid && ['x'] | [0]", "sid && lower('X')",
 		"sid && {a: 'x'}.a", "ext.['x'] | [0]", "map(&'x', list) | [0]", "sid && `1`", "join('', [sid && 'x'])",
 	} {
@@ -123,6 +123,45 @@ func TestString(t *testing.T) {
 		e, err := claimpath.CompileString(text)
 		require.NoError(t, err, text)
 		_, err = e.String(claims(t, document))
+		require.Error(t, err, text)
+	}
+}
+
+// TestToString: what is absent, or no whole number, is no string.
+func TestToString(t *testing.T) {
+	e, err := claimpath.CompileString("join('-', [sub, to_string(auth_time)])")
+	require.NoError(t, err)
+	got, err := e.String(claims(t, `{"sub":"u","auth_time":1767225600}`))
+	require.NoError(t, err)
+	require.Equal(t, "u-1767225600", got)
+	for _, document := range []string{
+		`{"sub":"u"}`, `{"auth_time":1}`, `{"sub":"u","auth_time":null}`, `{"sub":"u","auth_time":true}`, `{"sub":"u","auth_time":[1]}`, `{"sub":"u","auth_time":{}}`,
+		`{"sub":"u","auth_time":1.5}`, `{"sub":"u","auth_time":9007199254740992}`, `{"sub":"u","auth_time":1e300}`, `{"sub":1,"auth_time":1}`,
+	} {
+		v, err := claimpath.Decode([]byte(document))
+		require.NoError(t, err)
+		_, err = e.String(v.(map[string]any))
+		require.Error(t, err, document)
+	}
+}
+
+// TestCondition: true holds, and nothing else that a language might take for it.
+func TestCondition(t *testing.T) {
+	e, err := claimpath.CompileCondition("token_use == 'access' && client_id != 'other'")
+	require.NoError(t, err)
+	for document, want := range map[string]bool{
+		`{"token_use":"access"}`: true, `{"token_use":"access","client_id":"web"}`: true, `{"token_use":"access","client_id":"other"}`: false, `{"token_use":"id"}`: false,
+		`{"token_use":["access"]}`: false, `{}`: false,
+	} {
+		require.Equal(t, want, e.Holds(claims(t, document)), document)
+	}
+	e, err = claimpath.CompileCondition("verified")
+	require.NoError(t, err)
+	for document, want := range map[string]bool{`{"verified":true}`: true, `{"verified":"true"}`: false, `{"verified":1}`: false, `{"verified":[true]}`: false, `{"verified":null}`: false} {
+		require.Equal(t, want, e.Holds(claims(t, document)), document)
+	}
+	for _, text := range []string{"", "`true`", "!sid", "token_use != 'id'", "iss == iss", "nope(a)", "$.a", "not_null(sid, `true`)"} {
+		_, err := claimpath.CompileCondition(text)
 		require.Error(t, err, text)
 	}
 }

@@ -13,7 +13,7 @@ import (
 func samples(also map[string]any) []map[string]any {
 	one := map[string]any{
 		"iss": "https://issuer.example/", "aud": "https://gateway.example", "azp": "web", "client_id": "web", "typ": "Bearer",
-		"exp": 1767229200.0, "nbf": 1767225600.0, "iat": 1767225600.0, "scope": "openid profile email",
+		"exp": 1767229200.0, "nbf": 1767225600.0, "iat": 1767225600.0, "auth_time": 1767225600.0, "scope": "openid profile email",
 	}
 	maps.Copy(one, also)
 	several := maps.Clone(one)

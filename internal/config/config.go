@@ -185,7 +185,7 @@ func Default() *Config {
 			MaxTokens: 4000, MaxDepth: 24, MaxAliases: 30, MaxDirectives: 50, MaxSelections: 500, MaxComplexity: 5000,
 			DocumentCache: 8 << 20, PersistedQueries: true, PersistedCache: 4 << 20,
 		},
-		Credentials:  Credentials{Remember: 50_000, ClockSkew: 5 * time.Second, EndedPoll: time.Second, MaxEnded: 1_000_000},
+		Credentials:  Credentials{Remember: 50_000, ClockSkew: 5 * time.Second, MaxSize: 16 << 10, EndedPoll: time.Second, MaxEnded: 1_000_000},
 		SignIn:       SignIn{StateLifetime: 5 * time.Minute, Cookie: Cookie{SameSite: "strict", Lifetime: time.Hour}},
 		TrustedProxy: TrustedProxy{MaxLifetime: 24 * time.Hour},
 		Tokens:       Tokens{Prefix: "tok", MaxBatch: 1000, MaxTTL: 100 * 365 * 24 * time.Hour, SweepInterval: time.Minute},

@@ -22,6 +22,7 @@ func valid() *Config {
 	c.HTTP.PublicURL = "https://gateway.example"
 	i := DefaultIssuer()
 	i.Name, i.Issuer, i.Audience, i.JWKSURL = "clinic", "https://clinic.example", "https://gateway.example", "https://clinic.example/jwks.json"
+	i.TrustRoles = true
 	c.Issuers = []Issuer{i}
 	c.Database.Path, c.Keys.File = "rows.db", "keys.json"
 	c.Objects.S3.Bucket, c.Objects.S3.Region = "values", "eu-central-1"
@@ -48,8 +49,8 @@ func TestEverySetting(t *testing.T) {
 		case kind == reflect.TypeFor[time.Duration]():
 			value = "77s"
 		case key == "issuers":
-			value = `[{"name":"n","tenant":"t","issuer":"i","audience":"a","algorithms":["ES384"],"session_claim":"c","max_lifetime":"77s","jwks_url":"u","jwks":"k",
-				"sign_in":{"enabled":true,"url":"s","return_to":["r"]},"types":["at+jwt",""],"claims":{"session":"a.b","subject":"c","roles":"d"},"ambient":true,"discovery":true,"ca_file":"f","jwks_refresh":"77s","jwks_max_age":"78s","back_channel_logout":true,"logout_audience":"a"}]`
+			value = `[{"name":"n","tenant":"t","issuer":"i","audience":"a","audience_claim":"azp","trust_roles":true,"algorithms":["ES384"],"session_claim":"c","max_lifetime":"77s","jwks_url":"u","jwks":"k",
+				"sign_in":{"enabled":true,"url":"s","return_to":["r"]},"types":["at+jwt",""],"claims":{"session":"a.b","subject":"c","roles":"d","require":"e"},"ambient":true,"discovery":true,"ca_file":"f","jwks_refresh":"77s","jwks_max_age":"78s","back_channel_logout":true,"logout_audience":"a"}]`
 		}
 		environ = append(environ, "CLOAKROOM_"+strings.ToUpper(strings.ReplaceAll(key, ".", "_"))+"="+value)
 	}

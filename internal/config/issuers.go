@@ -7,23 +7,24 @@ import (
 
 // Issuer is one trusted signer of JWTs.
 type Issuer struct {
-	Name         string        `koanf:"name"`   // never change it: tokens belong to it, unless tenant is set
-	Tenant       string        `koanf:"tenant"` // another issuer's name, whose tenant its callers are of; empty: its own
-	Issuer       string        `koanf:"issuer"` // the iss claim
-	Audience     string        `koanf:"audience"`
-	Algorithms   []string      `koanf:"algorithms"`
-	Types        []string      `koanf:"types"` // accepted typ; "" allows its absence
-	SessionClaim string        `koanf:"session_claim"`
-	Claims       Claims        `koanf:"claims"`
-	MaxLifetime  time.Duration `koanf:"max_lifetime"`
-	TrustRoles   bool          `koanf:"trust_roles"` // roles makes a caller an application; off for an identity provider
-	Ambient      bool          `koanf:"ambient"`     // a proxy adds its JWTs, from a browser's cookie
-	Discovery    bool          `koanf:"discovery"`   // the keys' URL is in the issuer's metadata
-	JWKSURL      string        `koanf:"jwks_url"`    // instead of discovery
-	JWKS         string        `koanf:"jwks"`        // inline, instead of both
-	CAFile       string        `koanf:"ca_file"`     // PEM; empty: the system's
-	JWKSRefresh  time.Duration `koanf:"jwks_refresh"`
-	JWKSMaxAge   time.Duration `koanf:"jwks_max_age"` // of keys, while the issuer can't be reached
+	Name          string        `koanf:"name"`   // never change it: tokens belong to it, unless tenant is set
+	Tenant        string        `koanf:"tenant"` // another issuer's name, whose tenant its callers are of; empty: its own
+	Issuer        string        `koanf:"issuer"` // the iss claim
+	Audience      string        `koanf:"audience"`
+	AudienceClaim string        `koanf:"audience_claim"` // says the audience in the place of aud, which is then absent
+	Algorithms    []string      `koanf:"algorithms"`
+	Types         []string      `koanf:"types"` // accepted typ; "" allows its absence
+	SessionClaim  string        `koanf:"session_claim"`
+	Claims        Claims        `koanf:"claims"`
+	MaxLifetime   time.Duration `koanf:"max_lifetime"`
+	TrustRoles    bool          `koanf:"trust_roles"` // roles makes a caller an application; for the application's own issuer
+	Ambient       bool          `koanf:"ambient"`     // a proxy adds its JWTs, from a browser's cookie
+	Discovery     bool          `koanf:"discovery"`   // the keys' URL is in the issuer's metadata
+	JWKSURL       string        `koanf:"jwks_url"`    // instead of discovery
+	JWKS          string        `koanf:"jwks"`        // inline, instead of both
+	CAFile        string        `koanf:"ca_file"`     // PEM; empty: the system's
+	JWKSRefresh   time.Duration `koanf:"jwks_refresh"`
+	JWKSMaxAge    time.Duration `koanf:"jwks_max_age"` // of keys, while the issuer can't be reached
 
 	BackChannelLogout bool     `koanf:"back_channel_logout"` // accept its logout tokens
 	LogoutAudience    string   `koanf:"logout_audience"`     // of these; empty: audience
@@ -40,12 +41,14 @@ type Claims struct {
 	Session string `koanf:"session"`
 	Subject string `koanf:"subject"`
 	Roles   string `koanf:"roles"`
+	Require string `koanf:"require"` // must find true
 }
 
 // Credentials are rules for all JWTs.
 type Credentials struct {
 	Remember  int           `koanf:"remember"` // how many verified JWTs are kept in memory
 	ClockSkew time.Duration `koanf:"clock_skew"`
+	MaxSize   int           `koanf:"max_size"`   // bytes of a JWT
 	Header    string        `koanf:"header"`     // in which a proxy passes a JWT, besides Authorization
 	EndedPoll time.Duration `koanf:"ended_poll"` // how soon a session that another replica ends has ended here
 	MaxEnded  int           `koanf:"max_ended"`  // ended sessions that are kept in memory
@@ -83,6 +86,6 @@ const (
 func DefaultIssuer() Issuer {
 	return Issuer{
 		Algorithms: []string{"ES256", "EdDSA", "RS256", "PS256"}, Types: []string{"JWT"}, SessionClaim: "sid", MaxLifetime: 24 * time.Hour,
-		TrustRoles: true, JWKSRefresh: 5 * time.Minute, JWKSMaxAge: time.Hour, LogoutTypes: []string{LogoutType},
+		JWKSRefresh: 5 * time.Minute, JWKSMaxAge: time.Hour, LogoutTypes: []string{LogoutType},
 	}
 }

@@ -144,7 +144,7 @@ func durationNeedsUnit(from, to reflect.Type, v any) (any, error) {
 }
 
 // fromEnv names the setting of a variable: CLOAKROOM_HTTP_LISTEN is http.listen. Lists are separated
-// by commas; issuers are JSON.
+// by commas; issuers are JSON. A Service link is passed over, and has no name.
 func fromEnv(known map[string]reflect.Type, name, value string) (string, any, error) {
 	for key := range known {
 		if envPrefix+strings.ToUpper(strings.ReplaceAll(key, ".", "_")) != name {
@@ -158,6 +158,9 @@ func fromEnv(known map[string]reflect.Type, name, value string) (string, any, er
 			return "", nil, fmt.Errorf("config: %s is not a JSON list of objects", name)
 		}
 		return key, list, nil
+	}
+	if isServiceLink(name, value) {
+		return "", nil, nil
 	}
 	return "", nil, fmt.Errorf("config: %s is no setting: remove it, or see `cloakroom config` for the names", name)
 }
@@ -177,7 +180,14 @@ func settings(t reflect.Type, prefix string, into map[string]reflect.Type) {
 
 // Print returns the settings as the file would say them, secrets masked.
 func (c *Config) Print() ([]byte, error) {
-	return yaml.Parser().Marshal(printable(reflect.ValueOf(*c)).(map[string]any))
+	shown := *c
+	shown.Issuers = slices.Clone(c.Issuers)
+	for n := range shown.Issuers {
+		if i := &shown.Issuers[n]; i.secretKey() != nil || strings.Contains(i.JWKS, "PRIVATE KEY") {
+			i.JWKS = Secret("").String() // Verify refuses it
+		}
+	}
+	return yaml.Parser().Marshal(printable(reflect.ValueOf(shown)).(map[string]any))
 }
 
 func printable(v reflect.Value) any {

@@ -9,10 +9,8 @@ import (
 	"time"
 
 	"github.com/cloakroomhq/cloakroom/internal/claimpath"
+	"github.com/cloakroomhq/cloakroom/internal/jose"
 )
-
-// Algorithms are the signatures that an issuer may be allowed: asymmetric ones only.
-var Algorithms = []string{"ES256", "ES384", "ES512", "EdDSA", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}
 
 // sharedClaims are the same for many users, who would become one session with all its grants.
 var sharedClaims = []string{"iss", "aud", "azp", "client_id", "exp", "nbf", "iat", "roles", "scope", "typ"}
@@ -38,6 +36,7 @@ func (c *Config) verifyIssuers(p *problems) {
 		}
 		between(p, at("max_lifetime"), i.MaxLifetime, time.Minute, 31*24*time.Hour)
 		i.verifyHeader(p, at)
+		i.verifyAudience(p, at)
 		i.verifyClaims(p, at)
 		c.verifyKeys(p, at, &i)
 		i.verifyLogout(p, at)
@@ -50,7 +49,7 @@ func (i *Issuer) verifyHeader(p *problems, at func(string) string) {
 		p.add(at("algorithms"), "none is allowed; name those that the issuer signs with, such as ES256")
 	}
 	for _, a := range i.Algorithms {
-		if !slices.Contains(Algorithms, a) {
+		if !jose.Supported(a) {
 			p.add(at("algorithms"), "%q is not allowed; use an asymmetric one, such as ES256, EdDSA, RS256 or PS256", a)
 		}
 	}
@@ -61,6 +60,21 @@ func (i *Issuer) verifyHeader(p *problems, at func(string) string) {
 		if slices.Contains([]string{AssertionType, LogoutType}, strings.TrimPrefix(strings.ToLower(t), "application/")) {
 			p.add(at("types"), "%q is made for another purpose, and must open nothing here; remove it", t)
 		}
+	}
+}
+
+// ownClaims mean something of their own to the gateway or to those who sign, and never whom a JWT is made for.
+var ownClaims = []string{"iss", "sub", "aud", "exp", "nbf", "iat", "auth_time", "jti", "roles", "sid", "scope", "typ", "events", "nonce", "email", "name"}
+
+// verifyAudience wants what stands in the place of aud to be named, both the claim and what it says.
+func (i *Issuer) verifyAudience(p *problems, at func(string) string) {
+	switch {
+	case i.AudienceClaim == "":
+	case slices.Contains(ownClaims, i.AudienceClaim) || i.AudienceClaim == i.SessionClaim:
+		p.add(at("audience_claim"), "%q does not say whom a JWT is made for; name the claim that the provider sets to the client, such as azp or client_id, "+
+			"or leave this out for aud", i.AudienceClaim)
+	case i.Audience == "":
+		p.add(at("audience"), "empty, while audience_claim is set; write what %s says in JWTs that are made for this gateway's clients", i.AudienceClaim)
 	}
 }
 
@@ -79,12 +93,13 @@ func (i *Issuer) verifyClaims(p *problems, at func(string) string) {
 			return
 		}
 		if _, err := compile(expression); err != nil {
-			p.add(at("claims."+name), "%q: %v; write a JMESPath expression, such as ext.session.id", expression, err)
+			p.add(at("claims."+name), "%q: %v; write a JMESPath expression, such as %s", expression, err, map[bool]string{true: "token_use == 'access'", false: "ext.session.id"}[name == "require"])
 		}
 	}
 	verify("session", i.Claims.Session, claimpath.CompileString)
 	verify("subject", i.Claims.Subject, claimpath.CompileString)
 	verify("roles", i.Claims.Roles, claimpath.CompileStrings)
+	verify("require", i.Claims.Require, claimpath.CompileCondition)
 }
 
 // verifyLogout lets no typ be configured but those that logout tokens bear.
@@ -122,8 +137,37 @@ func (c *Config) verifyKeys(p *problems, at func(string) string, i *Issuer) {
 	case i.CAFile != "":
 		p.add(at("ca_file"), "nothing is fetched from an issuer with jwks; remove it")
 	}
+	if i.JWKS != "" {
+		i.verifyInlineKeys(p, at)
+	}
 	between(p, at("jwks_refresh"), i.JWKSRefresh, time.Second, 24*time.Hour)
 	between(p, at("jwks_max_age"), i.JWKSMaxAge, max(i.JWKSRefresh, time.Second), 7*24*time.Hour)
+}
+
+// verifyInlineKeys wants a key that can be used. Unusable ones beside it do no harm, but one that is secret does: settings
+// are read by others, and printed.
+func (i *Issuer) verifyInlineKeys(p *problems, at func(string) string) {
+	if secret := i.secretKey(); secret != nil {
+		p.add(at("jwks"), "%s; write public keys alone here, and make a new key, for this one may have been read", secret)
+		return
+	}
+	if _, err := jose.ParseSet([]byte(i.JWKS)); err != nil {
+		p.add(at("jwks"), "%v; write the issuer's JWK set, or name its jwks_url", err)
+	}
+}
+
+// secretKey returns a member of the inline set that must not be there; nil for none.
+func (i *Issuer) secretKey() *jose.Left {
+	set, _ := jose.ParseSet([]byte(i.JWKS)) // what is left out is told beside an error too
+	if set == nil {
+		return nil
+	}
+	for _, l := range set.Left() {
+		if l.Secret() {
+			return &l
+		}
+	}
+	return nil
 }
 
 // discoverable wants an issuer as OpenID Connect Discovery 1.0 has it (section 3); http in development only.

@@ -22,6 +22,7 @@ var ordinaryHeaders = []string{
 func (c *Config) verifyCredentials(p *problems) {
 	between(p, "credentials.remember", c.Credentials.Remember, 1, 10_000_000)
 	between(p, "credentials.clock_skew", c.Credentials.ClockSkew, 0, time.Minute)
+	between(p, "credentials.max_size", c.Credentials.MaxSize, 1<<10, 64<<10)
 	between(p, "credentials.ended_poll", c.Credentials.EndedPoll, 100*time.Millisecond, time.Minute)
 	between(p, "credentials.max_ended", c.Credentials.MaxEnded, 1000, 100_000_000)
 	if h := c.Credentials.Header; h != "" {

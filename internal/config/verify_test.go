@@ -53,7 +53,7 @@ func TestVerify(t *testing.T) {
 		{"issuers[0].algorithms", func(c *Config) { c.Issuers[0].Algorithms = []string{"none"} }}, {"issuers[0].session_claim", func(c *Config) { c.Issuers[0].SessionClaim = "" }},
 		{"issuers[0].session_claim", func(c *Config) { c.Issuers[0].SessionClaim = "iss" }},
 		{"issuers[0].max_lifetime", func(c *Config) { c.Issuers[0].MaxLifetime = 0 }}, {"issuers[0].max_lifetime", func(c *Config) { c.Issuers[0].MaxLifetime = 32 * 24 * time.Hour }},
-		{"issuers[0].jwks_url", func(c *Config) { c.Issuers[0].JWKSURL = "" }}, {"issuers[0].jwks_url", func(c *Config) { c.Issuers[0].JWKS = "{}" }},
+		{"issuers[0].jwks_url", func(c *Config) { c.Issuers[0].JWKSURL = "" }}, {"issuers[0].jwks_url", func(c *Config) { c.Issuers[0].JWKS = inlineSet }},
 		{"issuers[0].jwks_url", func(c *Config) { c.Issuers[0].JWKSURL = "http://clinic.example/jwks" }}, {"issuers[0].jwks_url", func(c *Config) { c.Issuers[0].JWKSURL = "https://u:p@clinic.example" }},
 		{"issuers[0].jwks_url", func(c *Config) { c.Issuers[0].JWKSURL = "file:///etc/passwd" }},
 		{"credentials.remember", func(c *Config) { c.Credentials.Remember = 0 }}, {"credentials.clock_skew", func(c *Config) { c.Credentials.ClockSkew = time.Hour }},
@@ -104,7 +104,7 @@ func TestVerify(t *testing.T) {
 		"loopback": func(c *Config) {
 			c.HTTP.PublicURL, c.Issuers[0].JWKSURL = "http://127.0.0.1:8080", "http://[::1]:8082/jwks"
 		},
-		"inline": func(c *Config) { c.Issuers[0].JWKSURL, c.Issuers[0].JWKS = "", "{}" }, "metrics off": func(c *Config) { c.Metrics.Listen = "off" },
+		"inline": func(c *Config) { c.Issuers[0].JWKSURL, c.Issuers[0].JWKS = "", inlineSet }, "metrics off": func(c *Config) { c.Metrics.Listen = "off" },
 		"development": func(c *Config) {
 			c.Development, c.Playground = true, Playground{Enabled: true, SessionURL: "http://localhost:8082"}
 		},

@@ -172,6 +172,7 @@ func (s *stack) config(o Options) (*gateway.Config, error) {
 	cfg.Playground.SessionURL = s.appURL + "/.cloakroom/session"
 	issuer := gateway.DefaultIssuer()
 	issuer.Name, issuer.Issuer, issuer.JWKSURL = Tenant, s.appURL, s.appURL+"/.cloakroom/jwks.json"
+	issuer.TrustRoles = true
 	issuer.SignIn.Enabled, issuer.SignIn.ReturnTo = true, []string{s.appURL, s.gatewayURL}
 	cfg.Issuers = []gateway.Issuer{issuer}
 	return cfg, nil

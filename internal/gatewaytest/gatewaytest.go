@@ -80,6 +80,7 @@ func (g *Gateway) configure(t testing.TB, objectsURL string) {
 	for _, tenant := range []string{Own, Other} {
 		issuer := gateway.DefaultIssuer()
 		issuer.Name, issuer.Issuer = tenant, "http://"+tenant+".test"
+		issuer.TrustRoles = true
 		key, err := appkit.GenerateKey()
 		require.NoError(t, err)
 		keys, err := appkit.NewKeys(key)

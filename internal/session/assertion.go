@@ -11,10 +11,14 @@ import (
 
 	"github.com/cloakroomhq/cloakroom/internal/caller"
 	"github.com/cloakroomhq/cloakroom/internal/config"
+	"github.com/cloakroomhq/cloakroom/internal/jose"
 )
 
 // MaxAssertionLifetime is the longest time between an assertion's `iat` and `exp`.
 const MaxAssertionLifetime = 5 * time.Minute
+
+// Thumbprint names a public key of an issuer's.
+type Thumbprint = jose.Thumbprint
 
 var errAssertion = errors.New("the assertion is not accepted")
 
@@ -32,7 +36,15 @@ type Assertion struct {
 // state's SHA-256 (FAPI 1.0 Part 2, section 5.1). An assertion raises nobody: one with roles is refused. The
 // error is for the log alone.
 func (a *Authenticator) Assertion(ctx context.Context, name, jws, state string) (*Assertion, error) {
-	v, err := a.open(ctx, jws, func(i *issuer) []string {
+	said, err := a.assertion(ctx, name, jws, state)
+	if err != nil {
+		a.refusals.log(ctx, "assertion", err)
+	}
+	return said, err
+}
+
+func (a *Authenticator) assertion(ctx context.Context, name, jws, state string) (*Assertion, error) {
+	v, err := a.open(ctx, &rules{}, jws, func(i *issuer) []string {
 		if i.Name != name { // only that issuer's keys are asked, whatever iss says
 			return nil
 		}
@@ -45,7 +57,7 @@ func (a *Authenticator) Assertion(ctx context.Context, name, jws, state string) 
 	if err != nil {
 		return nil, err
 	}
-	said.Key = v.key
+	said.Key = v.key.Thumbprint
 	return said, nil
 }
 
@@ -54,11 +66,11 @@ func (a *Authenticator) Assertion(ctx context.Context, name, jws, state string) 
 func (a *Authenticator) Holds(ctx context.Context, name string, key Thumbprint) bool {
 	for _, i := range a.issuers {
 		if i.Name == name {
-			if keys := i.source.keys(); keys != nil && keys.holds(key) {
+			if keys := i.source.keys(); keys != nil && keys.Holds(key) {
 				return true
 			}
 			keys := i.source.refresh(ctx, refreshAtMost)
-			return keys != nil && keys.holds(key)
+			return keys != nil && keys.Holds(key)
 		}
 	}
 	return false
@@ -69,7 +81,7 @@ func (i *issuer) checkAssertion(o object, state string, now time.Time) (*Asserti
 	if _, ok := o["roles"]; ok {
 		return nil, fmt.Errorf("%w: it has roles, and a sign-in is never more than a session", errAssertion)
 	}
-	who, err := i.check(o, now)
+	who, err := i.check(&rules{}, o, now)
 	if err != nil {
 		return nil, err
 	}

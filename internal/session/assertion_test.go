@@ -13,6 +13,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/caller"
 	"github.com/cloakroomhq/cloakroom/internal/config"
 	"github.com/cloakroomhq/cloakroom/internal/fault"
+	"github.com/cloakroomhq/cloakroom/internal/jose"
 )
 
 const (
@@ -117,7 +118,7 @@ func TestAssertionRefused(t *testing.T) {
 	c, err := f.Authenticate(bearer(right))
 	require.Nil(t, c)
 	require.Equal(t, fault.Unauthenticated, fault.Public(err).Code, "an assertion is no bearer token")
-	ignoring := newFixture(t, func(o *Options) { o.Issuers[0].IgnoreRoles = true })
+	ignoring := newFixture(t, func(o *Options) { o.Issuers[0].TrustRoles = false })
 	_, err = ignoring.Assertion(context.Background(), "clinic", assertion(asserted("roles", `["application"]`)), testState)
 	require.Error(t, err, "roles are refused even where they mean nothing")
 }
@@ -162,9 +163,9 @@ func TestHoldsFollowsTheKeys(t *testing.T) {
 	s := newIssuerServer(t, serveKeys(oldKeys()))
 	holds := func(key Thumbprint) bool { return s.fixture.Holds(context.Background(), "clinic", key) }
 	thumbprint := func(set []byte) Thumbprint {
-		ks, err := parseKeySet(set)
+		ks, err := jose.ParseSet(set)
 		require.NoError(t, err)
-		return ks.keys[0].thumbprint
+		return ks.Keys()[0].Thumbprint
 	}
 	before, after := thumbprint(oldKeys()), thumbprint(newKeys())
 	require.True(t, holds(before), "asked for by the first who needs it, as after a start")

@@ -3,7 +3,6 @@ package session
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -86,66 +85,6 @@ func (n *numericDate) UnmarshalJSON(b []byte) error {
 	}
 	s, frac := math.Modf(f)
 	n.Time = time.Unix(int64(s), int64(frac*1e9)).UTC()
-	return nil
-}
-
-// check holds claims, whose signature was verified, against the issuer's rules, and returns the caller
-// that they name.
-func (i *issuer) check(o object, now time.Time) (*caller.Caller, error) {
-	c, err := registered(o)
-	if err != nil {
-		return nil, err
-	}
-	if err := i.checkRegistered(&c, now); err != nil {
-		return nil, err
-	}
-	// What bears events tells of something that has happened (RFC 8417, section 2.2) and is no credential, such
-	// as a logout token whose typ is JWT.
-	if _, ok := o["events"]; ok {
-		return nil, fmt.Errorf("events: %w", errClaims)
-	}
-	tree, err := i.mapping.tree(o)
-	if err != nil {
-		return nil, err
-	}
-	who := &caller.Caller{Tenant: i.Tenant, IssuedAt: c.iat.Time, ExpiresAt: c.exp.Time, Ambient: i.Ambient}
-	if who.Subject, err = i.mapping.subject.name(o, "sub", tree); err != nil {
-		return nil, err
-	}
-	if !i.IgnoreRoles {
-		if who.Roles, err = i.mapping.rolesOf(o, tree); err != nil {
-			return nil, err
-		}
-	}
-	if who.IsApplication() {
-		return who, nil
-	}
-	id, err := i.mapping.session.name(o, i.SessionClaim, tree)
-	if err != nil {
-		return nil, err
-	}
-	hash := caller.HashSession(i.Tenant, id)
-	who.Session = &hash
-	return who, nil
-}
-
-func (i *Issuer) checkRegistered(c *claims, now time.Time) error {
-	switch {
-	case c.iss == nil || *c.iss != i.Issuer:
-		return fmt.Errorf("iss: %w", errClaims)
-	case c.aud == nil || !slices.Contains(*c.aud, i.Audience):
-		return fmt.Errorf("aud: %w", errClaims)
-	case c.exp == nil || c.iat == nil || !c.exp.After(c.iat.Time):
-		return fmt.Errorf("iat, exp: %w", errClaims)
-	case !now.Before(c.exp.Time):
-		return errExpired
-	case c.iat.After(now.Add(i.ClockSkew)):
-		return fmt.Errorf("iat: %w", errClaims)
-	case c.nbf != nil && c.nbf.After(now.Add(i.ClockSkew)):
-		return fmt.Errorf("nbf: %w", errClaims)
-	case c.exp.Sub(c.iat.Time) > i.MaxLifetime:
-		return fmt.Errorf("exp: the lifetime is over the maximum: %w", errClaims)
-	}
 	return nil
 }
 

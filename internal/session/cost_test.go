@@ -19,7 +19,7 @@ func TestWorstCase(t *testing.T) {
 		var b strings.Builder
 		for i := 0; ; i++ {
 			m := more(i)
-			if (len(members)+b.Len()+len(m)+2)*4/3+500 > maxJWT {
+			if (len(members)+b.Len()+len(m)+2)*4/3+500 > DefaultMaxSize {
 				return members + b.String() + "}"
 			}
 			b.WriteString(m)
@@ -32,12 +32,12 @@ func TestWorstCase(t *testing.T) {
 		"many names, nested":    members + `,"x":{"":0` + strings.TrimPrefix(strings.TrimSuffix(fill(func(i int) string { return fmt.Sprintf(`,"%x":0`, i) }), "}"), members) + "}}",
 		"long names, alike":     fill(func(i int) string { return fmt.Sprintf(`,"%s%x":0`, strings.Repeat("a", 100), i) }),
 		"nested, over and over": members + `,"x":[0` + strings.TrimPrefix(strings.TrimSuffix(fill(func(int) string { return "," + deep }), "}"), members) + "]}",
-		"one long string":       members + `,"x":"` + strings.TrimPrefix(strings.TrimSuffix(fill(func(int) string { return "a" }), "}"), members)[:5000] + `"}`,
-		"one long number":       members + `,"x":1` + strings.Repeat("0", 5000) + "}",
-		"a long exp":            claimsOf("exp", fmt.Sprint(start.Unix()+600)+"."+strings.Repeat("1", 5000)),
-		"escapes in aud":        claimsOf("aud", `["`+ours+`","`+strings.Repeat(`\u0061`, 800)+`"]`),
-		"many of aud":           claimsOf("aud", `["`+ours+`"`+strings.Repeat(`,""`, 1700)+"]"),
-		"many roles":            claimsOf("roles", `["doctor"`+strings.Repeat(`,"admin"`, 600)+"]"),
+		"one long string":       members + `,"x":"` + strings.TrimPrefix(strings.TrimSuffix(fill(func(int) string { return "a" }), "}"), members)[:10000] + `"}`,
+		"one long number":       members + `,"x":1` + strings.Repeat("0", 10000) + "}",
+		"a long exp":            claimsOf("exp", fmt.Sprint(start.Unix()+600)+"."+strings.Repeat("1", 10000)),
+		"escapes in aud":        claimsOf("aud", `["`+ours+`","`+strings.Repeat(`\u0061`, 1700)+`"]`),
+		"many of aud":           claimsOf("aud", `["`+ours+`"`+strings.Repeat(`,""`, 3500)+"]"),
+		"many roles":            claimsOf("roles", `["doctor"`+strings.Repeat(`,"admin"`, 1200)+"]"),
 		"a claim too many":      strings.TrimSuffix(fill(func(i int) string { return fmt.Sprintf(`,"%x":0`, i) }), "}") + `,"0":0}`,
 	}
 	for _, alg := range []string{"ES256", "ES512", "RS256", "PS256", "EdDSA"} {
@@ -45,8 +45,8 @@ func TestWorstCase(t *testing.T) {
 		kid := map[string]string{"ES256": "k1", "ES512": "k5", "RS256": "k2", "PS256": "k2", "EdDSA": "k3"}[alg]
 		for name, payload := range payloads {
 			jwt := token(alg, testKeys()[key], fmt.Sprintf(`{"alg":%q,"kid":%q,"typ":"JWT"}`, alg, kid), payload)
-			require.LessOrEqual(t, len(jwt), maxJWT, name)
-			require.Greater(t, len(jwt), maxJWT/2, name)
+			require.LessOrEqual(t, len(jwt), DefaultMaxSize, name)
+			require.Greater(t, len(jwt), DefaultMaxSize/2, name)
 			f := newFixture(t, nil)
 			var err error
 			took := costtest.Of(func() {

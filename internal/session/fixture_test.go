@@ -136,7 +136,7 @@ var hashes = map[string]crypto.Hash{"256": crypto.SHA256, "384": crypto.SHA384, 
 
 // sign returns the signature of an algorithm of JWA over input.
 func sign(alg string, key crypto.Signer, input string) []byte {
-	if alg == "EdDSA" {
+	if alg == "EdDSA" || alg == "Ed25519" {
 		return ed25519.Sign(key.(ed25519.PrivateKey), []byte(input))
 	}
 	hash := hashes[alg[2:]]
@@ -210,7 +210,7 @@ func claimsOf(edits ...string) string {
 // clinic is an issuer with a key of every kind.
 func clinic() Issuer {
 	return Issuer{
-		Name: "clinic", Issuer: clinicIss, Audience: ours, Types: []string{"JWT"}, SessionClaim: "sid",
+		Name: "clinic", Issuer: clinicIss, Audience: ours, Types: []string{"JWT"}, SessionClaim: "sid", TrustRoles: true,
 		Algorithms:  []string{"ES256", "ES384", "ES512", "EdDSA", "RS256", "PS256"},
 		MaxLifetime: time.Hour, ClockSkew: 5 * time.Second, Refresh: refreshEvery, MaxAge: maxStale,
 		JWKS: jwks(publicJWK("k1", public("es256")), publicJWK("k2", public("rsa")), publicJWK("k3", public("ed")),
@@ -220,7 +220,7 @@ func clinic() Issuer {
 
 func bank() Issuer {
 	return Issuer{
-		Name: "bank", Issuer: bankIss, Audience: ours, Types: []string{"JWT"}, SessionClaim: "sid", Algorithms: []string{"ES256"},
+		Name: "bank", Issuer: bankIss, Audience: ours, Types: []string{"JWT"}, SessionClaim: "sid", Algorithms: []string{"ES256"}, TrustRoles: true,
 		MaxLifetime: time.Hour, ClockSkew: 5 * time.Second, JWKS: jwks(publicJWK("b1", public("bank"))),
 	}
 }

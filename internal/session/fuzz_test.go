@@ -72,7 +72,7 @@ func FuzzClaims(f *testing.F) {
 		if err != nil {
 			return
 		}
-		c, err := i.check(o, start)
+		c, err := i.check(&rules{}, o, start)
 		if err != nil {
 			require.Nil(t, c)
 			return

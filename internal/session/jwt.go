@@ -13,9 +13,6 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// maxJWT bounds a credential before anything is done with it, in bytes.
-const maxJWT = 8 << 10
-
 var errMalformed = errors.New("malformed JWT")
 
 // header is what counts of a JOSE header (RFC 7515, section 4). A token's own keys, URLs and
@@ -33,9 +30,6 @@ type parts struct {
 // split decodes a compact JWS. It accepts one spelling only: canonical base64url, JSON objects without
 // repeated names, and no extension that it would have to understand.
 func split(jwt string) (*parts, error) {
-	if len(jwt) > maxJWT {
-		return nil, fmt.Errorf("%w: over %d bytes", errMalformed, maxJWT)
-	}
 	segments := strings.SplitN(jwt, ".", 4)
 	if len(segments) != 3 || segments[2] == "" {
 		return nil, fmt.Errorf("%w: not three parts", errMalformed)

@@ -192,7 +192,7 @@ func badAnswers() map[string]http.HandlerFunc {
 		"truncated":              serveKeys(evil[:len(evil)-2]),
 		"garbage keys":           serveKeys([]byte(`{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"k2","x":"!"},{"kty":"EC","crv":"P-256","kid":"k3","x":"AA","y":"AA"}]}`)),
 		"no keys":                serveKeys(jwks()),
-		"a private key":          serveKeys(jwks(publicJWK("m1", liveKey("m1").Public()), publicJWK("k3", liveKey("k3").Public(), fmt.Sprintf(`"d":%q`, b64(liveKey("k3").Seed()))))),
+		"a private key alone":    serveKeys(jwks(publicJWK("k3", liveKey("k3").Public(), fmt.Sprintf(`"d":%q`, b64(liveKey("k3").Seed()))))),
 		"a huge body":            serveKeys(append(evil, strings.Repeat(" ", maxJWKS)...)),
 		"a redirect":             redirect(evil, "http://evil.example/jwks.json"),
 		"a redirect on the host": redirect(evil, "/other.json"),

@@ -13,12 +13,13 @@ type Claims struct {
 	Session string // one string
 	Subject string // one string
 	Roles   string // a list of strings or one
+	Require string // true, or the JWT is refused
 }
 
 // mapped is an expression, or nil where the claim's own name holds.
 type mapped struct{ *claimpath.Expression }
 
-type mapping struct{ session, subject, roles mapped }
+type mapping struct{ session, subject, roles, require mapped }
 
 func (c Claims) compile() (m mapping, err error) {
 	for _, part := range []struct {
@@ -27,6 +28,7 @@ func (c Claims) compile() (m mapping, err error) {
 		compile func(string) (*claimpath.Expression, error)
 	}{
 		{c.Session, &m.session, claimpath.CompileString}, {c.Subject, &m.subject, claimpath.CompileString}, {c.Roles, &m.roles, claimpath.CompileStrings},
+		{c.Require, &m.require, claimpath.CompileCondition},
 	} {
 		if part.text == "" {
 			continue
@@ -40,7 +42,7 @@ func (c Claims) compile() (m mapping, err error) {
 
 // tree decodes claims for the expressions; nil where there are none.
 func (m *mapping) tree(o object) (map[string]any, error) {
-	if m.session.Expression == nil && m.subject.Expression == nil && m.roles.Expression == nil {
+	if m.session.Expression == nil && m.subject.Expression == nil && m.roles.Expression == nil && m.require.Expression == nil {
 		return nil, nil
 	}
 	tree := make(map[string]any, len(o))

@@ -37,7 +37,7 @@ func TestOathkeeper(t *testing.T) {
 		defer server.Close()
 		f := newFixture(t, func(o *Options) {
 			i := clinic()
-			i.Issuer, i.JWKS, i.JWKSURL, i.Ambient, i.IgnoreRoles = oathkeeperIss, nil, server.URL+"/.well-known/jwks.json", true, true
+			i.Issuer, i.JWKS, i.JWKSURL, i.Ambient, i.TrustRoles = oathkeeperIss, nil, server.URL+"/.well-known/jwks.json", true, false
 			o.Issuers = []Issuer{i}
 		})
 		jwt := func(claims string) string {

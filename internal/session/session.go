@@ -13,12 +13,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"slices"
 	"time"
-
-	"github.com/lestrrat-go/jwx/v2/jwa"
-	"github.com/lestrrat-go/jwx/v2/jws"
-	"github.com/maypok86/otter/v2"
 
 	"github.com/cloakroomhq/cloakroom/internal/caller"
 	"github.com/cloakroomhq/cloakroom/internal/fault"
@@ -26,18 +21,21 @@ import (
 
 // Issuer is one trusted signer of JWTs: an application's backend, or an identity provider.
 type Issuer struct {
-	Name         string
-	Tenant       string // of its callers; "": Name
-	Issuer       string // the `iss` claim
-	Audience     string // must be among the `aud` claim
-	Algorithms   []string
-	Types        []string // accepted `typ`, in any case of letters; "" allows its absence
-	SessionClaim string
-	Claims       Claims        // where not in the claims of those names
-	IgnoreRoles  bool          // every caller is a session, whatever `roles` says
-	Ambient      bool          // a proxy adds the JWTs, from what a browser sends by itself
-	MaxLifetime  time.Duration // of a JWT, from `iat` to `exp`
-	ClockSkew    time.Duration // by how much `iat` and `nbf` may lie ahead; `exp` has no leeway
+	Name     string
+	Tenant   string // of its callers; "": Name
+	Issuer   string // the `iss` claim
+	Audience string // must be among the `aud` claim,
+	// AudienceClaim, unless empty, stands in its place: Audience must be all that this claim says, and a JWT that
+	// has `aud` is refused, so that neither is ever read for the other.
+	AudienceClaim string
+	Algorithms    []string
+	Types         []string // accepted `typ`, in any case of letters; "" allows its absence
+	SessionClaim  string
+	Claims        Claims        // where not in the claims of those names
+	TrustRoles    bool          // `roles`, or what stands for it, makes a caller an application; else all are sessions
+	Ambient       bool          // a proxy adds the JWTs, from what a browser sends by itself
+	MaxLifetime   time.Duration // of a JWT, from `iat` to `exp`
+	ClockSkew     time.Duration // by how much `iat` and `nbf` may lie ahead; `exp` has no leeway
 
 	JWKS      []byte         // the keys; or
 	JWKSURL   string         // where they are; or
@@ -65,6 +63,7 @@ type Options struct {
 	Header   string        // in which a proxy passes a JWT, besides Authorization; "": none
 	Proxy    *TrustedProxy // nil: identity headers are not looked at
 	Remember int           // how many verified JWTs to remember
+	MaxSize  int           // of a JWT, in bytes; 0: DefaultMaxSize
 	Logger   *slog.Logger
 	Observer Observer
 	Now      func() time.Time // for tests; nil: time.Now
@@ -82,7 +81,9 @@ type Authenticator struct {
 	issuers    map[string]*issuer // by iss
 	header     string             // in its canonical form
 	proxy      *TrustedProxy
-	remembered *otter.Cache[[sha256.Size]byte, *remembered]
+	maxSize    int
+	remembered *memory
+	refusals   *refusals
 	observer   Observer
 	now        func() time.Time
 }
@@ -93,24 +94,18 @@ type issuer struct {
 	source  *source
 }
 
-type remembered struct {
-	caller *caller.Caller
-	issuer *issuer
-	keys   *keySet
-}
-
 // New returns an Authenticator. Keys are fetched by Run, and by the first request that needs them.
 func New(o Options) (*Authenticator, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	cache, err := otter.New(&otter.Options[[sha256.Size]byte, *remembered]{MaximumSize: o.Remember})
+	cache, err := newMemory(o.Remember)
 	if err != nil {
 		return nil, err
 	}
 	a := &Authenticator{
-		issuers: map[string]*issuer{}, remembered: cache, observer: o.Observer, now: o.Now,
-		header: http.CanonicalHeaderKey(o.Header), proxy: o.Proxy.canonical(),
+		issuers: map[string]*issuer{}, remembered: cache, observer: o.Observer, now: o.Now, maxSize: cmp.Or(o.MaxSize, DefaultMaxSize),
+		header: http.CanonicalHeaderKey(o.Header), proxy: o.Proxy.canonical(), refusals: newRefusals(o.Logger, o.Now),
 	}
 	for _, i := range o.Issuers {
 		if a.issuers[i.Issuer] != nil {
@@ -144,21 +139,28 @@ func (a *Authenticator) Run(ctx context.Context) {
 	<-ctx.Done()
 }
 
-// Authenticate returns the request's caller; nil without credentials. Any credential that is not
-// accepted is a fault UNAUTHENTICATED, whatever else the request bears.
+// Authenticate returns the request's caller; nil without credentials. Any credential that is not accepted is a fault
+// UNAUTHENTICATED, or LIMIT_EXCEEDED where it is too long, whatever else the request bears. The log says why, seldom.
 func (a *Authenticator) Authenticate(r *http.Request) (*caller.Caller, error) {
 	c, err := a.authenticate(r)
-	if err != nil {
-		a.observer.Credential(Refused)
-		switch {
-		case errors.Is(err, errExpired):
-			return nil, fault.Wrap(err, fault.Unauthenticated, "The JWT has expired: get a new one.")
-		case errors.Is(err, errUntrustedHop):
-			return nil, fault.Wrap(err, fault.Unauthenticated, "The identity headers are not accepted: come by the proxy, or without them.")
-		}
-		return nil, fault.Wrap(err, fault.Unauthenticated, "The credential is not accepted: sign in again.")
+	if err == nil {
+		return c, nil
 	}
-	return c, nil
+	a.observer.Credential(Refused)
+	a.refusals.log(r.Context(), "credential", err)
+	return nil, publish(err)
+}
+
+// publish tells the client what its credential lacks, as far as that is safe; see docs/adr/0026.
+func publish(err error) error {
+	var refused *Refusal
+	switch {
+	case errors.Is(err, errUntrustedHop):
+		return fault.Wrap(err, fault.Unauthenticated, "The identity headers are not accepted: come by the proxy, or without them.")
+	case errors.As(err, &refused):
+		return fault.Wrap(err, refused.code(), refused.message())
+	}
+	return fault.Wrap(err, fault.Unauthenticated, notAccepted)
 }
 
 func (a *Authenticator) authenticate(r *http.Request) (*caller.Caller, error) {
@@ -189,15 +191,15 @@ func (a *Authenticator) authenticate(r *http.Request) (*caller.Caller, error) {
 }
 
 func (a *Authenticator) bearer(ctx context.Context, jwt string) (*caller.Caller, error) {
-	if len(jwt) > maxJWT {
-		return nil, errMalformed
+	if err := a.fits(jwt); err != nil {
+		return nil, err
 	}
 	now := a.now()
 	key := sha256.Sum256([]byte(jwt))
 	if m, ok := a.remembered.GetIfPresent(key); ok && m.keys == m.issuer.source.keys() {
 		if !now.Before(m.caller.ExpiresAt) {
 			a.remembered.Invalidate(key)
-			return nil, errExpired
+			return nil, &Refusal{Reason: ReasonExpired, Issuer: m.issuer.Name, cause: errExpired}
 		}
 		a.observer.Credential(Remembered)
 		return m.caller, nil
@@ -209,86 +211,4 @@ func (a *Authenticator) bearer(ctx context.Context, jwt string) (*caller.Caller,
 	a.remembered.Set(key, m)
 	a.observer.Credential(Verified)
 	return m.caller, nil
-}
-
-func (a *Authenticator) verify(ctx context.Context, jwt string, now time.Time) (*remembered, error) {
-	s, err := a.open(ctx, jwt, func(i *issuer) []string { return i.Types })
-	if err != nil {
-		return nil, err
-	}
-	c, err := s.issuer.check(s.claims, now)
-	if err != nil {
-		return nil, err
-	}
-	return &remembered{caller: c, issuer: s.issuer, keys: s.keys}, nil
-}
-
-// signed is a JWT whose signature was verified; its claims have been checked for nothing but their form.
-type signed struct {
-	claims object
-	issuer *issuer
-	keys   *keySet
-	key    Thumbprint // of the one that signed it
-}
-
-// open verifies the signature of a JWT, whose typ must be one of those that types accepts of its issuer.
-func (a *Authenticator) open(ctx context.Context, jwt string, types func(*issuer) []string) (*signed, error) {
-	p, err := split(jwt)
-	if err != nil {
-		return nil, err
-	}
-	o, err := decodeObject(p.payload)
-	if err != nil {
-		return nil, err
-	}
-	i, err := a.issuerOf(o)
-	if err != nil {
-		return nil, err
-	}
-	if !accepts(types(i), p.header.typ) {
-		return nil, errors.New("a JWT of a type that is not accepted")
-	}
-	if !slices.Contains(i.Algorithms, p.header.alg) || !SupportedAlgorithm(p.header.alg) {
-		return nil, errors.New("an algorithm that is not allowed")
-	}
-	keys, key, err := i.key(ctx, p.header)
-	if err != nil {
-		return nil, err
-	}
-	verifier, err := jws.NewVerifier(jwa.SignatureAlgorithm(p.header.alg))
-	if err != nil {
-		return nil, err
-	}
-	if err := verifier.Verify([]byte(p.signed), p.signature, key.key); err != nil {
-		return nil, errors.New("the signature does not verify")
-	}
-	return &signed{o, i, keys, key.thumbprint}, nil
-}
-
-// issuerOf reads iss before anything is verified, only to choose whose keys to verify with.
-func (a *Authenticator) issuerOf(o object) (*issuer, error) {
-	iss, err := member[string](o, "iss")
-	if err != nil || iss == nil {
-		return nil, fmt.Errorf("iss: %w", errClaims)
-	}
-	i, ok := a.issuers[*iss]
-	if !ok {
-		return nil, errors.New("an issuer that is not trusted")
-	}
-	return i, nil
-}
-
-// key finds the header's key, asking the issuer again, at most once in a while, where none fits.
-func (i *issuer) key(ctx context.Context, h header) (*keySet, publicKey, error) {
-	keys := i.source.keys()
-	if keys != nil {
-		if k, err := keys.find(h); err == nil {
-			return keys, k, nil
-		}
-	}
-	if keys = i.source.refresh(ctx, refreshAtMost); keys == nil {
-		return nil, publicKey{}, errors.New("the issuer's keys are not known at the moment")
-	}
-	k, err := keys.find(h)
-	return keys, k, err
 }

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"sync/atomic"
 	"time"
+
+	"github.com/cloakroomhq/cloakroom/internal/jose"
 )
 
 // How keys are fetched. See RFC 7517 for the format; the bounds are ours.
@@ -29,23 +31,26 @@ type source struct {
 	log    *slog.Logger
 	now    func() time.Time
 
-	current atomic.Pointer[keySet]
-	fetched atomic.Int64 // when current was last known to be right, Unix nanoseconds
+	current atomic.Pointer[jose.Set]
+	fetched atomic.Int64                  // when current was last known to be right, Unix nanoseconds
+	ahead   atomic.Pointer[time.Duration] // by how much the issuer's clock was, when it last said
 
-	turn    chan struct{} // holds one: whose turn it is to ask
-	attempt time.Time     // when the issuer was last asked; of whose turn it is
+	turn    chan struct{}      // holds one: whose turn it is to ask
+	attempt time.Time          // when the issuer was last asked; of whose turn it is
+	told    map[jose.Left]bool // members of its sets that the log has; of whose turn it is
 }
 
 func newSource(i Issuer, o Options) (*source, error) {
 	s := &source{
 		url: i.JWKSURL, every: i.Refresh, maxAge: i.MaxAge, client: o.Client, log: o.Logger.With(slog.String("issuer", i.Name)), now: o.Now,
-		turn: make(chan struct{}, 1),
+		turn: make(chan struct{}, 1), told: map[jose.Left]bool{},
 	}
 	if i.Discovery {
 		s.issuer = i.Issuer
 	}
 	if s.fixed() {
-		ks, err := parseKeySet(i.JWKS)
+		ks, err := jose.ParseSet(i.JWKS)
+		s.logLeft(context.Background(), ks)
 		if err != nil {
 			return nil, err
 		}
@@ -64,7 +69,7 @@ func newSource(i Issuer, o Options) (*source, error) {
 func (s *source) fixed() bool { return s.url == "" && s.issuer == "" }
 
 // keys returns the newest keys, or nil while none is known or they are too old to trust.
-func (s *source) keys() *keySet {
+func (s *source) keys() *jose.Set {
 	ks := s.current.Load()
 	if ks == nil || !s.fixed() && s.now().UnixNano()-s.fetched.Load() > int64(s.maxAge) {
 		return nil
@@ -74,7 +79,7 @@ func (s *source) keys() *keySet {
 
 // refresh asks the issuer, unless it was asked a moment ago, and returns the keys that are known then.
 // Callers that arrive meanwhile wait for the same answer, as long as their ctx lasts.
-func (s *source) refresh(ctx context.Context, atMost time.Duration) *keySet {
+func (s *source) refresh(ctx context.Context, atMost time.Duration) *jose.Set {
 	if s.fixed() {
 		return s.keys()
 	}
@@ -93,6 +98,18 @@ func (s *source) refresh(ctx context.Context, atMost time.Duration) *keySet {
 	return s.keys()
 }
 
+// ask asks the issuer now.
+func (s *source) ask(ctx context.Context) error {
+	select {
+	case s.turn <- struct{}{}:
+		defer func() { <-s.turn }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	s.attempt = s.now()
+	return s.fetch(ctx)
+}
+
 func (s *source) fetch(ctx context.Context) error {
 	// A client that leaves must not spoil the answer for the others.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchTimeout)
@@ -108,15 +125,33 @@ func (s *source) fetch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ks, err := parseKeySet(b)
+	ks, err := jose.ParseSet(b)
+	s.logLeft(ctx, ks)
 	if err != nil {
 		return err
 	}
-	if old := s.current.Load(); old == nil || old.raw != ks.raw {
+	if old := s.current.Load(); !ks.Same(old) {
 		s.current.Store(ks)
 	}
 	s.fetched.Store(at.UnixNano())
 	return nil
+}
+
+// maxTold bounds how many members of an issuer's sets are logged while the program runs: the issuer chooses their names.
+const maxTold = 32
+
+// logLeft logs the members of a set that are not used, each once. Keys for other uses are no news.
+func (s *source) logLeft(ctx context.Context, ks *jose.Set) {
+	if ks == nil {
+		return
+	}
+	for _, l := range ks.Left() {
+		if l.Kind == jose.OtherUse || s.told[l] || len(s.told) >= maxTold {
+			continue
+		}
+		s.told[l] = true
+		s.log.WarnContext(ctx, "a key of an issuer's set is not used", slog.String("key", l.String()), slog.Bool("last_logged", len(s.told) == maxTold))
+	}
 }
 
 func (s *source) get(ctx context.Context, url, accept string) ([]byte, error) {
@@ -130,6 +165,10 @@ func (s *source) get(ctx context.Context, url, accept string) ([]byte, error) {
 		return nil, err
 	}
 	defer resp.Body.Close()
+	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
+		ahead := date.Sub(s.now().Truncate(time.Second))
+		s.ahead.Store(&ahead)
+	}
 	if resp.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("status %d", resp.StatusCode)
 	}

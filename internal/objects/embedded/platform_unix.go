@@ -19,7 +19,7 @@ func lockFile(path string) (*os.File, error) {
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		_ = f.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, errors.New("embedded: another process uses the directory")
+			return nil, ErrInUse
 		}
 		return nil, fmt.Errorf("embedded: lock: %w", err)
 	}

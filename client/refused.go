@@ -1,0 +1,63 @@
+package client
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+)
+
+// refusedEvery is how often the log gets a refusal of the client's own credential, which every call meets alike.
+const refusedEvery = 10 * time.Second
+
+// refused logs that the gateway does not accept the client's own credential: the application's mistake, or its
+// operator's, and nothing that its users can mend.
+type refused struct {
+	logger *slog.Logger
+	now    func() time.Time
+
+	mu     sync.Mutex
+	logged time.Time
+	since  int
+}
+
+// log says what the gateway says, and of the JWT whom it is of and for: the two names that have to be those of the
+// gateway's settings. Nothing else of the JWT is read.
+func (r *refused) log(ctx context.Context, err error, jwt string) {
+	now := r.now()
+	r.mu.Lock()
+	if !r.logged.IsZero() && now.Sub(r.logged) < refusedEvery {
+		r.since++
+		r.mu.Unlock()
+		return
+	}
+	since := r.since
+	r.logged, r.since = now, 0
+	r.mu.Unlock()
+	iss, aud := namesOf(jwt)
+	r.logger.WarnContext(ctx, "the gateway refuses this application's own credential; its log says why, and `cloakroom doctor` explains it",
+		slog.String("error", err.Error()), slog.String("iss", iss), slog.String("aud", aud), slog.Int("not_logged", since))
+}
+
+// namesOf reads iss and aud (RFC 7519, section 4.1) of the client's own JWT, for people.
+func namesOf(jwt string) (iss, aud string) {
+	parts := strings.Split(jwt, ".")
+	if len(parts) != 3 {
+		return "", ""
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		return "", ""
+	}
+	var claims struct {
+		Iss string          `json:"iss"`
+		Aud json.RawMessage `json:"aud"`
+	}
+	if json.Unmarshal(payload, &claims) != nil {
+		return "", ""
+	}
+	return redact(claims.Iss), redact(string(claims.Aud))
+}

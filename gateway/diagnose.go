@@ -1,0 +1,160 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/cloakroomhq/cloakroom/internal/keyring"
+	"github.com/cloakroomhq/cloakroom/internal/session"
+	"github.com/cloakroomhq/cloakroom/models"
+)
+
+// Diagnose looks for what keeps a gateway with these settings from starting, or its callers from being accepted: settings,
+// keyset, database, object store and its CORS rules, each issuer's keys and clock. With a JWT, it says what the gateway
+// thinks of it. It asks by the gateway's own code, changes nothing but the store's canary, and puts no secret, and no
+// part of the JWT but names and times, into what it finds.
+func Diagnose(ctx context.Context, cfg *Config, jwt string) Diagnosis {
+	var d Diagnosis
+	if err := cfg.Verify(); err != nil {
+		for line := range strings.SplitSeq(err.Error(), "\n") {
+			d.add(Failed, "settings", "%s", strings.TrimPrefix(line, "config: "))
+		}
+		d.add(Note, "settings", "nothing else is looked at until they are right")
+		return d
+	}
+	d.add(OK, "settings", "%d issuers; store %s", len(cfg.Issuers), cfg.Objects.Store)
+	g := &Gateway{cfg: cfg, log: slog.New(slog.DiscardHandler)}
+	defer func() {
+		for _, c := range g.closers {
+			_ = c(ctx)
+		}
+	}()
+	d.database(ctx, cfg, d.keyset(cfg))
+	d.objects(ctx, g)
+	auth, err := g.newAuthenticator(unobserved{})
+	if err != nil {
+		d.add(Failed, "issuers", "%v", err)
+		return d
+	}
+	d.issuers(auth.Ask(ctx), cfg)
+	if jwt != "" {
+		d.jwt(auth.Explain(ctx, jwt))
+	}
+	return d
+}
+
+// unobserved counts nothing.
+type unobserved struct{}
+
+// Credential implements session.Observer.
+func (unobserved) Credential(string) {}
+
+func (d *Diagnosis) keyset(cfg *Config) *keyring.Keyring {
+	keys, err := keyring.LoadFile(cfg.Keys.File)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && cfg.Keys.Create:
+		d.add(Note, "keyset", "%s does not exist yet; the gateway makes it (keys.create)", cfg.Keys.File)
+	case errors.Is(err, fs.ErrNotExist):
+		d.add(Failed, "keyset", "%s does not exist; `cloakroom keys create %s` makes it, once", cfg.Keys.File, cfg.Keys.File)
+	case err != nil:
+		d.add(Failed, "keyset", "%v", err)
+	default:
+		d.add(OK, "keyset", "%s", cfg.Keys.File)
+	}
+	return keys
+}
+
+func (d *Diagnosis) database(ctx context.Context, cfg *Config, keys *keyring.Keyring) {
+	path := cfg.Database.Path
+	found, err := models.Inspect(ctx, path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if info, err := os.Stat(filepath.Dir(path)); err == nil && !info.IsDir() {
+			d.add(Failed, "database", "%s is no folder", filepath.Dir(path))
+			return
+		}
+		d.add(Note, "database", "%s does not exist yet; the gateway makes it", path)
+	case err != nil:
+		d.add(Failed, "database", "%v", err)
+	case found.Have > found.Want:
+		d.add(Failed, "database", "its schema has version %d, newer than this program's %d; start a newer cloakroom", found.Have, found.Want)
+	case keys != nil && found.KeysetMark != nil && keys.Check(found.KeysetMark) != nil:
+		d.add(Failed, "database", "%s is not the keyset that sealed %s; name the one that belongs to it", cfg.Keys.File, path)
+	case found.Have < found.Want:
+		d.add(Note, "database", "schema version %d of %d; the gateway migrates it when it starts", found.Have, found.Want)
+	default:
+		d.add(OK, "database", "%s, schema version %d", path, found.Have)
+	}
+}
+
+func (d *Diagnosis) issuers(answers []session.Answer, cfg *Config) {
+	granting := false
+	for _, i := range cfg.Issuers {
+		granting = granting || i.TrustRoles
+	}
+	if !granting {
+		d.add(Note, "issuers", "none has trust_roles: no application can create grants; set it for the application's own issuer")
+	}
+	for _, a := range answers {
+		topic := "issuer " + a.Issuer
+		switch {
+		case a.Err != nil:
+			d.add(Failed, topic, "no keys from %s: %v", a.From, a.Err)
+		default:
+			d.add(OK, topic, "%d keys from %s: %s", len(a.Keys), a.From, strings.Join(a.Keys, ", "))
+		}
+		for _, l := range a.Left {
+			d.add(Note, topic, "not used: %s", l)
+		}
+		if a.Err == nil && len(a.Unsignable) > 0 {
+			d.add(Note, topic, "no key for %s of its algorithms", strings.Join(a.Unsignable, ", "))
+		}
+		d.clock(topic, a.Clocked, a.Ahead, cfg.Credentials.ClockSkew)
+	}
+}
+
+// clock compares with a Date header, which has whole seconds and was some moments under way.
+func (d *Diagnosis) clock(topic string, told bool, ahead, skew time.Duration) {
+	const coarse = 2 * time.Second
+	switch {
+	case !told:
+	case ahead.Abs() > skew+coarse:
+		d.add(Failed, topic, "its clock and this machine's differ by %s, of %s (credentials.clock_skew); set both by NTP", ahead.Abs(), skew)
+	default:
+		d.add(OK, topic, "its clock and this machine's agree")
+	}
+}
+
+func (d *Diagnosis) jwt(why *session.Explanation) {
+	for _, c := range why.Checks {
+		topic := "jwt: " + string(c.Reason)
+		if c.Err == nil {
+			d.add(OK, topic, "%s", c.Given)
+			continue
+		}
+		text := c.Err.Error()
+		if c.Want != "" {
+			text += "; expected " + c.Want
+		}
+		if c.Given != "" {
+			text += "; given " + c.Given
+		}
+		d.add(Failed, topic, "%s", text)
+	}
+	if who := why.Caller; who != nil {
+		as := "the application"
+		if who.Session != nil {
+			as = fmt.Sprintf("a session, whose hash is %s", who.Session)
+		}
+		d.add(OK, "jwt", "accepted: issuer %s, tenant %s, roles %q, as %s, until %s", why.Issuer, who.Tenant, who.Roles, as, who.ExpiresAt.Format(time.RFC3339))
+		return
+	}
+	d.add(Failed, "jwt", "refused")
+}
