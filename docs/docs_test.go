@@ -18,6 +18,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/validator/rules"
 
+	"github.com/cloakroomhq/cloakroom/directives"
 	"github.com/cloakroomhq/cloakroom/gateway"
 )
 
@@ -108,18 +109,15 @@ func checkOperation(schema *ast.Schema, text string) error {
 
 // checkSchema lays an application's schema beside what the gateway gives applications to include.
 func checkSchema(text string) error {
-	token, err := os.ReadFile("../graph/schema/token.graphqls")
-	if err != nil {
-		return err
-	}
-	var sources []*ast.Source
-	for name, text := range map[string]string{"token.graphqls": string(token), "page": text} {
-		sources = append(sources, &ast.Source{Name: name, Input: text})
+	sources := []*ast.Source{
+		{Name: "token.graphqls", Input: directives.Declaration},
+		{Name: "tokenid.graphqls", Input: directives.TokenIDDeclaration},
+		{Name: "page", Input: text},
 	}
 	if !strings.Contains(text, "type Query") {
 		sources = append(sources, &ast.Source{Name: "query", Input: "type Query { ok: Boolean }"})
 	}
-	_, err = gqlparser.LoadSchema(sources...)
+	_, err := gqlparser.LoadSchema(sources...)
 	return err
 }
 

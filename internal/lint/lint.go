@@ -88,7 +88,8 @@ func (l *linter) load(sources []*ast.Source) (*ast.Schema, error) {
 	if d := doc.Directives.ForName("token"); d != nil {
 		l.places["@token"] = d.Position
 	} else {
-		own, err := parser.ParseSchema(&ast.Source{Name: "token.graphqls", Input: directives.Declaration, BuiltIn: true})
+		own, err := parser.ParseSchemas(&ast.Source{Name: "token.graphqls", Input: directives.Declaration, BuiltIn: true},
+			&ast.Source{Name: "tokenid.graphqls", Input: directives.TokenIDDeclaration, BuiltIn: true})
 		if err != nil {
 			return nil, err
 		}
