@@ -50,14 +50,14 @@ func pages(t *testing.T) []string {
 
 // run does with each block what its marker asks for.
 func run(t *testing.T, blocks []block) error {
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
 	schema, err := gatewaySchema()
 	if err != nil {
 		return err
 	}
 	var problems []error
-	needsStack := false
+	needsStack, ownServers := false, false
 	for _, b := range blocks {
 		var err error
 		switch b.kind {
@@ -72,14 +72,18 @@ func run(t *testing.T, blocks []block) error {
 		case "go compile":
 			err = compile(ctx, t.TempDir(), b.text)
 		}
+		ownServers = ownServers || b.kind == "sh server"
 		needsStack = needsStack || b.kind == "sh test" || b.kind == "graphql test"
 		if err != nil {
 			problems = append(problems, fmt.Errorf("%s: %s: %w", b.at(), b.kind, err))
 		}
 	}
+	if ownServers && len(problems) == 0 {
+		return runShell(ctx, t.TempDir(), blocks, freePorts(t))
+	}
 	if needsStack && len(problems) == 0 {
 		s := startStack(t)
-		problems = append(problems, s.runShell(ctx, t.TempDir(), blocks), s.runOperations(ctx, blocks))
+		problems = append(problems, runShell(ctx, t.TempDir(), blocks, s.local), s.runOperations(ctx, blocks))
 	}
 	return errors.Join(problems...)
 }

@@ -142,7 +142,7 @@ func TestThePlaygroundSignsInAtTheApplication(t *testing.T) {
 	p.Click("[data-testid=sign-in]")
 	says("Sign in at " + app.url + " in this browser, then try again.")
 
-	p.Tab(app.url + "/login").Await("login", `document.title === 'in'`)
+	p.Tab(app.url+"/login").Await("login", `document.title === 'in'`)
 	p.Click("[data-testid=sign-in]")
 	p.SignedIn()
 	p.OpenTab("Tokenize")
