@@ -37,9 +37,9 @@ func (s *stringList) UnmarshalYAML(n *yaml.Node) error {
 
 // gqlgenConfig is the part of a gqlgen.yml that matters to @token.
 type gqlgenConfig struct {
-	Schema     stringList  `yaml:"schema"`
-	Autobind   stringList  `yaml:"autobind"`
-	Models     yaml.Node `yaml:"models"`
+	Schema     stringList `yaml:"schema"`
+	Autobind   stringList `yaml:"autobind"`
+	Models     yaml.Node  `yaml:"models"`
 	Directives map[string]struct {
 		SkipRuntime    yaml.Node `yaml:"skip_runtime"`
 		Implementation yaml.Node `yaml:"implementation"`

@@ -103,6 +103,9 @@ func FuzzGqlgen(f *testing.F) {
 	f.Add("schema: [a, '**/b']\nautobind: x\nmodels: {GrantKind: {model: a}}\ndirectives: {token: {skip_runtime: true}}")
 	f.Add("schema: &a [*a]\nmodels: {TokenID: null}\n")
 	f.Fuzz(func(t *testing.T, config string) {
+		if strings.Contains(config, "..") {
+			return // a search of the whole machine
+		}
 		file := filepath.Join(t.TempDir(), "gqlgen.yml")
 		if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 			t.Fatal(err)
