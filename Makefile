@@ -48,11 +48,17 @@ build: ## Build ./cloakroom, one static program.
 # ---- set-up ----
 
 .PHONY: tools
-tools: packages minio $(stamp_sum) $(stamp_audit) $(stamp_oidc) $(stamp_clients) ## Install all that the tests need.
+tools: packages modules minio $(stamp_sum) $(stamp_audit) $(stamp_oidc) $(stamp_clients) ## Install all that the tests need.
 
 .PHONY: packages
 packages:
 	@scripts/install-packages
+
+# Tests build programs in modules of their own, which need what is needed to tidy this one.
+.PHONY: modules
+modules: ## Fetch all modules that the program and the tests are built from.
+	@go mod download
+	@go mod tidy -diff > /dev/null || echo "go.mod is not tidy: make lint says why" >&2
 
 .PHONY: minio
 minio:

@@ -9,6 +9,7 @@ import (
 
 type lintCommand struct {
 	Schema     []string `arg:"" optional:"" help:"Schema files, patterns, or folders of them."`
+	Gqlgen     string   `placeholder:"FILE" help:"gqlgen.yml of a backend in Go: report what it lacks for @token, and look at the schema that it names."`
 	Format     string   `default:"text" enum:"text,json,sarif" help:"Form of the report: text, json or sarif."`
 	Rules      string   `type:"existingfile" help:"Rules file to use in place of the built-in one."`
 	PrintRules bool     `help:"Print the built-in rules file."`
@@ -43,12 +44,15 @@ func (c *lintCommand) Run(p *process) error {
 }
 
 func (c *lintCommand) check() (*lint.Report, error) {
+	bindings, err := c.bindings()
+	if err != nil {
+		return nil, err
+	}
 	if len(c.Schema) == 0 {
 		return nil, fmt.Errorf("name a schema file, a pattern or a folder")
 	}
 	file := lint.DefaultRules
 	if c.Rules != "" {
-		var err error
 		if file, err = os.ReadFile(c.Rules); err != nil {
 			return nil, err
 		}
@@ -57,5 +61,9 @@ func (c *lintCommand) check() (*lint.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	return lint.Check(c.Schema, rules)
+	report, err := lint.Check(c.Schema, rules)
+	if err == nil {
+		report.Findings = append(bindings, report.Findings...)
+	}
+	return report, err
 }

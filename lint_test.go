@@ -22,7 +22,7 @@ func start(t *testing.T, args ...string) (exitCode int, out, stderr string) {
 }
 
 func TestLintsExitCodes(t *testing.T) {
-	const clinic, clean, token = "internal/lint/testdata/clinic.graphqls", "internal/lint/testdata/clean.graphqls", "directives/token.graphqls"
+	const clinic, clean, token = "internal/lint/testdata/clinic.graphqls", "internal/lint/testdata/clean.graphqls", "internal/lint/testdata/token.graphqls"
 	own := filepath.Join(t.TempDir(), "own.yaml")
 	require.NoError(t, os.WriteFile(own, []byte("sensitive: [{id: own, what: ours, names: [name]}]"), 0o600))
 	broken := filepath.Join(t.TempDir(), "broken.yaml")

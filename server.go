@@ -2,6 +2,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -81,14 +82,19 @@ type devCommand struct {
 	Data          string `default:".cloakroom" help:"Folder of everything that is kept."`
 	Listen        string `default:"127.0.0.1:8080" help:"Address of the gateway."`
 	ObjectsListen string `default:"127.0.0.1:8081" help:"Address of the object store."`
-	AppListen     string `default:"127.0.0.1:8082" help:"Address of the example application."`
+	AppListen     string `placeholder:"127.0.0.1:8082" xor:"app" help:"Address of the example application."`
+	App           string `xor:"app" placeholder:"URL" help:"Base URL of your own application, such as http://localhost:3000: trust it, and start no example."`
+	Config        string `type:"existingfile" help:"YAML file of settings; CLOAKROOM_… variables override it."`
 	LogLevel      string `default:"warn" enum:"debug,info,warn,error" help:"What to log: debug, info, warn or error."`
 }
 
 // Validate refuses addresses that others reach, which the parser reports by their flags.
 func (c *devCommand) Validate() error {
-	return dev.Options{Listen: c.Listen, ObjectsListen: c.ObjectsListen, AppListen: c.AppListen}.Verify()
+	return dev.Options{Listen: c.Listen, ObjectsListen: c.ObjectsListen, AppListen: c.appListen()}.Verify()
 }
+
+// appListen is a default that the flag can't have: it would count as given, and exclude --app.
+func (c *devCommand) appListen() string { return cmp.Or(c.AppListen, "127.0.0.1:8082") }
 
 // Run starts the development stack.
 func (c *devCommand) Run(ctx context.Context, p *process) error {
@@ -97,7 +103,8 @@ func (c *devCommand) Run(ctx context.Context, p *process) error {
 		return err
 	}
 	return dev.Run(ctx, dev.Options{
-		Data: c.Data, Listen: c.Listen, ObjectsListen: c.ObjectsListen, AppListen: c.AppListen, Environ: p.environ, Logger: log, Out: p.out,
+		Data: c.Data, Listen: c.Listen, ObjectsListen: c.ObjectsListen, AppListen: c.appListen(),
+		App: c.App, Config: c.Config, Environ: p.environ, Logger: log, Out: p.out,
 	})
 }
 

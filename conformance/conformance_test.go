@@ -62,7 +62,8 @@ func schemaOf(t *testing.T, file, text string) *ast.Schema {
 		text, err = conformance.Schema(file)
 		require.NoError(t, err)
 	}
-	schema, err := gqlparser.LoadSchema(&ast.Source{Name: "token", Input: directives.Declaration}, &ast.Source{Name: "case", Input: text})
+	schema, err := gqlparser.LoadSchema(&ast.Source{Name: "token", Input: directives.Declaration}, &ast.Source{Name: "tokenid", Input: directives.TokenIDDeclaration},
+		&ast.Source{Name: "case", Input: text})
 	require.NoError(t, err)
 	return schema
 }

@@ -41,7 +41,7 @@ func TestConformance(t *testing.T) {
 func refusedAtStart(t *testing.T, sdl string) []string {
 	t.Helper()
 	coordinates := []string{}
-	err := directives.CheckSchema(load(t, directives.Declaration, sdl))
+	err := directives.CheckSchema(load(t, directives.Declaration, directives.TokenIDDeclaration, sdl))
 	for _, e := range flatten(err) {
 		var wrong *directives.SchemaError
 		require.ErrorAs(t, e, &wrong)
@@ -101,7 +101,7 @@ func worldOf(t *testing.T, schema string, c *conformance.Case) *conforming {
 	switch {
 	case c.Schema != "":
 		require.Empty(t, c.Resolved, "a schema of its own has no resolvers here")
-		blank := &blankSchema{schema: load(t, directives.Declaration, c.Schema)}
+		blank := &blankSchema{schema: load(t, directives.Declaration, directives.TokenIDDeclaration, c.Schema)}
 		tokens, err := directives.New(directives.Options{Grants: w.grants, Session: session, Now: w.clock.now, MaxTokens: c.MaxTokens})
 		require.NoError(t, err)
 		srv := handler.New(blank)

@@ -1,12 +1,14 @@
 // Package directives is the @token runtime for any gqlgen server: a backend annotates fields of its
 // schema, and grants are created for the tokens that it returns and verified for those that come in.
 //
-// A server adds the declaration (token.graphqls beside this file) to its schema, binds its types in
-// gqlgen.yml,
+// A server adds the declaration (token.graphqls beside this file, and tokenid.graphqls if it wants the scalar) to its
+// schema, binds its types in gqlgen.yml,
 //
-//	autobind: [github.com/cloakroomhq/cloakroom/directives]
+//	models:
+//	  GrantKind: { model: [github.com/cloakroomhq/cloakroom/directives.GrantKind] }
+//	  TokenID: { model: [github.com/cloakroomhq/cloakroom/directives.TokenID] }
 //
-// and installs one value in two places:
+// (never by autobind, which takes every type of this package for the server's own of that name) and installs one value in two places:
 //
 //	tokens, err := directives.New(directives.Options{Grants: grants, Session: session})
 //	schema := graph.NewExecutableSchema(graph.Config{

@@ -37,7 +37,11 @@ func (p *pending) path(root string) ast.Path {
 // Directive is the function that gqlgen's DirectiveRoot wants for @token. On a returned field it notes the
 // tokens of the resolved value. Inputs have been verified before any resolver ran; there it lets the value
 // through only if they have.
-func (t *Tokens) Directive(ctx context.Context, obj any, next graphql.Resolver, grants []GrantKind, duration *Duration) (any, error) {
+//
+// If the compiler finds []GrantKind of another package where this method is assigned, gqlgen.yml lacks
+//
+//	models: { GrantKind: { model: [github.com/cloakroomhq/cloakroom/directives.GrantKind] } }
+func (t *Tokens) Directive(ctx context.Context, obj any, next graphql.Resolver, grants []GrantKind, duration *string) (any, error) {
 	// The parent of an input is always such a map; so can be the parent of a field, if bound to one.
 	if parent, ok := obj.(map[string]any); ok && isInput(ctx) {
 		return t.input(ctx, parent, next, kindsOf(grants, storeOnly))
@@ -52,7 +56,9 @@ func (t *Tokens) Directive(ctx context.Context, obj any, next graphql.Resolver, 
 	}
 	p := pending{kinds: kindsOf(grants, readOnly), duration: t.opts.Duration, field: graphql.GetFieldContext(ctx)}
 	if duration != nil {
-		p.duration = time.Duration(*duration)
+		if p.duration, err = time.ParseDuration(*duration); err != nil || p.duration <= 0 {
+			return nil, fail(codeInternal, "The duration of the server's @token can't be read.", nil) // Validate has found it
+		}
 	}
 	if s, ok := plainString(value); ok {
 		p.token = s

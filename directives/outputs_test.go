@@ -13,7 +13,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/directives/internal/testserver"
 )
 
-type tokenDirective = func(ctx context.Context, obj any, next graphql.Resolver, grants []directives.GrantKind, duration *directives.Duration) (any, error)
+type tokenDirective = func(ctx context.Context, obj any, next graphql.Resolver, grants []directives.GrantKind, duration *string) (any, error)
 
 // record returns a record with a token in every field that can hold one: n+1 to n+12.
 func record(n int) *testserver.Record {

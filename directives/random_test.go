@@ -206,7 +206,7 @@ func (d *drawn) variable(t *typ) string {
 
 func (d *drawn) schema() string {
 	var b strings.Builder
-	b.WriteString(Declaration + "\nscalar Ref\n")
+	b.WriteString(Declaration + TokenIDDeclaration + "\nscalar Ref\n")
 	var inputs []string
 	for range rapid.IntRange(0, 3).Draw(d.t, "inputs") {
 		name := d.unique("In")

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/parser"
 
 	"github.com/cloakroomhq/cloakroom/directives"
 )
@@ -31,14 +32,34 @@ func load(t *testing.T, sdl ...string) *ast.Schema {
 }
 
 func TestCheckSchemaAccepts(t *testing.T) {
-	require.NoError(t, directives.CheckSchema(load(t, directives.Declaration, accepted)))
+	require.NoError(t, directives.CheckSchema(load(t, directives.Declaration, directives.TokenIDDeclaration, accepted)))
 	require.NoError(t, directives.CheckSchema(load(t, directives.Declaration, `type Query { plain: Int }`)))
 }
 
+func TestTheDeclarationTakesTwoNames(t *testing.T) {
+	t.Run("@token and GrantKind", func(t *testing.T) {
+		doc, err := parser.ParseSchema(&ast.Source{Name: "token.graphqls", Input: directives.Declaration})
+		require.NoError(t, err)
+		require.Len(t, doc.Directives, 1)
+		require.Len(t, doc.Definitions, 1)
+		require.Equal(t, "GrantKind", doc.Definitions[0].Name)
+	})
+	t.Run("so that an application has the others", func(t *testing.T) {
+		require.NoError(t, directives.CheckSchema(load(t, directives.Declaration, `
+			scalar Duration
+			enum TokenID { A B }
+			type Tokens { id: ID @token(duration: "5m") }
+			input Grant { for: Duration }
+			type Query { tokens(grant: Grant): Tokens kind: TokenID }`)))
+	})
+}
+
 func TestTheGatewaysDeclarationIsTheOneThatBackendsInclude(t *testing.T) {
-	b, err := os.ReadFile("../graph/schema/token.graphqls")
-	require.NoError(t, err)
-	require.Equal(t, directives.Declaration, string(b))
+	for name, included := range map[string]string{"token": directives.Declaration, "tokenid": directives.TokenIDDeclaration} {
+		b, err := os.ReadFile("../graph/schema/" + name + ".graphqls")
+		require.NoError(t, err)
+		require.Equal(t, included, string(b))
+	}
 }
 
 func TestCheckSchemaRefuses(t *testing.T) {
@@ -75,14 +96,14 @@ func TestCheckSchemaRefusesAnotherDeclaration(t *testing.T) {
 	for _, change := range [][2]string{
 		{"grants: [GrantKind!]\n", "grants: [GrantKind!]!\n"},
 		{"grants: [GrantKind!]\n", "grants: [GrantKind!] = [READ]\n"},
-		{"duration: Duration\n", "duration: String\n"},
-		{"duration: Duration\n", "duration: Duration more: Int\n"},
-		{"  \"Life of the grants that are created; the gateway's default where absent.\"\n  duration: Duration\n", "\n"},
+		{"duration: String\n", "duration: ID\n"},
+		{"duration: String\n", "duration: String = \"5m\"\n"},
+		{"duration: String\n", "duration: String more: Int\n"},
+		{"  duration: String\n", "  other: String\n"},
 		{") on FIELD_DEFINITION", ") repeatable on FIELD_DEFINITION"},
 		{" | INPUT_FIELD_DEFINITION", ""},
 		{" | INPUT_FIELD_DEFINITION", " | INPUT_FIELD_DEFINITION | OBJECT"},
 		{"  STORE\n}", "  STORE\n  OWN\n}"},
-		{"scalar TokenID", "enum TokenID { A }"},
 	} {
 		changed := strings.Replace(directives.Declaration, change[0], change[1], 1)
 		require.NotEqual(t, directives.Declaration, changed)

@@ -4,14 +4,13 @@ import (
 	"errors"
 	"io"
 	"strconv"
-	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 
 	"github.com/cloakroomhq/cloakroom/internal/tokenid"
 )
 
-// GrantKind is the schema's enum of this name.
+// GrantKind is the enum of token.graphqls. A backend binds it in gqlgen.yml, since gqlgen makes a type of its own otherwise.
 type GrantKind string
 
 // The kinds of grants.
@@ -33,26 +32,7 @@ func (k *GrantKind) UnmarshalGQL(v any) error {
 	return errors.New("a grant's kind is READ or STORE")
 }
 
-// Duration is the schema's scalar of this name: a positive length of time as Go writes it.
-type Duration time.Duration
-
-// MarshalGQL implements graphql.Marshaler.
-func (d Duration) MarshalGQL(w io.Writer) {
-	_, _ = io.WriteString(w, strconv.Quote(time.Duration(d).String()))
-}
-
-// UnmarshalGQL implements graphql.Unmarshaler.
-func (d *Duration) UnmarshalGQL(v any) error {
-	s, _ := v.(string)
-	parsed, err := time.ParseDuration(s)
-	if err != nil || parsed <= 0 {
-		return errors.New("a duration is positive, such as 90s or 15m")
-	}
-	*d = Duration(parsed)
-	return nil
-}
-
-// TokenID is the schema's scalar of this name: an opaque token. Its form is the gateway's to check.
+// TokenID is the scalar of tokenid.graphqls: an opaque token. Its form is the gateway's to check.
 type TokenID string
 
 // Valid reports whether it has the form of a token. What has not is no token of any gateway, and a gateway

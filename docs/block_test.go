@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -13,7 +14,7 @@ import (
 // markers are the words that may stand after a block's language; README.md says what each asks for.
 var markers = map[string]bool{
 	"sh test": true, "text output": true, "graphql test": true, "graphql schema": true, "json variables": true,
-	"yaml config": true, "yaml settings": true, "go compile": true,
+	"yaml config": true, "yaml settings": true, "go compile": true, "sh server": true,
 }
 
 // block is one fenced block of a page.
@@ -22,6 +23,15 @@ type block struct {
 	line int    // of the fence
 	kind string // language and marker
 	text string
+}
+
+// file returns the name of the file that the block is, as in "go file main.go".
+func (b block) file() (name string, ok bool) {
+	words := strings.Fields(b.kind)
+	if len(words) != 3 || words[1] != "file" || !filepath.IsLocal(words[2]) {
+		return "", false
+	}
+	return words[2], true
 }
 
 func (b block) at() string { return fmt.Sprintf("%s:%d", b.page, b.line) }
@@ -61,11 +71,12 @@ func checkMarkers(blocks []block) error {
 	var problems []error
 	for i, b := range blocks {
 		before := ""
+		_, isFile := b.file()
 		if i > 0 {
 			before = blocks[i-1].kind
 		}
 		switch {
-		case strings.Contains(b.kind, " ") && !markers[b.kind]:
+		case strings.Contains(b.kind, " ") && !markers[b.kind] && !isFile:
 			problems = append(problems, fmt.Errorf("%s: unknown marker %q: docs/README.md has those that exist", b.at(), b.kind))
 		case b.kind == "text output" && before != "sh test":
 			problems = append(problems, fmt.Errorf("%s: output of nothing: no sh test block stands before it", b.at()))
@@ -95,6 +106,8 @@ func TestReadBlocks(t *testing.T) {
 		"```sh tset\na\n```\n":               `page.md:1: unknown marker "sh tset"`,
 		"\n```go test\na\n```\n":             `page.md:2: unknown marker "go test"`,
 		"```sh test now\na\n```\n":           `unknown marker "sh test now"`,
+		"```go file ../main.go\na\n```\n":    `unknown marker "go file ../main.go"`,
+		"```go file\na\n```\n":               `unknown marker "go file"`,
 		"```text output\na\n```\n":           "output of nothing",
 		"```json variables\n{}\n```\n":       "variables of nothing",
 		"```sh test\na\n":                    "not closed",

@@ -18,6 +18,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/validator/rules"
 
+	"github.com/cloakroomhq/cloakroom/directives"
 	"github.com/cloakroomhq/cloakroom/gateway"
 )
 
@@ -49,14 +50,14 @@ func pages(t *testing.T) []string {
 
 // run does with each block what its marker asks for.
 func run(t *testing.T, blocks []block) error {
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
 	schema, err := gatewaySchema()
 	if err != nil {
 		return err
 	}
 	var problems []error
-	needsStack := false
+	needsStack, ownServers := false, false
 	for _, b := range blocks {
 		var err error
 		switch b.kind {
@@ -71,14 +72,18 @@ func run(t *testing.T, blocks []block) error {
 		case "go compile":
 			err = compile(ctx, t.TempDir(), b.text)
 		}
+		ownServers = ownServers || b.kind == "sh server"
 		needsStack = needsStack || b.kind == "sh test" || b.kind == "graphql test"
 		if err != nil {
 			problems = append(problems, fmt.Errorf("%s: %s: %w", b.at(), b.kind, err))
 		}
 	}
+	if ownServers && len(problems) == 0 {
+		return runShell(ctx, t.TempDir(), blocks, freePorts(t))
+	}
 	if needsStack && len(problems) == 0 {
 		s := startStack(t)
-		problems = append(problems, s.runShell(ctx, t.TempDir(), blocks), s.runOperations(ctx, blocks))
+		problems = append(problems, runShell(ctx, t.TempDir(), blocks, s.local), s.runOperations(ctx, blocks))
 	}
 	return errors.Join(problems...)
 }
@@ -108,18 +113,15 @@ func checkOperation(schema *ast.Schema, text string) error {
 
 // checkSchema lays an application's schema beside what the gateway gives applications to include.
 func checkSchema(text string) error {
-	token, err := os.ReadFile("../graph/schema/token.graphqls")
-	if err != nil {
-		return err
-	}
-	var sources []*ast.Source
-	for name, text := range map[string]string{"token.graphqls": string(token), "page": text} {
-		sources = append(sources, &ast.Source{Name: name, Input: text})
+	sources := []*ast.Source{
+		{Name: "token.graphqls", Input: directives.Declaration},
+		{Name: "tokenid.graphqls", Input: directives.TokenIDDeclaration},
+		{Name: "page", Input: text},
 	}
 	if !strings.Contains(text, "type Query") {
 		sources = append(sources, &ast.Source{Name: "query", Input: "type Query { ok: Boolean }"})
 	}
-	_, err = gqlparser.LoadSchema(sources...)
+	_, err := gqlparser.LoadSchema(sources...)
 	return err
 }
 

@@ -120,45 +120,6 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-// runShell runs a page's sh test blocks in one shell, each block's output to a file of its own.
-func (s *stack) runShell(ctx context.Context, dir string, blocks []block) error {
-	var script strings.Builder
-	count := 0
-	for i, b := range blocks {
-		if b.kind == "sh test" {
-			text := strings.ReplaceAll(s.local(b.text), "go run . ", "cloakroom ")
-			fmt.Fprintf(&script, "echo %d > ../at\n{\n%s\n} > ../out.%d\n", i, text, i)
-			count++
-		}
-	}
-	if count == 0 {
-		return nil
-	}
-	work := filepath.Join(dir, "work")
-	if err := os.Mkdir(work, 0o700); err != nil {
-		return err
-	}
-	cmd := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", script.String())
-	cmd.Dir = work
-	cmd.Env = append(os.Environ(), "HOME="+dir)
-	if strings.Contains(script.String(), "cloakroom ") {
-		if err := program(); err != nil {
-			return err
-		}
-		cmd.Env = append(cmd.Env, "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"))
-	}
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	if err := cmd.Run(); err != nil {
-		var at int
-		text, _ := os.ReadFile(filepath.Join(dir, "at"))
-		_, _ = fmt.Sscan(string(text), &at)
-		out, _ := os.ReadFile(filepath.Join(dir, fmt.Sprintf("out.%d", at)))
-		return fmt.Errorf("%s: sh test: %w: %s%s", blocks[at].at(), err, out, &stderr)
-	}
-	return checkOutputs(dir, blocks)
-}
-
 func checkOutputs(dir string, blocks []block) error {
 	var problems []error
 	for i, b := range blocks {

@@ -609,7 +609,7 @@ func newExecutionContext(
 	}
 }
 
-//go:embed "schema/deletion.graphqls" "schema/detokenize.graphqls" "schema/errors.graphqls" "schema/grants.graphqls" "schema/scalars.graphqls" "schema/session.graphqls" "schema/token.graphqls" "schema/tokenize.graphqls" "schema/viewer.graphqls"
+//go:embed "schema/deletion.graphqls" "schema/detokenize.graphqls" "schema/errors.graphqls" "schema/grants.graphqls" "schema/scalars.graphqls" "schema/session.graphqls" "schema/token.graphqls" "schema/tokenid.graphqls" "schema/tokenize.graphqls" "schema/viewer.graphqls"
 var sourcesFS embed.FS
 
 func sourceData(filename string) string {
@@ -628,6 +628,7 @@ var sources = []*ast.Source{
 	{Name: "schema/scalars.graphqls", Input: sourceData("schema/scalars.graphqls"), BuiltIn: false},
 	{Name: "schema/session.graphqls", Input: sourceData("schema/session.graphqls"), BuiltIn: false},
 	{Name: "schema/token.graphqls", Input: sourceData("schema/token.graphqls"), BuiltIn: false},
+	{Name: "schema/tokenid.graphqls", Input: sourceData("schema/tokenid.graphqls"), BuiltIn: false},
 	{Name: "schema/tokenize.graphqls", Input: sourceData("schema/tokenize.graphqls"), BuiltIn: false},
 	{Name: "schema/viewer.graphqls", Input: sourceData("schema/viewer.graphqls"), BuiltIn: false},
 }

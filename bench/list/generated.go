@@ -33,7 +33,7 @@ type ResolverRoot interface {
 }
 
 type DirectiveRoot struct {
-	Token func(ctx context.Context, obj any, next graphql.Resolver, grants []directives.GrantKind, duration *directives.Duration) (res any, err error)
+	Token func(ctx context.Context, obj any, next graphql.Resolver, grants []directives.GrantKind, duration *string) (res any, err error)
 }
 
 type ComplexityRoot struct {
@@ -220,21 +220,15 @@ On a returned field: create these grants (default ` + "`" + `READ` + "`" + `) fo
 input field: require them (default ` + "`" + `STORE` + "`" + `); the operation is refused with ` + "`" + `GRANT_REQUIRED` + "`" + ` before any
 resolver runs if one is missing. ` + "`" + `duration` + "`" + ` bounds the life of the grants that are created.
 
-Backends include this declaration and get the behaviour from Cloakroom's Go runtime. In the gateway's own
-schema it documents what the gateway itself does in its domain.
+Backends include this declaration and get the behaviour from Cloakroom's Go runtime. It takes two names of
+theirs, ` + "`" + `@token` + "`" + ` and ` + "`" + `GrantKind` + "`" + `. In the gateway's own schema it documents what the gateway itself does in its domain.
 """
 directive @token(
   "Which grants: created on output (default ` + "`" + `READ` + "`" + `), required on input (default ` + "`" + `STORE` + "`" + `)."
   grants: [GrantKind!]
-  "Life of the grants that are created; the gateway's default where absent."
-  duration: Duration
+  "Life of the grants that are created, as Go writes it (90s, 15m, 1h30m); the gateway's default where absent."
+  duration: String
 ) on FIELD_DEFINITION | ARGUMENT_DEFINITION | INPUT_FIELD_DEFINITION
-
-"Opaque reference to one value: a prefix and a random UUID, as in tok-2b58d9b2-83c1-4e9b-9692-b149112810c8."
-scalar TokenID
-
-"A length of time as Go writes it: 90s, 15m, 1h30m."
-scalar Duration
 
 "What a grant permits its session to do with its token."
 enum GrantKind {
@@ -243,6 +237,9 @@ enum GrantKind {
   "The application may save the token for the session."
   STORE
 }
+`, BuiltIn: false},
+	{Name: "../../directives/tokenid.graphqls", Input: `"Opaque reference to one value: a prefix and a random UUID, as in tok-2b58d9b2-83c1-4e9b-9692-b149112810c8."
+scalar TokenID
 `, BuiltIn: false},
 	{Name: "schema.graphqls", Input: sourceData("schema.graphqls"), BuiltIn: false},
 }
@@ -402,8 +399,8 @@ func (ec *executionContext) dir_token_args(ctx context.Context, rawArgs map[stri
 	}
 	args["grants"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "duration",
-		func(ctx context.Context, v any) (*directives.Duration, error) {
-			return ec.unmarshalODuration2ᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋdirectivesᚐDuration(ctx, v)
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -2679,22 +2676,6 @@ func (ec *executionContext) marshalOBoolean2ᚖbool(ctx context.Context, sel ast
 	_ = ctx
 	res := graphql.MarshalBoolean(*v)
 	return res
-}
-
-func (ec *executionContext) unmarshalODuration2ᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋdirectivesᚐDuration(ctx context.Context, v any) (*directives.Duration, error) {
-	if v == nil {
-		return nil, nil
-	}
-	var res = new(directives.Duration)
-	err := res.UnmarshalGQL(v)
-	return res, graphql.ErrorOnPath(ctx, err)
-}
-
-func (ec *executionContext) marshalODuration2ᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋdirectivesᚐDuration(ctx context.Context, sel ast.SelectionSet, v *directives.Duration) graphql.Marshaler {
-	if v == nil {
-		return graphql.Null
-	}
-	return v
 }
 
 func (ec *executionContext) unmarshalOGrantKind2ᚕgithubᚗcomᚋcloakroomhqᚋcloakroomᚋdirectivesᚐGrantKindᚄ(ctx context.Context, v any) ([]directives.GrantKind, error) {

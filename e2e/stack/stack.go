@@ -118,7 +118,7 @@ func newStack(t testing.TB) *Stack {
 	}}
 }
 
-var urls = regexp.MustCompile(`playground +(\S+)/\n[^\n]*\n +objects +(\S+)\n +example app +(\S+)/\n`)
+var urls = regexp.MustCompile(`playground +(\S+)/\n[^\n]*\n +objects +(\S+)\n(?: +example app +(\S+)/\n)?`)
 
 // await waits until the stack has printed where it is, and says that it is ready.
 func (s *Stack) await(t testing.TB, ended <-chan struct{}) {
@@ -133,7 +133,7 @@ func (s *Stack) await(t testing.TB, ended <-chan struct{}) {
 	})
 	found := urls.FindStringSubmatch(s.Out.String())
 	require.Len(t, found, 4, "printed:\n%s", s.Out)
-	s.GatewayURL, s.ObjectsURL, s.AppURL = found[1], found[2], found[3]
+	s.GatewayURL, s.ObjectsURL, s.AppURL = found[1], found[2], found[3] // no application's where it is not the example
 	Await(t, "readiness", func() bool { return s.Get(t, s.GatewayURL+"/readyz").Status == http.StatusOK })
 }
 

@@ -96,9 +96,9 @@ func TestTheGuideQuotesThisBackend(t *testing.T) {
 	for line := range strings.Lines(lines) {
 		quoted.WriteString(strings.TrimPrefix(line, "\t"))
 	}
-	require.Contains(t, guide, "```go\n"+quoted.String()+"```\n")
+	require.Contains(t, guide, "\tmux := http.NewServeMux()\n"+lines+"\treturn mux, nil\n")
 	require.Contains(t, readme, "```go\n"+quoted.String()+"```\n")
-	require.Contains(t, guide, "```graphql schema\n"+read(t, "graph/schema.graphqls")+"```\n")
+	require.Contains(t, guide, "```graphql file graph/schema.graphqls\n"+read(t, "graph/schema.graphqls")+"```\n")
 }
 
 func read(t *testing.T, path string) string {

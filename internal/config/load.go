@@ -22,34 +22,52 @@ const envPrefix = "CLOAKROOM_"
 // Load returns the defaults, overlaid by the file (YAML; "" for none) and by the environment, which
 // is lines of NAME=value. It does not call Verify.
 func Load(file string, environ []string) (*Config, error) {
-	k := koanf.New(".")
+	k, _, err := overlay(file, environ)
+	if err != nil {
+		return nil, err
+	}
+	return decode(k)
+}
+
+// Given returns the keys of the settings that the file or the environment name, each with what names it last: the
+// file, or the variable.
+func Given(file string, environ []string) (map[string]string, error) {
+	_, given, err := overlay(file, environ)
+	return given, err
+}
+
+// overlay reads the file, and the environment over it.
+func overlay(file string, environ []string) (k *koanf.Koanf, given map[string]string, err error) {
+	k, given = koanf.New("."), map[string]string{}
 	if file != "" {
 		b, err := os.ReadFile(file)
 		if err != nil {
-			return nil, fmt.Errorf("config: %w", err)
+			return nil, nil, fmt.Errorf("config: %w", err)
 		}
 		if err := k.Load(rawbytes.Provider(b), yaml.Parser()); err != nil {
-			return nil, fmt.Errorf("config: %s is not YAML: %w", file, err)
+			return nil, nil, fmt.Errorf("config: %s is not YAML: %w", file, err)
 		}
+	}
+	for _, key := range k.Keys() {
+		given[key] = file
 	}
 	known := map[string]reflect.Type{}
 	settings(reflect.TypeFor[Config](), "", known)
 	var problems []error
-	err := k.Load(env.Provider(".", env.Opt{
+	err = k.Load(env.Provider(".", env.Opt{
 		Prefix:      envPrefix,
 		EnvironFunc: func() []string { return environ },
 		TransformFunc: func(name, value string) (string, any) {
 			key, v, err := fromEnv(known, name, value)
 			if err != nil {
 				problems = append(problems, err)
+			} else {
+				given[key] = name
 			}
 			return key, v
 		},
 	}), nil)
-	if err := errors.Join(append(problems, err)...); err != nil {
-		return nil, err
-	}
-	return decode(k)
+	return k, given, errors.Join(append(problems, err)...)
 }
 
 func decode(k *koanf.Koanf) (*Config, error) {

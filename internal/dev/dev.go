@@ -1,5 +1,6 @@
 // Package dev starts a gateway, the embedded object store and the example application together on
-// loopback, for development: everything on defaults, everything kept in one folder.
+// loopback, for development: everything on defaults, everything kept in one folder. An application of one's own
+// takes the example's place.
 package dev
 
 import (
@@ -9,10 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
-	"path/filepath"
-	"time"
 
 	"github.com/cloakroomhq/cloakroom/examples/clinic"
 	"github.com/cloakroomhq/cloakroom/gateway"
@@ -26,8 +24,10 @@ type Options struct {
 	Data          string // folder of everything that is kept
 	Listen        string // gateway; port 0 picks a free one
 	ObjectsListen string
-	AppListen     string
-	Environ       []string              // lines of NAME=value: CLOAKROOM_… for what is not set here
+	AppListen     string                // example application; without App
+	App           string                // base URL of an application that runs elsewhere, or will; "": the example
+	Config        string                // YAML file of settings; "": none
+	Environ       []string              // lines of NAME=value: CLOAKROOM_… are settings
 	Configure     func(*gateway.Config) // changes settings, in tests and benchmarks; may be nil
 	Application   func(*clinic.Options) // changes the example application's; may be nil
 	Logger        *slog.Logger
@@ -46,36 +46,20 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	application := clinic.Options{
-		BaseURL: s.appURL, GatewayURL: s.gatewayURL, ObjectsURL: s.objectsURL, DataDir: o.Data,
-		PlaygroundOrigins: []string{s.gatewayURL}, Logger: o.Logger,
-	}
-	if o.Application != nil {
-		o.Application(&application)
-	}
-	app, err := clinic.New(application)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	cfg, err := s.config(o)
 	if err != nil {
 		s.close()
 		return err
 	}
 	// The application first: the gateway fetches its keys.
-	server := &http.Server{
-		Handler: app, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, WriteTimeout: 15 * time.Second,
-		IdleTimeout: time.Minute, MaxHeaderBytes: 32 << 10,
-	}
-	server.RegisterOnShutdown(app.Stop)
-	defer func() { _ = app.Close() }()
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	go func() {
-		if err := server.Serve(s.app); !errors.Is(err, http.ErrServerClosed) {
-			cancel(fmt.Errorf("serving the application: %w", err))
+	stop := func() {}
+	if o.App == "" {
+		if stop, err = s.startExample(o, cancel); err != nil {
+			s.close()
+			return err
 		}
-	}()
-	cfg, err := s.config(o)
-	if err != nil {
-		s.close()
-		return errors.Join(err, server.Close())
 	}
 	if o.Configure != nil {
 		o.Configure(cfg)
@@ -83,15 +67,12 @@ func Run(ctx context.Context, o Options) error {
 	g, err := gateway.New(ctx, cfg, o.Logger)
 	if err != nil {
 		s.close()
-		return errors.Join(err, server.Close())
+		stop()
+		return err
 	}
-	s.print(o.Out)
+	s.print(o)
 	err = g.Serve(ctx, gateway.Listeners{Gateway: s.gateway, Objects: s.objects})
-	bounded, done := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer done()
-	if server.Shutdown(bounded) != nil { // such as for a connection that a browser has opened ahead
-		_ = server.Close()
-	}
+	stop()
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
 		err = errors.Join(err, cause)
 	}
@@ -133,11 +114,20 @@ func listen(ctx context.Context, o Options) (s *stack, err error) {
 		{"--objects-listen", o.ObjectsListen, &s.objects, &s.objectsURL},
 		{"--app-listen", o.AppListen, &s.app, &s.appURL},
 	} {
+		if l.listener == &s.app && o.App != "" {
+			continue
+		}
 		if *l.listener, err = sockets.Listen(ctx, "tcp", l.address); err != nil {
 			s.close()
 			return nil, fmt.Errorf("%s: %w; name another address, or port 0 for a free one", l.flag, err)
 		}
 		*l.url = "http://" + (*l.listener).Addr().String()
+	}
+	if o.App != "" {
+		if err := s.ownApplication(o.App); err != nil {
+			s.close()
+			return nil, err
+		}
 	}
 	return s, nil
 }
@@ -150,36 +140,12 @@ func (s *stack) close() {
 	}
 }
 
-// config is a development gateway's: nothing here weakens what protects values.
-func (s *stack) config(o Options) (*gateway.Config, error) {
-	cfg, err := gateway.LoadConfig("", o.Environ)
-	if err != nil {
-		return nil, err
+func (s *stack) print(o Options) {
+	if o.App != "" {
+		s.printOwn(o.Out)
+		return
 	}
-	cfg.Development = true
-	cfg.HTTP.Listen = s.gateway.Addr().String()
-	cfg.HTTP.PublicURL = s.gatewayURL
-	cfg.HTTP.AllowedOrigins = []string{s.appURL}
-	cfg.GraphQL.Introspection = true
-	cfg.Database.Path = filepath.Join(o.Data, "cloakroom.db")
-	cfg.Keys.File = filepath.Join(o.Data, "keyset.json")
-	cfg.Keys.Create = true
-	cfg.Objects.Store = "embedded"
-	cfg.Objects.Embedded.Dir = filepath.Join(o.Data, "objects")
-	cfg.Objects.Embedded.Listen = s.objects.Addr().String()
-	cfg.Objects.Embedded.PublicURL = s.objectsURL
-	cfg.Playground.Enabled = true
-	cfg.Playground.SessionURL = s.appURL + "/.cloakroom/session"
-	issuer := gateway.DefaultIssuer()
-	issuer.Name, issuer.Issuer, issuer.JWKSURL = Tenant, s.appURL, s.appURL+"/.cloakroom/jwks.json"
-	issuer.TrustRoles = true
-	issuer.SignIn.Enabled, issuer.SignIn.ReturnTo = true, []string{s.appURL, s.gatewayURL}
-	cfg.Issuers = []gateway.Issuer{issuer}
-	return cfg, nil
-}
-
-func (s *stack) print(out io.Writer) {
-	_, _ = fmt.Fprintf(out, `Cloakroom is running.
+	_, _ = fmt.Fprintf(o.Out, `Cloakroom is running.
   playground   %[1]s/
   GraphQL      %[1]s/graphql
   objects      %[2]s
@@ -189,6 +155,22 @@ Try it from another terminal:
   JWT=$(curl -s -X POST %[3]s/.cloakroom/session | sed 's/.*"token":"\([^"]*\)".*/\1/')
   curl -s %[1]s/graphql -H "Authorization: Bearer $JWT" -H 'Content-Type: application/json' -d '{"query":"{ viewer { tenant sessionHash expiresAt } }"}'
   curl -s %[1]s/graphql -H "Authorization: Bearer $JWT" -H 'Content-Type: application/json' -d '{"query":"mutation { tokenize { token upload { method url headers { name value } } } }"}'
+
+Ctrl-C stops it; what is stored is kept.
+`, s.gatewayURL, s.objectsURL, s.appURL)
+}
+
+func (s *stack) printOwn(out io.Writer) {
+	_, _ = fmt.Fprintf(out, `Cloakroom is running, for the application at %[3]s.
+  playground   %[1]s/
+  GraphQL      %[1]s/graphql
+  objects      %[2]s
+
+What the application says of itself, in appkit.Options:
+  Issuer          %[3]s
+  Audience        %[1]s
+  AllowedOrigins  %[1]s (the playground: it asks POST %[3]s/.cloakroom/session)
+Its keys are fetched from %[3]s/.cloakroom/jwks.json, as soon as it is up.
 
 Ctrl-C stops it; what is stored is kept.
 `, s.gatewayURL, s.objectsURL, s.appURL)

@@ -63,7 +63,8 @@ func (l *linter) declare(doc *ast.SchemaDocument, sources []*ast.Source) error {
 		l.places["@token"] = d.Position
 		return nil
 	}
-	own, err := parser.ParseSchema(&ast.Source{Name: "token.graphqls", Input: directives.Declaration, BuiltIn: true})
+	own, err := parser.ParseSchemas(&ast.Source{Name: "token.graphqls", Input: directives.Declaration, BuiltIn: true},
+		&ast.Source{Name: "tokenid.graphqls", Input: directives.TokenIDDeclaration, BuiltIn: true})
 	if err != nil {
 		return err
 	}

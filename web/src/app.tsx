@@ -46,7 +46,8 @@ export function App({ config }: { config: Config }) {
   const startNew = async () => {
     setEnded(true);
     await session.startNew();
-    if (session.state.get().phase === 'signed-in') restart();
+    const now = session.state.get();
+    if (now.phase === 'signed-in') restart(now.kept ? 'kept' : 'new');
   };
   const bar = <SessionBar session={session} onNew={startNew} onRetry={ended ? startNew : () => session.signIn()} />;
   if (ended) return bar;

@@ -1,20 +1,22 @@
 // A new session begins with a new page: a reload leaves nothing of the former one in editors, panels or memory. All that is
 // kept across it is that there was one.
+import type { Began } from './session';
+
 const key = 'cloakroom:new-session';
 const tabs = new BroadcastChannel(key);
 
 /** Loads the page again, and every other tab of it: they are the same session of the app. */
-export function restart(): void {
-  sessionStorage.setItem(key, 'yes');
+export function restart(began: Began): void {
+  sessionStorage.setItem(key, began);
   tabs.postMessage(null);
   location.reload();
 }
 
-/** Whether this page was loaded by restart; says so once. */
-export function restarted(): boolean {
-  const yes = sessionStorage.getItem(key) !== null;
+/** How the session began if this page was loaded by restart; says so once. */
+export function restarted(): Began {
+  const began = sessionStorage.getItem(key);
   sessionStorage.removeItem(key);
-  return yes;
+  return began === 'new' || began === 'kept' ? began : '';
 }
 
 /** Runs `wipe` when this page is left or another tab has restarted. A browser may keep a page that is left, for Back. */
@@ -25,7 +27,7 @@ export function onForget(wipe: () => void): void {
   });
   tabs.addEventListener('message', () => {
     wipe();
-    sessionStorage.setItem(key, 'yes');
+    sessionStorage.setItem(key, 'new');
     location.reload();
   });
 }

@@ -22,7 +22,8 @@ export function SessionBar({ session, onNew, onRetry }: Props) {
             <span title={`The JWT expires at ${state.expiresAt.toLocaleTimeString()} and is renewed before`}>
               {state.fresh ? 'Signed in as a new development session' : 'Signed in as a development session'}
             </span>
-            {state.fresh && (
+            {state.kept && <span className="bar-hint">The app kept its session: log out there to become another.</span>}
+            {state.fresh && !state.kept && (
               <span className="bar-hint">It holds no grants: earlier tokens answer GRANT_REQUIRED.</span>
             )}
           </>

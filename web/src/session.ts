@@ -4,8 +4,11 @@ import { Store } from './store';
 
 export type SessionState =
   | { phase: 'signing-in' }
-  | { phase: 'signed-in'; expiresAt: Date; fresh: boolean }
+  | { phase: 'signed-in'; expiresAt: Date; fresh: boolean; kept: boolean }
   | { phase: 'failed'; problem: string; advice: string };
+
+/** How a session began: not by the page, as a new one that it asked for, or as the one that the app kept instead. */
+export type Began = '' | 'new' | 'kept';
 
 /** Renewed this long before it expires, or at half of a lifetime shorter than twice that. */
 const margin = 30_000;
@@ -25,14 +28,15 @@ class SignInError extends Error {
 export class Session {
   readonly state = new Store<SessionState>({ phase: 'signing-in' });
   #token = '';
+  #session = '';
   #renewAt = 0;
   #pending: Promise<void> | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** `fresh`: the app has just been asked for another session, by the page before this one. */
+  /** `began`: what came of it where the page before this one has just asked the app for another session. */
   constructor(
     private readonly url: string,
-    private fresh = false,
+    private began: Began = '',
   ) {}
 
   /** Signs in as the session of the app's cookie; the app makes one where there is none. */
@@ -66,8 +70,11 @@ export class Session {
       this.#token = token;
       this.#renewAt = Date.now() + delay;
       this.#timer = setTimeout(() => void this.signIn(), Math.min(delay, longestTimer));
-      this.fresh ||= fresh;
-      this.state.set({ phase: 'signed-in', expiresAt, fresh: this.fresh });
+      // An app that has logins of its own may keep the session that it has.
+      const id = sessionOf(token);
+      if (fresh) this.began = id !== '' && id === this.#session ? 'kept' : 'new';
+      this.#session = id;
+      this.state.set({ phase: 'signed-in', expiresAt, fresh: this.began === 'new', kept: this.began === 'kept' });
     } catch (err) {
       this.#token = '';
       this.#renewAt = 0;
@@ -78,12 +85,31 @@ export class Session {
   }
 }
 
+const loopback = ['localhost', '127.0.0.1', '[::1]'];
+
 function adviceFor(app: URL): string {
-  // To a browser these two names of one machine are different sites.
-  if (location.hostname === 'localhost' && app.hostname === '127.0.0.1') {
-    return `Open this page at ${location.origin.replace('localhost', '127.0.0.1')} instead.`;
+  // To a browser these names of one machine are different sites.
+  if (location.hostname !== app.hostname && loopback.includes(location.hostname) && loopback.includes(app.hostname)) {
+    return `Open this page at ${location.origin.replace(location.hostname, app.hostname)} instead.`;
   }
-  return `Is it running ("go run . dev"), and does it allow the origin ${location.origin} with credentials?`;
+  return `Is it running, and does it allow the origin ${location.origin} with credentials (appkit: AllowedOrigins)?`;
+}
+
+function adviceOn(status: number, app: URL): string {
+  if (status === 401) return `Sign in at ${app.origin} in this browser, then try again.`;
+  if (status === 404) return 'It has no development sessions; paste an Authorization header into the Headers tab instead.';
+  return 'Its log says why.';
+}
+
+/** The claim sid of a JWT, unverified; empty where there is none. */
+function sessionOf(jwt: string): string {
+  try {
+    const body = (jwt.split('.')[1] ?? '').replaceAll('-', '+').replaceAll('_', '/');
+    const { sid } = JSON.parse(atob(body)) as { sid?: unknown };
+    return typeof sid === 'string' ? sid : '';
+  } catch {
+    return '';
+  }
 }
 
 async function request(url: string, fresh: boolean): Promise<{ token: string; expiresAt: Date }> {
@@ -99,9 +125,7 @@ async function request(url: string, fresh: boolean): Promise<{ token: string; ex
   if (!response.ok) {
     throw new SignInError(
       `The app at ${target.origin} answered HTTP ${response.status}.`,
-      response.status === 404
-        ? 'It has no development sessions; paste an Authorization header into the Headers tab instead.'
-        : 'Its log says why.',
+      adviceOn(response.status, target),
     );
   }
   const body = (await response.json().catch(() => ({}))) as { token?: unknown; expiresAt?: unknown };

@@ -35,7 +35,7 @@ type ResolverRoot interface {
 }
 
 type DirectiveRoot struct {
-	Token func(ctx context.Context, obj any, next graphql.Resolver, grants []directives.GrantKind, duration *directives.Duration) (res any, err error)
+	Token func(ctx context.Context, obj any, next graphql.Resolver, grants []directives.GrantKind, duration *string) (res any, err error)
 }
 
 type ComplexityRoot struct {
@@ -561,21 +561,15 @@ On a returned field: create these grants (default ` + "`" + `READ` + "`" + `) fo
 input field: require them (default ` + "`" + `STORE` + "`" + `); the operation is refused with ` + "`" + `GRANT_REQUIRED` + "`" + ` before any
 resolver runs if one is missing. ` + "`" + `duration` + "`" + ` bounds the life of the grants that are created.
 
-Backends include this declaration and get the behaviour from Cloakroom's Go runtime. In the gateway's own
-schema it documents what the gateway itself does in its domain.
+Backends include this declaration and get the behaviour from Cloakroom's Go runtime. It takes two names of
+theirs, ` + "`" + `@token` + "`" + ` and ` + "`" + `GrantKind` + "`" + `. In the gateway's own schema it documents what the gateway itself does in its domain.
 """
 directive @token(
   "Which grants: created on output (default ` + "`" + `READ` + "`" + `), required on input (default ` + "`" + `STORE` + "`" + `)."
   grants: [GrantKind!]
-  "Life of the grants that are created; the gateway's default where absent."
-  duration: Duration
+  "Life of the grants that are created, as Go writes it (90s, 15m, 1h30m); the gateway's default where absent."
+  duration: String
 ) on FIELD_DEFINITION | ARGUMENT_DEFINITION | INPUT_FIELD_DEFINITION
-
-"Opaque reference to one value: a prefix and a random UUID, as in tok-2b58d9b2-83c1-4e9b-9692-b149112810c8."
-scalar TokenID
-
-"A length of time as Go writes it: 90s, 15m, 1h30m."
-scalar Duration
 
 "What a grant permits its session to do with its token."
 enum GrantKind {
@@ -584,6 +578,9 @@ enum GrantKind {
   "The application may save the token for the session."
   STORE
 }
+`, BuiltIn: false},
+	{Name: "../../tokenid.graphqls", Input: `"Opaque reference to one value: a prefix and a random UUID, as in tok-2b58d9b2-83c1-4e9b-9692-b149112810c8."
+scalar TokenID
 `, BuiltIn: false},
 	{Name: "../../../conformance/schemas/shapes.graphqls", Input: `"A custom scalar whose Go type writes itself."
 scalar Ref
@@ -907,8 +904,8 @@ func (ec *executionContext) dir_token_args(ctx context.Context, rawArgs map[stri
 	}
 	args["grants"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "duration",
-		func(ctx context.Context, v any) (*directives.Duration, error) {
-			return ec.unmarshalODuration2ᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋdirectivesᚐDuration(ctx, v)
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1943,7 +1940,7 @@ func (ec *executionContext) _Note_token(ctx context.Context, field graphql.Colle
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				duration, err := ec.unmarshalODuration2ᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋdirectivesᚐDuration(ctx, "1h")
+				duration, err := ec.unmarshalOString2ᚖstring(ctx, "1h")
 				if err != nil {
 					var zeroVal *directives.TokenID
 					return zeroVal, err
@@ -2463,7 +2460,7 @@ func (ec *executionContext) _Record_required(ctx context.Context, field graphql.
 					var zeroVal string
 					return zeroVal, err
 				}
-				duration, err := ec.unmarshalODuration2ᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋdirectivesᚐDuration(ctx, "90s")
+				duration, err := ec.unmarshalOString2ᚖstring(ctx, "90s")
 				if err != nil {
 					var zeroVal string
 					return zeroVal, err
@@ -2540,7 +2537,7 @@ func (ec *executionContext) _Record_ref(ctx context.Context, field graphql.Colle
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				duration, err := ec.unmarshalODuration2ᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋdirectivesᚐDuration(ctx, "15m")
+				duration, err := ec.unmarshalOString2ᚖstring(ctx, "15m")
 				if err != nil {
 					var zeroVal *Ref
 					return zeroVal, err
@@ -3157,7 +3154,7 @@ func (ec *executionContext) _Subscription_lists(ctx context.Context, field graph
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				duration, err := ec.unmarshalODuration2ᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋdirectivesᚐDuration(ctx, "2m")
+				duration, err := ec.unmarshalOString2ᚖstring(ctx, "2m")
 				if err != nil {
 					var zeroVal []string
 					return zeroVal, err
@@ -6441,22 +6438,6 @@ func (ec *executionContext) unmarshalODefaults2ᚕᚖgithubᚗcomᚋcloakroomhq�
 		}
 	}
 	return res, nil
-}
-
-func (ec *executionContext) unmarshalODuration2ᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋdirectivesᚐDuration(ctx context.Context, v any) (*directives.Duration, error) {
-	if v == nil {
-		return nil, nil
-	}
-	var res = new(directives.Duration)
-	err := res.UnmarshalGQL(v)
-	return res, graphql.ErrorOnPath(ctx, err)
-}
-
-func (ec *executionContext) marshalODuration2ᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋdirectivesᚐDuration(ctx context.Context, sel ast.SelectionSet, v *directives.Duration) graphql.Marshaler {
-	if v == nil {
-		return graphql.Null
-	}
-	return v
 }
 
 func (ec *executionContext) unmarshalOGrantKind2ᚕgithubᚗcomᚋcloakroomhqᚋcloakroomᚋdirectivesᚐGrantKindᚄ(ctx context.Context, v any) ([]directives.GrantKind, error) {

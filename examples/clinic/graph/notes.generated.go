@@ -312,7 +312,7 @@ func (ec *executionContext) _Note_body(ctx context.Context, field graphql.Collec
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				duration, err := ec.unmarshalODuration2ᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋdirectivesᚐDuration(ctx, "5m")
+				duration, err := ec.unmarshalOString2ᚖstring(ctx, "5m")
 				if err != nil {
 					var zeroVal directives.TokenID
 					return zeroVal, err

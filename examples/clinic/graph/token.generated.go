@@ -28,8 +28,8 @@ func (ec *executionContext) dir_token_args(ctx context.Context, rawArgs map[stri
 	}
 	args["grants"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "duration",
-		func(ctx context.Context, v any) (*directives.Duration, error) {
-			return ec.unmarshalODuration2ᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋdirectivesᚐDuration(ctx, v)
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -68,62 +68,6 @@ func (ec *executionContext) marshalNGrantKind2githubᚗcomᚋcloakroomhqᚋcloak
 	return v
 }
 
-func (ec *executionContext) unmarshalNTokenID2githubᚗcomᚋcloakroomhqᚋcloakroomᚋdirectivesᚐTokenID(ctx context.Context, v any) (directives.TokenID, error) {
-	var res directives.TokenID
-	err := res.UnmarshalGQL(v)
-	return res, graphql.ErrorOnPath(ctx, err)
-}
-
-func (ec *executionContext) marshalNTokenID2githubᚗcomᚋcloakroomhqᚋcloakroomᚋdirectivesᚐTokenID(ctx context.Context, sel ast.SelectionSet, v directives.TokenID) graphql.Marshaler {
-	return v
-}
-
-func (ec *executionContext) unmarshalNTokenID2ᚕgithubᚗcomᚋcloakroomhqᚋcloakroomᚋdirectivesᚐTokenIDᚄ(ctx context.Context, v any) ([]directives.TokenID, error) {
-	var vSlice []any
-	vSlice = graphql.CoerceList(v)
-	var err error
-	res := make([]directives.TokenID, len(vSlice))
-	for i := range vSlice {
-		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
-		res[i], err = ec.unmarshalNTokenID2githubᚗcomᚋcloakroomhqᚋcloakroomᚋdirectivesᚐTokenID(ctx, vSlice[i])
-		if err != nil {
-			return nil, err
-		}
-	}
-	return res, nil
-}
-
-func (ec *executionContext) marshalNTokenID2ᚕgithubᚗcomᚋcloakroomhqᚋcloakroomᚋdirectivesᚐTokenIDᚄ(ctx context.Context, sel ast.SelectionSet, v []directives.TokenID) graphql.Marshaler {
-	ret := make(graphql.Array, len(v))
-	for i := range v {
-		ret[i] = ec.marshalNTokenID2githubᚗcomᚋcloakroomhqᚋcloakroomᚋdirectivesᚐTokenID(ctx, sel, v[i])
-	}
-
-	for _, e := range ret {
-		if e == graphql.Null {
-			return graphql.Null
-		}
-	}
-
-	return ret
-}
-
-func (ec *executionContext) unmarshalODuration2ᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋdirectivesᚐDuration(ctx context.Context, v any) (*directives.Duration, error) {
-	if v == nil {
-		return nil, nil
-	}
-	var res = new(directives.Duration)
-	err := res.UnmarshalGQL(v)
-	return res, graphql.ErrorOnPath(ctx, err)
-}
-
-func (ec *executionContext) marshalODuration2ᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋdirectivesᚐDuration(ctx context.Context, sel ast.SelectionSet, v *directives.Duration) graphql.Marshaler {
-	if v == nil {
-		return graphql.Null
-	}
-	return v
-}
-
 func (ec *executionContext) unmarshalOGrantKind2ᚕgithubᚗcomᚋcloakroomhqᚋcloakroomᚋdirectivesᚐGrantKindᚄ(ctx context.Context, v any) ([]directives.GrantKind, error) {
 	if v == nil {
 		return nil, nil
@@ -159,22 +103,6 @@ func (ec *executionContext) marshalOGrantKind2ᚕgithubᚗcomᚋcloakroomhqᚋcl
 	}
 
 	return ret
-}
-
-func (ec *executionContext) unmarshalOTokenID2ᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋdirectivesᚐTokenID(ctx context.Context, v any) (*directives.TokenID, error) {
-	if v == nil {
-		return nil, nil
-	}
-	var res = new(directives.TokenID)
-	err := res.UnmarshalGQL(v)
-	return res, graphql.ErrorOnPath(ctx, err)
-}
-
-func (ec *executionContext) marshalOTokenID2ᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋdirectivesᚐTokenID(ctx context.Context, sel ast.SelectionSet, v *directives.TokenID) graphql.Marshaler {
-	if v == nil {
-		return graphql.Null
-	}
-	return v
 }
 
 // endregion ***************************** type.gotpl *****************************

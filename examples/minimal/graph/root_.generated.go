@@ -28,7 +28,7 @@ type ResolverRoot interface {
 }
 
 type DirectiveRoot struct {
-	Token func(ctx context.Context, obj any, next graphql.Resolver, grants []directives.GrantKind, duration *directives.Duration) (res any, err error)
+	Token func(ctx context.Context, obj any, next graphql.Resolver, grants []directives.GrantKind, duration *string) (res any, err error)
 }
 
 type ComplexityRoot struct {
@@ -193,21 +193,15 @@ On a returned field: create these grants (default ` + "`" + `READ` + "`" + `) fo
 input field: require them (default ` + "`" + `STORE` + "`" + `); the operation is refused with ` + "`" + `GRANT_REQUIRED` + "`" + ` before any
 resolver runs if one is missing. ` + "`" + `duration` + "`" + ` bounds the life of the grants that are created.
 
-Backends include this declaration and get the behaviour from Cloakroom's Go runtime. In the gateway's own
-schema it documents what the gateway itself does in its domain.
+Backends include this declaration and get the behaviour from Cloakroom's Go runtime. It takes two names of
+theirs, ` + "`" + `@token` + "`" + ` and ` + "`" + `GrantKind` + "`" + `. In the gateway's own schema it documents what the gateway itself does in its domain.
 """
 directive @token(
   "Which grants: created on output (default ` + "`" + `READ` + "`" + `), required on input (default ` + "`" + `STORE` + "`" + `)."
   grants: [GrantKind!]
-  "Life of the grants that are created; the gateway's default where absent."
-  duration: Duration
+  "Life of the grants that are created, as Go writes it (90s, 15m, 1h30m); the gateway's default where absent."
+  duration: String
 ) on FIELD_DEFINITION | ARGUMENT_DEFINITION | INPUT_FIELD_DEFINITION
-
-"Opaque reference to one value: a prefix and a random UUID, as in tok-2b58d9b2-83c1-4e9b-9692-b149112810c8."
-scalar TokenID
-
-"A length of time as Go writes it: 90s, 15m, 1h30m."
-scalar Duration
 
 "What a grant permits its session to do with its token."
 enum GrantKind {
@@ -216,6 +210,9 @@ enum GrantKind {
   "The application may save the token for the session."
   STORE
 }
+`, BuiltIn: false},
+	{Name: "../../../directives/tokenid.graphqls", Input: `"Opaque reference to one value: a prefix and a random UUID, as in tok-2b58d9b2-83c1-4e9b-9692-b149112810c8."
+scalar TokenID
 `, BuiltIn: false},
 }
 var parsedSchema = gqlparser.MustLoadSchema(sources...)

@@ -28,8 +28,8 @@ func (ec *executionContext) dir_token_args(ctx context.Context, rawArgs map[stri
 	}
 	args["grants"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "duration",
-		func(ctx context.Context, v any) (*directives.Duration, error) {
-			return ec.unmarshalODuration2ᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋdirectivesᚐDuration(ctx, v)
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -65,32 +65,6 @@ func (ec *executionContext) unmarshalNGrantKind2githubᚗcomᚋcloakroomhqᚋclo
 }
 
 func (ec *executionContext) marshalNGrantKind2githubᚗcomᚋcloakroomhqᚋcloakroomᚋdirectivesᚐGrantKind(ctx context.Context, sel ast.SelectionSet, v directives.GrantKind) graphql.Marshaler {
-	return v
-}
-
-func (ec *executionContext) unmarshalNTokenID2githubᚗcomᚋcloakroomhqᚋcloakroomᚋdirectivesᚐTokenID(ctx context.Context, v any) (directives.TokenID, error) {
-	var res directives.TokenID
-	err := res.UnmarshalGQL(v)
-	return res, graphql.ErrorOnPath(ctx, err)
-}
-
-func (ec *executionContext) marshalNTokenID2githubᚗcomᚋcloakroomhqᚋcloakroomᚋdirectivesᚐTokenID(ctx context.Context, sel ast.SelectionSet, v directives.TokenID) graphql.Marshaler {
-	return v
-}
-
-func (ec *executionContext) unmarshalODuration2ᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋdirectivesᚐDuration(ctx context.Context, v any) (*directives.Duration, error) {
-	if v == nil {
-		return nil, nil
-	}
-	var res = new(directives.Duration)
-	err := res.UnmarshalGQL(v)
-	return res, graphql.ErrorOnPath(ctx, err)
-}
-
-func (ec *executionContext) marshalODuration2ᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋdirectivesᚐDuration(ctx context.Context, sel ast.SelectionSet, v *directives.Duration) graphql.Marshaler {
-	if v == nil {
-		return graphql.Null
-	}
 	return v
 }
 

@@ -1,0 +1,100 @@
+package dev
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/cloakroomhq/cloakroom/gateway"
+	"github.com/cloakroomhq/cloakroom/internal/config"
+)
+
+// fixed are the settings that dev alone decides, with what to do instead. A name that ends in a dot stands for all
+// below it. Every other setting counts; those that are lists are added to.
+var fixed = []struct{ setting, remedy string }{
+	{"development", "dev always is development; for anything else there is `cloakroom serve`"},
+	{"http.listen", "use --listen"},
+	{"http.public_url", "it follows --listen and --app"},
+	{"http.tls.", "dev speaks HTTP on loopback; `cloakroom serve` speaks TLS"},
+	{"database.path", "use --data"},
+	{"keys.file", "use --data"},
+	{"keys.create", "dev makes what --data does not hold"},
+	{"objects.store", "dev has its own, embedded; `cloakroom serve` has others"},
+	{"objects.s3.", "dev has a store of its own, embedded; `cloakroom serve` has others"},
+	{"objects.embedded.dir", "use --data"},
+	{"objects.embedded.listen", "use --objects-listen"},
+	{"objects.embedded.public_url", "it follows --objects-listen"},
+	{"log.level", "use --log-level"},
+	{"log.format", "dev logs text; `cloakroom serve` logs JSON"},
+}
+
+// refuseFixed names each given setting that would have been overridden, and where it is given.
+func refuseFixed(given map[string]string) error {
+	var problems []error
+	for _, key := range slices.Sorted(maps.Keys(given)) {
+		for _, f := range fixed {
+			if key == f.setting || strings.HasSuffix(f.setting, ".") && strings.HasPrefix(key, f.setting) {
+				problems = append(problems, fmt.Errorf("config: %s is decided by dev: remove it from %s; %s", key, place(given[key]), f.remedy))
+			}
+		}
+	}
+	return errors.Join(problems...)
+}
+
+func place(source string) string {
+	if strings.HasPrefix(source, "CLOAKROOM_") {
+		return "the environment (" + source + ")"
+	}
+	return source
+}
+
+// config is a development gateway's: what o gives, and what is fixed. Nothing here weakens what protects values.
+func (s *stack) config(o Options) (*gateway.Config, error) {
+	given, err := config.Given(o.Config, o.Environ)
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := gateway.LoadConfig(o.Config, o.Environ)
+	if err := errors.Join(err, refuseFixed(given)); err != nil {
+		return nil, err
+	}
+	cfg.Development = true
+	cfg.HTTP.Listen = s.gateway.Addr().String()
+	cfg.HTTP.PublicURL = s.gatewayURL
+	if !slices.Contains(cfg.HTTP.AllowedOrigins, s.appURL) {
+		cfg.HTTP.AllowedOrigins = append([]string{s.appURL}, cfg.HTTP.AllowedOrigins...)
+	}
+	cfg.Database.Path = filepath.Join(o.Data, "cloakroom.db")
+	cfg.Keys.File = filepath.Join(o.Data, "keyset.json")
+	cfg.Keys.Create = true
+	cfg.Objects.Store = "embedded"
+	cfg.Objects.Embedded.Dir = filepath.Join(o.Data, "objects")
+	cfg.Objects.Embedded.Listen = s.objects.Addr().String()
+	cfg.Objects.Embedded.PublicURL = s.objectsURL
+	cfg.Issuers = append([]gateway.Issuer{s.issuer(o)}, cfg.Issuers...)
+	if given["graphql.introspection"] == "" {
+		cfg.GraphQL.Introspection = true
+	}
+	if given["playground.enabled"] == "" {
+		cfg.Playground.Enabled = true
+	}
+	if given["playground.session_url"] == "" {
+		cfg.Playground.SessionURL = s.appURL + "/.cloakroom/session"
+	}
+	return cfg, nil
+}
+
+// issuer is the application: its keys are where appkit publishes them.
+func (s *stack) issuer(o Options) gateway.Issuer {
+	issuer := gateway.DefaultIssuer()
+	issuer.Name, issuer.Issuer, issuer.JWKSURL = Tenant, s.appURL, s.appURL+"/.cloakroom/jwks.json"
+	if o.App != "" {
+		issuer.Name = OwnTenant
+	}
+	issuer.TrustRoles = true
+	issuer.SignIn.Enabled, issuer.SignIn.ReturnTo = true, []string{s.appURL, s.gatewayURL}
+	return issuer
+}
