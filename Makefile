@@ -112,7 +112,7 @@ generate: generate-graph generate-web ## Generate the executor, and the playgrou
 
 .PHONY: generate-graph
 generate-graph: ## Generate the executors from their schemas: the gateway's, the examples' and the benchmark's.
-	go generate ./graph ./examples/... ./bench/...
+	go generate ./graph ./directives/... ./examples/... ./bench/...
 
 .PHONY: generate-web
 generate-web: packages ## Build the playground's bundle from web/src.
@@ -124,6 +124,7 @@ check-generated: check-graph check-bundle ## Generate all, and fail where the re
 .PHONY: check-graph
 check-graph:
 	scripts/check-generated graph $(MAKE) --no-print-directory generate-graph
+	scripts/check-generated directives $(MAKE) --no-print-directory generate-graph
 	scripts/check-generated examples $(MAKE) --no-print-directory generate-graph
 	scripts/check-generated bench/list $(MAKE) --no-print-directory generate-graph
 
