@@ -13,6 +13,7 @@ GOVULNCHECK   := v1.8.0
 BIN    := .tools/bin
 AUDIT  := e2e/httpaudit
 OIDC   := e2e/oidc
+ROUTER := e2e/federation
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
 # A package's tests share two cores with the race detector, a browser and MinIO.
@@ -25,6 +26,7 @@ stamp_sum   := .tools/gotestsum-$(GOTESTSUM)
 stamp_vuln  := .tools/govulncheck-$(GOVULNCHECK)
 stamp_audit := $(AUDIT)/node_modules/.package-lock.json
 stamp_oidc  := $(OIDC)/node_modules/.package-lock.json
+stamp_router := $(ROUTER)/node_modules/.package-lock.json
 
 export PATH := $(CURDIR)/.tools/node/node_modules/node/bin:$(PATH)
 
@@ -46,7 +48,7 @@ build: ## Build ./cloakroom, one static program.
 # ---- set-up ----
 
 .PHONY: tools
-tools: packages minio $(stamp_sum) $(stamp_audit) $(stamp_oidc) ## Install all that the tests need.
+tools: packages minio $(stamp_sum) $(stamp_audit) $(stamp_oidc) $(stamp_router) ## Install all that the tests need.
 
 .PHONY: packages
 packages:
@@ -68,7 +70,7 @@ $(stamp_vuln):
 	@$(call install,golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK))
 	@touch $@
 
-$(stamp_audit) $(stamp_oidc): %/node_modules/.package-lock.json: %/package-lock.json | packages
+$(stamp_audit) $(stamp_oidc) $(stamp_router): %/node_modules/.package-lock.json: %/package-lock.json | packages
 	npm ci --prefix $* --no-progress
 	@touch $@
 
@@ -111,8 +113,8 @@ licences: ## Check that nothing copyleft is linked.
 generate: generate-graph generate-web ## Generate the executor, and the playground's bundle.
 
 .PHONY: generate-graph
-generate-graph: ## Generate the executors from their schemas: the gateway's, the examples' and the benchmark's.
-	go generate ./graph ./directives/... ./examples/... ./bench/...
+generate-graph: ## Generate the executors from their schemas: the gateway's, the examples', the benchmark's and those of tests.
+	go generate ./graph ./directives/... ./examples/... ./bench/... ./e2e/...
 
 .PHONY: generate-web
 generate-web: packages ## Build the playground's bundle from web/src.
@@ -127,6 +129,7 @@ check-graph:
 	scripts/check-generated directives $(MAKE) --no-print-directory generate-graph
 	scripts/check-generated examples $(MAKE) --no-print-directory generate-graph
 	scripts/check-generated bench/list $(MAKE) --no-print-directory generate-graph
+	scripts/check-generated e2e/federation/subgraphs $(MAKE) --no-print-directory generate-graph
 
 .PHONY: check-bundle
 check-bundle:
@@ -134,4 +137,4 @@ check-bundle:
 
 .PHONY: clean
 clean: ## Remove what was built and installed here; data stays.
-	rm -rf .tools cloakroom web/node_modules $(AUDIT)/node_modules $(OIDC)/node_modules e2e/artifacts
+	rm -rf .tools cloakroom web/node_modules $(AUDIT)/node_modules $(OIDC)/node_modules $(ROUTER)/node_modules e2e/artifacts
