@@ -88,6 +88,8 @@ type ComplexityRoot struct {
 
 	Query struct {
 		Note               func(childComplexity int, text directives.TokenID) int
+		Own                func(childComplexity int, text directives.TokenID) int
+		Seen               func(childComplexity int, text directives.TokenID) int
 		__resolve__service func(childComplexity int) int
 		__resolve_entities func(childComplexity int, representations []map[string]any) int
 	}
@@ -128,6 +130,8 @@ type EntityResolver interface {
 }
 type QueryResolver interface {
 	Note(ctx context.Context, text directives.TokenID) (*Note, error)
+	Own(ctx context.Context, text directives.TokenID) (*Note, error)
+	Seen(ctx context.Context, text directives.TokenID) (*Note, error)
 }
 type VisitResolver interface {
 	Summary(ctx context.Context, obj *Visit, federationRequires map[string]any) (*string, error)
@@ -352,6 +356,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Note(childComplexity, args["text"].(directives.TokenID)), true
+	case "Query.own":
+		if e.ComplexityRoot.Query.Own == nil {
+			break
+		}
+
+		args, err := ec.field_Query_own_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Own(childComplexity, args["text"].(directives.TokenID)), true
+	case "Query.seen":
+		if e.ComplexityRoot.Query.Seen == nil {
+			break
+		}
+
+		args, err := ec.field_Query_seen_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Seen(childComplexity, args["text"].(directives.TokenID)), true
 	case "Query._service":
 		if e.ComplexityRoot.Query.__resolve__service == nil {
 			break
@@ -1049,6 +1075,110 @@ func (ec *executionContext) field_Query_note_argsText(
 			return zeroVal, errors.New("directive token is not implemented")
 		}
 		return ec.Directives.Token(ctx, rawArgs, directive0, nil, nil)
+	}
+
+	tmp, err := directive1(ctx)
+	if err != nil {
+		var zeroVal directives.TokenID
+		return zeroVal, graphql.ErrorOnPath(ctx, err)
+	}
+	if data, ok := tmp.(directives.TokenID); ok {
+		return data, nil
+	} else {
+		var zeroVal directives.TokenID
+		return zeroVal, graphql.ErrorOnPath(ctx, fmt.Errorf(`unexpected type %T from directive, should be github.com/cloakroomhq/cloakroom/directives.TokenID`, tmp))
+	}
+}
+
+func (ec *executionContext) field_Query_own_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+
+	arg0, err := ec.field_Query_own_argsText(ctx, rawArgs)
+	if err != nil {
+		return nil, err
+	}
+	args["text"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_own_argsText(
+	ctx context.Context,
+	rawArgs map[string]any,
+) (directives.TokenID, error) {
+	ctx = graphql.WithPathContext(ctx, graphql.NewPathWithField("text"))
+	directive0 := func(ctx context.Context) (any, error) {
+		tmp, ok := rawArgs["text"]
+		if !ok {
+			var zeroVal directives.TokenID
+			return zeroVal, nil
+		}
+		return ec.unmarshalNTokenID2githubᚗcomᚋcloakroomhqᚋcloakroomᚋdirectivesᚐTokenID(ctx, tmp)
+	}
+
+	directive1 := func(ctx context.Context) (any, error) {
+		grants, err := ec.unmarshalOGrantKind2ᚕgithubᚗcomᚋcloakroomhqᚋcloakroomᚋdirectivesᚐGrantKindᚄ(ctx, []any{"READ", "STORE"})
+		if err != nil {
+			var zeroVal directives.TokenID
+			return zeroVal, err
+		}
+		if ec.Directives.Token == nil {
+			var zeroVal directives.TokenID
+			return zeroVal, errors.New("directive token is not implemented")
+		}
+		return ec.Directives.Token(ctx, rawArgs, directive0, grants, nil)
+	}
+
+	tmp, err := directive1(ctx)
+	if err != nil {
+		var zeroVal directives.TokenID
+		return zeroVal, graphql.ErrorOnPath(ctx, err)
+	}
+	if data, ok := tmp.(directives.TokenID); ok {
+		return data, nil
+	} else {
+		var zeroVal directives.TokenID
+		return zeroVal, graphql.ErrorOnPath(ctx, fmt.Errorf(`unexpected type %T from directive, should be github.com/cloakroomhq/cloakroom/directives.TokenID`, tmp))
+	}
+}
+
+func (ec *executionContext) field_Query_seen_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+
+	arg0, err := ec.field_Query_seen_argsText(ctx, rawArgs)
+	if err != nil {
+		return nil, err
+	}
+	args["text"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_seen_argsText(
+	ctx context.Context,
+	rawArgs map[string]any,
+) (directives.TokenID, error) {
+	ctx = graphql.WithPathContext(ctx, graphql.NewPathWithField("text"))
+	directive0 := func(ctx context.Context) (any, error) {
+		tmp, ok := rawArgs["text"]
+		if !ok {
+			var zeroVal directives.TokenID
+			return zeroVal, nil
+		}
+		return ec.unmarshalNTokenID2githubᚗcomᚋcloakroomhqᚋcloakroomᚋdirectivesᚐTokenID(ctx, tmp)
+	}
+
+	directive1 := func(ctx context.Context) (any, error) {
+		grants, err := ec.unmarshalOGrantKind2ᚕgithubᚗcomᚋcloakroomhqᚋcloakroomᚋdirectivesᚐGrantKindᚄ(ctx, []any{"READ"})
+		if err != nil {
+			var zeroVal directives.TokenID
+			return zeroVal, err
+		}
+		if ec.Directives.Token == nil {
+			var zeroVal directives.TokenID
+			return zeroVal, errors.New("directive token is not implemented")
+		}
+		return ec.Directives.Token(ctx, rawArgs, directive0, grants, nil)
 	}
 
 	tmp, err := directive1(ctx)
@@ -2006,6 +2136,94 @@ func (ec *executionContext) fieldContext_Query_note(ctx context.Context, field g
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Query_note_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_own(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_own(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().Own(ctx, fc.Args["text"].(directives.TokenID))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *Note) graphql.Marshaler {
+			return ec.marshalONote2ᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋdirectivesᚋinternalᚋsubgraphᚐNote(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Query_own(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Note(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_own_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_seen(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_seen(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().Seen(ctx, fc.Args["text"].(directives.TokenID))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *Note) graphql.Marshaler {
+			return ec.marshalONote2ᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋdirectivesᚋinternalᚋsubgraphᚐNote(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Query_seen(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Note(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_seen_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -4320,6 +4538,50 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 					}
 				}()
 				res = ec._Query_note(ctx, field)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "own":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_own(ctx, field)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "seen":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_seen(ctx, field)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
