@@ -141,14 +141,14 @@ func TestNoForeignTokenReachesAResolver(t *testing.T) {
 		for _, got := range w.Got() {
 			if strings.HasPrefix(got, "tok-") {
 				require.Contains(rt, s.held, got)
-				require.True(rt, asked(w.grants.verifies, got), "%s was not verified", got)
+				require.True(rt, wasAsked(w.grants.verifies, got), "%s was not verified", got)
 			}
 		}
 	})
 }
 
-// asked reports whether the gateway was asked for a token's grant.
-func asked(calls [][]directives.Check, token string) bool {
+// wasAsked reports whether the gateway was asked for a token's grant.
+func wasAsked(calls [][]directives.Check, token string) bool {
 	for _, call := range calls {
 		for _, c := range call {
 			if c.Token == token {
