@@ -14,6 +14,7 @@ BIN    := .tools/bin
 AUDIT  := e2e/httpaudit
 OIDC   := e2e/oidc
 CLIENTS := e2e/clients
+ROUTER := e2e/federation
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
 # A package's tests share two cores with the race detector, a browser and MinIO.
@@ -27,6 +28,7 @@ stamp_vuln  := .tools/govulncheck-$(GOVULNCHECK)
 stamp_audit := $(AUDIT)/node_modules/.package-lock.json
 stamp_oidc  := $(OIDC)/node_modules/.package-lock.json
 stamp_clients := $(CLIENTS)/node_modules/.package-lock.json
+stamp_router := $(ROUTER)/node_modules/.package-lock.json
 
 export PATH := $(CURDIR)/.tools/node/node_modules/node/bin:$(PATH)
 
@@ -48,7 +50,7 @@ build: ## Build ./cloakroom, one static program.
 # ---- set-up ----
 
 .PHONY: tools
-tools: packages modules minio $(stamp_sum) $(stamp_audit) $(stamp_oidc) $(stamp_clients) ## Install all that the tests need.
+tools: packages modules minio $(stamp_sum) $(stamp_audit) $(stamp_oidc) $(stamp_clients) $(stamp_router) ## Install all that the tests need.
 
 .PHONY: packages
 packages:
@@ -76,7 +78,7 @@ $(stamp_vuln):
 	@$(call install,golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK))
 	@touch $@
 
-$(stamp_audit) $(stamp_oidc) $(stamp_clients): %/node_modules/.package-lock.json: %/package-lock.json | packages
+$(stamp_audit) $(stamp_oidc) $(stamp_clients) $(stamp_router): %/node_modules/.package-lock.json: %/package-lock.json | packages
 	npm ci --prefix $* --no-progress
 	@touch $@
 
@@ -120,7 +122,7 @@ generate: generate-graph generate-web ## Generate the executor, and the playgrou
 
 .PHONY: generate-graph
 generate-graph: ## Generate the executors from their schemas: the gateway's, the examples', the benchmark's and those of tests.
-	go generate ./graph ./examples/... ./bench/... ./directives/...
+	go generate ./graph ./directives/... ./examples/... ./bench/... ./e2e/...
 
 .PHONY: generate-web
 generate-web: packages ## Build the playground's bundle from web/src.
@@ -131,15 +133,12 @@ check-generated: check-graph check-bundle ## Generate all, and fail where the re
 
 .PHONY: check-graph
 check-graph:
-	scripts/check-generated graph $(MAKE) --no-print-directory generate-graph
-	scripts/check-generated examples $(MAKE) --no-print-directory generate-graph
-	scripts/check-generated bench/list $(MAKE) --no-print-directory generate-graph
-	scripts/check-generated directives $(MAKE) --no-print-directory generate-graph
+	scripts/check-generated graph directives examples bench/list e2e/federation/subgraphs -- $(MAKE) --no-print-directory generate-graph
 
 .PHONY: check-bundle
 check-bundle:
-	scripts/check-generated web/dist $(MAKE) --no-print-directory generate-web
+	scripts/check-generated web/dist -- $(MAKE) --no-print-directory generate-web
 
 .PHONY: clean
 clean: ## Remove what was built and installed here; data stays.
-	rm -rf .tools cloakroom web/node_modules $(AUDIT)/node_modules $(OIDC)/node_modules $(CLIENTS)/node_modules e2e/artifacts
+	rm -rf .tools cloakroom web/node_modules $(AUDIT)/node_modules $(OIDC)/node_modules $(CLIENTS)/node_modules $(ROUTER)/node_modules e2e/artifacts

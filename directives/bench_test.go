@@ -81,3 +81,32 @@ func BenchmarkList(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkInputs is an operation with 100 inputs of three tokens each, at two depths.
+func BenchmarkInputs(b *testing.B) {
+	deeps := make([]any, 100)
+	for i := range deeps {
+		deeps[i] = v("token", tok(3*i), "plain", "x", "deep", v("tokens", []any{tok(3*i + 1), tok(3*i + 2)}, "plain", "y"))
+	}
+	tokens, err := directives.New(directives.Options{
+		Grants: noGrants{time.Now().Add(time.Hour)}, Session: func(context.Context) (string, bool) { return "alice", true },
+	})
+	require.NoError(b, err)
+	exec := executor.New(testserver.NewExecutableSchema(testserver.Config{
+		Resolvers: &testserver.Resolver{}, Directives: testserver.DirectiveRoot{Token: tokens.Directive},
+	}))
+	exec.SetQueryCache(graphql.MapCache[*ast.QueryDocument]{})
+	exec.Use(tokens)
+	b.ReportAllocs()
+	for b.Loop() {
+		ctx := graphql.StartOperationTrace(context.Background())
+		oc, errs := exec.CreateOperationContext(ctx, &graphql.RawParams{Query: `mutation($d: [Deep!]) { take(deeps: $d) }`, Variables: v("d", deeps)})
+		if len(errs) > 0 {
+			b.Fatal(errs)
+		}
+		responses, ctx := exec.DispatchOperation(ctx, oc)
+		if r := responses(ctx); len(r.Errors) > 0 {
+			b.Fatal(r.Errors)
+		}
+	}
+}

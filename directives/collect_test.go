@@ -92,7 +92,7 @@ func TestTypes(t *testing.T) {
 
 func TestAWalkThatPanicsRefuses(t *testing.T) {
 	field := &ast.FieldDefinition{Name: "f", Arguments: ast.ArgumentDefinitionList{{Name: "a", Type: ast.NamedType("ID", nil)}}}
-	tokens := &Tokens{takes: true, fields: map[*ast.FieldDefinition]bool{field: true}}
+	tokens := &Tokens{fields: map[*ast.FieldDefinition][]position{field: {{name: "a"}}}}
 	number := &ast.Value{Kind: ast.IntValue, Raw: "999999999999999999999999999999"}
 	_, refused := tokens.walk(&graphql.OperationContext{Operation: &ast.OperationDefinition{SelectionSet: ast.SelectionSet{
 		&ast.Field{Alias: "f", Definition: field, Arguments: ast.ArgumentList{{Name: "a", Value: number}}},

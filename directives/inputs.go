@@ -28,13 +28,14 @@ type walker struct {
 	variables map[string]any
 	found     []occurrence
 	steps     int
+	refused   *gqlerror.Error                  // the first reason why the operation can't be verified
 	plain     map[*ast.FragmentDefinition]bool // no annotated argument stands in these
 	values    map[*ast.Field]map[string]any    // the arguments of a field, which fragments show many times
 }
 
 // walk returns the tokens in an operation's arguments.
 func (t *Tokens) walk(oc *graphql.OperationContext) (found []occurrence, refused *gqlerror.Error) {
-	if !t.takes {
+	if len(t.fields) == 0 {
 		return nil, nil
 	}
 	w := walker{
@@ -49,7 +50,7 @@ func (t *Tokens) walk(oc *graphql.OperationContext) (found []occurrence, refused
 	if w.steps > maxSteps {
 		return nil, fail(codeLimitExceeded, "The operation selects too much.", nil)
 	}
-	return w.found, nil
+	return w.found, w.refused
 }
 
 // selections walks every field that could run: @skip and @include are honoured, type conditions can't be
@@ -103,7 +104,11 @@ func (w *walker) left(directives ast.DirectiveList) bool {
 }
 
 func (w *walker) arguments(f *ast.Field, path ast.Path) bool {
-	if f.Definition == nil || !w.tokens.fields[f.Definition] {
+	if f.Definition == nil {
+		return false
+	}
+	positions := w.tokens.fields[f.Definition]
+	if len(positions) == 0 {
 		return false
 	}
 	values, ok := w.values[f]
@@ -111,44 +116,60 @@ func (w *walker) arguments(f *ast.Field, path ast.Path) bool {
 		values = f.ArgumentMap(w.variables) // what gqlgen itself will read, defaults included
 		w.values[f] = values
 	}
-	for _, def := range f.Definition.Arguments {
-		use := def.Directives.ForName(directiveName)
-		if use == nil && !w.tokens.inputs[def.Type.Name()] {
-			continue
-		}
-		if v, ok := values[def.Name]; ok {
-			w.value(v, def.Type, use, with(path, ast.PathName(def.Name)))
+	if f.Definition == w.tokens.entities {
+		w.representations(values[representationsArgument], with(path, ast.PathName(representationsArgument)))
+		return true
+	}
+	for i := range positions {
+		p := &positions[i]
+		if v, ok := values[p.name]; ok {
+			w.value(v, p.typ, p.kinds, with(path, ast.PathName(p.name)))
 		}
 	}
 	return true
 }
 
-// value walks one value of a type; use is the annotation that it stands under, if any.
-func (w *walker) value(v any, typ *ast.Type, use *ast.Directive, path ast.Path) {
+// value walks one value of a type; kinds are the grants that its tokens need, if it holds them itself.
+func (w *walker) value(v any, typ *ast.Type, kinds kindSet, path ast.Path) {
 	if w.steps++; v == nil || w.steps > maxSteps {
 		return
 	}
 	if typ.Elem != nil {
 		for i, e := range coerceList(v) {
-			w.value(e, typ.Elem, use, with(path, ast.PathIndex(i)))
+			w.value(e, typ.Elem, kinds, with(path, ast.PathIndex(i)))
 		}
 		return
 	}
-	if use != nil {
-		w.found = append(w.found, occurrence{text(v), requiredKinds(use), path})
+	if kinds != 0 {
+		w.found = append(w.found, occurrence{text(v), kinds, path})
 		return
 	}
-	def := w.tokens.schema.Types[typ.Name()]
 	object, ok := v.(map[string]any)
-	if !ok || def == nil || !w.tokens.inputs[def.Name] {
+	if !ok {
+		w.refuse(codeBadUserInput, "An object is expected here.", path)
 		return
 	}
-	for _, f := range def.Fields {
-		e, ok := object[f.Name]
-		if !ok && f.DefaultValue != nil {
-			e, _ = f.DefaultValue.Value(nil)
+	w.object(object, w.tokens.holders[typ.Name()], path)
+}
+
+// object walks the fields of an input object, or of a representation.
+func (w *walker) object(object map[string]any, positions []position, path ast.Path) {
+	for i := range positions {
+		p := &positions[i]
+		e, ok := object[p.name]
+		if !ok && p.dflt != nil {
+			e, _ = p.dflt.Value(nil)
 		}
-		w.value(e, f.Type, f.Directives.ForName(directiveName), with(path, ast.PathName(f.Name)))
+		if e != nil {
+			w.value(e, p.typ, p.kinds, with(path, ast.PathName(p.name)))
+		}
+	}
+}
+
+// refuse notes why the operation can't be verified.
+func (w *walker) refuse(code, message string, path ast.Path) {
+	if w.refused == nil {
+		w.refused = fail(code, message, path)
 	}
 }
 
@@ -168,10 +189,10 @@ func with(path ast.Path, step ast.PathElement) ast.Path {
 // input is the directive on an argument or input field. The operation was refused before its first resolver if one
 // of its tokens lacks a grant, so this finds nothing, unless the arguments are no longer those that were verified.
 func (t *Tokens) input(ctx context.Context, parent map[string]any, next graphql.Resolver, kinds kindSet) (any, error) {
-	if graphql.GetFieldContext(ctx) == nil { // no field: the arguments are read to reckon the operation's complexity
-		return next(ctx)
-	}
 	op := operationFrom(ctx)
+	if op == nil && graphql.GetFieldContext(ctx) == nil {
+		op = t.early(ctx)
+	}
 	if op == nil || op.tokens != t {
 		return nil, noExtension()
 	}

@@ -38,11 +38,11 @@ func (s kindSet) list() []GrantKind {
 	return kinds
 }
 
-// requiredKinds returns the kinds that an annotation on an input requires.
-func requiredKinds(use *ast.Directive) kindSet {
+// kindsNamed returns the kinds that an annotation in a schema names; none is what it means without any.
+func kindsNamed(use *ast.Directive, none kindSet) kindSet {
 	arg := use.Arguments.ForName("grants")
 	if arg == nil || arg.Value.Kind == ast.NullValue {
-		return storeOnly
+		return none
 	}
 	if arg.Value.Kind != ast.ListValue { // a single value stands for a list of it
 		return kindsOf([]GrantKind{GrantKind(arg.Value.Raw)}, 0)

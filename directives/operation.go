@@ -36,6 +36,7 @@ type operation struct {
 	tokens   *Tokens
 	session  func() (string, bool)
 	verified map[grantKey]bool
+	refused  gqlerror.List // why it must not run
 	root     string        // the response name of a subscription's field
 	wanted   chan struct{} // an event of a subscription is wanted
 
@@ -53,23 +54,59 @@ func operationFrom(ctx context.Context) *operation {
 // InterceptOperation implements graphql.OperationInterceptor: it verifies the tokens in the operation's
 // arguments, in one call, and refuses the operation if one lacks its grant.
 func (t *Tokens) InterceptOperation(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
-	op := &operation{
-		tokens: t, session: sync.OnceValues(func() (string, bool) { return t.opts.Session(ctx) }),
-		wanted: make(chan struct{}, 1),
-	}
 	oc := graphql.GetOperationContext(ctx)
+	op, _ := oc.Stats.GetExtension(earlyOperation).(*operation)
+	if op == nil || op.tokens != t {
+		op = t.newOperation(ctx)
+	}
 	if oc.Operation.Operation == ast.Subscription {
 		op.root = rootField(oc)
 	}
-	found, err := t.walk(oc)
-	errs := gqlerror.List{err}
-	if err == nil {
-		errs = t.verify(ctx, op, found)
-	}
-	if len(errs) > 0 {
+	if errs := op.inspect(ctx, oc); len(errs) > 0 {
 		return graphql.OneShot(&graphql.Response{Errors: errs})
 	}
 	return next(context.WithValue(ctx, operationKey{}, op))
+}
+
+func (t *Tokens) newOperation(ctx context.Context) *operation {
+	return &operation{
+		tokens: t, session: sync.OnceValues(func() (string, bool) { return t.opts.Session(ctx) }),
+		wanted: make(chan struct{}, 1),
+	}
+}
+
+// earlyOperation is where early keeps an operation until it begins.
+const earlyOperation = "CloakroomTokens"
+
+// early returns an operation that has not begun yet, verified. gqlgen reads arguments before, to reckon an operation's
+// complexity, and then runs the functions of the application that do so, and its resolvers of input fields.
+func (t *Tokens) early(ctx context.Context) *operation {
+	if t.schema == nil || !graphql.HasOperationContext(ctx) {
+		return nil
+	}
+	oc := graphql.GetOperationContext(ctx)
+	op, _ := oc.Stats.GetExtension(earlyOperation).(*operation)
+	if op == nil || op.tokens != t {
+		op = t.newOperation(ctx)
+		op.inspect(ctx, oc)
+		oc.Stats.SetExtension(earlyOperation, op)
+	}
+	return op
+}
+
+// inspect walks and verifies the operation's arguments. What was refused stays so; what was verified before is not
+// asked for again, but the walk is made again: the arguments may have changed.
+func (op *operation) inspect(ctx context.Context, oc *graphql.OperationContext) gqlerror.List {
+	if len(op.refused) > 0 {
+		return op.refused
+	}
+	found, err := op.tokens.walk(oc)
+	if err != nil {
+		op.refused = gqlerror.List{err}
+	} else {
+		op.refused = op.tokens.verify(ctx, op, found)
+	}
+	return op.refused
 }
 
 // rootField returns the response name of the one field of a subscription.
@@ -88,11 +125,13 @@ func (t *Tokens) verify(ctx context.Context, op *operation, found []occurrence) 
 	if !ok {
 		return at(found, codeUnauthenticated, "Sign in: a token can't be taken from nobody.")
 	}
-	checks, asked := checksOf(found)
+	checks, asked := op.checks(found)
 	if tokens := len(asked); tokens > t.opts.MaxTokens {
 		return gqlerror.List{fail(codeLimitExceeded, "The operation holds too many tokens.", found[0].path)}
 	}
-	op.verified = make(map[grantKey]bool, len(checks))
+	if op.verified == nil {
+		op.verified = make(map[grantKey]bool, len(checks))
+	}
 	if len(checks) > 0 {
 		missing, err := t.callVerify(ctx, session, checks)
 		if err != nil {
@@ -118,8 +157,8 @@ func (t *Tokens) verify(ctx context.Context, op *operation, found []occurrence) 
 	return at(bad, codeGrantRequired, "This session may not use this token here.")
 }
 
-// checksOf returns each check once, and the kinds asked of each token.
-func checksOf(found []occurrence) ([]Check, map[string]kindSet) {
+// checks returns each check that was not made yet, once, and the kinds asked of each token.
+func (op *operation) checks(found []occurrence) ([]Check, map[string]kindSet) {
 	checks, asked := make([]Check, 0, len(found)), make(map[string]kindSet, len(found))
 	for _, o := range found {
 		fresh := o.kinds &^ asked[o.token]
@@ -128,7 +167,9 @@ func checksOf(found []occurrence) ([]Check, map[string]kindSet) {
 		}
 		asked[o.token] |= fresh
 		for _, k := range fresh.list() {
-			checks = append(checks, Check{o.token, k})
+			if _, made := op.verified[grantKey{o.token, kindsOf([]GrantKind{k}, 0)}]; !made {
+				checks = append(checks, Check{o.token, k})
+			}
 		}
 	}
 	return checks, asked

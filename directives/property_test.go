@@ -100,8 +100,8 @@ func TestTheWalkerFindsWhatTheReferenceFinds(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%v\n%s\n%s\n%v", err, sdl, query, raw)
 		}
-		inputs := annotatedInputs(schema)
-		tokens := &Tokens{schema: schema, inputs: inputs, fields: annotatedFields(schema, inputs), takes: true}
+		tokens := &Tokens{}
+		tokens.learn(schema)
 		occurrences, refused := tokens.walk(&graphql.OperationContext{Operation: doc.Operations[0], Variables: coerced})
 		if refused != nil {
 			t.Fatal(refused)

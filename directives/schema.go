@@ -39,7 +39,7 @@ func wrong(coordinate, format string, args ...any) error {
 
 // CheckSchema returns every reason why @token can't work in a schema, each a *SchemaError, joined; nil if it can.
 func CheckSchema(schema *ast.Schema) error {
-	errs := []error{checkDeclaration(schema), checkDirectives(schema)}
+	errs := []error{checkDeclaration(schema), checkDirectives(schema), checkEntities(schema)}
 	for _, name := range slices.Sorted(maps.Keys(schema.Types)) {
 		def := schema.Types[name]
 		for _, f := range def.Fields {
@@ -101,15 +101,24 @@ func sameTypes(schema *ast.Schema, declared *ast.SchemaDocument) bool {
 // checkDirectives: arguments of directives are read apart from those of fields, and would go unverified.
 func checkDirectives(schema *ast.Schema) error {
 	var errs []error
+	holders := holdersOf(schema)
 	for _, name := range slices.Sorted(maps.Keys(schema.Directives)) {
 		for _, a := range schema.Directives[name].Arguments {
-			if annotated(a.Directives) {
-				errs = append(errs, wrong(fmt.Sprintf("@%s(%s:)", name, a.Name), "@token can't stand on a directive's argument"))
+			coordinate := fmt.Sprintf("@%s(%s:)", name, a.Name)
+			switch {
+			case annotated(a.Directives):
+				errs = append(errs, wrong(coordinate, "@token can't stand on a directive's argument"))
+			case len(holders[a.Type.Name()]) > 0:
+				errs = append(errs, wrong(coordinate, "%s has fields with @token, which can't be verified in a directive's argument; "+
+					"give it an input type without", a.Type.Name()))
 			}
 		}
 	}
 	return errors.Join(errs...)
 }
+
+// textless are scalars that are not text: GraphQL's own, and those that gqlgen binds to maps, to any and to files.
+var textless = []string{"Int", "Float", "Boolean", "Map", "Any", "_Any", "Upload"}
 
 // checkUse wants a scalar with a string form, or lists of one, kinds and a duration that mean something.
 func checkUse(schema *ast.Schema, coordinate string, typ *ast.Type, uses ast.DirectiveList) error {
@@ -118,8 +127,8 @@ func checkUse(schema *ast.Schema, coordinate string, typ *ast.Type, uses ast.Dir
 		return nil
 	}
 	def := schema.Types[typ.Name()]
-	if def == nil || def.Kind != ast.Scalar || slices.Contains([]string{"Int", "Float", "Boolean"}, def.Name) {
-		return wrong(coordinate, "@token stands on %s; only String, ID, custom scalars and lists of them can be tokens", typ)
+	if def == nil || def.Kind != ast.Scalar || slices.Contains(textless, def.Name) {
+		return wrong(coordinate, "@token stands on %s; only String, ID, custom scalars with a string form and lists of them can be tokens", typ)
 	}
 	if arg := use.Arguments.ForName("grants"); arg != nil && arg.Value.Kind == ast.ListValue && len(arg.Value.Children) == 0 {
 		return wrong(coordinate, "@token names no grants; leave the argument out for the default")
@@ -160,41 +169,7 @@ func annotated(directives ast.DirectiveList) bool { return directives.ForName(di
 // requiredBy returns the kinds that an input requires: none without an annotation.
 func requiredBy(directives ast.DirectiveList) kindSet {
 	if use := directives.ForName(directiveName); use != nil {
-		return requiredKinds(use)
+		return kindsNamed(use, storeOnly)
 	}
 	return 0
-}
-
-// annotatedInputs returns the input types that hold an annotated field, at any depth.
-func annotatedInputs(schema *ast.Schema) map[string]bool {
-	holds := map[string]bool{}
-	for changed := true; changed; {
-		changed = false
-		for name, def := range schema.Types {
-			if def.Kind != ast.InputObject || holds[name] {
-				continue
-			}
-			for _, f := range def.Fields {
-				if f.Directives.ForName(directiveName) != nil || holds[f.Type.Name()] {
-					holds[name], changed = true, true
-				}
-			}
-		}
-	}
-	return holds
-}
-
-// annotatedFields returns the fields that take a token in an argument, at any depth.
-func annotatedFields(schema *ast.Schema, inputs map[string]bool) map[*ast.FieldDefinition]bool {
-	fields := map[*ast.FieldDefinition]bool{}
-	for _, def := range schema.Types {
-		for _, f := range def.Fields {
-			for _, a := range f.Arguments {
-				if a.Directives.ForName(directiveName) != nil || inputs[a.Type.Name()] {
-					fields[f] = true
-				}
-			}
-		}
-	}
-	return fields
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/99designs/gqlgen/graphql"
 	"github.com/stretchr/testify/require"
 	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -78,7 +79,14 @@ func TestCheckSchemaRefuses(t *testing.T) {
 		"interface":  {`interface N { id: ID @token } type A implements N { id: ID @token } type B implements N { id: ID } type Query { n: N }`, []string{"B.id: lacks the @token that N.id has"}},
 		"arguments":  {`interface N { f(a: ID @token, b: ID, c: ID @token): ID } type A implements N { f(a: ID, b: ID @token, c: ID @token(grants: READ)): ID } type Query { n: N }`, []string{"A.f(a:):", "A.f(b:):", "A.f(c:):"}},
 		"directives": {`directive @auth(by: String @token) on QUERY | FIELD type Query { q: ID }`, []string{"@auth(by:): @token can't stand"}},
-		"transitive": {`interface M { id: ID @token } interface N implements M { id: ID @token } type A implements N & M { id: ID } type Query { n: N }`, []string{"A.id: lacks the @token that M.id has", "A.id: lacks the @token that N.id has"}},
+		"objects":    {`scalar Map scalar Any scalar Upload type Query { m: Map @token q(a: [Any] @token, u: Upload @token): ID }`, []string{"Query.m: @token stands on Map", "Query.q(a:):", "Query.q(u:):"}},
+		"directive with an input": {`directive @by(in: Out, plain: Plain) on FIELD | FIELD_DEFINITION input Out { in: [In!] } input In { t: ID @token } input Plain { t: ID } type Query { q: ID }`,
+			[]string{"@by(in:): Out has fields with @token, which can't be verified"}},
+		"_Any elsewhere":              {`scalar _Any type Query { t: ID @token _entities(representations: [_Any!]!): [ID]! q(of: _Any): ID }`, []string{"Query.q(of:): takes _Any"}},
+		"_Any in an input":            {`scalar _Any input I { of: [_Any] } type Query { t: ID @token _entities(representations: [_Any!]!): [ID]! }`, []string{"I.of: takes _Any"}},
+		"_entities of another scalar": {`scalar Json type Query { t: ID @token _entities(representations: [Json!]!): [ID]! }`, []string{"Query._entities: takes other arguments"}},
+		"_entities with more":         {`scalar _Any type Query { t: ID @token _entities(representations: [_Any!]!, of: ID): [ID]! }`, []string{"Query._entities: takes other arguments"}},
+		"transitive":                  {`interface M { id: ID @token } interface N implements M { id: ID @token } type A implements N & M { id: ID } type Query { n: N }`, []string{"A.id: lacks the @token that M.id has", "A.id: lacks the @token that N.id has"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := directives.CheckSchema(load(t, directives.Declaration, c.sdl))
@@ -89,6 +97,26 @@ func TestCheckSchemaRefuses(t *testing.T) {
 			require.Len(t, strings.Split(err.Error(), "\n"), len(c.wants), "no more than that")
 		})
 	}
+}
+
+// eventful is a server whose events bring a context each.
+type eventful struct {
+	graphql.ExecutableSchemaWithEventContext
+	schema *ast.Schema
+}
+
+func (e eventful) Schema() *ast.Schema { return e.schema }
+
+func TestASubscriptionsFieldWithAContextPerEventIsRefused(t *testing.T) {
+	w := newWorld(t)
+	tokens, err := directives.New(directives.Options{Grants: w.grants, Session: session})
+	require.NoError(t, err)
+	const sdl = `type Query { q: ID } type Subscription { t: ID @token ok: Query }`
+	err = tokens.Validate(eventful{schema: load(t, directives.Declaration, sdl)})
+	require.ErrorContains(t, err, "Subscription.t: @token can't stand on a subscription's field")
+	var refused *directives.SchemaError
+	require.ErrorAs(t, err, &refused)
+	require.NoError(t, tokens.Validate(eventful{schema: load(t, directives.Declaration, strings.Replace(sdl, "@token", "", 1))}))
 }
 
 func TestCheckSchemaRefusesAnotherDeclaration(t *testing.T) {

@@ -2,9 +2,29 @@ package directives
 
 import (
 	"context"
+	"errors"
 	"reflect"
 	"strings"
+
+	"github.com/99designs/gqlgen/graphql"
 )
+
+// checkEvents: where a context comes with each event, gqlgen takes an event before its response is wanted, so that
+// its tokens can't be told from those of the event before.
+func checkEvents(es graphql.ExecutableSchema) error {
+	root := es.Schema().Subscription
+	if _, ok := es.(graphql.ExecutableSchemaWithEventContext); !ok || root == nil {
+		return nil
+	}
+	var errs []error
+	for _, f := range root.Fields {
+		if annotated(f.Directives) {
+			errs = append(errs, wrong(root.Name+"."+f.Name, "@token can't stand on a subscription's field in a schema with "+
+				"@subscriptionContext; return an object whose field has it"))
+		}
+	}
+	return errors.Join(errs...)
+}
 
 // isStream reports whether a value is what a subscription's resolver returns.
 func isStream(value any) bool { return reflect.TypeOf(value).Kind() == reflect.Chan }

@@ -47,12 +47,12 @@ type Options struct {
 // Tokens is the runtime of @token: a gqlgen handler extension and a directive function. Use one value
 // for both, in one server.
 type Tokens struct {
-	opts   Options
-	schema *ast.Schema
-	inputs map[string]bool               // input types that hold an annotated field, at any depth
-	fields map[*ast.FieldDefinition]bool // fields with an argument that is annotated, or of such a type
-	takes  bool                          // there are such fields
-	recent *recent
+	opts     Options
+	schema   *ast.Schema
+	holders  holders                             // types that hold tokens
+	fields   map[*ast.FieldDefinition][]position // fields that take tokens, with the arguments that hold them
+	entities *ast.FieldDefinition                // federation's, in a subgraph whose representations hold tokens
+	recent   *recent
 }
 
 var _ interface {
@@ -106,8 +106,19 @@ func (t *Tokens) Validate(es graphql.ExecutableSchema) error {
 	if err := CheckSchema(schema); err != nil {
 		return fmt.Errorf("directives: %w", err)
 	}
-	t.schema, t.inputs = schema, annotatedInputs(schema)
-	t.fields = annotatedFields(schema, t.inputs)
-	t.takes = len(t.fields) > 0
+	if err := checkEvents(es); err != nil {
+		return fmt.Errorf("directives: %w", err)
+	}
+	t.learn(schema)
 	return nil
+}
+
+// learn notes where tokens can stand in an operation.
+func (t *Tokens) learn(schema *ast.Schema) {
+	t.schema, t.holders = schema, holdersOf(schema)
+	t.fields = t.holders.argumentsOf(schema)
+	if entities := entitiesOf(schema); entities != nil && t.holders.composite(schema) {
+		arg := entities.Arguments.ForName(representationsArgument)
+		t.entities, t.fields[entities] = entities, []position{{arg.Name, arg.Type, 0, nil}}
+	}
 }

@@ -324,7 +324,7 @@ type GrantKind string
 const (
 	// The session may detokenize the token.
 	GrantKindRead GrantKind = "READ"
-	// The application may save the token for the session.
+	// The application may save the token for the session. Whoever it then shows the row to may read it.
 	GrantKindStore GrantKind = "STORE"
 )
 

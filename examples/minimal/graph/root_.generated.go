@@ -191,7 +191,10 @@ Marks a field whose value is a token.
 
 On a returned field: create these grants (default ` + "`" + `READ` + "`" + `) for the calling session. On an argument or
 input field: require them (default ` + "`" + `STORE` + "`" + `); the operation is refused with ` + "`" + `GRANT_REQUIRED` + "`" + ` before any
-resolver runs if one is missing. ` + "`" + `duration` + "`" + ` bounds the life of the grants that are created.
+resolver runs if one is missing. An input that takes only what the session may itself read says
+` + "`" + `grants: [READ, STORE]` + "`" + `: a session with ` + "`" + `STORE` + "`" + ` alone reads what it stored as soon as a field returns it. In
+a federated subgraph, a token in a representation needs the grants that its field creates.
+` + "`" + `duration` + "`" + ` bounds the life of the grants that are created.
 
 Backends include this declaration and get the behaviour from Cloakroom's Go runtime. It takes two names of
 theirs, ` + "`" + `@token` + "`" + ` and ` + "`" + `GrantKind` + "`" + `. In the gateway's own schema it documents what the gateway itself does in its domain.
@@ -207,7 +210,7 @@ directive @token(
 enum GrantKind {
   "The session may detokenize the token."
   READ
-  "The application may save the token for the session."
+  "The application may save the token for the session. Whoever it then shows the row to may read it."
   STORE
 }
 `, BuiltIn: false},
