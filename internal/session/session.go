@@ -52,6 +52,16 @@ type Issuer struct {
 // Observer counts what becomes of credentials.
 type Observer interface{ Credential(outcome string) }
 
+// Rates bound credentials that are refused. Their errors are faults RATE_LIMITED.
+type Rates interface {
+	// Admit is asked before a signature is verified that was not verified before; it charges nothing.
+	Admit(r *http.Request) error
+	// AdmitSession is asked where Admit refuses and the credential names a session that was verified before.
+	AdmitSession(tenant string, session caller.SessionHash) error
+	// Refused is told of each credential that was refused.
+	Refused(r *http.Request) error
+}
+
 // Outcomes of a credential.
 const (
 	Remembered = "remembered" // verified before
@@ -65,6 +75,7 @@ type Options struct {
 	Header   string        // in which a proxy passes a JWT, besides Authorization; "": none
 	Proxy    *TrustedProxy // nil: identity headers are not looked at
 	Remember int           // how many verified JWTs to remember
+	Rates    Rates         // nil: nothing is bounded
 	Logger   *slog.Logger
 	Observer Observer
 	Now      func() time.Time // for tests; nil: time.Now
@@ -83,6 +94,7 @@ type Authenticator struct {
 	header     string             // in its canonical form
 	proxy      *TrustedProxy
 	remembered *otter.Cache[[sha256.Size]byte, *remembered]
+	admission  admission
 	observer   Observer
 	now        func() time.Time
 }
@@ -108,8 +120,12 @@ func New(o Options) (*Authenticator, error) {
 	if err != nil {
 		return nil, err
 	}
+	admission, err := newAdmission(o)
+	if err != nil {
+		return nil, err
+	}
 	a := &Authenticator{
-		issuers: map[string]*issuer{}, remembered: cache, observer: o.Observer, now: o.Now,
+		issuers: map[string]*issuer{}, remembered: cache, admission: admission, observer: o.Observer, now: o.Now,
 		header: http.CanonicalHeaderKey(o.Header), proxy: o.Proxy.canonical(),
 	}
 	for _, i := range o.Issuers {
@@ -145,11 +161,14 @@ func (a *Authenticator) Run(ctx context.Context) {
 }
 
 // Authenticate returns the request's caller; nil without credentials. Any credential that is not
-// accepted is a fault UNAUTHENTICATED, whatever else the request bears.
+// accepted is a fault UNAUTHENTICATED, whatever else the request bears; RATE_LIMITED after too many of them.
 func (a *Authenticator) Authenticate(r *http.Request) (*caller.Caller, error) {
 	c, err := a.authenticate(r)
 	if err != nil {
 		a.observer.Credential(Refused)
+		if limited := a.admission.refused(r, err); limited != nil {
+			return nil, limited
+		}
 		switch {
 		case errors.Is(err, errExpired):
 			return nil, fault.Wrap(err, fault.Unauthenticated, "The JWT has expired: get a new one.")
@@ -179,7 +198,7 @@ func (a *Authenticator) authenticate(r *http.Request) (*caller.Caller, error) {
 	if jwt == "" {
 		return nil, nil
 	}
-	c, err := a.bearer(r.Context(), jwt)
+	c, err := a.bearer(r, jwt)
 	if err == nil && proxied && !c.Ambient {
 		ambient := *c // the other is shared with requests that bear the JWT themselves
 		ambient.Ambient = true
@@ -188,7 +207,7 @@ func (a *Authenticator) authenticate(r *http.Request) (*caller.Caller, error) {
 	return c, err
 }
 
-func (a *Authenticator) bearer(ctx context.Context, jwt string) (*caller.Caller, error) {
+func (a *Authenticator) bearer(r *http.Request, jwt string) (*caller.Caller, error) {
 	if len(jwt) > maxJWT {
 		return nil, errMalformed
 	}
@@ -202,11 +221,15 @@ func (a *Authenticator) bearer(ctx context.Context, jwt string) (*caller.Caller,
 		a.observer.Credential(Remembered)
 		return m.caller, nil
 	}
-	m, err := a.verify(ctx, jwt, now)
+	if err := a.admit(r, jwt, now); err != nil {
+		return nil, err
+	}
+	m, err := a.verify(r.Context(), jwt, now)
 	if err != nil {
 		return nil, err
 	}
 	a.remembered.Set(key, m)
+	a.admission.verified(m.caller)
 	a.observer.Credential(Verified)
 	return m.caller, nil
 }
