@@ -41,6 +41,7 @@ require (
 	golang.org/x/crypto v0.57.0
 	golang.org/x/net v0.59.0
 	golang.org/x/oauth2 v0.37.0
+	golang.org/x/time v0.14.0
 	gorm.io/gorm v1.31.2
 	modernc.org/sqlite v1.59.0
 	pgregory.net/rapid v1.3.0

@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/Khan/genqlient/graphql"
@@ -85,7 +86,13 @@ func (c call) send(ctx context.Context, jwt string, body []byte, into *graphql.R
 	if int64(len(raw)) > c.maxAnswer {
 		return failure(ErrBadAnswer, nil, "the answer has more than %d bytes", c.maxAnswer)
 	}
-	return decode(answer.StatusCode, answer.Header.Get("Content-Type"), raw, into)
+	err = decode(answer.StatusCode, answer.Header.Get("Content-Type"), raw, into)
+	var limited *Error
+	if errors.As(err, &limited) && limited.Code == ErrRateLimited && limited.RetryAfter == 0 { // by a proxy in front
+		seconds, _ := strconv.ParseFloat(answer.Header.Get("Retry-After"), 64)
+		limited.RetryAfter = wait(seconds)
+	}
+	return err
 }
 
 // decode reads an answer: its data into into, its errors as ours. What is no GraphQL answer is judged by its

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
@@ -46,6 +47,8 @@ type Error struct {
 	Message string
 	// Path names the field, argument or input at fault: names are strings, indexes of lists ints. It may be nil.
 	Path []any
+	// RetryAfter is how long an ErrRateLimited asks to wait; 0 for any other, or where nothing was said.
+	RetryAfter time.Duration
 
 	cause error
 }
@@ -75,6 +78,11 @@ func (e *Error) Is(target error) bool {
 	return ok && (code == e.Code || code == ErrInternal && !known[e.Code])
 }
 
+// RateLimited returns how long to wait, and whether the error is an ErrRateLimited: package directives passes that on.
+func (e *Error) RateLimited() (wait time.Duration, ok bool) {
+	return e.RetryAfter, e.Code == ErrRateLimited
+}
+
 // Unwrap returns what happened on the way to the gateway, such as context.DeadlineExceeded; nil where the
 // gateway itself answered.
 func (e *Error) Unwrap() error { return e.cause }
@@ -100,12 +108,27 @@ func fromAnswer(list gqlerror.List) error {
 		if code == "" {
 			code = string(ErrInternal)
 		}
-		errs = append(errs, &Error{Code: Code(redact(code)), Message: redact(g.Message), Path: steps(g.Path)})
+		e := &Error{Code: Code(redact(code)), Message: redact(g.Message), Path: steps(g.Path)}
+		if seconds, ok := g.Extensions["retryAfter"].(float64); ok && e.Code == ErrRateLimited {
+			e.RetryAfter = wait(seconds)
+		}
+		errs = append(errs, e)
 	}
 	if len(errs) == 1 {
 		return errs[0]
 	}
 	return errors.Join(errs...)
+}
+
+// mostWait bounds what an answer can ask to wait.
+const mostWait = 24 * time.Hour
+
+// wait returns a time of so many seconds, 0 where that is none.
+func wait(seconds float64) time.Duration {
+	if !(seconds > 0) {
+		return 0
+	}
+	return time.Duration(min(seconds, mostWait.Seconds()) * float64(time.Second))
 }
 
 func steps(path ast.Path) []any {

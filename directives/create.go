@@ -39,13 +39,15 @@ func (t *Tokens) create(ctx context.Context, op *operation, returned []pending) 
 		return nil
 	}
 	b := newBatch(fresh)
+	var failed error
 	code, message := codeGrantRequired, "No grant could be created for this token."
 	if len(b.grants) > t.opts.MaxTokens {
 		code, message = codeLimitExceeded, "The response holds too many tokens for their grants to be created."
 	} else if len(b.grants) > 0 {
 		granted, err := t.callCreate(ctx, session, b.grants)
 		if err != nil {
-			code, message = codeUnavailable, "The grants of this token can't be created at the moment: ask for it again."
+			failed = err
+			code, message = codeOf(err), "The grants of this token can't be created at the moment: ask for it again."
 		}
 		for _, g := range granted {
 			kind := kindsOf([]GrantKind{g.Kind}, 0)
@@ -58,7 +60,7 @@ func (t *Tokens) create(ctx context.Context, op *operation, returned []pending) 
 			t.recent.remember(session, w.token, kind, w.durations[bits.TrailingZeros8(uint8(kind))], now, g.ExpiresAt, version)
 		}
 	}
-	return b.refused(fresh, op.root, code, message)
+	return waiting(b.refused(fresh, op.root, code, message), failed)
 }
 
 // newBatch joins what is wanted: one entry for each token and life.

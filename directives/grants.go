@@ -26,7 +26,8 @@ type Check struct {
 }
 
 // Grants creates and verifies a session's grants; implementations are safe for concurrent use. An empty list is
-// nothing to do, and no error. The suite in directives/grantstest holds an implementation to all of this.
+// nothing to do, and no error. An error with a method RateLimited() (wait time.Duration, ok bool) that reports true is
+// passed on as RATE_LIMITED, with extensions.retryAfter; any other is UNAVAILABLE. The suite in directives/grantstest holds an implementation to all of this.
 type Grants interface {
 	// CreateGrants creates every grant in one call, and extends those that exist. It must return nil
 	// only when they are durable. Tokens that are not the application's own get no grant and must

@@ -2,6 +2,8 @@ package directives
 
 import (
 	"context"
+	"errors"
+	"math"
 	"sync"
 	"time"
 
@@ -18,12 +20,42 @@ const (
 	codeGrantRequired   = "GRANT_REQUIRED"
 	codeLimitExceeded   = "LIMIT_EXCEEDED"
 	codeUnavailable     = "UNAVAILABLE"
+	codeRateLimited     = "RATE_LIMITED"
 	codeInternal        = "INTERNAL"
 	codeBadUserInput    = "BAD_USER_INPUT"
 )
 
 func fail(code, message string, path ast.Path) *gqlerror.Error {
 	return &gqlerror.Error{Message: message, Path: path, Extensions: map[string]any{"code": code}}
+}
+
+// codeOf is RATE_LIMITED where the gateway asks to wait, and UNAVAILABLE for whatever else went wrong with a call.
+func codeOf(err error) string {
+	if _, limited := waitOf(err); limited {
+		return codeRateLimited
+	}
+	return codeUnavailable
+}
+
+// waitOf asks an error of Grants, which says so by a method of this name.
+func waitOf(err error) (time.Duration, bool) {
+	var limited interface {
+		RateLimited() (wait time.Duration, ok bool)
+	}
+	if !errors.As(err, &limited) {
+		return 0, false
+	}
+	return limited.RateLimited()
+}
+
+// waiting says in each error for how many seconds to wait, where that is what err asks for.
+func waiting(errs gqlerror.List, err error) gqlerror.List {
+	if wait, limited := waitOf(err); limited {
+		for _, e := range errs {
+			e.Extensions["retryAfter"] = max(1, int(math.Ceil(wait.Seconds())))
+		}
+	}
+	return errs
 }
 
 type grantKey struct {
@@ -135,7 +167,7 @@ func (t *Tokens) verify(ctx context.Context, op *operation, found []occurrence) 
 	if len(checks) > 0 {
 		missing, err := t.callVerify(ctx, session, checks)
 		if err != nil {
-			return at(found, codeUnavailable, unverified)
+			return waiting(at(found, codeOf(err), unverified), err)
 		}
 		for _, c := range checks {
 			op.verified[grantKey{c.Token, kindsOf([]GrantKind{c.Kind}, 0)}] = true

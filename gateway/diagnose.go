@@ -38,7 +38,7 @@ func Diagnose(ctx context.Context, cfg *Config, jwt string) Diagnosis {
 	}()
 	d.database(ctx, cfg, d.keyset(cfg))
 	d.objects(ctx, g)
-	auth, err := g.newAuthenticator(unobserved{})
+	auth, err := g.newAuthenticator(nil, unobserved{})
 	if err != nil {
 		d.add(Failed, "issuers", "%v", err)
 		return d

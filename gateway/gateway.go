@@ -29,6 +29,9 @@ type Config = config.Config
 // Issuer is one trusted signer of JWTs, an entry of Config.Issuers.
 type Issuer = config.Issuer
 
+// Rate is one of Config.Rates.
+type Rate = config.Rate
+
 // DefaultConfig returns the settings that hold where nothing else is said. HTTP.PublicURL, Issuers,
 // Database.Path, Keys.File and Objects have no default.
 func DefaultConfig() *Config { return config.Default() }
@@ -106,30 +109,34 @@ func (g *Gateway) open(ctx, background context.Context) error {
 	if err != nil {
 		return err
 	}
+	rates, err := g.newLimiter(metrics)
+	if err != nil {
+		return err
+	}
 	v, err := vault.New(vault.Options{
-		Rows: rows, Keys: keys, Objects: store, Sessions: endings, Observer: metrics, Logger: g.log, Limits: limits(g.cfg),
+		Rows: rows, Keys: keys, Objects: store, Sessions: endings, Rates: rates, Observer: metrics, Logger: g.log, Limits: limits(g.cfg),
 		Prefixes: append([]string{g.cfg.Tokens.Prefix}, g.cfg.Tokens.AcceptedPrefixes...),
 	})
 	if err != nil {
 		return err
 	}
 	g.vault = v
-	auth, err := g.newAuthenticator(metrics)
+	auth, err := g.newAuthenticator(rates, metrics)
 	if err != nil {
 		return err
 	}
-	flow, err := g.newSignIn(auth, keys, rows, v, endings, metrics)
+	flow, err := g.newSignIn(auth, keys, rows, v, endings, rates, metrics)
 	if err != nil {
 		return err
 	}
 	guarded := endings.Guard(flow)
 	if err := g.route(httpd.Options{
 		Schema:        graph.NewExecutableSchema(graph.Config{Resolvers: &resolvers.Resolver{Vault: v}}),
-		Authenticator: guarded, Observer: metrics, Logger: g.log, Tracer: tracer,
+		Authenticator: guarded, Rates: rates, Observer: metrics, Logger: g.log, Tracer: tracer,
 		Checks: []httpd.Check{
 			{Name: "database", Ask: rows.Ready}, {Name: "objects", Ask: store.Ready}, {Name: "keys", Ask: keys.Ready},
 		},
-		Sessions: flow.Handler(guarded), Logout: g.backChannelLogout(v, endings, auth, metrics),
+		Sessions: flow.Handler(guarded), Logout: g.backChannelLogout(v, endings, auth, rates, metrics),
 	}, metrics, store); err != nil {
 		return err
 	}
@@ -212,7 +219,7 @@ func (g *Gateway) Close(ctx context.Context) error {
 func limits(cfg *Config) vault.Limits {
 	return vault.Limits{
 		Batch: cfg.Tokens.MaxBatch, GrantBatch: cfg.Grants.MaxBatch, MaxTTL: cfg.Tokens.MaxTTL,
-		ObjectSize: cfg.Objects.MaxSize, RequireSize: cfg.Objects.RequireSize,
+		ObjectSize: cfg.Objects.MaxSize, UnsizedSize: min(cfg.Objects.MaxUnsizedSize, cfg.Objects.MaxSize), RequireSize: cfg.Objects.RequireSize,
 		DefaultGrant: cfg.Grants.DefaultDuration, MaxGrant: cfg.Grants.MaxDuration,
 	}
 }

@@ -51,7 +51,7 @@ func (g *Gateway) newEmbedded() (objects.Store, error) {
 		return nil, err
 	}
 	s, err := embedded.New(embedded.Options{
-		Dir: filepath.Join(o.Embedded.Dir, "values"), PublicURL: o.Embedded.PublicURL, MaxObjectSize: o.MaxSize,
+		Dir: filepath.Join(o.Embedded.Dir, "values"), PublicURL: o.Embedded.PublicURL, MaxObjectSize: o.MaxSize, MaxUnsizedSize: o.MaxUnsizedSize,
 		AllowedOrigins: append([]string{g.cfg.HTTP.PublicURL}, g.cfg.HTTP.AllowedOrigins...),
 		UploadLifetime: o.UploadLifetime, DownloadLifetime: o.DownloadLifetime, Credentials: credentials, Logger: g.log,
 	})

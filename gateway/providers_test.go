@@ -129,7 +129,7 @@ func recipe(t *testing.T, heading string, s *signer) *Config {
 func authenticate(t *testing.T, cfg *Config, jwt string) (*caller.Caller, error) {
 	t.Helper()
 	g := &Gateway{cfg: cfg, log: slog.New(slog.DiscardHandler)}
-	auth, err := g.newAuthenticator(uncounted{})
+	auth, err := g.newAuthenticator(nil, uncounted{})
 	require.NoError(t, err)
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "/graphql", http.NoBody)
 	require.NoError(t, err)

@@ -9,7 +9,7 @@ import (
 )
 
 // newAuthenticator makes what verifies credentials, of the settings that are about them.
-func (g *Gateway) newAuthenticator(observer session.Observer) (*session.Authenticator, error) {
+func (g *Gateway) newAuthenticator(rates session.Rates, observer session.Observer) (*session.Authenticator, error) {
 	issuers, err := issuers(g.cfg)
 	if err != nil {
 		return nil, fmt.Errorf("config: %w", err)
@@ -19,7 +19,7 @@ func (g *Gateway) newAuthenticator(observer session.Observer) (*session.Authenti
 		return nil, fmt.Errorf("config: %w", err)
 	}
 	return session.New(session.Options{
-		Issuers: issuers, Header: g.cfg.Credentials.Header, Proxy: proxy, Remember: g.cfg.Credentials.Remember, MaxSize: g.cfg.Credentials.MaxSize, Logger: g.log, Observer: observer,
+		Issuers: issuers, Header: g.cfg.Credentials.Header, Proxy: proxy, Remember: g.cfg.Credentials.Remember, MaxSize: g.cfg.Credentials.MaxSize, Rates: rates, Logger: g.log, Observer: observer,
 	})
 }
 

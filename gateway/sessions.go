@@ -67,11 +67,11 @@ func encode(r ended.Row) models.Ended {
 }
 
 // backChannelLogout returns nil where no issuer sends logout tokens.
-func (g *Gateway) backChannelLogout(v *vault.Vault, set *ended.Set, auth *session.Authenticator, metrics *telemetry.Metrics) http.Handler {
+func (g *Gateway) backChannelLogout(v *vault.Vault, set *ended.Set, auth *session.Authenticator, rates logout.Rates, metrics *telemetry.Metrics) http.Handler {
 	for _, i := range g.cfg.Issuers {
 		if i.BackChannelLogout {
 			return &logout.Handler{Options: logout.Options{
-				Verifier: auth, Ender: logoutEnder{v, set}, Observer: metrics, Logger: g.log, Timeout: g.cfg.HTTP.RequestTimeout,
+				Verifier: auth, Ender: logoutEnder{v, set}, Rates: rates, Observer: metrics, Logger: g.log, Timeout: g.cfg.HTTP.RequestTimeout,
 			}}
 		}
 	}

@@ -14,11 +14,11 @@ import (
 )
 
 // newSignIn returns the redirect flow, which adds its cookie to the credentials that next knows.
-func (g *Gateway) newSignIn(next *session.Authenticator, keys *keyring.Keyring, rows *models.DB, v *vault.Vault, ended signin.Ended, metrics *telemetry.Metrics) (*signin.Flow, error) {
+func (g *Gateway) newSignIn(next *session.Authenticator, keys *keyring.Keyring, rows *models.DB, v *vault.Vault, ended signin.Ended, rates signin.Rates, metrics *telemetry.Metrics) (*signin.Flow, error) {
 	o := signin.Options{
 		Next: next, Assertions: next, PublicURL: g.cfg.HTTP.PublicURL, AllowedOrigins: g.cfg.HTTP.AllowedOrigins, Cookie: g.cfg.SignIn.Cookie, StateLifetime: g.cfg.SignIn.StateLifetime,
 		Timeout: g.cfg.HTTP.RequestTimeout,
-		Sealer:  keys, States: states{rows}, Grants: v, Ended: ended, Observer: metrics, Logger: g.log, Refuse: httpd.Refuse(g.log),
+		Sealer:  keys, States: states{rows}, Grants: v, Ended: ended, Rates: rates, Observer: metrics, Logger: g.log, Refuse: httpd.Refuse(g.log),
 	}
 	for _, i := range g.cfg.Issuers {
 		if i.SignIn.Enabled {

@@ -49,6 +49,11 @@ func (s sessions) EndSession(ctx context.Context, tenant string, session caller.
 
 func (sessions) Ended(caller.SessionHash) bool { return false }
 
+type rates struct{}
+
+func (rates) Reserve(*caller.Caller, int, int64) error { return nil }
+func (rates) Read(*caller.Caller, int) error           { return nil }
+
 type gateway struct {
 	exec   *executor.Executor
 	schema *ast.Schema
@@ -62,7 +67,7 @@ func newGateway(t *testing.T) *gateway {
 	keys, err := keyring.LoadOrCreateFile(filepath.Join(dir, "keys.json"))
 	require.NoError(t, err)
 	v, err := vault.New(vault.Options{
-		Rows: db, Keys: keys, Objects: store{}, Sessions: sessions{db}, Observer: telemetry.NewMetrics("test"), Prefixes: []string{"tok"}, Logger: slog.New(slog.DiscardHandler),
+		Rows: db, Keys: keys, Objects: store{}, Sessions: sessions{db}, Rates: rates{}, Observer: telemetry.NewMetrics("test"), Prefixes: []string{"tok"}, Logger: slog.New(slog.DiscardHandler),
 		Limits: vault.Limits{Batch: 10, GrantBatch: 10, ObjectSize: 3 << 30, DefaultGrant: time.Minute, MaxGrant: time.Hour, MaxTTL: time.Hour},
 	})
 	require.NoError(t, err)

@@ -252,7 +252,7 @@ const (
 	ErrorCodeSessionChanged ErrorCode = "SESSION_CHANGED"
 	// The request asks for more than the gateway allows; the message names the limit.
 	ErrorCodeLimitExceeded ErrorCode = "LIMIT_EXCEEDED"
-	// Too many requests: wait, then try again.
+	// Too much in a short time: wait for `extensions.retryAfter` seconds, then try again. Nothing was done.
 	ErrorCodeRateLimited ErrorCode = "RATE_LIMITED"
 	// The gateway can't reach something that it needs: try again later.
 	ErrorCodeUnavailable ErrorCode = "UNAVAILABLE"

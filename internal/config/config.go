@@ -20,6 +20,7 @@ type Config struct {
 	Credentials  Credentials  `koanf:"credentials"`
 	SignIn       SignIn       `koanf:"sign_in"`
 	TrustedProxy TrustedProxy `koanf:"trusted_proxy"`
+	Rates        Rates        `koanf:"rates"`
 	Tokens       Tokens       `koanf:"tokens"`
 	Grants       Grants       `koanf:"grants"`
 	Database     Database     `koanf:"database"`
@@ -44,6 +45,8 @@ type HTTP struct {
 	RequestTimeout     time.Duration `koanf:"request_timeout"` // for executing one request
 	IdleTimeout        time.Duration `koanf:"idle_timeout"`
 	ShutdownTimeout    time.Duration `koanf:"shutdown_timeout"` // for finishing what runs
+	TrustedHops        []string      `koanf:"trusted_hops"`     // networks of proxies that say in a header whose request they pass on
+	ClientHeader       string        `koanf:"client_header"`    // that header: X-Forwarded-For or Forwarded
 	TLS                TLS           `koanf:"tls"`
 }
 
@@ -100,6 +103,7 @@ type Keys struct {
 type Objects struct {
 	Store            string        `koanf:"store"`             // embedded or s3
 	MaxSize          int64         `koanf:"max_size"`          // bytes of one value
+	MaxUnsizedSize   int64         `koanf:"max_unsized_size"`  // bytes of a value whose size is not told
 	RequireSize      bool          `koanf:"require_size"`      // refuse values of unknown size
 	UploadLifetime   time.Duration `koanf:"upload_lifetime"`   // of a signed request
 	DownloadLifetime time.Duration `koanf:"download_lifetime"` // of a signed request
@@ -179,7 +183,7 @@ func Default() *Config {
 	return &Config{
 		HTTP: HTTP{
 			Listen: "127.0.0.1:8080", AllowedHeaders: allowedHeaders(), MaxBody: 256 << 10, MaxApplicationBody: 2 << 20, MaxConnections: 8192, ReadTimeout: 15 * time.Second, RequestTimeout: 15 * time.Second,
-			IdleTimeout: 2 * time.Minute, ShutdownTimeout: 20 * time.Second,
+			IdleTimeout: 2 * time.Minute, ShutdownTimeout: 20 * time.Second, ClientHeader: "X-Forwarded-For",
 		},
 		GraphQL: GraphQL{
 			MaxTokens: 4000, MaxDepth: 24, MaxAliases: 30, MaxDirectives: 50, MaxSelections: 500, MaxComplexity: 5000,
@@ -188,10 +192,11 @@ func Default() *Config {
 		Credentials:  Credentials{Remember: 50_000, ClockSkew: 5 * time.Second, MaxSize: 16 << 10, EndedPoll: time.Second, MaxEnded: 1_000_000},
 		SignIn:       SignIn{StateLifetime: 5 * time.Minute, Cookie: Cookie{SameSite: "strict", Lifetime: time.Hour}},
 		TrustedProxy: TrustedProxy{MaxLifetime: 24 * time.Hour},
+		Rates:        defaultRates(),
 		Tokens:       Tokens{Prefix: "tok", MaxBatch: 1000, MaxTTL: 100 * 365 * 24 * time.Hour, SweepInterval: time.Minute},
 		Grants:       Grants{DefaultDuration: 15 * time.Minute, MaxDuration: 24 * time.Hour, MaxBatch: 10_000},
 		Objects: Objects{
-			Store: "s3", MaxSize: 1 << 30, UploadLifetime: 15 * time.Minute, DownloadLifetime: time.Minute,
+			Store: "s3", MaxSize: 1 << 30, MaxUnsizedSize: 16 << 20, UploadLifetime: 15 * time.Minute, DownloadLifetime: time.Minute,
 			S3: S3{Timeout: 10 * time.Second},
 		},
 		Log:     Log{Level: "info", Format: "json"},

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"reflect"
 	"slices"
@@ -212,6 +213,10 @@ func printable(v reflect.Value) any {
 	switch x := v.Interface().(type) {
 	case time.Duration:
 		return x.String()
+	case float64:
+		if x == math.Trunc(x) && math.Abs(x) <= maxRate { // 67108864 and not 6.7108864e+07
+			return int64(x)
+		}
 	case Secret:
 		if x == "" {
 			return ""

@@ -29,6 +29,7 @@ func (c *Config) Verify() error {
 	c.verifySignIn(&p)
 	c.verifyCredentials(&p)
 	c.verifyTrustedProxy(&p)
+	c.verifyRates(&p)
 	c.verifyTokens(&p)
 	c.verifyObjects(&p)
 	c.verifyRest(&p)
@@ -50,6 +51,7 @@ func (c *Config) verifyHTTP(p *problems) {
 	between(p, "http.request_timeout", h.RequestTimeout, time.Second, 10*time.Minute)
 	between(p, "http.idle_timeout", h.IdleTimeout, time.Second, time.Hour)
 	between(p, "http.shutdown_timeout", h.ShutdownTimeout, 0, 10*time.Minute)
+	h.verifyHops(p)
 	h.TLS.verify(p, h.PublicURL)
 }
 
@@ -121,6 +123,7 @@ func (c *Config) verifyTokens(p *problems) {
 func (c *Config) verifyObjects(p *problems) {
 	o := &c.Objects
 	between(p, "objects.max_size", o.MaxSize, 1, 5<<30)
+	between(p, "objects.max_unsized_size", o.MaxUnsizedSize, 1, 5<<30)
 	between(p, "objects.upload_lifetime", o.UploadLifetime, time.Second, 7*24*time.Hour)
 	between(p, "objects.download_lifetime", o.DownloadLifetime, time.Second, time.Hour)
 	switch o.Store {

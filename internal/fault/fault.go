@@ -5,6 +5,8 @@ package fault
 import (
 	"errors"
 	"fmt"
+	"math"
+	"time"
 )
 
 // Code is a value of the schema's ErrorCode, sent as extensions.code.
@@ -26,10 +28,11 @@ const (
 
 // Error is an error with both halves. Message and Path are the client's; the cause is the log's.
 type Error struct {
-	Code    Code
-	Message string
-	Path    []any // below the GraphQL field: argument and input names (string), list indexes (int)
-	cause   error
+	Code       Code
+	Message    string
+	Path       []any         // below the GraphQL field: argument and input names (string), list indexes (int)
+	RetryAfter time.Duration // RATE_LIMITED: whole seconds to wait, one at least; else 0
+	cause      error
 }
 
 // New returns an error whose message is for the client.
@@ -42,12 +45,28 @@ func Wrap(cause error, code Code, message string) *Error {
 	return &Error{Code: code, Message: message, cause: cause}
 }
 
+// maxRetry bounds what a client is told to wait.
+const maxRetry = 24 * time.Hour
+
+// Limited returns a RATE_LIMITED that asks to wait for so long, rounded up to whole seconds.
+func Limited(wait time.Duration) *Error {
+	seconds := max(1, math.Ceil(min(wait, maxRetry).Seconds()))
+	e := New(RateLimited, "Too much in a short time: try again in %.0f s.", seconds)
+	e.RetryAfter = time.Duration(seconds) * time.Second
+	return e
+}
+
 // Error is for logs: it holds both halves.
 func (e *Error) Error() string {
 	if e.cause == nil {
 		return string(e.Code) + ": " + e.Message
 	}
 	return string(e.Code) + ": " + e.Message + ": " + e.cause.Error()
+}
+
+// RateLimited returns how long to wait, and whether the error is a RATE_LIMITED; directives asks errors for it.
+func (e *Error) RateLimited() (wait time.Duration, ok bool) {
+	return e.RetryAfter, e.Code == RateLimited
 }
 
 // Unwrap returns the internal half.

@@ -72,6 +72,7 @@ func (g *Gateway) configure(t testing.TB, objectsURL string) {
 	cfg.Development = true // for /metrics
 	cfg.HTTP.PublicURL = g.URL
 	cfg.HTTP.RequestTimeout, cfg.HTTP.ShutdownTimeout = time.Minute, 30*time.Second // race detector, busy machines
+	cfg.Rates = gateway.Config{}.Rates                                              // off: tests do in a second what no page does
 	cfg.Database.Path = filepath.Join(dir, "cloakroom.db")
 	cfg.Keys.File, cfg.Keys.Create = filepath.Join(dir, "keyset.json"), true
 	cfg.Objects.Store = "embedded"

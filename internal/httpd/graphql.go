@@ -23,6 +23,7 @@ import (
 type graphQL struct {
 	exec               *executor.Executor
 	auth               session.CallerFinder
+	rates              Rates
 	observer           Observer
 	log                *slog.Logger
 	tracer             trace.Tracer
@@ -90,6 +91,12 @@ func (g *graphQL) serve(w http.ResponseWriter, r *http.Request, o *outcome) {
 	if err := session.Pin(w.Header(), r, who); err != nil {
 		reject(err)
 		return
+	}
+	if who == nil && g.rates != nil { // nobody whom anything else bounds
+		if err := g.rates.Anonymous(r); err != nil {
+			reject(err)
+			return
+		}
 	}
 	params, err := g.decode(w, r, who)
 	if err != nil {

@@ -31,16 +31,23 @@ type Observer interface {
 	Request(field, code string, took time.Duration)
 }
 
+// Rates bound requests without credentials.
+type Rates interface {
+	// Anonymous is asked before the request's operation is read. Its errors are faults RATE_LIMITED.
+	Anonymous(r *http.Request) error
+}
+
 // Check is a part that /readyz asks, by its name.
 type Check struct {
 	Name string
 	Ask  func(context.Context) error
 }
 
-// Options are what the handler is made of. Playground, Metrics, Sessions and Logout may be nil.
+// Options are what the handler is made of. Rates, Playground, Metrics, Sessions and Logout may be nil.
 type Options struct {
 	Schema        graphql.ExecutableSchema
 	Authenticator session.CallerFinder
+	Rates         Rates // nil: nothing is bounded
 	Observer      Observer
 	Logger        *slog.Logger
 	Tracer        trace.Tracer
@@ -56,7 +63,7 @@ type Options struct {
 // New returns the gateway's handler.
 func New(o Options) (http.Handler, error) {
 	g := &graphQL{
-		exec: executor.New(o.Schema), auth: o.Authenticator, observer: o.Observer, log: o.Logger, tracer: o.Tracer,
+		exec: executor.New(o.Schema), auth: o.Authenticator, rates: o.Rates, observer: o.Observer, log: o.Logger, tracer: o.Tracer,
 		maxBody: o.HTTP.MaxBody, maxApplicationBody: o.HTTP.MaxApplicationBody, timeout: o.HTTP.RequestTimeout,
 	}
 	g.exec.SetErrorPresenter(present(o.Logger))

@@ -55,11 +55,17 @@ func publish(ctx context.Context, log *slog.Logger, err error, path ast.Path) *g
 	if id := requestID(ctx); id != "" && public.Code == fault.Internal {
 		extensions["requestId"] = id
 	}
+	if public.Code == fault.RateLimited {
+		extensions[retryAfter] = int(public.RetryAfter.Seconds())
+	}
 	if len(full) == 0 {
 		full = nil
 	}
 	return &gqlerror.Error{Message: public.Message, Path: full, Extensions: extensions}
 }
+
+// retryAfter is the extension of a RATE_LIMITED: whole seconds to wait.
+const retryAfter = "retryAfter"
 
 // requestCodes are the codes of errors that come before an execution.
 var requestCodes = map[fault.Code]bool{

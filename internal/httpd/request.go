@@ -47,6 +47,8 @@ func statusOf(err error) int {
 		return http.StatusForbidden
 	case fault.LimitExceeded:
 		return http.StatusRequestEntityTooLarge
+	case fault.RateLimited:
+		return http.StatusTooManyRequests
 	case fault.SessionChanged:
 		return http.StatusPreconditionFailed
 	case fault.Unavailable:

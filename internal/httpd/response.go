@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
+	"strconv"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/gqlerror"
@@ -36,12 +37,25 @@ func writeResponse(w http.ResponseWriter, mediaType string, status int, r *graph
 	h := w.Header()
 	h["Content-Type"] = contentTypes[mediaType]
 	h["Cache-Control"] = noStore
+	if wait := longestWait(r.Errors); wait > 0 {
+		h.Set("Retry-After", strconv.Itoa(wait))
+	}
 	w.WriteHeader(status)
 	_, _ = w.Write(b)
 	if cap(b) <= 1<<20 {
 		*pooled = b
 		buffers.Put(pooled)
 	}
+}
+
+// longestWait returns after how many seconds all that was refused as RATE_LIMITED may be tried again; 0: nothing was.
+func longestWait(errs gqlerror.List) (seconds int) {
+	for _, err := range errs {
+		if wait, ok := err.Extensions[retryAfter].(int); ok {
+			seconds = max(seconds, wait)
+		}
+	}
+	return seconds
 }
 
 var (

@@ -65,7 +65,7 @@ func FuzzExplain(f *testing.F) {
 	fix := newFixture(f, nil)
 	f.Fuzz(func(t *testing.T, jwt string) {
 		why := fix.Explain(t.Context(), jwt)
-		_, err := fix.bearer(t.Context(), jwt)
+		_, err := fix.bearer((&http.Request{}).WithContext(t.Context()), jwt)
 		require.Equal(t, err == nil, why.Caller != nil)
 		require.Equal(t, err == nil, len(failed(why)) == 0)
 	})

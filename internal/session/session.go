@@ -50,6 +50,16 @@ type Issuer struct {
 // Observer counts what becomes of credentials.
 type Observer interface{ Credential(outcome string) }
 
+// Rates bound credentials that are refused. Their errors are faults RATE_LIMITED.
+type Rates interface {
+	// Admit is asked before a signature is verified that was not verified before; it charges nothing.
+	Admit(r *http.Request) error
+	// AdmitSession is asked where Admit refuses and the credential names a session that was verified before.
+	AdmitSession(tenant string, session caller.SessionHash) error
+	// Refused is told of each credential that was refused.
+	Refused(r *http.Request) error
+}
+
 // Outcomes of a credential.
 const (
 	Remembered = "remembered" // verified before
@@ -64,6 +74,7 @@ type Options struct {
 	Proxy    *TrustedProxy // nil: identity headers are not looked at
 	Remember int           // how many verified JWTs to remember
 	MaxSize  int           // of a JWT, in bytes; 0: DefaultMaxSize
+	Rates    Rates         // nil: nothing is bounded
 	Logger   *slog.Logger
 	Observer Observer
 	Now      func() time.Time // for tests; nil: time.Now
@@ -83,6 +94,7 @@ type Authenticator struct {
 	proxy      *TrustedProxy
 	maxSize    int
 	remembered *memory
+	admission  admission
 	refusals   *refusals
 	observer   Observer
 	now        func() time.Time
@@ -103,8 +115,12 @@ func New(o Options) (*Authenticator, error) {
 	if err != nil {
 		return nil, err
 	}
+	admission, err := newAdmission(o)
+	if err != nil {
+		return nil, err
+	}
 	a := &Authenticator{
-		issuers: map[string]*issuer{}, remembered: cache, observer: o.Observer, now: o.Now, maxSize: cmp.Or(o.MaxSize, DefaultMaxSize),
+		issuers: map[string]*issuer{}, remembered: cache, admission: admission, observer: o.Observer, now: o.Now, maxSize: cmp.Or(o.MaxSize, DefaultMaxSize),
 		header: http.CanonicalHeaderKey(o.Header), proxy: o.Proxy.canonical(), refusals: newRefusals(o.Logger, o.Now),
 	}
 	for _, i := range o.Issuers {
@@ -140,14 +156,20 @@ func (a *Authenticator) Run(ctx context.Context) {
 }
 
 // Authenticate returns the request's caller; nil without credentials. Any credential that is not accepted is a fault
-// UNAUTHENTICATED, or LIMIT_EXCEEDED where it is too long, whatever else the request bears. The log says why, seldom.
+// UNAUTHENTICATED, or LIMIT_EXCEEDED where it is too long, whatever else the request bears; RATE_LIMITED after too many
+// of them. The log says why, seldom.
 func (a *Authenticator) Authenticate(r *http.Request) (*caller.Caller, error) {
 	c, err := a.authenticate(r)
 	if err == nil {
 		return c, nil
 	}
 	a.observer.Credential(Refused)
-	a.refusals.log(r.Context(), "credential", err)
+	if fault.Public(err).Code != fault.RateLimited {
+		a.refusals.log(r.Context(), "credential", err)
+	}
+	if limited := a.admission.refused(r, err); limited != nil {
+		return nil, limited
+	}
 	return nil, publish(err)
 }
 
@@ -181,7 +203,7 @@ func (a *Authenticator) authenticate(r *http.Request) (*caller.Caller, error) {
 	if jwt == "" {
 		return nil, nil
 	}
-	c, err := a.bearer(r.Context(), jwt)
+	c, err := a.bearer(r, jwt)
 	if err == nil && proxied && !c.Ambient {
 		ambient := *c // the other is shared with requests that bear the JWT themselves
 		ambient.Ambient = true
@@ -190,7 +212,7 @@ func (a *Authenticator) authenticate(r *http.Request) (*caller.Caller, error) {
 	return c, err
 }
 
-func (a *Authenticator) bearer(ctx context.Context, jwt string) (*caller.Caller, error) {
+func (a *Authenticator) bearer(r *http.Request, jwt string) (*caller.Caller, error) {
 	if err := a.fits(jwt); err != nil {
 		return nil, err
 	}
@@ -204,11 +226,15 @@ func (a *Authenticator) bearer(ctx context.Context, jwt string) (*caller.Caller,
 		a.observer.Credential(Remembered)
 		return m.caller, nil
 	}
-	m, err := a.verify(ctx, jwt, now)
+	if err := a.admit(r, jwt, now); err != nil {
+		return nil, err
+	}
+	m, err := a.verify(r.Context(), jwt, now)
 	if err != nil {
 		return nil, err
 	}
 	a.remembered.Set(key, m)
+	a.admission.verified(m.caller)
 	a.observer.Credential(Verified)
 	return m.caller, nil
 }

@@ -25,6 +25,7 @@ type Metrics struct {
 	ended       *prometheus.CounterVec
 	stopped     *prometheus.CounterVec
 	logouts     *prometheus.CounterVec
+	limited     *prometheus.CounterVec
 	kept        prometheus.Gauge
 }
 
@@ -50,7 +51,9 @@ func NewMetrics(version string) *Metrics {
 		ended: counter("sessions_ended_total", "Sessions, sign-ins and subjects ended here, by reason (application, back_channel, sign_out).", "reason"),
 		stopped: counter("ended_credentials_total",
 			"Verified credentials refused, by what has ended (session, login, subject, or unknown while that can't be read).", "by"),
-		logouts: counter("logout_tokens_total", "Logout tokens of identity providers, by outcome (accepted, refused, failed).", "outcome"),
+		logouts: counter("logout_tokens_total", "Logout tokens of identity providers, by outcome (accepted, refused, failed, limited).", "outcome"),
+		limited: counter("rate_limited_total",
+			"Refusals by rate: of what, by whose bucket (session, tenant, address), and the tenant, if one is known.", "thing", "by", "tenant"),
 		kept: prometheus.NewGauge(prometheus.GaugeOpts{
 			Namespace: "cloakroom", Name: "ended_sessions", Help: "Ended sessions, sign-ins and subjects in memory.",
 		}),
@@ -60,7 +63,7 @@ func NewMetrics(version string) *Metrics {
 	})
 	build.Set(1)
 	m.registry.MustRegister(m.requests, m.latency, m.created, m.checked, m.presigned, m.swept, m.credentials,
-		m.signIns, m.ended, m.stopped, m.logouts, m.kept, build,
+		m.signIns, m.ended, m.stopped, m.logouts, m.limited, m.kept, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -110,3 +113,8 @@ func (m *Metrics) EndedKept(n int) { m.kept.Set(float64(n)) }
 
 // Logout implements logout.Observer.
 func (m *Metrics) Logout(outcome string) { m.logouts.WithLabelValues(outcome).Inc() }
+
+// RateLimited implements limit.Observer.
+func (m *Metrics) RateLimited(thing, by, tenant string) {
+	m.limited.WithLabelValues(thing, by, tenant).Inc()
+}

@@ -43,7 +43,7 @@ func (v *Vault) Detokenize(ctx context.Context, token string) (Redeemed, error) 
 
 // DetokenizeBatch redeems each token for which the calling session holds a READ grant, in order. Grants
 // and keys are read by one statement, and the work for each kind of refusal is the same. Faults of the
-// whole: UNAUTHENTICATED, FORBIDDEN, BAD_USER_INPUT, LIMIT_EXCEEDED, UNAVAILABLE; of one token:
+// whole: UNAUTHENTICATED, FORBIDDEN, BAD_USER_INPUT, LIMIT_EXCEEDED, RATE_LIMITED, UNAVAILABLE; of one token:
 // GRANT_REQUIRED, INTERNAL, UNAVAILABLE.
 func (v *Vault) DetokenizeBatch(ctx context.Context, tokens []string) ([]Redeemed, error) {
 	return v.detokenize(ctx, tokens, func(i int) []any { return []any{"tokens", i} })
@@ -59,6 +59,9 @@ func (v *Vault) detokenize(ctx context.Context, tokens []string, path func(i int
 	}
 	ids, err := v.ids(tokens, path)
 	if err != nil {
+		return nil, err
+	}
+	if err := v.Rates.Read(c, len(tokens)); err != nil {
 		return nil, err
 	}
 	_, now := v.now()
@@ -123,6 +126,9 @@ func (v *Vault) Describe(ctx context.Context, token string) (*Described, error) 
 	}
 	if err := v.checkPrefix(token); err != nil {
 		return nil, fault.At(err, "id")
+	}
+	if err := v.Rates.Read(c, 1); err != nil {
+		return nil, err
 	}
 	ids := []models.Digest{models.Digest(keyring.IDOf(token))}
 	_, now := v.now()

@@ -3,6 +3,7 @@ package vault_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"path/filepath"
 	"sync"
@@ -171,8 +172,25 @@ func (s sums) GrantsChecked(kind string, held, missing int) {
 func (s sums) Presigned(method string, n int) { s[method] += n }
 func (s sums) Swept(what string, n int)       { s["swept "+what] += n }
 
+// rates are vault.Rates that note what they were asked, as "reserve 2 of 30 bytes", and refuse with err.
+type rates struct {
+	asked []string
+	err   error
+}
+
+func (r *rates) Reserve(_ *caller.Caller, tokens int, bytes int64) error {
+	r.asked = append(r.asked, fmt.Sprintf("reserve %d of %d bytes", tokens, bytes))
+	return r.err
+}
+
+func (r *rates) Read(_ *caller.Caller, tokens int) error {
+	r.asked = append(r.asked, fmt.Sprintf("read %d", tokens))
+	return r.err
+}
+
 type fixture struct {
 	*vault.Vault
+	rates   *rates
 	at      time.Time
 	rows    *counted
 	store   *store
@@ -183,7 +201,7 @@ type fixture struct {
 
 func newFixture(t testing.TB) *fixture {
 	dir := t.TempDir()
-	f := &fixture{at: noon, sums: sums{}, path: filepath.Join(dir, "rows.db")}
+	f := &fixture{at: noon, rates: &rates{}, sums: sums{}, path: filepath.Join(dir, "rows.db")}
 	now := func() time.Time { return f.at }
 	f.store = &store{now: now, up: map[string]objects.Upload{}, deleted: map[string]int{}}
 	db, err := models.Open(context.Background(), models.Options{Path: f.path})
@@ -194,8 +212,8 @@ func newFixture(t testing.TB) *fixture {
 	require.NoError(t, err)
 	f.endings = &endings{rows: db, gone: map[caller.SessionHash]bool{}}
 	f.Vault, err = vault.New(vault.Options{
-		Rows: f.rows, Keys: keys, Objects: f.store, Sessions: f.endings, Observer: f.sums, Prefixes: []string{"tok", "old"}, Logger: slog.New(slog.DiscardHandler), Now: now,
-		Limits: vault.Limits{Batch: 10, GrantBatch: 10, ObjectSize: 1000, DefaultGrant: 15 * time.Minute, MaxGrant: 24 * time.Hour, MaxTTL: 48 * time.Hour},
+		Rows: f.rows, Keys: keys, Objects: f.store, Sessions: f.endings, Rates: f.rates, Observer: f.sums, Prefixes: []string{"tok", "old"}, Logger: slog.New(slog.DiscardHandler), Now: now,
+		Limits: vault.Limits{Batch: 10, GrantBatch: 10, ObjectSize: 1000, UnsizedSize: 100, DefaultGrant: 15 * time.Minute, MaxGrant: 24 * time.Hour, MaxTTL: 48 * time.Hour},
 	})
 	require.NoError(t, err)
 	return f

@@ -190,7 +190,7 @@ func TestNewNeedsItsParts(t *testing.T) {
 	f := newFixture(t)
 	for _, drop := range []func(*vault.Options){
 		func(o *vault.Options) { o.Rows = nil }, func(o *vault.Options) { o.Keys = nil }, func(o *vault.Options) { o.Objects = nil },
-		func(o *vault.Options) { o.Observer = nil }, func(o *vault.Options) { o.Sessions = nil }, func(o *vault.Options) { o.Logger = nil }, func(o *vault.Options) { o.Prefixes = nil },
+		func(o *vault.Options) { o.Observer = nil }, func(o *vault.Options) { o.Sessions = nil }, func(o *vault.Options) { o.Rates = nil }, func(o *vault.Options) { o.Logger = nil }, func(o *vault.Options) { o.Prefixes = nil },
 	} {
 		o := f.Options
 		drop(&o)

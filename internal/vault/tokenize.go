@@ -39,7 +39,7 @@ func (v *Vault) Tokenize(ctx context.Context, in TokenizeInput) (Tokenized, erro
 
 // TokenizeBatch makes a token for each input, all or none. They are durable, with READ and STORE grants
 // for the calling session, when it returns. Faults: UNAUTHENTICATED, FORBIDDEN, BAD_USER_INPUT,
-// LIMIT_EXCEEDED, UNAVAILABLE.
+// LIMIT_EXCEEDED, RATE_LIMITED, UNAVAILABLE.
 func (v *Vault) TokenizeBatch(ctx context.Context, inputs []TokenizeInput) ([]Tokenized, error) {
 	return v.tokenize(ctx, inputs, func(i int) []any { return []any{"inputs", i} })
 }
@@ -56,6 +56,9 @@ func (v *Vault) tokenize(ctx context.Context, inputs []TokenizeInput, path func(
 		if err := v.checkInput(&inputs[i]); err != nil {
 			return nil, fault.At(err, path(i)...)
 		}
+	}
+	if err := v.Rates.Reserve(c, len(inputs), v.bytesOf(inputs)); err != nil {
+		return nil, err
 	}
 	now, _ := v.now()
 	made := make([]Tokenized, len(inputs))
@@ -77,6 +80,18 @@ func (v *Vault) tokenize(ctx context.Context, inputs []TokenizeInput, path func(
 	v.Observer.GrantsCreated("READ", len(made))
 	v.Observer.GrantsCreated("STORE", len(made))
 	return made, nil
+}
+
+// bytesOf returns how much may be stored for the inputs.
+func (v *Vault) bytesOf(inputs []TokenizeInput) (n int64) {
+	for i := range inputs {
+		if size := inputs[i].Size; size != nil {
+			n += *size
+		} else {
+			n += v.Limits.UnsizedSize
+		}
+	}
+	return n
 }
 
 // reserve makes one token with its key and object, in memory only.

@@ -46,6 +46,15 @@ type Sessions interface {
 	Ended(session caller.SessionHash) bool
 }
 
+// Rates bound what a session and its tenant may have done in a time. Their errors are faults: RATE_LIMITED for later,
+// LIMIT_EXCEEDED for what is too much at once. All of a call is charged, or none.
+type Rates interface {
+	// Reserve is asked before tokens are made, for values of so many bytes in all.
+	Reserve(c *caller.Caller, tokens int, bytes int64) error
+	// Read is asked before tokens are looked up.
+	Read(c *caller.Caller, tokens int) error
+}
+
 // Keys seals what a token protects, and opens it again with that token only.
 type Keys interface {
 	Seal(token string, payload []byte) ([]byte, error)
@@ -72,6 +81,7 @@ type Limits struct {
 	Batch        int           // tokens or inputs in one list of a session's
 	GrantBatch   int           // tokens or grants in one list of an application's
 	ObjectSize   int64         // bytes of a value
+	UnsizedSize  int64         // bytes that one of unknown size is charged with
 	RequireSize  bool          // refuse to tokenize a value of unknown size
 	DefaultGrant time.Duration // life of a grant that names none
 	MaxGrant     time.Duration
@@ -84,6 +94,7 @@ type Options struct {
 	Keys     Keys
 	Objects  Objects
 	Sessions Sessions
+	Rates    Rates
 	Observer Observer
 	Limits   Limits
 	Prefixes []string // accepted in tokens; new ones bear the first
@@ -99,7 +110,7 @@ type Vault struct {
 
 // New returns a vault.
 func New(o Options) (*Vault, error) {
-	if o.Rows == nil || o.Keys == nil || o.Objects == nil || o.Sessions == nil || o.Observer == nil || o.Logger == nil || len(o.Prefixes) == 0 {
+	if o.Rows == nil || o.Keys == nil || o.Objects == nil || o.Sessions == nil || o.Rates == nil || o.Observer == nil || o.Logger == nil || len(o.Prefixes) == 0 {
 		return nil, errors.New("vault: an option is missing")
 	}
 	if o.Now == nil {

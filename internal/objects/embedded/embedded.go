@@ -31,6 +31,7 @@ type Options struct {
 	AllowedOrigins []string
 
 	MaxObjectSize    int64         // bytes; 0: 1 GiB
+	MaxUnsizedSize   int64         // bytes of an object whose upload has no signed size; 0, or more: MaxObjectSize
 	UploadLifetime   time.Duration // of upload URLs; 0: 15 minutes
 	DownloadLifetime time.Duration // of download URLs; 0: 1 minute
 	Credentials      objects.Credentials
@@ -59,9 +60,11 @@ func (o *Options) setDefaults() error {
 	if o.Dir == "" {
 		return errDir
 	}
-	if o.MaxObjectSize < 0 {
+	if o.MaxObjectSize < 0 || o.MaxUnsizedSize < 0 {
 		return errSize
 	}
+	setDefault(&o.MaxUnsizedSize, o.MaxObjectSize)
+	o.MaxUnsizedSize = min(o.MaxUnsizedSize, o.MaxObjectSize)
 	if !bucketPattern.MatchString(o.Bucket) {
 		return errors.New("embedded: the bucket's name is not valid")
 	}

@@ -13,7 +13,11 @@ import (
 )
 
 func (s *Server) put(w http.ResponseWriter, r *http.Request, req *objects.Request) *apiError {
-	if r.ContentLength > s.opts.MaxObjectSize {
+	most := s.opts.MaxObjectSize
+	if req.Size == 0 {
+		most = s.opts.MaxUnsizedSize
+	}
+	if r.ContentLength > most {
 		return errTooLarge
 	}
 	// Only now that the request is known to be signed may its body take its time; not every writer has a deadline to set.
@@ -25,7 +29,7 @@ func (s *Server) put(w http.ResponseWriter, r *http.Request, req *objects.Reques
 		return errExists
 	}
 	h := newHeader(s.opts.Now())
-	body := &bodyReader{r: http.MaxBytesReader(w, r.Body, s.opts.MaxObjectSize)}
+	body := &bodyReader{r: http.MaxBytesReader(w, r.Body, most)}
 	err := s.write(req, h, body)
 	var over *http.MaxBytesError
 	switch {

@@ -11,8 +11,10 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strconv"
 	"time"
 
+	"github.com/cloakroomhq/cloakroom/internal/fault"
 	"github.com/cloakroomhq/cloakroom/internal/session"
 )
 
@@ -22,6 +24,14 @@ const maxBody = 16 << 10
 // Verifier verifies logout tokens. Its errors quote nothing of them.
 type Verifier interface {
 	VerifyLogout(ctx context.Context, token string) (*session.Logout, error)
+}
+
+// Rates bound logout tokens that are refused, with other credentials. Their errors are faults RATE_LIMITED.
+type Rates interface {
+	// Admit is asked before a token is verified; it charges nothing.
+	Admit(r *http.Request) error
+	// Refused is told of each token that was refused.
+	Refused(r *http.Request) error
 }
 
 // Ender ends what a logout token names; what has ended may be ended again.
@@ -39,13 +49,15 @@ type Observer interface{ Logout(outcome string) }
 const (
 	accepted = "accepted"
 	refused  = "refused"
-	failed   = "failed" // it was right, and the session could not be ended
+	failed   = "failed"  // it was right, and the session could not be ended
+	limited  = "limited" // not verified: too many of its address were refused
 )
 
 // Options are what a Handler is made of; all are needed.
 type Options struct {
 	Verifier Verifier
 	Ender    Ender
+	Rates    Rates
 	Observer Observer
 	Logger   *slog.Logger
 	Timeout  time.Duration // for one request
@@ -53,7 +65,8 @@ type Options struct {
 
 // Handler answers POST requests with a form whose field logout_token, there exactly once, is a logout token (section
 // 2.5): 200 once what it names has ended; 400 with a JSON object of error and error_description where the token
-// is refused, or the logout failed (section 2.8); then the provider may send it again.
+// is refused, or the logout failed (section 2.8); then the provider may send it again. 429, with Retry-After, where too
+// many of the address were refused.
 type Handler struct{ Options }
 
 // ServeHTTP implements http.Handler.
@@ -69,18 +82,25 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.refuse(r.Context(), w, err)
 		return
 	}
+	if err := h.Rates.Admit(r); err != nil {
+		h.Observer.Logout(limited)
+		w.Header().Set("Retry-After", strconv.Itoa(int(fault.Public(err).RetryAfter.Seconds())))
+		answer(w, http.StatusTooManyRequests, "temporarily_unavailable", "Too many logout tokens of this address were refused: send the token again later.")
+		return
+	}
 	// A provider that doesn't wait for the answer has said its word all the same.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), h.Timeout)
 	defer cancel()
 	l, err := h.Verifier.VerifyLogout(ctx, token)
 	if err != nil {
+		_ = h.Rates.Refused(r) // it is refused for what it is, whatever is left
 		h.refuse(ctx, w, err)
 		return
 	}
 	if err := h.end(ctx, l); err != nil {
 		h.Observer.Logout(failed)
 		h.Logger.ErrorContext(ctx, "a logout failed", slog.String("tenant", l.Tenant), slog.Any("error", err))
-		answer(w, "temporarily_unavailable", "The logout could not be carried out: send the token again.")
+		answer(w, http.StatusBadRequest, "temporarily_unavailable", "The logout could not be carried out: send the token again.")
 		return
 	}
 	h.Observer.Logout(accepted)
@@ -100,12 +120,12 @@ func (h *Handler) end(ctx context.Context, l *session.Logout) error {
 func (h *Handler) refuse(ctx context.Context, w http.ResponseWriter, err error) {
 	h.Observer.Logout(refused)
 	h.Logger.InfoContext(ctx, "a logout token was refused", slog.Any("error", err))
-	answer(w, "invalid_request", "The request holds no logout token that the gateway accepts.")
+	answer(w, http.StatusBadRequest, "invalid_request", "The request holds no logout token that the gateway accepts.")
 }
 
-func answer(w http.ResponseWriter, code, description string) {
+func answer(w http.ResponseWriter, status int, code, description string) {
 	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(http.StatusBadRequest)
+	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(map[string]string{"error": code, "error_description": description})
 }
 

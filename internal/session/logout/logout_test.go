@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cloakroomhq/cloakroom/internal/fault"
 	"github.com/cloakroomhq/cloakroom/internal/session"
 	"github.com/cloakroomhq/cloakroom/internal/session/logout"
 )
@@ -30,6 +31,8 @@ type provider struct {
 	log    bytes.Buffer
 	ended  []string
 	counts map[string]int
+
+	limited bool
 }
 
 func (p *provider) VerifyLogout(ctx context.Context, token string) (*session.Logout, error) {
@@ -58,12 +61,21 @@ func (p *provider) EndSubject(_ context.Context, tenant, subject string, before 
 	return p.down
 }
 
+func (p *provider) Admit(*http.Request) error {
+	if p.limited {
+		return fault.Limited(7 * time.Second)
+	}
+	return nil
+}
+
+func (p *provider) Refused(*http.Request) error { p.counts["charged"]++; return nil }
+
 func (p *provider) Logout(outcome string) { p.counts[outcome]++ }
 
 func (p *provider) send(method, contentType, body string) *httptest.ResponseRecorder {
 	p.counts = map[string]int{}
 	h := &logout.Handler{Options: logout.Options{
-		Verifier: p, Ender: p, Observer: p, Timeout: time.Minute,
+		Verifier: p, Ender: p, Rates: p, Observer: p, Timeout: time.Minute,
 		Logger: slog.New(slog.NewTextHandler(&p.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -143,7 +155,8 @@ func TestRefusals(t *testing.T) {
 		require.Equal(t, "invalid_request", answer.Error, name)
 		require.NotEmpty(t, answer.Description, name)
 		require.Empty(t, p.ended, name)
-		require.Equal(t, map[string]int{"refused": 1}, p.counts, name)
+		require.Equal(t, 1, p.counts["refused"], name)
+		require.Len(t, p.counts, 1+p.counts["charged"], name)
 		require.NotContains(t, w.Body.String()+p.log.String(), "SECRET", name)
 	}
 	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPut, http.MethodOptions} {
@@ -163,4 +176,24 @@ func TestFailed(t *testing.T) {
 	require.Contains(t, w.Body.String(), `"temporarily_unavailable"`)
 	require.NotContains(t, w.Body.String(), "down")
 	require.Equal(t, map[string]int{"failed": 1}, p.counts)
+}
+
+func TestTooManyRefused(t *testing.T) {
+	p := &provider{says: &session.Logout{Tenant: "clinic", Session: "s1", IssuedAt: noon}}
+	t.Run("a refused token is charged", func(t *testing.T) {
+		require.Equal(t, http.StatusBadRequest, p.send(http.MethodPost, form, "logout_token=forged").Code)
+		require.Equal(t, map[string]int{"refused": 1, "charged": 1}, p.counts)
+	})
+	t.Run("and an accepted one is not", func(t *testing.T) {
+		require.Equal(t, http.StatusOK, p.send(http.MethodPost, form, "logout_token="+secret).Code)
+		require.Equal(t, map[string]int{"accepted": 1}, p.counts)
+	})
+	t.Run("none is verified after too many", func(t *testing.T) {
+		p.limited, p.ended = true, nil
+		a := p.send(http.MethodPost, form, "logout_token="+secret)
+		require.Equal(t, http.StatusTooManyRequests, a.Code)
+		require.Equal(t, "7", a.Header().Get("Retry-After"))
+		require.Contains(t, a.Body.String(), "temporarily_unavailable")
+		require.Empty(t, p.ended)
+	})
 }

@@ -93,6 +93,10 @@ func (f *Flow) Authenticate(r *http.Request) (*caller.Caller, error) {
 	switch {
 	case err != nil:
 		f.Observer.Credential(session.Refused)
+		// One that was sealed here, and is over, is anybody's who comes back: waiting would not help him.
+		if limited := f.Rates.Refused(r); limited != nil && !errors.Is(err, errCookie) {
+			return nil, limited
+		}
 		return nil, fault.Wrap(err, fault.Unauthenticated, "The session's cookie is not accepted: sign in again.")
 	case who == nil:
 		return nil, nil

@@ -47,6 +47,9 @@ func (f *Flow) finish(w http.ResponseWriter, r *http.Request) (string, *refusal)
 	if life < time.Second { // browsers count in seconds
 		return "", notAccepted.because(errCookie).linked(s.returnTo)
 	}
+	if err := f.Rates.SignedIn(p.Tenant, said.Session); err != nil {
+		return "", tooMany.because(err).linked(s.returnTo)
+	}
 	value, err := f.sealLogin(l)
 	if err != nil {
 		return "", unavailable.because(err).linked(s.returnTo)
@@ -73,6 +76,9 @@ func (f *Flow) readForm(w http.ResponseWriter, r *http.Request) (state, assertio
 	// The Origin comes first of what costs nothing: other pages learn nothing from what follows.
 	if !f.anyOrigin(r) {
 		return "", "", badOrigin
+	}
+	if err := f.Rates.SignIn(r); err != nil {
+		return "", "", tooMany.because(err)
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxForm))
 	if err != nil {

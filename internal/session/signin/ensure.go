@@ -23,6 +23,9 @@ func (f *Flow) begin(w http.ResponseWriter, r *http.Request) (string, *refusal) 
 	if no := checkNavigation(w, r, http.MethodGet, http.MethodHead); no != nil {
 		return "", no
 	}
+	if err := f.Rates.SignIn(r); err != nil {
+		return "", tooMany.because(err)
+	}
 	q, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil || len(q["provider"]) > 1 || len(q["return_to"]) > 1 {
 		return "", badRequest.because(errRepeated)

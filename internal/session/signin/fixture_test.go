@@ -50,6 +50,8 @@ type world struct {
 	full      bool // no more ends are kept
 	revoked   int  // calls
 	refused   fault.Code
+	asked     []string        // of the rates
+	limited   map[string]bool // what they refuse
 }
 
 func (w *world) Assertion(_ context.Context, issuer, jws, state string) (*session.Assertion, error) {
@@ -107,6 +109,25 @@ func (w *world) SignIn(outcome string) {
 }
 func (w *world) Credential(outcome string) { w.SignIn(outcome) }
 
+// rates are Rates that note what they were asked, and refuse what is in world.limited.
+type rates struct{ w *world }
+
+func (r rates) ask(what string) error {
+	r.w.mu.Lock()
+	defer r.w.mu.Unlock()
+	r.w.asked = append(r.w.asked, what)
+	if r.w.limited[what] {
+		return fault.Limited(7 * time.Second)
+	}
+	return nil
+}
+
+func (r rates) SignIn(*http.Request) error  { return r.ask("sign in") }
+func (r rates) Refused(*http.Request) error { return r.ask("refused") }
+func (r rates) SignedIn(tenant string, _ caller.SessionHash) error {
+	return r.ask("signed in at " + tenant)
+}
+
 // bearer is the next authenticator.
 type bearer struct{ w *world }
 
@@ -128,11 +149,11 @@ func newWorld(t testing.TB, change func(*Options)) *world {
 	o := Options{
 		Next: bearer{w}, Assertions: w, PublicURL: own, AllowedOrigins: []string{appSite}, Cookie: config.Default().SignIn.Cookie, StateLifetime: stateLife, Timeout: timeout,
 		Providers: []Provider{{Name: "clinic", URL: appPage, ReturnTo: []string{appSite, "https://pages.example/app/"}}},
-		Sealer:    keys, States: w, Grants: w, Ended: w, Observer: w, Logger: slog.New(slog.DiscardHandler),
+		Sealer:    keys, States: w, Grants: w, Ended: w, Rates: rates{w}, Observer: w, Logger: slog.New(slog.DiscardHandler),
 		Refuse: func(rw http.ResponseWriter, _ *http.Request, status int, err error) {
 			w.refused = fault.Public(err).Code
 			if status == 0 {
-				status = map[fault.Code]int{fault.Unauthenticated: 401, fault.Forbidden: 403, fault.Unavailable: 503, fault.LimitExceeded: 413}[fault.Public(err).Code]
+				status = map[fault.Code]int{fault.Unauthenticated: 401, fault.Forbidden: 403, fault.Unavailable: 503, fault.LimitExceeded: 413, fault.RateLimited: 429}[fault.Public(err).Code]
 			}
 			rw.WriteHeader(status)
 		},

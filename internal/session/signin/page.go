@@ -5,6 +5,7 @@ import (
 	"html/template"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/cloakroomhq/cloakroom/internal/fault"
@@ -70,6 +71,8 @@ var (
 		"The application's answer was not accepted. Go back, and sign in again.")
 	replayed = newRefusal("replayed", http.StatusForbidden, fault.Forbidden,
 		"This sign-in has been used already. Go back; if you are not signed in there, try again.")
+	tooMany = newRefusal("limited", http.StatusTooManyRequests, fault.RateLimited,
+		"Too many sign-ins in a short time. Wait a moment, go back, and try again.")
 	unavailable = newRefusal("unavailable", http.StatusServiceUnavailable, fault.Unavailable,
 		"The gateway can't do this at the moment. Go back, and try again later.")
 )
@@ -116,6 +119,8 @@ func (f *Flow) refusePage(w http.ResponseWriter, r *http.Request, no *refusal) {
 	switch no.status {
 	case http.StatusUnauthorized:
 		h.Set("WWW-Authenticate", "Bearer")
+	case http.StatusTooManyRequests:
+		h.Set("Retry-After", strconv.Itoa(int(fault.Public(no.cause).RetryAfter.Seconds())))
 	case http.StatusServiceUnavailable:
 		h.Set("Retry-After", "5")
 	}

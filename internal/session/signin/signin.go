@@ -58,6 +58,16 @@ type Ended interface {
 	End(ctx context.Context, login caller.SessionHash, until time.Time) error
 }
 
+// Rates bound sign-ins, and cookies that are refused. Their errors are faults RATE_LIMITED.
+type Rates interface {
+	// SignIn is asked first of a request that begins a sign-in or is to end one, by its address.
+	SignIn(r *http.Request) error
+	// SignedIn is asked once an assertion is verified, before its state is used.
+	SignedIn(tenant string, session caller.SessionHash) error
+	// Refused is told of each cookie that is refused.
+	Refused(r *http.Request) error
+}
+
 // Observer counts what becomes of sign-ins and of cookies.
 type Observer interface {
 	SignIn(outcome string)
@@ -86,6 +96,7 @@ type Options struct {
 	States         States
 	Grants         Grants
 	Ended          Ended
+	Rates          Rates
 	Observer       Observer
 	Logger         *slog.Logger
 	// Refuse answers a call that is no navigation with an error's public half; status 0: that of its code.
@@ -122,7 +133,7 @@ func (f *Flow) pages(p *provider) []string {
 // New returns a Flow.
 func New(o Options) (*Flow, error) {
 	if o.Next == nil || o.Assertions == nil || o.Sealer == nil || o.States == nil || o.Grants == nil || o.Ended == nil ||
-		o.Observer == nil || o.Logger == nil || o.Refuse == nil || o.Timeout <= 0 {
+		o.Rates == nil || o.Observer == nil || o.Logger == nil || o.Refuse == nil || o.Timeout <= 0 {
 		return nil, errors.New("signin: an option is missing")
 	}
 	if o.Now == nil {

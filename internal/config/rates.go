@@ -1,0 +1,133 @@
+package config
+
+import (
+	"fmt"
+	"math"
+	"net/netip"
+)
+
+// Rates bound what one session, one tenant and one client's address may have done in a time, on this replica.
+type Rates struct {
+	Remember           int          `koanf:"remember"`            // buckets kept of each thing
+	TokensReserved     CallerRates  `koanf:"tokens_reserved"`     // by tokenize
+	BytesReserved      CallerRates  `koanf:"bytes_reserved"`      // the values' sizes
+	TokensRead         CallerRates  `koanf:"tokens_read"`         // by detokenize
+	SignIns            SignInRates  `koanf:"sign_ins"`            // by the redirect flow
+	RefusedCredentials RefusalRates `koanf:"refused_credentials"` // and renewed JWTs of sessions, where the address has no more
+	AnonymousRequests  AddressRate  `koanf:"anonymous_requests"`  // to /graphql
+}
+
+// Rate is a token bucket: Burst at once, and PerSecond from then on.
+type Rate struct {
+	PerSecond float64 `koanf:"per_second"` // 0: no bound
+	Burst     int64   `koanf:"burst"`
+}
+
+// Off reports whether nothing is bounded.
+func (r Rate) Off() bool { return r.PerSecond == 0 }
+
+// CallerRates bound verified callers.
+type CallerRates struct {
+	Session Rate `koanf:"session"`
+	Tenant  Rate `koanf:"tenant"`
+}
+
+// SignInRates bound sign-ins; an address, before it is known who signs in.
+type SignInRates struct {
+	Session Rate `koanf:"session"`
+	Tenant  Rate `koanf:"tenant"`
+	Address Rate `koanf:"address"`
+}
+
+// RefusalRates bound credentials that are refused.
+type RefusalRates struct {
+	Session Rate `koanf:"session"`
+	Address Rate `koanf:"address"`
+}
+
+// AddressRate bounds what is done for nobody known.
+type AddressRate struct {
+	Address Rate `koanf:"address"`
+}
+
+// defaultRates are what a page never meets, and a script meets within a second.
+func defaultRates() Rates {
+	return Rates{
+		Remember:           50_000,
+		TokensReserved:     CallerRates{Session: Rate{100, 2000}, Tenant: Rate{5000, 50_000}},
+		BytesReserved:      CallerRates{Session: Rate{64 << 20, 16 << 30}, Tenant: Rate{1 << 30, 256 << 30}},
+		TokensRead:         CallerRates{Session: Rate{300, 3000}, Tenant: Rate{20_000, 100_000}},
+		SignIns:            SignInRates{Session: Rate{1, 20}, Tenant: Rate{500, 5000}, Address: Rate{20, 300}},
+		RefusedCredentials: RefusalRates{Session: Rate{1, 20}, Address: Rate{20, 300}},
+		AnonymousRequests:  AddressRate{Address: Rate{50, 500}},
+	}
+}
+
+// maxRate bounds rates and bursts: floating-point numbers count exactly up to it.
+const maxRate = 1 << 50
+
+func (c *Config) verifyRates(p *problems) {
+	r := &c.Rates
+	// of what one request, or one value, asks: a burst below it would refuse that for ever
+	batch := int64(c.Tokens.MaxBatch)
+	value := c.Objects.MaxSize
+	bounded := false
+	for _, s := range []struct {
+		name string
+		rate Rate
+		most int64
+		of   string
+	}{
+		{"tokens_reserved.session", r.TokensReserved.Session, batch, "tokens.max_batch"},
+		{"tokens_reserved.tenant", r.TokensReserved.Tenant, batch, "tokens.max_batch"},
+		{"bytes_reserved.session", r.BytesReserved.Session, value, "objects.max_size"},
+		{"bytes_reserved.tenant", r.BytesReserved.Tenant, value, "objects.max_size"},
+		{"tokens_read.session", r.TokensRead.Session, batch, "tokens.max_batch"},
+		{"tokens_read.tenant", r.TokensRead.Tenant, batch, "tokens.max_batch"},
+		{"sign_ins.session", r.SignIns.Session, 1, ""},
+		{"sign_ins.tenant", r.SignIns.Tenant, 1, ""},
+		{"sign_ins.address", r.SignIns.Address, 1, ""},
+		{"refused_credentials.session", r.RefusedCredentials.Session, 1, ""},
+		{"refused_credentials.address", r.RefusedCredentials.Address, 1, ""},
+		{"anonymous_requests.address", r.AnonymousRequests.Address, 1, ""},
+	} {
+		s.rate.verify(p, "rates."+s.name, s.most, s.of)
+		bounded = bounded || !s.rate.Off()
+	}
+	if bounded {
+		between(p, "rates.remember", r.Remember, 1000, 10_000_000)
+	}
+}
+
+func (r Rate) verify(p *problems, at string, most int64, of string) {
+	if math.IsNaN(r.PerSecond) || r.PerSecond != 0 && (r.PerSecond < 0.001 || r.PerSecond > maxRate) {
+		p.add(at+".per_second", "%v is neither 0, for no bound, nor between 0.001 and %d", r.PerSecond, int64(maxRate))
+		return
+	}
+	if r.Off() {
+		return
+	}
+	remedy := ""
+	if of != "" {
+		remedy = fmt.Sprintf("; it must be %d at least, for what %s allows in one request; raise it, or lower that", most, of)
+	}
+	if r.Burst < most || r.Burst > maxRate {
+		p.add(at+".burst", "%d is not between %d and %d%s", r.Burst, most, int64(maxRate), remedy)
+	}
+}
+
+// verifyHops keeps out networks so wide that clients could say themselves where they are.
+func (h *HTTP) verifyHops(p *problems) {
+	if h.ClientHeader != "X-Forwarded-For" && h.ClientHeader != "Forwarded" {
+		p.add("http.client_header", "%q is neither X-Forwarded-For nor Forwarded; name the one that http.trusted_hops set themselves", h.ClientHeader)
+	}
+	for _, s := range h.TrustedHops {
+		n, err := netip.ParsePrefix(s)
+		switch {
+		case err != nil || n.Masked() != n || n.Addr().Is4In6():
+			p.add("http.trusted_hops", "%q is no network; write its first address and its length, such as 10.1.2.0/24 or 10.1.2.3/32", s)
+		case n.Addr().Is4() && n.Bits() < 8, n.Addr().Is6() && n.Bits() < 32:
+			p.add("http.trusted_hops", "%q is too much of the internet to be proxies; name their own networks", s)
+		}
+	}
+}
