@@ -3,6 +3,7 @@ package models
 import (
 	"context"
 	"database/sql"
+	"errors"
 
 	"gorm.io/gorm"
 )
@@ -81,6 +82,7 @@ func (db *DB) DueTokens(ctx context.Context, now int64, limit int) ([]Token, err
 func (db *DB) destroy(ctx context.Context, now int64, where string, args []any) ([]Token, error) {
 	var gone []Token
 	err := db.queue.do(ctx, func(tx *gorm.DB) error {
+		gone = nil
 		err := tx.Raw(`SELECT t.id, t.object, t.upload_until FROM tokens t WHERE `+where, args...).Scan(&gone).Error
 		if err != nil || len(gone) == 0 {
 			return err
@@ -100,14 +102,21 @@ func (db *DB) destroy(ctx context.Context, now int64, where string, args []any) 
 
 // Settle leaves no copy of destroyed keys in the log that SQLite writes ahead: pages are overwritten in the
 // database at once (secure_delete), but the log keeps the older ones until it is used again. While a reader
-// holds the log, nothing is done, and the next call tries again.
+// holds the log, nothing is done, and the next call tries again. So it is while the disk is full: the log would give
+// up its room, which others could take.
 func (db *DB) Settle(ctx context.Context) error {
-	if !db.destroyed.Swap(false) {
+	if !db.reserve.spare() || !db.destroyed.Swap(false) {
 		return nil
 	}
 	var busy, frames, done int
 	err := db.queue.alone(ctx, func(w *gorm.DB) error {
-		return w.Raw("PRAGMA wal_checkpoint(TRUNCATE)").Row().Scan(&busy, &frames, &done)
+		if err := w.Raw("PRAGMA wal_checkpoint(TRUNCATE)").Row().Scan(&busy, &frames, &done); err != nil {
+			return err
+		}
+		if err := db.reserve.ensure(w, 0); !errors.Is(err, ErrFull) {
+			return err
+		}
+		return nil
 	})
 	if err != nil || busy != 0 {
 		db.destroyed.Store(true)
