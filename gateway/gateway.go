@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"path/filepath"
 	"sync"
 
 	"github.com/cloakroomhq/cloakroom/graph"
@@ -17,6 +18,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/httpd"
 	"github.com/cloakroomhq/cloakroom/internal/keyring"
 	"github.com/cloakroomhq/cloakroom/internal/objects"
+	"github.com/cloakroomhq/cloakroom/internal/space"
 	"github.com/cloakroomhq/cloakroom/internal/telemetry"
 	"github.com/cloakroomhq/cloakroom/internal/vault"
 	"github.com/cloakroomhq/cloakroom/models"
@@ -47,12 +49,16 @@ var Version = "dev"
 // Gateway is a running gateway: an http.Handler for its own routes, and beside it the embedded object
 // store's, if there is one.
 type Gateway struct {
-	cfg      *Config
-	log      *slog.Logger
-	vault    *vault.Vault
-	handler  http.Handler
-	objects  http.Handler // nil unless embedded
-	metrics  http.Handler
+	cfg     *Config
+	log     *slog.Logger
+	vault   *vault.Vault
+	handler http.Handler
+	objects http.Handler // nil unless embedded
+	metrics http.Handler
+
+	telemetry *telemetry.Metrics
+	room      *room
+
 	tls      *tls.Config // nil: Serve speaks HTTP
 	closers  []func(context.Context) error
 	stop     context.CancelFunc
@@ -82,6 +88,7 @@ func New(ctx context.Context, cfg *Config, log *slog.Logger) (*Gateway, error) {
 
 func (g *Gateway) open(ctx, background context.Context) error {
 	metrics := telemetry.NewMetrics(Version)
+	g.telemetry = metrics
 	tracer, stopTracing, err := telemetry.NewTracer(ctx, g.cfg.Tracing, Version)
 	if err != nil {
 		return err
@@ -92,6 +99,9 @@ func (g *Gateway) open(ctx, background context.Context) error {
 	}
 	rows, err := g.openDatabase(ctx)
 	if err != nil {
+		return err
+	}
+	if err := g.openRoom(rows); err != nil {
 		return err
 	}
 	keys, err := openKeys(ctx, g.cfg, rows)
@@ -107,7 +117,7 @@ func (g *Gateway) open(ctx, background context.Context) error {
 		return err
 	}
 	v, err := vault.New(vault.Options{
-		Rows: rows, Keys: keys, Objects: store, Sessions: endings, Observer: metrics, Logger: g.log, Limits: limits(g.cfg),
+		Rows: rows, Keys: keys, Objects: store, Sessions: endings, Space: g.room, Observer: metrics, Logger: g.log, Limits: limits(g.cfg),
 		Prefixes: append([]string{g.cfg.Tokens.Prefix}, g.cfg.Tokens.AcceptedPrefixes...),
 	})
 	if err != nil {
@@ -127,7 +137,8 @@ func (g *Gateway) open(ctx, background context.Context) error {
 		Schema:        graph.NewExecutableSchema(graph.Config{Resolvers: &resolvers.Resolver{Vault: v}}),
 		Authenticator: guarded, Observer: metrics, Logger: g.log, Tracer: tracer,
 		Checks: []httpd.Check{
-			{Name: "database", Ask: rows.Ready}, {Name: "objects", Ask: store.Ready}, {Name: "keys", Ask: keys.Ready},
+			{Name: "database", Ask: rows.Ready}, {Name: "objects", Ask: g.room.storeReady}, {Name: "keys", Ask: keys.Ready},
+			{Name: "space", Ask: g.room.ready, Degrades: true},
 		},
 		Sessions: flow.Handler(guarded), Logout: g.backChannelLogout(v, endings, auth, metrics),
 	}, metrics, store); err != nil {
@@ -135,12 +146,20 @@ func (g *Gateway) open(ctx, background context.Context) error {
 	}
 	g.running.Go(func() { auth.Run(background) })
 	g.running.Go(func() { g.pollEnded(background, endings) })
+	g.running.Go(func() { g.room.run(background) })
 	g.running.Go(func() { v.RunSweeper(background, g.cfg.Tokens.SweepInterval) })
 	return nil
 }
 
 func (g *Gateway) openDatabase(ctx context.Context) (*models.DB, error) {
-	rows, err := models.Open(ctx, models.Options{Path: g.cfg.Database.Path})
+	reserve := g.cfg.Database.Reserve
+	if reserve == 0 {
+		var err error
+		if reserve, err = space.Reserve(filepath.Dir(g.cfg.Database.Path)); err != nil {
+			return nil, fmt.Errorf("config: database.path: %w", err)
+		}
+	}
+	rows, err := models.Open(ctx, models.Options{Path: g.cfg.Database.Path, Reserve: reserve})
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -76,11 +77,13 @@ func Fill(t *testing.T, dir string) *Filler {
 	}
 	f.done.Go(func() {
 		block := make([]byte, 4096)
+		tick := time.NewTicker(50 * time.Microsecond)
+		defer tick.Stop()
 		for {
 			select {
 			case <-f.stop:
 				return
-			default:
+			case <-tick.C:
 				_, _ = file.Write(block)
 			}
 		}

@@ -5,6 +5,7 @@ package fault
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Code is a value of the schema's ErrorCode, sent as extensions.code.
@@ -26,10 +27,11 @@ const (
 
 // Error is an error with both halves. Message and Path are the client's; the cause is the log's.
 type Error struct {
-	Code    Code
-	Message string
-	Path    []any // below the GraphQL field: argument and input names (string), list indexes (int)
-	cause   error
+	Code       Code
+	Message    string
+	Path       []any         // below the GraphQL field: argument and input names (string), list indexes (int)
+	RetryAfter time.Duration // when it is worth trying again; 0: not known
+	cause      error
 }
 
 // New returns an error whose message is for the client.

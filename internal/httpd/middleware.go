@@ -47,7 +47,7 @@ func wrap(next http.Handler, o Options) http.Handler {
 		AllowOriginFunc:  func(origin string) bool { return allowed(origin) },
 		AllowedMethods:   []string{http.MethodGet, http.MethodPost},
 		AllowedHeaders:   []string{"Authorization", "Content-Type", preflightHeader, session.HashHeader, "traceparent", "tracestate"},
-		ExposedHeaders:   []string{"X-Request-Id", session.HashHeader},
+		ExposedHeaders:   []string{"X-Request-Id", "Retry-After", session.HashHeader},
 		AllowCredentials: true,
 		MaxAge:           600,
 	}).Handler(next)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
+	"strconv"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/gqlerror"
@@ -36,11 +37,25 @@ func writeResponse(w http.ResponseWriter, mediaType string, status int, r *graph
 	h := w.Header()
 	h["Content-Type"] = contentTypes[mediaType]
 	h["Cache-Control"] = noStore
+	retryAfter(h, r.Errors)
 	w.WriteHeader(status)
 	_, _ = w.Write(b)
 	if cap(b) <= 1<<20 {
 		*pooled = b
 		buffers.Put(pooled)
+	}
+}
+
+// retryAfter repeats the longest of the errors' times as a header (RFC 9110, section 10.2.3).
+func retryAfter(h http.Header, errs gqlerror.List) {
+	longest := 0
+	for _, e := range errs {
+		if s, ok := e.Extensions["retryAfter"].(int); ok {
+			longest = max(longest, s)
+		}
+	}
+	if longest > 0 {
+		h.Set("Retry-After", strconv.Itoa(longest))
 	}
 }
 
