@@ -49,18 +49,10 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	if db.file, err = os.Stat(o.Path); err != nil {
 		return nil, fmt.Errorf("models: opening the database: %w", err)
 	}
-	// SQLite has one writer: one connection for it, and readers that can't write by mistake.
-	// A thousand grants change a page each, of an index: at SQLite's defaults, 2 MB of cache and a checkpoint
-	// after 4 MB of log, such a commit spills pages half-way and pays for a checkpoint every time.
-	if db.write, err = db.connect(sqliteDSN(o.Path, "cache_size(-16384)", fmt.Sprintf("wal_autocheckpoint(%d)", db.reserve.checkpoint())), 1); err != nil {
-		return nil, err
+	for err = db.start(ctx, o); isFull(err) && db.reserve.give(o.Path); {
+		err = db.start(ctx, o)
 	}
-	if err = migrate(ctx, goose.DialectSQLite3, "sqlite", db.pools[0]); err != nil {
-		_ = db.closePools()
-		return nil, err
-	}
-	if db.read, err = db.connect(sqliteDSN(o.Path, "query_only(ON)", "cache_size(-8192)"), o.Readers); err != nil {
-		_ = db.closePools()
+	if err != nil {
 		return nil, err
 	}
 	if db.reserve != nil {
@@ -72,6 +64,26 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	}
 	db.queue = newCommitter(db.write, db.reserve)
 	return db, nil
+}
+
+// start connects, and makes or migrates the tables.
+func (db *DB) start(ctx context.Context, o Options) (err error) {
+	db.pools = nil
+	// SQLite has one writer: one connection for it, and readers that can't write by mistake.
+	// A thousand grants change a page each, of an index: at SQLite's defaults, 2 MB of cache and a checkpoint
+	// after 4 MB of log, such a commit spills pages half-way and pays for a checkpoint every time.
+	db.write, err = db.connect(sqliteDSN(o.Path, "cache_size(-16384)", fmt.Sprintf("wal_autocheckpoint(%d)", db.reserve.checkpoint())), 1)
+	if err != nil {
+		return err
+	}
+	if err = migrate(ctx, goose.DialectSQLite3, "sqlite", db.pools[0]); err != nil {
+		_ = db.closePools()
+		return err
+	}
+	if db.read, err = db.connect(sqliteDSN(o.Path, "query_only(ON)", "cache_size(-8192)"), o.Readers); err != nil {
+		_ = db.closePools()
+	}
+	return err
 }
 
 // Full reports whether rows are not added, because the disk has no room beside the reserve.

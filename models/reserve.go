@@ -22,6 +22,8 @@ const (
 	indexFrames = 4096
 	checkpoint  = 4000 // frames of the log, after which it is written back
 	minLog      = 1 << 20
+	minStart    = 2 * indexRegion
+	maxStart    = 4 << 20
 
 	chunkPages = 16 // of a row of the table reserve
 	chunkSize  = chunkPages * pageSize
@@ -38,17 +40,20 @@ const (
 
 // reserve is room on the disk that only the database can use, and only to end something. With it, revocations and
 // deletions succeed on a full disk, whoever filled it. Rows are added only while it is whole, so that they never use it
-// up: docs/adr/0022. It has two parts.
+// up: docs/adr/0022. It has three parts.
 //
 // The log's: blocks allocated to the write-ahead log, whatever its length. The log begins at its start again once it is
 // written back, which needs room for new pages in the database: they are allocated before a transaction may add them.
 //
 // The database's: rows of zeros, whose pages are free once such a row is removed.
+//
+// A start needs 32 KiB for the log's index, which SQLite makes anew: a file of its own gives them up.
 type reserve struct {
 	log    int64 // bytes of the write-ahead log
 	index  int64 // bytes of the log's index
+	start  int64 // bytes of the file that a start may use
 	chunks int   // rows of the table reserve
-	files  [3]*os.File
+	files  [4]*os.File
 	short  atomic.Bool // not whole when last looked at: no rows are added
 }
 
@@ -59,6 +64,7 @@ func newReserve(bytes int64) *reserve {
 	}
 	r := &reserve{chunks: int(max(4, min(bytes/8, maxChunks*chunkSize)/chunkSize))}
 	r.log = max(bytes-int64(r.chunks)*chunkSize, minLog)
+	r.start = min(bytes/8, maxStart)
 	r.index = (r.log/frameSize/indexFrames + 2) * indexRegion
 	return r
 }
@@ -74,9 +80,9 @@ func (r *reserve) checkpoint() int64 {
 // open opens the files, once SQLite has made them. They stay open as long as the database: closing a file ends the
 // locks of the whole process on it (POSIX), which are SQLite's.
 func (r *reserve) open(path string) error {
-	for i, suffix := range []string{"", "-wal", "-shm"} {
+	for i, suffix := range []string{"", "-wal", "-shm", startSuffix} {
 		var err error
-		if r.files[i], err = os.OpenFile(path+suffix, os.O_RDWR, 0); err != nil {
+		if r.files[i], err = os.OpenFile(path+suffix, os.O_RDWR|os.O_CREATE, 0o600); err != nil {
 			return fmt.Errorf("models: opening the reserve: %w", err)
 		}
 	}
@@ -91,15 +97,30 @@ func (r *reserve) close() {
 	}
 }
 
+// startSuffix names the file that is given up for a start.
+const startSuffix = "-reserve"
+
+// give frees half of what a start may use, and reports whether that could help.
+func (r *reserve) give(path string) bool {
+	if r == nil {
+		return false
+	}
+	info, err := os.Stat(path + startSuffix)
+	return err == nil && info.Size()/2 >= minStart && os.Truncate(path+startSuffix, info.Size()/2) == nil
+}
+
 // fill allocates what is missing, for a database of so many bytes. It returns ErrFull where that can't be.
 func (r *reserve) fill(size int64) error {
-	for i, want := range []int64{size, r.log, r.index} {
+	for i, want := range []int64{size, r.log, r.index, r.start} {
 		switch err := allocate(r.files[i], want); {
 		case errors.Is(err, errors.ErrUnsupported): // the file system can't; docs/operations.md
 		case err != nil:
 			r.short.Store(true)
 			return fmt.Errorf("%w: %w", ErrFull, err)
 		}
+	}
+	if err := r.files[3].Truncate(r.start); err != nil { // a length, so that it can be cut
+		return fmt.Errorf("models: the reserve: %w", err)
 	}
 	r.short.Store(false)
 	return nil
@@ -175,6 +196,9 @@ func isFull(err error) bool {
 	if !errors.As(err, &e) {
 		return false
 	}
-	primary := e.Code() & 0xff
-	return primary == sqlite3.SQLITE_FULL || primary == sqlite3.SQLITE_IOERR
+	switch e.Code() {
+	case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_SHMMAP:
+		return true
+	}
+	return false
 }

@@ -58,19 +58,19 @@ func TestAFullDisk(t *testing.T) {
 		ctx := context.Background()
 		path := filepath.Join(dir, "rows.db")
 		db := openReserved(t, path)
-		numbered(t, db, 0, 3000)
+		numbered(t, db, 0, 1200)
 		filler := disktest.Fill(t, dir)
 
 		err := fillUp(db, 10_000)
 		require.ErrorIs(t, err, ErrFull)
 		require.True(t, db.Full())
-		endAll(t, db, 0, 3000)
+		endAll(t, db, 0, 1200)
 		require.ErrorIs(t, db.SaveGrants(ctx, manyGrants(10_000)), ErrFull, "what deletions freed is not taken for it")
 		require.NoError(t, db.Settle(ctx))
 		require.NoError(t, db.Close())
 
 		db = openReserved(t, path)
-		requireEnded(t, db, 0, 3000)
+		requireEnded(t, db, 0, 1200)
 		require.NoError(t, db.Ready(ctx))
 		require.ErrorIs(t, fillUp(db, 20_000), ErrFull)
 		require.NoError(t, db.End(ctx, Ended{ID: digest("late"), EndedAt: noon, ExpiresAt: noon + 1000}))
@@ -167,7 +167,7 @@ func TestTheDiskFillsWhileARequestIsWritten(t *testing.T) {
 			disktest.Fill(t, dir)
 		}()
 		var big []Token
-		for i := range 4000 {
+		for i := range 1000 {
 			big = append(big, row(fmt.Sprint("big", i), "clinic"))
 			big[i].Sealed = make([]byte, 6000)
 		}
