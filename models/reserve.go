@@ -184,6 +184,9 @@ func (r *reserve) spare() bool {
 // growth bounds what a request adds to the database.
 func (r *request) growth() int64 {
 	n := int64(len(r.tokens))*tokenGrowth + int64(len(r.grants))*grantGrowth
+	for i := range r.tokens {
+		n += 2 * int64(len(r.tokens[i].Sealed)) // a page may hold one row alone
+	}
 	for i := range r.lists {
 		n += int64(r.lists[i].tokens.len()) * listedGrowth
 	}

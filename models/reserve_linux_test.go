@@ -187,3 +187,26 @@ func TestTheDiskFillsWhileARequestIsWritten(t *testing.T) {
 		requireEnded(t, db, 0, 300)
 	})
 }
+
+// TestALongListOnAFullDisk: a deletion of more than the reserve holds at once is done in parts.
+func TestALongListOnAFullDisk(t *testing.T) {
+	disktest.On(t, diskSize, func(t *testing.T, dir string) {
+		db := openReserved(t, filepath.Join(dir, "rows.db"))
+		const n = 3000
+		names := make([]string, n)
+		var tokens []Token
+		for i := range n {
+			names[i] = fmt.Sprint(i)
+			tokens = append(tokens, row(names[i], "clinic"))
+			tokens[i].Sealed = make([]byte, 5000) // a page each
+		}
+		for chunk := range slices.Chunk(tokens, 200) {
+			insert(t, db, chunk)
+		}
+		disktest.Fill(t, dir)
+		gone, err := db.DestroyTokens(context.Background(), "clinic", digests(names...), noon)
+		require.NoError(t, err)
+		require.Len(t, gone, n)
+		require.Equal(t, n, count(t, db, "tokens WHERE sealed IS NULL"))
+	})
+}

@@ -64,13 +64,26 @@ func (db *DB) selectTokens(ctx context.Context, query string, args []any) ([]Tok
 
 // DestroyTokens destroys the sealed keys of those tokens that are the tenant's, with every grant on
 // them, in one transaction, and returns their IDs and objects. The rows stay, for the sweeper to see to
-// their objects, until PurgeTokens.
+// their objects, until PurgeTokens. On a full disk a long list may be more than one transaction can hold: it is done in
+// parts then, and where an error is returned some of the tokens may be destroyed.
 func (db *DB) DestroyTokens(ctx context.Context, tenant string, ids []Digest, now int64) ([]Token, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
 	in, list := idList(ids)
-	return db.destroy(ctx, now, `t.tenant = ? AND t.sealed IS NOT NULL AND t.id IN `+in, []any{tenant, list})
+	gone, err := db.destroy(ctx, now, `t.tenant = ? AND t.sealed IS NOT NULL AND t.id IN `+in, []any{tenant, list})
+	if len(ids) == 1 || !isFull(err) {
+		return gone, err
+	}
+	half := len(ids) / 2
+	if gone, err = db.DestroyTokens(ctx, tenant, ids[:half], now); err != nil {
+		return nil, err
+	}
+	rest, err := db.DestroyTokens(ctx, tenant, ids[half:], now)
+	if err != nil {
+		return nil, err
+	}
+	return append(gone, rest...), nil
 }
 
 // DueTokens returns up to limit tokens, of all tenants, whose objects are to be deleted at the moment
