@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -208,5 +209,34 @@ func TestALongListOnAFullDisk(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, gone, n)
 		require.Equal(t, n, count(t, db, "tokens WHERE sealed IS NULL"))
+	})
+}
+
+// TestTheReserveStays: at its end the database has emptied its log, and keeps the log's room for the next start.
+func TestTheReserveStays(t *testing.T) {
+	disktest.On(t, diskSize, func(t *testing.T, dir string) {
+		ctx := context.Background()
+		path := filepath.Join(dir, "rows.db")
+		db := openReserved(t, path)
+		secret := row("a", "clinic")
+		secret.Sealed = []byte("SEALED-KEY-SEALED-KEY-")
+		insert(t, db, []Token{secret})
+		gone, err := db.DestroyTokens(ctx, "clinic", digests("a"), noon)
+		require.NoError(t, err)
+		require.Len(t, gone, 1)
+		require.NoError(t, db.Close())
+		require.NoError(t, db.Close(), "twice")
+
+		files, err := os.ReadDir(dir)
+		require.NoError(t, err)
+		for _, f := range files {
+			b, err := os.ReadFile(filepath.Join(dir, f.Name()))
+			require.NoError(t, err)
+			require.NotContains(t, string(b), "SEALED-KEY-", f.Name())
+		}
+		var s syscall.Stat_t
+		require.NoError(t, syscall.Stat(path+"-wal", &s))
+		require.Zero(t, s.Size)
+		require.GreaterOrEqual(t, s.Blocks*512, db.reserve.log)
 	})
 }
