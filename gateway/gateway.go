@@ -79,7 +79,7 @@ func New(ctx context.Context, cfg *Config, log *slog.Logger) (*Gateway, error) {
 	}
 	log = slog.New(httpd.LogRequestIDs(log.Handler()))
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
-	g := &Gateway{cfg: cfg, log: log, stop: stop}
+	g := &Gateway{cfg: cfg, log: log, stop: stop, telemetry: telemetry.NewMetrics(Version)}
 	if err := g.open(ctx, background); err != nil {
 		return nil, errors.Join(err, g.Close(ctx))
 	}
@@ -87,8 +87,7 @@ func New(ctx context.Context, cfg *Config, log *slog.Logger) (*Gateway, error) {
 }
 
 func (g *Gateway) open(ctx, background context.Context) error {
-	metrics := telemetry.NewMetrics(Version)
-	g.telemetry = metrics
+	metrics := g.telemetry
 	tracer, stopTracing, err := telemetry.NewTracer(ctx, g.cfg.Tracing, Version)
 	if err != nil {
 		return err
@@ -99,9 +98,6 @@ func (g *Gateway) open(ctx, background context.Context) error {
 	}
 	rows, err := g.openDatabase(ctx)
 	if err != nil {
-		return err
-	}
-	if err := g.openRoom(rows); err != nil {
 		return err
 	}
 	keys, err := openKeys(ctx, g.cfg, rows)
@@ -136,19 +132,26 @@ func (g *Gateway) open(ctx, background context.Context) error {
 	if err := g.route(httpd.Options{
 		Schema:        graph.NewExecutableSchema(graph.Config{Resolvers: &resolvers.Resolver{Vault: v}}),
 		Authenticator: guarded, Observer: metrics, Logger: g.log, Tracer: tracer,
-		Checks: []httpd.Check{
-			{Name: "database", Ask: rows.Ready}, {Name: "objects", Ask: g.room.storeReady}, {Name: "keys", Ask: keys.Ready},
-			{Name: "space", Ask: g.room.ready, Degrades: true},
-		},
+		Checks:   g.checks(rows, keys),
 		Sessions: flow.Handler(guarded), Logout: g.backChannelLogout(v, endings, auth, metrics),
 	}, metrics, store); err != nil {
 		return err
 	}
-	g.running.Go(func() { auth.Run(background) })
-	g.running.Go(func() { g.pollEnded(background, endings) })
-	g.running.Go(func() { g.room.run(background) })
-	g.running.Go(func() { v.RunSweeper(background, g.cfg.Tokens.SweepInterval) })
+	for _, run := range []func(context.Context){
+		auth.Run, g.room.run, func(ctx context.Context) { g.pollEnded(ctx, endings) },
+		func(ctx context.Context) { v.RunSweeper(ctx, g.cfg.Tokens.SweepInterval) },
+	} {
+		g.running.Go(func() { run(background) })
+	}
 	return nil
+}
+
+// checks are the parts of /readyz.
+func (g *Gateway) checks(rows *models.DB, keys *keyring.Keyring) []httpd.Check {
+	return []httpd.Check{
+		{Name: "database", Ask: rows.Ready}, {Name: "objects", Ask: g.room.storeReady}, {Name: "keys", Ask: keys.Ready},
+		{Name: "space", Ask: g.room.ready, Degrades: true},
+	}
 }
 
 func (g *Gateway) openDatabase(ctx context.Context) (*models.DB, error) {
@@ -164,7 +167,7 @@ func (g *Gateway) openDatabase(ctx context.Context) (*models.DB, error) {
 		return nil, err
 	}
 	g.closers = append(g.closers, func(context.Context) error { return rows.Close() })
-	return rows, nil
+	return rows, g.openRoom(rows)
 }
 
 // openKeys refuses a keyset that is not the one that sealed the database: with it, every token would
