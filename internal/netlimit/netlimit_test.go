@@ -159,7 +159,7 @@ func requireClosed(t *testing.T, c net.Conn) {
 }
 
 func asTimeout(err error, e *net.Error) bool {
-	n, ok := err.(net.Error) //nolint:errorlint // as net makes them
+	n, ok := err.(net.Error)
 	if ok {
 		*e = n
 	}

@@ -119,7 +119,7 @@ func TestAReaderThatStallsIsCut(t *testing.T) {
 	})
 	t.Run("HTTP/1.1 over TLS", func(t *testing.T) {
 		s, ended := overWire(t, true)
-		c, err := tls.Dial("tcp", s.Listener.Addr().String(), &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // a test's own
+		c, err := tls.Dial("tcp", s.Listener.Addr().String(), &tls.Config{InsecureSkipVerify: true})
 		require.NoError(t, err)
 		defer func() { _ = c.Close() }()
 		_, err = io.WriteString(c, "GET /flood HTTP/1.1\r\nHost: x\r\n\r\n")

@@ -9,6 +9,6 @@ func stat(dir string) (free, size int64, err error) {
 	if err := syscall.Statfs(dir, &s); err != nil {
 		return 0, 0, err
 	}
-	block := int64(s.Bsize)                                      //nolint:unconvert // uint32 on some systems
-	return int64(s.Bavail) * block, int64(s.Blocks) * block, nil //nolint:gosec,unconvert // no disk has 2^63 bytes
+	block := int64(s.Bsize) //nolint:unconvert // uint32 on some systems
+	return int64(s.Bavail) * block, int64(s.Blocks) * block, nil
 }
