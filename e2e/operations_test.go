@@ -33,7 +33,7 @@ func TestHealthAndReadiness(t *testing.T) {
 	assert.Equal(t, http.StatusOK, s.Get(t, s.GatewayURL+"/healthz").Status)
 	ready := s.Get(t, s.GatewayURL+"/readyz")
 	assert.Equal(t, http.StatusOK, ready.Status)
-	assert.JSONEq(t, `{"status":"ok","parts":{"database":"ok","objects":"ok","keys":"ok"}}`, string(ready.Body))
+	assert.JSONEq(t, `{"status":"ok","parts":{"database":"ok","objects":"ok","keys":"ok","space":"ok"}}`, string(ready.Body))
 	assert.Equal(t, http.StatusMethodNotAllowed, s.Do(t, http.MethodPost, s.GatewayURL+"/readyz", nil, nil).Status)
 }
 

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"path/filepath"
 	"sync"
 
 	"github.com/cloakroomhq/cloakroom/graph"
@@ -17,6 +18,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/httpd"
 	"github.com/cloakroomhq/cloakroom/internal/keyring"
 	"github.com/cloakroomhq/cloakroom/internal/objects"
+	"github.com/cloakroomhq/cloakroom/internal/space"
 	"github.com/cloakroomhq/cloakroom/internal/telemetry"
 	"github.com/cloakroomhq/cloakroom/internal/vault"
 	"github.com/cloakroomhq/cloakroom/models"
@@ -50,12 +52,16 @@ var Version = "dev"
 // Gateway is a running gateway: an http.Handler for its own routes, and beside it the embedded object
 // store's, if there is one.
 type Gateway struct {
-	cfg      *Config
-	log      *slog.Logger
-	vault    *vault.Vault
-	handler  http.Handler
-	objects  http.Handler // nil unless embedded
-	metrics  http.Handler
+	cfg     *Config
+	log     *slog.Logger
+	vault   *vault.Vault
+	handler http.Handler
+	objects http.Handler // nil unless embedded
+	metrics http.Handler
+
+	telemetry *telemetry.Metrics
+	room      *room
+
 	tls      *tls.Config // nil: Serve speaks HTTP
 	closers  []func(context.Context) error
 	stop     context.CancelFunc
@@ -76,7 +82,7 @@ func New(ctx context.Context, cfg *Config, log *slog.Logger) (*Gateway, error) {
 	}
 	log = slog.New(httpd.LogRequestIDs(log.Handler()))
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
-	g := &Gateway{cfg: cfg, log: log, stop: stop}
+	g := &Gateway{cfg: cfg, log: log, stop: stop, telemetry: telemetry.NewMetrics(Version)}
 	if err := g.open(ctx, background); err != nil {
 		return nil, errors.Join(err, g.Close(ctx))
 	}
@@ -84,7 +90,7 @@ func New(ctx context.Context, cfg *Config, log *slog.Logger) (*Gateway, error) {
 }
 
 func (g *Gateway) open(ctx, background context.Context) error {
-	metrics := telemetry.NewMetrics(Version)
+	metrics := g.telemetry
 	tracer, stopTracing, err := telemetry.NewTracer(ctx, g.cfg.Tracing, Version)
 	if err != nil {
 		return err
@@ -114,7 +120,7 @@ func (g *Gateway) open(ctx, background context.Context) error {
 		return err
 	}
 	v, err := vault.New(vault.Options{
-		Rows: rows, Keys: keys, Objects: store, Sessions: endings, Rates: rates, Observer: metrics, Logger: g.log, Limits: limits(g.cfg),
+		Rows: rows, Keys: keys, Objects: store, Sessions: endings, Space: g.room, Rates: rates, Observer: metrics, Logger: g.log, Limits: limits(g.cfg),
 		Prefixes: append([]string{g.cfg.Tokens.Prefix}, g.cfg.Tokens.AcceptedPrefixes...),
 	})
 	if err != nil {
@@ -133,26 +139,42 @@ func (g *Gateway) open(ctx, background context.Context) error {
 	if err := g.route(httpd.Options{
 		Schema:        graph.NewExecutableSchema(graph.Config{Resolvers: &resolvers.Resolver{Vault: v}}),
 		Authenticator: guarded, Rates: rates, Observer: metrics, Logger: g.log, Tracer: tracer,
-		Checks: []httpd.Check{
-			{Name: "database", Ask: rows.Ready}, {Name: "objects", Ask: store.Ready}, {Name: "keys", Ask: keys.Ready},
-		},
+		Checks:   g.checks(rows, keys),
 		Sessions: flow.Handler(guarded), Logout: g.backChannelLogout(v, endings, auth, rates, metrics),
 	}, metrics, store); err != nil {
 		return err
 	}
-	g.running.Go(func() { auth.Run(background) })
-	g.running.Go(func() { g.pollEnded(background, endings) })
-	g.running.Go(func() { v.RunSweeper(background, g.cfg.Tokens.SweepInterval) })
+	for _, run := range []func(context.Context){
+		auth.Run, g.room.run, func(ctx context.Context) { g.pollEnded(ctx, endings) },
+		func(ctx context.Context) { v.RunSweeper(ctx, g.cfg.Tokens.SweepInterval) },
+	} {
+		g.running.Go(func() { run(background) })
+	}
 	return nil
 }
 
+// checks are the parts of /readyz.
+func (g *Gateway) checks(rows *models.DB, keys *keyring.Keyring) []httpd.Check {
+	return []httpd.Check{
+		{Name: "database", Ask: rows.Ready}, {Name: "objects", Ask: g.room.storeReady}, {Name: "keys", Ask: keys.Ready},
+		{Name: "space", Ask: g.room.ready, Degrades: true},
+	}
+}
+
 func (g *Gateway) openDatabase(ctx context.Context) (*models.DB, error) {
-	rows, err := models.Open(ctx, models.Options{Path: g.cfg.Database.Path})
+	reserve := g.cfg.Database.Reserve
+	if reserve == 0 {
+		var err error
+		if reserve, err = space.Reserve(filepath.Dir(g.cfg.Database.Path)); err != nil {
+			return nil, fmt.Errorf("config: database.path: %w", err)
+		}
+	}
+	rows, err := models.Open(ctx, models.Options{Path: g.cfg.Database.Path, Reserve: reserve})
 	if err != nil {
 		return nil, err
 	}
 	g.closers = append(g.closers, func(context.Context) error { return rows.Close() })
-	return rows, nil
+	return rows, g.openRoom(rows)
 }
 
 // openKeys refuses a keyset that is not the one that sealed the database: with it, every token would

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -12,14 +13,19 @@ import (
 	"github.com/cloakroomhq/cloakroom/web"
 )
 
-// openObjects opens the configured store and proves, before anything is served, that it keeps values secret.
+// openObjects opens the configured store and proves, before anything is served, that it keeps values secret. Where there
+// is no room for the proof it is put off, and no value is taken until it has been made.
 func (g *Gateway) openObjects(ctx context.Context) (objects.Store, error) {
 	s, err := g.newStore(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("config: objects: %w", err)
 	}
-	if err := s.Verify(ctx); err != nil {
-		return nil, fmt.Errorf("config: objects: %w", err)
+	g.room.store = s
+	if err := g.room.prove(ctx); err != nil {
+		if !shortage(err) {
+			return nil, fmt.Errorf("config: objects: %w", err)
+		}
+		g.log.ErrorContext(ctx, "there is no room to prove the object store: tokenize and uploads are refused until there is", slog.Any("error", err))
 	}
 	return s, nil
 }
@@ -54,6 +60,7 @@ func (g *Gateway) newEmbedded() (objects.Store, error) {
 		Dir: filepath.Join(o.Embedded.Dir, "values"), PublicURL: o.Embedded.PublicURL, MaxObjectSize: o.MaxSize, MaxUnsizedSize: o.MaxUnsizedSize,
 		AllowedOrigins: append([]string{g.cfg.HTTP.PublicURL}, g.cfg.HTTP.AllowedOrigins...),
 		UploadLifetime: o.UploadLifetime, DownloadLifetime: o.DownloadLifetime, Credentials: credentials, Logger: g.log,
+		Admit: g.room.Admit,
 	})
 	if err != nil {
 		return nil, err

@@ -7,11 +7,12 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
+	"slices"
 	"time"
 
-	"golang.org/x/net/netutil"
-
 	"github.com/cloakroomhq/cloakroom/internal/config"
+	"github.com/cloakroomhq/cloakroom/internal/netlimit"
 )
 
 // browserHeader bounds a request's headers beside its credential, in bytes: cookies, and what browsers and proxies send.
@@ -29,6 +30,9 @@ func maxHeader(c *Config) int {
 
 // Listeners are the sockets to serve on; a nil one is opened as configured.
 type Listeners struct{ Gateway, Objects net.Listener }
+
+// stall is how long a request may move no byte before it may be closed for another, where no connection is idle.
+const stall = 10 * time.Second
 
 // maxStreams bounds what one connection asks at once over HTTP/2, so that http.max_connections bounds what runs.
 const maxStreams = 32
@@ -82,12 +86,33 @@ func (s *served) serve() error {
 	return s.server.Serve(s.listener)
 }
 
+// limiter bounds the connections of a listener. A trusted proxy's are those of all users.
+func (g *Gateway) limiter(name string) (*netlimit.Limiter, error) {
+	o := netlimit.Options{
+		Name: name, Total: g.cfg.HTTP.MaxConnections, PerAddress: g.cfg.HTTP.MaxPerAddress, Stall: stall,
+		WriteTimeout: g.cfg.HTTP.WriteTimeout, Observer: g.telemetry,
+	}
+	for _, s := range slices.Concat(g.cfg.TrustedProxy.Peers, g.cfg.HTTP.TrustedHops) {
+		n, err := netip.ParsePrefix(s)
+		if err != nil { // config.Verify says which
+			return nil, fmt.Errorf("config: trusted_proxy.peers, http.trusted_hops: %w", err)
+		}
+		o.Exempt = append(o.Exempt, n)
+	}
+	return netlimit.New(o)
+}
+
 // servers opens what is not open yet; where one can't be opened, it closes all.
 func (g *Gateway) servers(ctx context.Context, l Listeners) (all []served, err error) {
 	h := g.cfg.HTTP
 	var sockets net.ListenConfig
-	add := func(name, setting string, listener net.Listener, address string, handler http.Handler, transfer time.Duration) {
+	add := func(name, setting string, listener net.Listener, address string, handler http.Handler) {
 		if err != nil {
+			return
+		}
+		limiter, bad := g.limiter(name)
+		if bad != nil {
+			err = bad
 			return
 		}
 		if listener == nil {
@@ -100,26 +125,25 @@ func (g *Gateway) servers(ctx context.Context, l Listeners) (all []served, err e
 			handler = onLoopback(handler)
 		}
 		all = append(all, served{name, &http.Server{
-			Handler: handler, MaxHeaderBytes: browserHeader, IdleTimeout: h.IdleTimeout,
+			// There is no WriteTimeout, which would cut whatever is long: the limiter bounds each write.
+			Handler: limiter.Handler(handler), ConnContext: netlimit.ConnContext, MaxHeaderBytes: browserHeader, IdleTimeout: h.IdleTimeout,
 			ReadHeaderTimeout: min(h.ReadTimeout, 10*time.Second), ReadTimeout: h.ReadTimeout,
-			WriteTimeout: h.ReadTimeout + h.RequestTimeout + transfer,
-			HTTP2:        &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
-			ErrorLog:     slog.NewLogLogger(g.log.Handler(), slog.LevelDebug),
-		}, netutil.LimitListener(listener, h.MaxConnections)})
+			HTTP2:    &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
+			ErrorLog: slog.NewLogLogger(g.log.Handler(), slog.LevelDebug),
+		}, limiter.Listen(listener)})
 	}
-	add("gateway", "http.listen", l.Gateway, h.Listen, g, 0)
+	add("gateway", "http.listen", l.Gateway, h.Listen, g)
 	if err == nil {
 		all[0].server.TLSConfig = g.tls
 		all[0].server.MaxHeaderBytes = maxHeader(g.cfg)
 	}
 	if g.objects != nil {
-		// A value may take as long as the request that bears it is valid; to be read, once the store has verified the request.
-		add("objects", "objects.embedded.listen", l.Objects, g.cfg.Objects.Embedded.Listen, g.objects, g.cfg.Objects.UploadLifetime)
+		add("objects", "objects.embedded.listen", l.Objects, g.cfg.Objects.Embedded.Listen, g.objects)
 	}
 	if m := g.cfg.Metrics.Listen; m != "" && m != config.MetricsOnGateway && m != config.MetricsOff {
 		mux := http.NewServeMux()
 		mux.Handle("/metrics", g.metrics)
-		add("metrics", "metrics.listen", nil, m, mux, 0)
+		add("metrics", "metrics.listen", nil, m, mux)
 	}
 	if err != nil {
 		for _, s := range all {

@@ -19,9 +19,10 @@ const (
 // committer is group commit: requests that arrive while a transaction is being made durable wait, and
 // all go into the next one. There is no timer; a lone request commits at once.
 type committer struct {
-	db    *gorm.DB
-	queue chan *request
-	done  chan struct{}
+	db      *gorm.DB
+	reserve *reserve
+	queue   chan *request
+	done    chan struct{}
 
 	mu     sync.RWMutex // held shared while sending, so that close never races a send
 	closed bool
@@ -35,11 +36,12 @@ type request struct {
 	lists  []grantList
 	work   func(tx *gorm.DB) error
 	alone  bool // work is not to be in a transaction
+	grows  bool // work adds rows, and is refused while the reserve is not whole
 	result chan error
 }
 
-func newCommitter(db *gorm.DB) *committer {
-	c := &committer{db: db, queue: make(chan *request, maxGroup), done: make(chan struct{})}
+func newCommitter(db *gorm.DB, reserve *reserve) *committer {
+	c := &committer{db: db, reserve: reserve, queue: make(chan *request, maxGroup), done: make(chan struct{})}
 	go c.run()
 	return c
 }
@@ -59,9 +61,14 @@ func (r *request) size() int {
 	return n
 }
 
-// do runs work in a transaction of its own.
+// do runs work in a transaction of its own. On a full disk it has the reserve, and may be run twice.
 func (c *committer) do(ctx context.Context, work func(tx *gorm.DB) error) error {
 	return c.submit(&request{ctx: ctx, work: work, result: make(chan error, 1)})
+}
+
+// grow runs work that adds rows in a transaction of its own; ErrFull where there is no room beside the reserve.
+func (c *committer) grow(ctx context.Context, work func(tx *gorm.DB) error) error {
+	return c.submit(&request{ctx: ctx, work: work, grows: true, result: make(chan error, 1)})
 }
 
 // alone runs work in the writer's turn, outside any transaction.
@@ -144,14 +151,37 @@ func (c *committer) commit(group []*request) {
 		default:
 			c.commitInserts(inserts)
 			inserts = nil
-			run := c.transaction
-			if r.alone {
-				run = c.outside
-			}
-			r.result <- run(r.ctx, r.work)
+			r.result <- c.perform(r)
 		}
 	}
 	c.commitInserts(inserts)
+}
+
+func (c *committer) perform(r *request) error {
+	switch {
+	case r.alone:
+		return c.outside(r.ctx, r.work)
+	case r.grows:
+		if err := c.reserve.ensure(c.db.WithContext(context.WithoutCancel(r.ctx)), 0); err != nil {
+			return err
+		}
+		return c.transaction(r.ctx, r.work)
+	}
+	work := func(tx *gorm.DB) error {
+		if err := c.reserve.release(tx); err != nil {
+			return err
+		}
+		return r.work(tx)
+	}
+	err := c.transaction(r.ctx, work)
+	if !isFull(err) {
+		return err
+	}
+	// The log may be at its end, with all of it written back or to be written back: then there is room at its start.
+	if again := c.outside(r.ctx, func(w *gorm.DB) error { return w.Exec("PRAGMA wal_checkpoint(RESTART)").Error }); again != nil {
+		return errors.Join(err, again)
+	}
+	return c.transaction(r.ctx, work)
 }
 
 // commitInserts makes one transaction of the requests; if it fails, one of each, so that a bad row
@@ -163,13 +193,19 @@ func (c *committer) commitInserts(group []*request) {
 	var tokens []Token
 	var grants []Grant
 	var lists []grantList
+	growth := int64(0)
 	for _, r := range group {
+		growth += r.growth()
 		tokens = append(tokens, r.tokens...)
 		grants = append(grants, r.grants...)
 		lists = append(lists, r.lists...)
 	}
-	err := c.transaction(context.Background(), func(tx *gorm.DB) error { return insertRows(tx, tokens, grants, lists) })
-	if err == nil || len(group) == 1 {
+	err := c.reserve.ensure(c.db.WithContext(context.Background()), growth)
+	full := err != nil
+	if !full {
+		err = c.transaction(context.Background(), func(tx *gorm.DB) error { return insertRows(tx, tokens, grants, lists) })
+	}
+	if err == nil || full || len(group) == 1 {
 		for _, r := range group {
 			r.result <- err
 		}

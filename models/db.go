@@ -20,6 +20,7 @@ import (
 type Options struct {
 	Path    string // the SQLite file; made, with its folder, where absent
 	Readers int    // connections for reads; 0: two per processor, at least four
+	Reserve int64  // bytes of the disk kept for revocations and deletions; 0: none
 }
 
 // DB is the gateway's database, safe for concurrent use.
@@ -31,6 +32,7 @@ type DB struct {
 	pools []*sql.DB
 	queue *committer
 
+	reserve   *reserve    // nil: none
 	destroyed atomic.Bool // keys were, since Settle
 }
 
@@ -42,27 +44,68 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	if err := createPrivate(o.Path); err != nil {
 		return nil, fmt.Errorf("models: opening the database: %w", err)
 	}
-	db := &DB{path: o.Path}
+	db := &DB{path: o.Path, reserve: newReserve(o.Reserve)}
 	var err error
 	if db.file, err = os.Stat(o.Path); err != nil {
 		return nil, fmt.Errorf("models: opening the database: %w", err)
 	}
+	for err = db.start(ctx, o); isFull(err) && db.reserve.give(o.Path); {
+		err = db.start(ctx, o)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if db.reserve != nil {
+		if err = db.reserve.open(o.Path); err != nil {
+			_ = db.closePools()
+			db.reserve.close()
+			return nil, err
+		}
+	}
+	db.queue = newCommitter(db.write, db.reserve)
+	return db, nil
+}
+
+// start connects, and makes or migrates the tables.
+func (db *DB) start(ctx context.Context, o Options) (err error) {
+	db.pools = nil
 	// SQLite has one writer: one connection for it, and readers that can't write by mistake.
 	// A thousand grants change a page each, of an index: at SQLite's defaults, 2 MB of cache and a checkpoint
 	// after 4 MB of log, such a commit spills pages half-way and pays for a checkpoint every time.
-	if db.write, err = db.connect(sqliteDSN(o.Path, "cache_size(-16384)", "wal_autocheckpoint(4000)"), 1); err != nil {
-		return nil, err
+	db.write, err = db.connect(sqliteDSN(o.Path, "cache_size(-16384)", fmt.Sprintf("wal_autocheckpoint(%d)", db.reserve.checkpoint())), 1)
+	if err != nil {
+		return err
 	}
 	if err = migrate(ctx, goose.DialectSQLite3, "sqlite", db.pools[0]); err != nil {
 		_ = db.closePools()
-		return nil, err
+		return err
 	}
 	if db.read, err = db.connect(sqliteDSN(o.Path, "query_only(ON)", "cache_size(-8192)"), o.Readers); err != nil {
 		_ = db.closePools()
-		return nil, err
 	}
-	db.queue = newCommitter(db.write)
-	return db, nil
+	return err
+}
+
+// Full reports whether rows are not added, because the disk has no room beside the reserve.
+func (db *DB) Full() bool { return db.reserve != nil && db.reserve.short.Load() }
+
+// KeepReserve makes the reserve whole where it is not. ErrFull means that the disk has no room for it, and that rows
+// are not added until it has.
+func (db *DB) KeepReserve(ctx context.Context) error {
+	if db.reserve == nil {
+		return nil
+	}
+	for more := true; more; {
+		err := db.queue.grow(ctx, func(tx *gorm.DB) (err error) {
+			more, err = db.reserve.refill(tx)
+			return err
+		})
+		if err != nil {
+			db.reserve.short.Store(db.reserve.short.Load() || errors.Is(err, ErrFull))
+			return err
+		}
+	}
+	return nil
 }
 
 // createPrivate makes the file, readable by its owner only, before SQLite would make it wider.
@@ -81,6 +124,9 @@ func (db *DB) connect(dsn string, conns int) (*gorm.DB, error) {
 	pool, err := sql.Open("sqlite", dsn)
 	if err != nil {
 		return nil, fmt.Errorf("models: opening the database: %w", err)
+	}
+	if db.reserve != nil {
+		pool = sql.OpenDB(persistent{dsn, pool.Driver()})
 	}
 	pool.SetMaxOpenConns(conns)
 	pool.SetMaxIdleConns(conns)
@@ -127,10 +173,23 @@ func (db *DB) Ready(ctx context.Context) error {
 	return db.read.WithContext(ctx).Raw("SELECT COUNT(*) FROM settings").Scan(&rows).Error
 }
 
-// Close finishes the writes that were accepted, then closes the database.
+// Close finishes the writes that were accepted, then closes the database. The reserve stays, for the next start.
 func (db *DB) Close() error {
+	if db.reserve == nil {
+		db.queue.close()
+		return db.closePools()
+	}
+	db.destroyed.Store(true) // SQLite keeps the log for the reserve's sake, and may not keep what it holds
+	if err := db.Settle(context.Background()); errors.Is(err, ErrClosed) {
+		return nil
+	}
 	db.queue.close()
-	return db.closePools()
+	err := db.closePools()
+	if info, statErr := db.reserve.files[0].Stat(); statErr == nil {
+		_ = db.reserve.fill(info.Size()) // SQLite has cut the files
+	}
+	db.reserve.close()
+	return err
 }
 
 func (db *DB) closePools() error {

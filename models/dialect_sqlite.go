@@ -1,7 +1,10 @@
 package models
 
 import (
+	"context"
 	"database/sql"
+	"database/sql/driver"
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -11,7 +14,7 @@ import (
 	"gorm.io/gorm/clause"
 	"gorm.io/gorm/logger"
 	"gorm.io/gorm/schema"
-	_ "modernc.org/sqlite" // the driver "sqlite": pure Go, see docs/adr/0003
+	"modernc.org/sqlite" // the driver "sqlite": pure Go, see docs/adr/0003
 )
 
 // sqliteDialect lets GORM speak to modernc.org/sqlite, for which it ships no dialect that needs
@@ -34,6 +37,31 @@ func sqliteDSN(path string, pragmas ...string) string {
 	}
 	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}).String()
 }
+
+// persistent connects so that the last connection to close leaves the log where it is, with the room that it has.
+type persistent struct {
+	dsn    string
+	driver driver.Driver
+}
+
+// Connect implements driver.Connector.
+func (p persistent) Connect(context.Context) (driver.Conn, error) {
+	c, err := p.driver.Open(p.dsn)
+	if err != nil {
+		return nil, err
+	}
+	files, ok := c.(sqlite.FileControl)
+	if !ok {
+		return nil, errors.Join(errors.New("models: the driver can't keep the log"), c.Close())
+	}
+	if _, err := files.FileControlPersistWAL("main", 1); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return c, nil
+}
+
+// Driver implements driver.Connector.
+func (p persistent) Driver() driver.Driver { return p.driver }
 
 func (sqliteDialect) Name() string { return "sqlite" }
 

@@ -33,7 +33,7 @@ func migrate(ctx context.Context, dialect goose.Dialect, folder string, db *sql.
 	}
 	for attempt := 1; ; attempt++ {
 		err := upgrade(ctx, p)
-		if err == nil || errors.Is(err, errNewer) || attempt == migrateAttempts {
+		if err == nil || errors.Is(err, errNewer) || isFull(err) || attempt == migrateAttempts {
 			return err
 		}
 		select {

@@ -10,7 +10,7 @@ import (
 // have, the later end stays. It returns how many were in force, counting each kind; the first session has none left.
 func (db *DB) MoveGrants(ctx context.Context, tenant string, from, to Digest, now int64) (int, error) {
 	moved := 0
-	err := db.queue.do(ctx, func(tx *gorm.DB) error {
+	err := db.queue.grow(ctx, func(tx *gorm.DB) error {
 		if from == to {
 			return nil
 		}

@@ -12,7 +12,7 @@ import (
 // state may be used up or not.
 func (db *DB) ConsumeState(ctx context.Context, digest Digest, expiresAt int64) (first bool, err error) {
 	inserted := int64(0)
-	err = db.queue.do(ctx, func(tx *gorm.DB) error {
+	err = db.queue.grow(ctx, func(tx *gorm.DB) error {
 		r := tx.Exec(`INSERT INTO sign_in_states (digest, expires_at) VALUES (?, ?) ON CONFLICT (digest) DO NOTHING`, digest, expiresAt)
 		inserted = r.RowsAffected
 		return r.Error

@@ -3,6 +3,7 @@ package models
 import (
 	"context"
 	"database/sql"
+	"errors"
 
 	"gorm.io/gorm"
 )
@@ -63,13 +64,26 @@ func (db *DB) selectTokens(ctx context.Context, query string, args []any) ([]Tok
 
 // DestroyTokens destroys the sealed keys of those tokens that are the tenant's, with every grant on
 // them, in one transaction, and returns their IDs and objects. The rows stay, for the sweeper to see to
-// their objects, until PurgeTokens.
+// their objects, until PurgeTokens. On a full disk a long list may be more than one transaction can hold: it is done in
+// parts then, and where an error is returned some of the tokens may be destroyed.
 func (db *DB) DestroyTokens(ctx context.Context, tenant string, ids []Digest, now int64) ([]Token, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
 	in, list := idList(ids)
-	return db.destroy(ctx, now, `t.tenant = ? AND t.sealed IS NOT NULL AND t.id IN `+in, []any{tenant, list})
+	gone, err := db.destroy(ctx, now, `t.tenant = ? AND t.sealed IS NOT NULL AND t.id IN `+in, []any{tenant, list})
+	if len(ids) == 1 || !isFull(err) {
+		return gone, err
+	}
+	half := len(ids) / 2
+	if gone, err = db.DestroyTokens(ctx, tenant, ids[:half], now); err != nil {
+		return nil, err
+	}
+	rest, err := db.DestroyTokens(ctx, tenant, ids[half:], now)
+	if err != nil {
+		return nil, err
+	}
+	return append(gone, rest...), nil
 }
 
 // DueTokens returns up to limit tokens, of all tenants, whose objects are to be deleted at the moment
@@ -81,6 +95,7 @@ func (db *DB) DueTokens(ctx context.Context, now int64, limit int) ([]Token, err
 func (db *DB) destroy(ctx context.Context, now int64, where string, args []any) ([]Token, error) {
 	var gone []Token
 	err := db.queue.do(ctx, func(tx *gorm.DB) error {
+		gone = nil
 		err := tx.Raw(`SELECT t.id, t.object, t.upload_until FROM tokens t WHERE `+where, args...).Scan(&gone).Error
 		if err != nil || len(gone) == 0 {
 			return err
@@ -100,14 +115,21 @@ func (db *DB) destroy(ctx context.Context, now int64, where string, args []any) 
 
 // Settle leaves no copy of destroyed keys in the log that SQLite writes ahead: pages are overwritten in the
 // database at once (secure_delete), but the log keeps the older ones until it is used again. While a reader
-// holds the log, nothing is done, and the next call tries again.
+// holds the log, nothing is done, and the next call tries again. So it is while the disk is full: the log would give
+// up its room, which others could take.
 func (db *DB) Settle(ctx context.Context) error {
-	if !db.destroyed.Swap(false) {
+	if !db.reserve.spare() || !db.destroyed.Swap(false) {
 		return nil
 	}
 	var busy, frames, done int
 	err := db.queue.alone(ctx, func(w *gorm.DB) error {
-		return w.Raw("PRAGMA wal_checkpoint(TRUNCATE)").Row().Scan(&busy, &frames, &done)
+		if err := w.Raw("PRAGMA wal_checkpoint(TRUNCATE)").Row().Scan(&busy, &frames, &done); err != nil {
+			return err
+		}
+		if err := db.reserve.ensure(w, 0); !errors.Is(err, ErrFull) {
+			return err
+		}
+		return nil
 	})
 	if err != nil || busy != 0 {
 		db.destroyed.Store(true)

@@ -34,7 +34,7 @@ var demoHash = sync.OnceValues(func() ([]byte, error) {
 
 var hashCost = bcrypt.DefaultCost // less in tests
 
-// seedUsers adds the demo users where they aren't yet.
+// seedUsers adds the demo users where they aren't yet. Where they are it writes nothing: the disk may be full.
 func seedUsers(ctx context.Context, rows *store.Store) error {
 	hash, err := demoHash()
 	if err != nil {
@@ -42,6 +42,9 @@ func seedUsers(ctx context.Context, rows *store.Store) error {
 	}
 	users := make([]store.User, len(demoUsers))
 	for i, u := range demoUsers {
+		if users[i], _, err = rows.UserByEmail(ctx, u.Email); err == nil {
+			continue
+		}
 		if users[i], err = rows.AddUser(ctx, u, string(hash)); err != nil {
 			return fmt.Errorf("add the demo users: %w", err)
 		}

@@ -24,6 +24,7 @@ type Config struct {
 	Tokens       Tokens       `koanf:"tokens"`
 	Grants       Grants       `koanf:"grants"`
 	Database     Database     `koanf:"database"`
+	Space        Space        `koanf:"space"`
 	Keys         Keys         `koanf:"keys"`
 	Objects      Objects      `koanf:"objects"`
 	Log          Log          `koanf:"log"`
@@ -40,8 +41,10 @@ type HTTP struct {
 	AllowedHeaders     []string      `koanf:"allowed_headers"`      // that those pages may send besides what the protocol needs
 	MaxBody            int64         `koanf:"max_body"`             // bytes of a request
 	MaxApplicationBody int64         `koanf:"max_application_body"` // bytes of an application's request, whose lists are longer
-	MaxConnections     int           `koanf:"max_connections"`      // open at once; further ones wait
+	MaxConnections     int           `koanf:"max_connections"`      // open at once, on each listener
+	MaxPerAddress      int           `koanf:"max_connections_per_address"`
 	ReadTimeout        time.Duration `koanf:"read_timeout"`
+	WriteTimeout       time.Duration `koanf:"write_timeout"`   // for a client to take some more of an answer
 	RequestTimeout     time.Duration `koanf:"request_timeout"` // for executing one request
 	IdleTimeout        time.Duration `koanf:"idle_timeout"`
 	ShutdownTimeout    time.Duration `koanf:"shutdown_timeout"` // for finishing what runs
@@ -90,7 +93,13 @@ type Grants struct {
 
 // Database is where rows are.
 type Database struct {
-	Path string `koanf:"path"` // SQLite file
+	Path    string `koanf:"path"`    // SQLite file
+	Reserve int64  `koanf:"reserve"` // bytes of its disk kept for revocations and deletions; 0: by the disk's size
+}
+
+// Space is the room on the disks of the database and of the embedded store.
+type Space struct {
+	MinFree int64 `koanf:"min_free"` // bytes; with less, no new values are taken; 0: by the disk's size
 }
 
 // Keys is where the keyset is.
@@ -182,7 +191,8 @@ func (s Secret) Reveal() string { return string(s) }
 func Default() *Config {
 	return &Config{
 		HTTP: HTTP{
-			Listen: "127.0.0.1:8080", AllowedHeaders: allowedHeaders(), MaxBody: 256 << 10, MaxApplicationBody: 2 << 20, MaxConnections: 8192, ReadTimeout: 15 * time.Second, RequestTimeout: 15 * time.Second,
+			Listen: "127.0.0.1:8080", AllowedHeaders: allowedHeaders(), MaxBody: 256 << 10, MaxApplicationBody: 2 << 20, MaxConnections: 8192, MaxPerAddress: 1024,
+			ReadTimeout: 15 * time.Second, WriteTimeout: 30 * time.Second, RequestTimeout: 15 * time.Second,
 			IdleTimeout: 2 * time.Minute, ShutdownTimeout: 20 * time.Second, ClientHeader: "X-Forwarded-For",
 		},
 		GraphQL: GraphQL{

@@ -47,6 +47,8 @@ func (c *Config) verifyHTTP(p *problems) {
 	between(p, "http.max_body", h.MaxBody, 1<<10, 4<<20)
 	between(p, "http.max_application_body", h.MaxApplicationBody, 1<<10, 16<<20)
 	between(p, "http.max_connections", h.MaxConnections, 1, 1_000_000)
+	between(p, "http.max_connections_per_address", h.MaxPerAddress, 1, 1_000_000)
+	between(p, "http.write_timeout", h.WriteTimeout, time.Second, 10*time.Minute)
 	between(p, "http.read_timeout", h.ReadTimeout, time.Second, 10*time.Minute)
 	between(p, "http.request_timeout", h.RequestTimeout, time.Second, 10*time.Minute)
 	between(p, "http.idle_timeout", h.IdleTimeout, time.Second, time.Hour)
@@ -115,6 +117,10 @@ func (c *Config) verifyTokens(p *problems) {
 	if c.Database.Path == "" {
 		p.add("database.path", "empty; name the SQLite file, such as /var/lib/cloakroom/cloakroom.db")
 	}
+	if r := c.Database.Reserve; r != 0 {
+		between(p, "database.reserve", r, 4<<20, 1<<40)
+	}
+	between(p, "space.min_free", c.Space.MinFree, 0, 1<<50)
 	if c.Keys.File == "" {
 		p.add("keys.file", "empty; name the keyset's file, and make it once with `cloakroom keys create`")
 	}

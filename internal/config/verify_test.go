@@ -40,6 +40,8 @@ func TestVerify(t *testing.T) {
 		{"http.allowed_headers", func(c *Config) { header("x-user-jwt")(c); c.Credentials.Header = "X-User-JWT" }},
 		{"http.max_body", func(c *Config) { c.HTTP.MaxBody = 0 }}, {"http.max_body", func(c *Config) { c.HTTP.MaxBody = 65 << 20 }},
 		{"http.max_connections", func(c *Config) { c.HTTP.MaxConnections = 0 }},
+		{"http.max_connections_per_address", func(c *Config) { c.HTTP.MaxPerAddress = 0 }}, {"http.write_timeout", func(c *Config) { c.HTTP.WriteTimeout = 0 }},
+		{"database.reserve", func(c *Config) { c.Database.Reserve = 1 << 20 }}, {"space.min_free", func(c *Config) { c.Space.MinFree = -1 }},
 		{"http.read_timeout", func(c *Config) { c.HTTP.ReadTimeout = 0 }}, {"http.request_timeout", func(c *Config) { c.HTTP.RequestTimeout = time.Hour }},
 		{"http.idle_timeout", func(c *Config) { c.HTTP.IdleTimeout = -1 }}, {"http.shutdown_timeout", func(c *Config) { c.HTTP.ShutdownTimeout = -1 }},
 		{"graphql.max_tokens", func(c *Config) { c.GraphQL.MaxTokens = 0 }}, {"graphql.max_depth", func(c *Config) { c.GraphQL.MaxDepth = 0 }},

@@ -31,7 +31,7 @@ type Error struct {
 	Code       Code
 	Message    string
 	Path       []any         // below the GraphQL field: argument and input names (string), list indexes (int)
-	RetryAfter time.Duration // RATE_LIMITED: whole seconds to wait, one at least; else 0
+	RetryAfter time.Duration // in whole seconds, when it is worth trying again; 0: not known
 	cause      error
 }
 

@@ -74,6 +74,7 @@ func (g *Gateway) configure(t testing.TB, objectsURL string) {
 	cfg.HTTP.RequestTimeout, cfg.HTTP.ShutdownTimeout = time.Minute, 30*time.Second // race detector, busy machines
 	cfg.Rates = gateway.Config{}.Rates                                              // off: tests do in a second what no page does
 	cfg.Database.Path = filepath.Join(dir, "cloakroom.db")
+	cfg.Database.Reserve = 4 << 20 // many tests run at once
 	cfg.Keys.File, cfg.Keys.Create = filepath.Join(dir, "keyset.json"), true
 	cfg.Objects.Store = "embedded"
 	cfg.Objects.Embedded.Dir = filepath.Join(dir, "objects")

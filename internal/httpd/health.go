@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 )
@@ -19,7 +21,8 @@ func healthz() http.Handler {
 	return getOnly(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { writeStatus(w, http.StatusOK, "ok", nil) }))
 }
 
-// readyz says which parts answer: 200 where all do, else 503. Why one does not is in the log.
+// readyz says which parts answer: 200 where all do that the gateway can't go on without, else 503. Why one does not is
+// in the log.
 func readyz(checks []Check, log *slog.Logger) http.Handler {
 	var mu sync.Mutex
 	var last map[string]string
@@ -33,8 +36,11 @@ func readyz(checks []Check, log *slog.Logger) http.Handler {
 			at = time.Now()
 		}
 		word := "ok"
-		if status != http.StatusOK {
+		switch {
+		case status != http.StatusOK:
 			word = "unavailable"
+		case slices.Contains(slices.Collect(maps.Values(last)), "degraded"):
+			word = "degraded"
 		}
 		writeStatus(w, status, word, last)
 	}))
@@ -46,7 +52,10 @@ func ask(ctx context.Context, checks []Check, log *slog.Logger) (int, map[string
 	status, parts := http.StatusOK, map[string]string{}
 	for _, c := range checks {
 		parts[c.Name] = "ok"
-		if err := c.Ask(ctx); err != nil {
+		switch err := c.Ask(ctx); {
+		case err != nil && c.Degrades:
+			parts[c.Name] = "degraded"
+		case err != nil:
 			log.ErrorContext(ctx, "a part does not answer", slog.String("part", c.Name), slog.Any("error", err))
 			parts[c.Name], status = "unavailable", http.StatusServiceUnavailable
 		}

@@ -41,6 +41,9 @@ type Rates interface {
 type Check struct {
 	Name string
 	Ask  func(context.Context) error
+	// Degrades says that the gateway goes on without the part, and stays ready: where it is taken out of service, nothing
+	// could be revoked.
+	Degrades bool
 }
 
 // Options are what the handler is made of. Rates, Playground, Metrics, Sessions and Logout may be nil.

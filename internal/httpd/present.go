@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"strings"
+	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -36,7 +37,11 @@ func publish(ctx context.Context, log *slog.Logger, err error, path ast.Path) *g
 	public := fault.Public(err)
 	switch public.Code {
 	case fault.Internal, fault.Unavailable:
-		log.LogAttrs(ctx, slog.LevelError, "a request failed", slog.String("code", string(public.Code)), slog.String("error", err.Error()))
+		level := slog.LevelError
+		if public.RetryAfter > 0 { // a shortage, which is logged once
+			level = slog.LevelDebug
+		}
+		log.LogAttrs(ctx, level, "a request failed", slog.String("code", string(public.Code)), slog.String("error", err.Error()))
 	default:
 		if cause := public.Unwrap(); cause != nil {
 			log.LogAttrs(ctx, slog.LevelDebug, "a request was refused", slog.String("code", string(public.Code)), slog.String("error", err.Error()))
@@ -55,8 +60,8 @@ func publish(ctx context.Context, log *slog.Logger, err error, path ast.Path) *g
 	if id := requestID(ctx); id != "" && public.Code == fault.Internal {
 		extensions["requestId"] = id
 	}
-	if public.Code == fault.RateLimited {
-		extensions[retryAfter] = int(public.RetryAfter.Seconds())
+	if public.RetryAfter > 0 {
+		extensions[retryAfter] = seconds(public.RetryAfter)
 	}
 	if len(full) == 0 {
 		full = nil
@@ -64,8 +69,11 @@ func publish(ctx context.Context, log *slog.Logger, err error, path ast.Path) *g
 	return &gqlerror.Error{Message: public.Message, Path: full, Extensions: extensions}
 }
 
-// retryAfter is the extension of a RATE_LIMITED: whole seconds to wait.
+// retryAfter is the extension of what may be tried again: whole seconds to wait.
 const retryAfter = "retryAfter"
+
+// seconds rounds up, so that nobody is asked to come back too early.
+func seconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }
 
 // requestCodes are the codes of errors that come before an execution.
 var requestCodes = map[fault.Code]bool{

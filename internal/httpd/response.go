@@ -48,7 +48,7 @@ func writeResponse(w http.ResponseWriter, mediaType string, status int, r *graph
 	}
 }
 
-// longestWait returns after how many seconds all that was refused as RATE_LIMITED may be tried again; 0: nothing was.
+// longestWait returns after how many seconds all that was refused may be tried again; 0: nobody knows.
 func longestWait(errs gqlerror.List) (seconds int) {
 	for _, err := range errs {
 		if wait, ok := err.Extensions[retryAfter].(int); ok {

@@ -36,9 +36,15 @@ type probe struct {
 	value  []byte
 }
 
+type canaryKey struct{}
+
+// IsCanary reports whether a request is a canary's, for a store in the same process.
+func IsCanary(ctx context.Context) bool { return ctx.Value(canaryKey{}) != nil }
+
 // Run writes, reads, attacks and deletes the canary. A store that fails the test is an error
-// that wraps ErrUnsuitable; one that can't be asked is another error.
+// that wraps ErrUnsuitable; one that can't be asked is another error, which wraps ErrNoSpace if it is full.
 func (c Canary) Run(ctx context.Context) (err error) {
+	ctx = context.WithValue(ctx, canaryKey{}, true)
 	name := make([]byte, 16)
 	p := &probe{Canary: c, value: make([]byte, 64)}
 	for _, b := range [][]byte{name, p.key[:], p.value} {
@@ -191,6 +197,9 @@ func (p *probe) do(ctx context.Context, step string, withHeaders bool, body []by
 	a := &answer{step: step, status: res.StatusCode, header: res.Header}
 	if a.body, err = io.ReadAll(io.LimitReader(res.Body, 64<<10)); err != nil {
 		return nil, fmt.Errorf("object store: canary: %s: the answer broke off", step)
+	}
+	if a.status == http.StatusInsufficientStorage {
+		return nil, fmt.Errorf("object store: canary: %s: %w", step, ErrNoSpace)
 	}
 	if a.status >= 500 && a.status != http.StatusNotImplemented {
 		return nil, fmt.Errorf("object store: canary: %s: %s", step, a.fault())

@@ -14,6 +14,9 @@ import (
 // The message names the fault and the way out.
 var ErrUnsuitable = errors.New("object store is unsuitable")
 
+// ErrNoSpace is wrapped by Verify when the store has no room, so that it could not be proved either way.
+var ErrNoSpace = errors.New("object store is full")
+
 // ErrTooLarge is wrapped by SignUpload when the size is over what the store takes in one PUT.
 var ErrTooLarge = errors.New("object is too large")
 

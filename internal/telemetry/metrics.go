@@ -27,12 +27,19 @@ type Metrics struct {
 	logouts     *prometheus.CounterVec
 	limited     *prometheus.CounterVec
 	kept        prometheus.Gauge
+	free        *prometheus.GaugeVec
+	refusing    *prometheus.GaugeVec
+	shed        *prometheus.CounterVec
+	connections *prometheus.GaugeVec
 }
 
 // NewMetrics returns metrics in a registry of their own.
 func NewMetrics(version string) *Metrics {
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "cloakroom", Name: name, Help: help}, labels)
+	}
+	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
+		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "cloakroom", Name: name, Help: help}, labels)
 	}
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
@@ -57,13 +64,18 @@ func NewMetrics(version string) *Metrics {
 		kept: prometheus.NewGauge(prometheus.GaugeOpts{
 			Namespace: "cloakroom", Name: "ended_sessions", Help: "Ended sessions, sign-ins and subjects in memory.",
 		}),
+		free: gauge("space_free_bytes", "Free bytes of a disk (database, objects).", "disk"),
+		refusing: gauge("space_refusing",
+			"1 while there is no room for them: values (tokenize, uploads), rows (grants and sign-ins too).", "what"),
+		shed:        counter("connections_shed_total", "Connections closed for others, by listener and bound (total, address).", "listener", "bound"),
+		connections: gauge("connections", "Open connections, by listener.", "listener"),
 	}
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
 		Namespace: "cloakroom", Name: "build_info", Help: "1, labelled with the version.", ConstLabels: prometheus.Labels{"version": version},
 	})
 	build.Set(1)
 	m.registry.MustRegister(m.requests, m.latency, m.created, m.checked, m.presigned, m.swept, m.credentials,
-		m.signIns, m.ended, m.stopped, m.logouts, m.limited, m.kept, build,
+		m.signIns, m.ended, m.stopped, m.logouts, m.limited, m.kept, m.free, m.refusing, m.shed, m.connections, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -118,3 +130,25 @@ func (m *Metrics) Logout(outcome string) { m.logouts.WithLabelValues(outcome).In
 func (m *Metrics) RateLimited(thing, by, tenant string) {
 	m.limited.WithLabelValues(thing, by, tenant).Inc()
 }
+
+// SpaceFree implements space.Observer.
+func (m *Metrics) SpaceFree(disk string, bytes int64) {
+	m.free.WithLabelValues(disk).Set(float64(bytes))
+}
+
+// SpaceRefusing is told whether values, or rows, are refused for want of room.
+func (m *Metrics) SpaceRefusing(what string, refusing bool) {
+	n := 0.0
+	if refusing {
+		n = 1
+	}
+	m.refusing.WithLabelValues(what).Set(n)
+}
+
+// Connections implements netlimit.Observer.
+func (m *Metrics) Connections(listener string, open int) {
+	m.connections.WithLabelValues(listener).Set(float64(open))
+}
+
+// Shed implements netlimit.Observer.
+func (m *Metrics) Shed(listener, bound string) { m.shed.WithLabelValues(listener, bound).Inc() }

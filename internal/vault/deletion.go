@@ -13,7 +13,8 @@ import (
 // DeleteTokens destroys the sealed keys of those tokens that are the calling application's, durably,
 // then deletes their objects, and returns how many there were. If the store does not answer the
 // values are unreadable all the same, and the sweeper deletes the objects later. Faults:
-// UNAUTHENTICATED, FORBIDDEN, BAD_USER_INPUT, LIMIT_EXCEEDED, UNAVAILABLE (all of them were destroyed, or none).
+// UNAUTHENTICATED, FORBIDDEN, BAD_USER_INPUT, LIMIT_EXCEEDED, UNAVAILABLE (all of them were destroyed, or none; on a full
+// disk perhaps some).
 func (v *Vault) DeleteTokens(ctx context.Context, tokens []string) (int, error) {
 	c, err := caller.RequireApplication(ctx)
 	if err != nil {

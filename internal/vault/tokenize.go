@@ -52,9 +52,18 @@ func (v *Vault) tokenize(ctx context.Context, inputs []TokenizeInput, path func(
 	if err := checkList(len(inputs), v.Limits.Batch, "inputs"); err != nil {
 		return nil, err
 	}
+	bytes := int64(0)
 	for i := range inputs {
 		if err := v.checkInput(&inputs[i]); err != nil {
 			return nil, fault.At(err, path(i)...)
+		}
+		if inputs[i].Size != nil {
+			bytes += *inputs[i].Size
+		}
+	}
+	if v.Space != nil {
+		if err := v.Space.Admit(ctx, bytes); err != nil {
+			return nil, err
 		}
 	}
 	if err := v.Rates.Reserve(c, len(inputs), v.bytesOf(inputs)); err != nil {

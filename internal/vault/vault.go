@@ -68,6 +68,13 @@ type Objects interface {
 	Delete(ctx context.Context, objects ...string) error
 }
 
+// Space knows whether there is room for new values.
+type Space interface {
+	// Admit returns a fault unless there is room for values of so many bytes in all; those whose size is not known
+	// count for nothing.
+	Admit(ctx context.Context, bytes int64) error
+}
+
 // Observer counts what the vault does.
 type Observer interface {
 	GrantsCreated(kind string, n int)
@@ -88,13 +95,14 @@ type Limits struct {
 	MaxTTL       time.Duration
 }
 
-// Options are what a vault is made of; all are needed except Now.
+// Options are what a vault is made of; all are needed except Space and Now.
 type Options struct {
 	Rows     Rows
 	Keys     Keys
 	Objects  Objects
 	Sessions Sessions
 	Rates    Rates
+	Space    Space // nil: room for everything
 	Observer Observer
 	Limits   Limits
 	Prefixes []string // accepted in tokens; new ones bear the first
@@ -151,7 +159,14 @@ func (v *Vault) listIDs(tokens []string, path ...any) ([]models.Digest, error) {
 
 func session(c *caller.Caller) models.Digest { return models.Digest(*c.Session) }
 
+// fullRetry is when it is worth trying again what a full disk refuses.
+const fullRetry = 30 * time.Second
+
 // unavailable hides what the database or the store said; the log keeps it.
 func unavailable(err error) error {
-	return fault.Wrap(err, fault.Unavailable, "The gateway can't do this at the moment: try again.")
+	f := fault.Wrap(err, fault.Unavailable, "The gateway can't do this at the moment: try again.")
+	if errors.Is(err, models.ErrFull) {
+		f.RetryAfter = fullRetry
+	}
+	return f
 }

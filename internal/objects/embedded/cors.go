@@ -18,7 +18,7 @@ var (
 	}
 	corsAllowHeaders = "content-type, if-none-match, " +
 		objects.HeaderAlgorithm + ", " + objects.HeaderKey + ", " + objects.HeaderKeyMD5
-	corsExpose = "ETag, Content-Disposition, Content-Length, Content-Type, Last-Modified, X-Amz-Request-Id, " +
+	corsExpose = "ETag, Retry-After, Content-Disposition, Content-Length, Content-Type, Last-Modified, X-Amz-Request-Id, " +
 		objects.HeaderAlgorithm + ", " + objects.HeaderKeyMD5
 )
 

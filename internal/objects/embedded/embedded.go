@@ -8,6 +8,7 @@
 package embedded
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -35,8 +36,12 @@ type Options struct {
 	UploadLifetime   time.Duration // of upload URLs; 0: 15 minutes
 	DownloadLifetime time.Duration // of download URLs; 0: 1 minute
 	Credentials      objects.Credentials
-	Logger           *slog.Logger     // nil: discards
-	Now              func() time.Time // nil: time.Now
+
+	// Admit returns an error unless there is room for an upload of so many bytes; -1: not known. Nil admits all.
+	Admit func(ctx context.Context, bytes int64) error
+
+	Logger *slog.Logger     // nil: discards
+	Now    func() time.Time // nil: time.Now
 }
 
 var (

@@ -27,6 +27,7 @@ var (
 	errExists         = &apiError{http.StatusPreconditionFailed, "PreconditionFailed", "The object exists."}
 	errTooLarge       = &apiError{http.StatusBadRequest, "EntityTooLarge", "The object is larger than allowed."}
 	errIncomplete     = &apiError{http.StatusBadRequest, "IncompleteBody", "The body ended early."}
+	errNoSpace        = &apiError{http.StatusInsufficientStorage, "InsufficientStorage", "There is no room for new values: try again later."}
 	errInternal       = &apiError{http.StatusInternalServerError, "InternalError", "The store failed; see its log."}
 )
 
@@ -45,6 +46,9 @@ func (e *apiError) write(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Content-Type", "application/xml")
 	h.Set("Content-Length", strconv.Itoa(len(body)))
+	if e == errNoSpace {
+		h.Set("Retry-After", "30")
+	}
 	w.WriteHeader(e.status)
 	if r.Method != http.MethodHead {
 		_, _ = w.Write(body)

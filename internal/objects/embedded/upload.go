@@ -5,6 +5,7 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"syscall"
 	"time"
 
 	"github.com/minio/sio"
@@ -19,6 +20,9 @@ func (s *Server) put(w http.ResponseWriter, r *http.Request, req *objects.Reques
 	}
 	if r.ContentLength > most {
 		return errTooLarge
+	}
+	if s.opts.Admit != nil && s.opts.Admit(r.Context(), r.ContentLength) != nil {
+		return errNoSpace
 	}
 	// Only now that the request is known to be signed may its body take its time; not every writer has a deadline to set.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.opts.UploadLifetime))
@@ -39,6 +43,8 @@ func (s *Server) put(w http.ResponseWriter, r *http.Request, req *objects.Reques
 		return errIncomplete
 	case errors.Is(err, fs.ErrExist):
 		return errExists
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return errNoSpace
 	case err != nil:
 		return s.fail(r, req.Object, "write", err)
 	}

@@ -1,0 +1,129 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/cloakroomhq/cloakroom/internal/fault"
+	"github.com/cloakroomhq/cloakroom/internal/objects"
+	"github.com/cloakroomhq/cloakroom/internal/space"
+	"github.com/cloakroomhq/cloakroom/models"
+)
+
+// lookEvery is how soon a full disk is noticed by metrics and log, and how soon what it had stopped begins again.
+const lookEvery = time.Second
+
+// room says whether new values are taken: while the disks have room, and once the store has been proved.
+type room struct {
+	*space.Monitor
+	rows   *models.DB
+	store  objects.Store
+	log    *slog.Logger
+	proved atomic.Bool
+	failed atomic.Pointer[error] // why the store was not proved, once it could be tried
+	tell   func(what string, refusing bool)
+}
+
+// openRoom watches the disks of the database and of the embedded store.
+func (g *Gateway) openRoom(rows *models.DB) error {
+	disks := []space.Disk{{Name: "database", Dir: filepath.Dir(g.cfg.Database.Path)}}
+	if g.cfg.Objects.Store == "embedded" {
+		disks = append(disks, space.Disk{Name: "objects", Dir: g.cfg.Objects.Embedded.Dir, Values: true})
+	}
+	m, err := space.New(space.Options{Disks: disks, MinFree: g.cfg.Space.MinFree, Observer: g.telemetry, Logger: g.log})
+	g.room = &room{Monitor: m, rows: rows, log: g.log, tell: g.telemetry.SpaceRefusing}
+	return err
+}
+
+var errUnproved = errors.New("gateway: the object store has not been proved yet")
+
+// Admit implements vault.Space, and is asked by the embedded store. The proof itself is admitted by the room alone.
+func (r *room) Admit(ctx context.Context, bytes int64) error {
+	if !r.proved.Load() && !objects.IsCanary(ctx) {
+		f := fault.Wrap(errUnproved, fault.Unavailable, "The gateway takes no new values at the moment: try again later.")
+		f.RetryAfter = space.RetryAfter
+		return f
+	}
+	return r.Monitor.Admit(max(bytes, 0))
+}
+
+// shortage reports whether an error is about room, so that it passes.
+func shortage(err error) bool {
+	return errors.Is(err, space.ErrShort) || errors.Is(err, objects.ErrNoSpace)
+}
+
+// prove runs the store's canary, where there is room for it.
+func (r *room) prove(ctx context.Context) error {
+	if err := r.Monitor.Admit(0); err != nil {
+		return err
+	}
+	err := r.store.Verify(ctx)
+	r.proved.Store(err == nil)
+	return err
+}
+
+// ready is the part "space" of /readyz.
+func (r *room) ready(ctx context.Context) error {
+	if err := r.Admit(ctx, 0); err != nil {
+		return err
+	}
+	if r.rows.Full() {
+		return models.ErrFull
+	}
+	return nil
+}
+
+// storeReady is the part "objects" of /readyz: a store that was tried late and is not suitable is not ready.
+func (r *room) storeReady(ctx context.Context) error {
+	if failed := r.failed.Load(); failed != nil {
+		return *failed
+	}
+	return r.store.Ready(ctx)
+}
+
+// run keeps the reserve whole, proves the store where that was put off, and tells the metrics, until ctx ends.
+func (r *room) run(ctx context.Context) {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	full := false
+	for {
+		_ = r.Look(ctx) // the log has it
+		if err := r.rows.KeepReserve(ctx); err != nil && !errors.Is(err, models.ErrFull) && ctx.Err() == nil {
+			r.log.ErrorContext(ctx, "the database's reserve could not be kept", slog.Any("error", err))
+		}
+		if !r.proved.Load() {
+			r.proveAgain(ctx)
+		}
+		if now := r.rows.Full(); now != full {
+			full = now
+			r.log.WarnContext(ctx, "room for rows (grants, sign-ins) beside the reserve has changed", slog.Bool("refused", full))
+		}
+		r.tell("values", r.Admit(ctx, 0) != nil)
+		r.tell("rows", full)
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func (r *room) proveAgain(ctx context.Context) {
+	err := r.prove(ctx)
+	before := r.failed.Load()
+	switch {
+	case err == nil:
+		r.failed.Store(nil)
+		r.log.InfoContext(ctx, "the object store is proved: tokenize and uploads are accepted")
+	case shortage(err) || ctx.Err() != nil:
+	default:
+		if before == nil || (*before).Error() != err.Error() {
+			r.log.ErrorContext(ctx, "the object store could not be proved: tokenize and uploads are refused", slog.Any("error", err))
+		}
+		r.failed.Store(&err)
+	}
+}

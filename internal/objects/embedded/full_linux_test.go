@@ -1,0 +1,63 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloakroomhq/cloakroom/internal/disktest"
+	"github.com/cloakroomhq/cloakroom/internal/objects"
+)
+
+// TestTheDiskFillsDuringAnUpload: the upload is refused so that a page can read why, leaves nothing, and what is there
+// can be read and deleted.
+func TestTheDiskFillsDuringAnUpload(t *testing.T) {
+	disktest.On(t, 8<<20, func(t *testing.T, dir string) {
+		s := newServer(t, func(o *Options) { o.Dir = filepath.Join(dir, "values") })
+		key := objects.CustomerKey{1}
+		s.mustPut(t, "v/kept", key, make([]byte, 1<<20))
+		upload, err := s.SignUpload(objects.Upload{Object: "v/big", Key: key})
+		require.NoError(t, err)
+		request := wire(upload, make([]byte, 16<<20))
+		request.headers = append(request.headers, objects.Header{Name: "Origin", Value: appOrigin})
+		answer := s.send(request)
+		requireError(t, answer, errNoSpace)
+		require.Equal(t, http.StatusInsufficientStorage, answer.Code)
+		require.Equal(t, "30", answer.Header().Get("Retry-After"))
+		require.Equal(t, appOrigin, answer.Header().Get("Access-Control-Allow-Origin"))
+		require.Contains(t, answer.Header().Get("Access-Control-Expose-Headers"), "Retry-After")
+		require.Empty(t, files(t, filepath.Join(dir, "values", "tmp")))
+
+		filler := disktest.Fill(t, dir)
+		require.Equal(t, http.StatusOK, s.read(t, "v/kept", key).Code)
+		require.ErrorIs(t, s.Verify(t.Context()), objects.ErrNoSpace, "the store is not unsuitable")
+		require.NoError(t, s.Delete(t.Context(), "v/kept"))
+		filler.Free()
+		require.NoError(t, s.Verify(t.Context()))
+		s.mustPut(t, "v/small", key, []byte("x"))
+	})
+}
+
+// TestAdmit: an upload is asked for before it is read, and the canary is known.
+func TestAdmit(t *testing.T) {
+	var asked []int64
+	s := newServer(t, func(o *Options) {
+		o.Admit = func(ctx context.Context, bytes int64) error {
+			if objects.IsCanary(ctx) {
+				return nil
+			}
+			asked = append(asked, bytes)
+			return errors.New("no room")
+		}
+	})
+	require.NoError(t, s.Verify(t.Context()))
+	upload, err := s.SignUpload(objects.Upload{Object: "v/x", Key: objects.CustomerKey{1}})
+	require.NoError(t, err)
+	requireError(t, s.send(wire(upload, []byte("four"))), errNoSpace)
+	require.Equal(t, []int64{4}, asked)
+	require.Empty(t, files(t, filepath.Join(s.opts.Dir, "tmp")))
+}

@@ -1,0 +1,144 @@
+// Package space says whether the disks have room for new values. Those are refused first, while there is still room for
+// grants; what ends something has a reserve of its own, in models: docs/adr/0022.
+package space
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/cloakroomhq/cloakroom/internal/fault"
+)
+
+// RetryAfter is how long a refused client is asked to wait.
+const RetryAfter = 30 * time.Second
+
+// A disk has room while this many bytes are free, or this part of it, whichever is less; and such is the reserve.
+const (
+	defaultMinFree = 256 << 20
+	defaultReserve = 48 << 20
+	defaultPart    = 8
+)
+
+// ErrShort is wrapped where a disk has less room than it should.
+var ErrShort = errors.New("space: too little room")
+
+// Disk is a directory whose file system is watched.
+type Disk struct {
+	Name   string // in metrics and logs: database, objects
+	Dir    string
+	Values bool // values go there
+}
+
+// Observer is told the state at every look.
+type Observer interface {
+	// SpaceFree is told how many bytes of a disk are free.
+	SpaceFree(disk string, bytes int64)
+}
+
+// Options are what a Monitor is made of; all are needed except MinFree and Stat.
+type Options struct {
+	Disks    []Disk
+	MinFree  int64 // bytes; 0: 256 MiB, or an eighth of the disk where that is less
+	Observer Observer
+	Logger   *slog.Logger
+	Stat     func(dir string) (free, size int64, err error) // for tests; nil: the system's
+}
+
+// Monitor watches disks, safe for concurrent use.
+type Monitor struct {
+	Options
+	mu    sync.Mutex
+	short map[string]bool // as logged
+}
+
+// New returns a monitor.
+func New(o Options) (*Monitor, error) {
+	if len(o.Disks) == 0 || o.Observer == nil || o.Logger == nil || o.MinFree < 0 {
+		return nil, errors.New("space: an option is missing")
+	}
+	if o.Stat == nil {
+		o.Stat = Stat
+	}
+	return &Monitor{Options: o, short: map[string]bool{}}, nil
+}
+
+// Admit returns a fault, UNAVAILABLE with a time to try again, unless every disk keeps enough room once it has taken
+// values of so many bytes. It asks the disks each time, which takes a microsecond or two.
+func (m *Monitor) Admit(bytes int64) error {
+	for _, d := range m.Disks {
+		if _, err := m.look(d, bytes); err != nil {
+			f := fault.Wrap(err, fault.Unavailable, "The gateway takes no new values at the moment: try again later.")
+			f.RetryAfter = RetryAfter
+			return f
+		}
+	}
+	return nil
+}
+
+// look returns how much of a disk is free. ErrShort is wrapped where that is too little beside values of so many bytes;
+// a disk that does not answer takes nothing.
+func (m *Monitor) look(d Disk, bytes int64) (free int64, err error) {
+	free, size, err := m.Stat(d.Dir)
+	if err != nil {
+		return 0, fmt.Errorf("space: the disk of %s: %w", d.Name, err)
+	}
+	need := m.MinFree
+	if need == 0 {
+		need = min(defaultMinFree, size/defaultPart)
+	}
+	if d.Values {
+		need += bytes
+	}
+	if free < need {
+		return free, fmt.Errorf("%w: %s has %d bytes free, and %d are needed", ErrShort, d.Name, free, need)
+	}
+	return free, nil
+}
+
+// Look tells the observer, and the log what has changed, and returns what is short.
+func (m *Monitor) Look(ctx context.Context) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var all error
+	for _, d := range m.Disks {
+		free, err := m.look(d, 0)
+		m.Observer.SpaceFree(d.Name, free)
+		switch {
+		case err != nil && !m.short[d.Name]:
+			m.Logger.ErrorContext(ctx, "a disk is nearly full: tokenize and uploads are refused", slog.String("disk", d.Name), slog.Any("error", err))
+		case err == nil && m.short[d.Name]:
+			m.Logger.InfoContext(ctx, "a disk has room again: tokenize and uploads are accepted", slog.String("disk", d.Name))
+		}
+		m.short[d.Name] = err != nil
+		all = errors.Join(all, err)
+	}
+	return all
+}
+
+// Reserve returns how many bytes to keep on the disk of a directory where no setting says it.
+func Reserve(dir string) (int64, error) {
+	_, size, err := Stat(dir)
+	if err != nil {
+		return 0, fmt.Errorf("space: %w", err)
+	}
+	return min(defaultReserve, size/defaultPart), nil
+}
+
+// Stat returns how many bytes of the disk of a directory are free for this process, and how many it has. A directory
+// that is not made yet will be on its parent's disk.
+func Stat(dir string) (free, size int64, err error) {
+	for {
+		free, size, err = stat(dir)
+		parent := filepath.Dir(dir)
+		if !errors.Is(err, fs.ErrNotExist) || parent == dir {
+			return free, size, err
+		}
+		dir = parent
+	}
+}
