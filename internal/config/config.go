@@ -36,6 +36,7 @@ type HTTP struct {
 	Listen             string        `koanf:"listen"`
 	PublicURL          string        `koanf:"public_url"`           // base URL; the audience of JWTs by default
 	AllowedOrigins     []string      `koanf:"allowed_origins"`      // pages that may call the gateway (CORS)
+	AllowedHeaders     []string      `koanf:"allowed_headers"`      // request headers that these pages may send besides those that are needed (CORS)
 	MaxBody            int64         `koanf:"max_body"`             // bytes of a request
 	MaxApplicationBody int64         `koanf:"max_application_body"` // bytes of an application's request, whose lists are longer
 	MaxConnections     int           `koanf:"max_connections"`      // open at once; further ones wait
@@ -111,6 +112,12 @@ type Embedded struct {
 	Dir       string `koanf:"dir"`
 	Listen    string `koanf:"listen"`
 	PublicURL string `koanf:"public_url"` // its own origin, never the gateway's
+
+	MinRate             int64         `koanf:"min_rate"`              // bytes per second that a transfer must move
+	Grace               time.Duration `koanf:"grace"`                 // over which min_rate is measured
+	MaxTransfers        int           `koanf:"max_transfers"`         // under way at once
+	MaxSessionTransfers int           `koanf:"max_session_transfers"` // of one session
+	MaxSessionBytes     int64         `koanf:"max_session_bytes"`     // of one session's uploads under way; 0: twice objects.max_size
 }
 
 // S3 is an S3-compatible store.
@@ -177,7 +184,7 @@ func (s Secret) Reveal() string { return string(s) }
 func Default() *Config {
 	return &Config{
 		HTTP: HTTP{
-			Listen: "127.0.0.1:8080", MaxBody: 256 << 10, MaxApplicationBody: 2 << 20, MaxConnections: 8192, ReadTimeout: 15 * time.Second, RequestTimeout: 15 * time.Second,
+			Listen: "127.0.0.1:8080", AllowedHeaders: []string{"traceparent", "tracestate", "baggage", "sentry-trace"}, MaxBody: 256 << 10, MaxApplicationBody: 2 << 20, MaxConnections: 8192, ReadTimeout: 15 * time.Second, RequestTimeout: 15 * time.Second,
 			IdleTimeout: 2 * time.Minute, ShutdownTimeout: 20 * time.Second,
 		},
 		GraphQL: GraphQL{
@@ -191,7 +198,8 @@ func Default() *Config {
 		Grants:       Grants{DefaultDuration: 15 * time.Minute, MaxDuration: 24 * time.Hour, MaxBatch: 10_000},
 		Objects: Objects{
 			Store: "s3", MaxSize: 1 << 30, UploadLifetime: 15 * time.Minute, DownloadLifetime: time.Minute,
-			S3: S3{Timeout: 10 * time.Second},
+			Embedded: Embedded{MinRate: 4096, Grace: 30 * time.Second, MaxTransfers: 256, MaxSessionTransfers: 16},
+			S3:       S3{Timeout: 10 * time.Second},
 		},
 		Log:     Log{Level: "info", Format: "json"},
 		Tracing: Tracing{Ratio: 1},
