@@ -12,7 +12,8 @@ import (
 func TestVerify(t *testing.T) {
 	embedded := func(c *Config) {
 		c.Objects.Store = "embedded"
-		c.Objects.Embedded = Embedded{Dir: "d", Listen: "127.0.0.1:8081", PublicURL: "https://values.example"}
+		e := &c.Objects.Embedded
+		e.Dir, e.Listen, e.PublicURL = "d", "127.0.0.1:8081", "https://values.example"
 	}
 	also := func(first, then func(*Config)) func(*Config) { return func(c *Config) { first(c); then(c) } }
 	origin := func(o string) func(*Config) { return func(c *Config) { c.HTTP.AllowedOrigins = []string{o} } }
