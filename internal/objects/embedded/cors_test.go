@@ -129,7 +129,9 @@ func TestCredentialsFile(t *testing.T) {
 
 // TestConfiguredHeaders may be sent by pages, but for those that the store refuses in every request.
 func TestConfiguredHeaders(t *testing.T) {
-	s := newServer(t, func(o *Options) { o.AllowedHeaders = []string{"Traceparent", "sentry-trace", "authorization", "Range", "if-match", "x-amz-acl"} })
+	s := newServer(t, func(o *Options) {
+		o.AllowedHeaders = []string{"Traceparent", "sentry-trace", "authorization", "Range", "if-match", "x-amz-acl"}
+	})
 	ask := func(names string) int {
 		return s.send(raw{method: "OPTIONS", uri: "/values/a", host: "store.example.test:8081", headers: []objects.Header{
 			{Name: "Origin", Value: appOrigin}, {Name: "Access-Control-Request-Method", Value: "PUT"}, {Name: "Access-Control-Request-Headers", Value: names},

@@ -28,12 +28,22 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = control.SetWriteDeadline(time.Now().Add(s.opts.Grace)) // not every writer has a deadline to set
 	if e := s.serve(w, r); e != nil {
 		s.opts.Logger.DebugContext(r.Context(), "object request refused", "method", r.Method, "status", e.status, "code", e.code)
-		if r.ContentLength != 0 {
-			h.Set("Connection", "close") // the answer leaves at once, not after the body
-			_ = control.SetReadDeadline(time.Now().Add(linger))
-		}
+		letGo(h, control, r, e)
 		e.write(w, r)
 	}
+}
+
+// letGo keeps a refused client from holding its connection: by a body that nobody reads, or at all while the store is busy.
+func letGo(h http.Header, control *http.ResponseController, r *http.Request, e *apiError) {
+	if e != errBusy && r.ContentLength == 0 {
+		return
+	}
+	h.Set("Connection", "close") // the answer leaves at once, not after the body
+	wait := linger
+	if e == errBusy {
+		wait = 0
+	}
+	_ = control.SetReadDeadline(time.Now().Add(wait))
 }
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) *apiError {
