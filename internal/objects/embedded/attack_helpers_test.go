@@ -37,6 +37,7 @@ func listen(t testing.TB, change func(*Options)) *Server {
 	require.NoError(t, err)
 	s := newServer(t, func(o *Options) {
 		o.PublicURL = "http://" + l.Addr().String()
+		o.Grace = 10 * time.Minute // nobody is too slow for a busy machine
 		if change != nil {
 			change(o)
 		}
