@@ -111,8 +111,8 @@ licences: ## Check that nothing copyleft is linked.
 generate: generate-graph generate-web ## Generate the executor, and the playground's bundle.
 
 .PHONY: generate-graph
-generate-graph: ## Generate the executors from their schemas: the gateway's, the examples' and the benchmark's.
-	go generate ./graph ./examples/... ./bench/...
+generate-graph: ## Generate the executors from their schemas: the gateway's, the examples', the benchmark's and those of tests.
+	go generate ./graph ./examples/... ./bench/... ./directives/...
 
 .PHONY: generate-web
 generate-web: packages ## Build the playground's bundle from web/src.
@@ -126,6 +126,7 @@ check-graph:
 	scripts/check-generated graph $(MAKE) --no-print-directory generate-graph
 	scripts/check-generated examples $(MAKE) --no-print-directory generate-graph
 	scripts/check-generated bench/list $(MAKE) --no-print-directory generate-graph
+	scripts/check-generated directives $(MAKE) --no-print-directory generate-graph
 
 .PHONY: check-bundle
 check-bundle:

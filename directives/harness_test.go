@@ -195,11 +195,15 @@ func serve(r *testserver.Resolver, directive tokenDirective) *handler.Server {
 		Resolvers: r, Directives: testserver.DirectiveRoot{Token: directive},
 	}))
 	srv.SetRecoverFunc(func(context.Context, any) error { return errBroken }) // gqlgen's own prints the stack
+	withTransports(srv)
+	return srv
+}
+
+func withTransports(srv *handler.Server) {
 	srv.AddTransport(transport.Websocket{})
 	srv.AddTransport(transport.SSE{})
 	srv.AddTransport(transport.MultipartMixed{})
 	srv.AddTransport(transport.POST{})
-	return srv
 }
 
 func (w *world) ServeHTTP(rw http.ResponseWriter, r *http.Request) {

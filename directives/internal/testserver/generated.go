@@ -5,7 +5,6 @@ package testserver
 import (
 	"bytes"
 	"context"
-	"embed"
 	"errors"
 	"fmt"
 	"math"
@@ -554,17 +553,6 @@ func newExecutionContext(
 	}
 }
 
-//go:embed "schema.graphqls"
-var sourcesFS embed.FS
-
-func sourceData(filename string) string {
-	data, err := sourcesFS.ReadFile(filename)
-	if err != nil {
-		panic(fmt.Sprintf("codegen problem: %s not available", filename))
-	}
-	return string(data)
-}
-
 var sources = []*ast.Source{
 	{Name: "../../token.graphqls", Input: `"""
 Marks a field whose value is a token.
@@ -597,7 +585,123 @@ enum GrantKind {
   STORE
 }
 `, BuiltIn: false},
-	{Name: "schema.graphqls", Input: sourceData("schema.graphqls"), BuiltIn: false},
+	{Name: "../../../conformance/schemas/shapes.graphqls", Input: `"A custom scalar whose Go type writes itself."
+scalar Ref
+"A custom scalar that is a Go string with a String method that hides it."
+scalar Code
+
+interface Node {
+  id: ID!
+  token: TokenID @token
+}
+
+type Record implements Node {
+  id: ID!
+  name: String!
+  token: TokenID @token
+  text: String @token
+  required: String! @token(grants: [READ, STORE], duration: "90s")
+  idToken: ID @token
+  ref: Ref @token(duration: "15m")
+  refs: [Ref!] @token
+  code: Code @token
+  list: [String!]! @token
+  grid: [[String]!] @token
+  mapped: Mapped
+  child: Record
+  slow(name: String!, token: TokenID @token): TokenID @token
+  fails: String
+  panics: String
+  strict: String!
+}
+
+type Note implements Node {
+  id: ID!
+  token: TokenID @token(duration: "1h")
+  body: String! @token
+}
+
+union Item = Record | Note
+
+type Mapped {
+  token: String @token
+  tokens: [String!] @token
+}
+
+type Row {
+  id: ID!
+  name: String!
+  email: String!
+  city: String!
+  visits: Int!
+  plain: String!
+  token: String! @token
+}
+
+input Deep {
+  token: TokenID @token
+  tokens: [TokenID!] @token
+  grid: [[String]] @token
+  ref: Ref @token
+  id: ID @token
+  both: String @token(grants: [READ, STORE])
+  plain: String
+  deep: Deep
+  deeps: [Deep!]
+  nest: [[Deep]]
+}
+
+input Defaults {
+  token: String = "tok-00000000-0000-4000-8000-0000000000d1" @token
+  tokens: [String!] = "tok-00000000-0000-4000-8000-0000000000d2" @token
+  deep: Deep = {token: "tok-00000000-0000-4000-8000-0000000000d3"}
+}
+
+input Choice @oneOf {
+  token: TokenID @token
+  deep: Deep
+  text: String
+}
+
+input MappedInput {
+  token: String @token
+}
+
+type Query {
+  record: Record
+  records: [Record!]!
+  node: Node
+  items: [Item!]!
+  rows: [Row!]!
+  secret: String @token
+  echo(token: TokenID @token(grants: [READ])): TokenID @token
+}
+
+type Mutation {
+  take(
+    token: String @token
+    id: ID @token
+    ref: Ref @token
+    read: TokenID @token(grants: [READ])
+    list: [String!] @token
+    grid: [[String]] @token
+    deep: Deep
+    deeps: [Deep!]
+    choice: Choice
+    mapped: MappedInput
+    plain: String
+  ): Boolean!
+  must(token: TokenID! @token, list: [TokenID!]! @token, deep: Deep!): Boolean!
+  defaults(token: String = "tok-00000000-0000-4000-8000-0000000000d0" @token, defaults: [Defaults!]): Boolean!
+}
+
+type Subscription {
+  records: Record!
+  tokens: TokenID! @token
+  lists: [String!]! @token(duration: "2m")
+  watch(token: TokenID! @token): Record!
+}
+`, BuiltIn: false},
 }
 var parsedSchema = gqlparser.MustLoadSchema(sources...)
 

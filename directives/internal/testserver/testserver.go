@@ -3,6 +3,7 @@ package testserver
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"strconv"
@@ -31,6 +32,15 @@ func (r *Ref) UnmarshalGQL(v any) error {
 	}
 	r.UUID = s[len(RefPrefix):]
 	return nil
+}
+
+// UnmarshalJSON reads a Ref as it is on the wire.
+func (r *Ref) UnmarshalJSON(b []byte) error {
+	var s string
+	if err := json.Unmarshal(b, &s); err != nil {
+		return err
+	}
+	return r.UnmarshalGQL(s)
 }
 
 // Code is a string that hides itself from logs, and is what it is on the wire.
