@@ -71,7 +71,7 @@ func tampering(size int) []change {
 // TestTamperingIsFoundBeforeTheFirstByte alters the file of values below, at and over the
 // boundaries of DARE packages and of what is opened in memory.
 func TestTamperingIsFoundBeforeTheFirstByte(t *testing.T) {
-	for _, size := range []int{0, 1, 100, 65535, 65536, 65537, 2 * 65536, 3*65536 + 5, 1 << 20, checkedFirst} {
+	for _, size := range []int{0, 1, 100, 65535, 65536, 65537, 2 * 65536, 3*65536 + 5, 1 << 20} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			s := newServer(t, nil)
 			key, value := randomKey(), randomBytes(size)
@@ -143,6 +143,19 @@ func TestNothingRepeats(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEqual(t, first[headerSize+16:], second[headerSize+16:])
 	require.NotEqual(t, first[8:40], second[8:40])
+}
+
+// TestTheLargestValueThatIsCheckedFirst: its last byte is looked at before its first one leaves.
+func TestTheLargestValueThatIsCheckedFirst(t *testing.T) {
+	s := newServer(t, nil)
+	key := randomKey()
+	s.mustPut(t, "a/1", key, make([]byte, checkedFirst))
+	path := s.disk.path("a/1")
+	whole, err := os.ReadFile(path)
+	require.NoError(t, err)
+	whole[len(whole)-1] ^= 1
+	require.NoError(t, os.WriteFile(path, whole, 0o600))
+	requireError(t, s.read(t, "a/1", key), errInternal)
 }
 
 // TestALargeValuesAnswerBreaksOff: what was changed behind the beginning of a large value is found once its answer has
