@@ -13,6 +13,7 @@ GOVULNCHECK   := v1.8.0
 BIN    := .tools/bin
 AUDIT  := e2e/httpaudit
 OIDC   := e2e/oidc
+CLIENTS := e2e/clients
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
 # A package's tests share two cores with the race detector, a browser and MinIO.
@@ -25,6 +26,7 @@ stamp_sum   := .tools/gotestsum-$(GOTESTSUM)
 stamp_vuln  := .tools/govulncheck-$(GOVULNCHECK)
 stamp_audit := $(AUDIT)/node_modules/.package-lock.json
 stamp_oidc  := $(OIDC)/node_modules/.package-lock.json
+stamp_clients := $(CLIENTS)/node_modules/.package-lock.json
 
 export PATH := $(CURDIR)/.tools/node/node_modules/node/bin:$(PATH)
 
@@ -46,7 +48,7 @@ build: ## Build ./cloakroom, one static program.
 # ---- set-up ----
 
 .PHONY: tools
-tools: packages minio $(stamp_sum) $(stamp_audit) $(stamp_oidc) ## Install all that the tests need.
+tools: packages minio $(stamp_sum) $(stamp_audit) $(stamp_oidc) $(stamp_clients) ## Install all that the tests need.
 
 .PHONY: packages
 packages:
@@ -68,7 +70,7 @@ $(stamp_vuln):
 	@$(call install,golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK))
 	@touch $@
 
-$(stamp_audit) $(stamp_oidc): %/node_modules/.package-lock.json: %/package-lock.json | packages
+$(stamp_audit) $(stamp_oidc) $(stamp_clients): %/node_modules/.package-lock.json: %/package-lock.json | packages
 	npm ci --prefix $* --no-progress
 	@touch $@
 
@@ -134,4 +136,4 @@ check-bundle:
 
 .PHONY: clean
 clean: ## Remove what was built and installed here; data stays.
-	rm -rf .tools cloakroom web/node_modules $(AUDIT)/node_modules $(OIDC)/node_modules e2e/artifacts
+	rm -rf .tools cloakroom web/node_modules $(AUDIT)/node_modules $(OIDC)/node_modules $(CLIENTS)/node_modules e2e/artifacts

@@ -22,7 +22,8 @@ type exit struct {
 
 func (e *exit) Error() string { return e.text }
 
-// Run reports what looks wrong in a schema: code 0 says nothing does, 1 something, 2 that it can't be read.
+// Run reports what looks wrong in a schema: code 0 says nothing does that is worse than a note, 1 something, 2 that it
+// can't be read.
 func (c *lintCommand) Run(p *process) error {
 	if c.PrintRules {
 		_, err := p.out.Write(lint.DefaultRules)
@@ -35,7 +36,7 @@ func (c *lintCommand) Run(p *process) error {
 	if err := lint.Write(p.out, c.Format, report); err != nil {
 		return &exit{2, err.Error()}
 	}
-	if len(report.Findings) > 0 {
+	if report.Failed() {
 		return &exit{code: 1}
 	}
 	return nil

@@ -27,6 +27,8 @@ func TestLintsExitCodes(t *testing.T) {
 	require.NoError(t, os.WriteFile(own, []byte("sensitive: [{id: own, what: ours, names: [name]}]"), 0o600))
 	broken := filepath.Join(t.TempDir(), "broken.yaml")
 	require.NoError(t, os.WriteFile(broken, []byte("sensitive: 1"), 0o600))
+	notes := filepath.Join(t.TempDir(), "notes.graphqls")
+	require.NoError(t, os.WriteFile(notes, []byte("type Query { logIn(password: String): Boolean }"), 0o600))
 	for _, c := range []struct {
 		want int
 		args []string
@@ -44,6 +46,7 @@ func TestLintsExitCodes(t *testing.T) {
 		{2, []string{clean, "--rules", broken}},
 		{2, []string{clean, "--rules", "missing.yaml"}},
 		{2, []string{clean, clinic}},
+		{0, []string{notes, token}},
 	} {
 		got, _, stderr := start(t, append([]string{"lint"}, c.args...)...)
 		require.Equal(t, c.want, got, "%v: %s", c.args, stderr)

@@ -19,15 +19,6 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/keyring"
 )
 
-type commands struct {
-	Dev     devCommand     `cmd:"" help:"Start a gateway, an object store and an example application on loopback."`
-	Serve   serveCommand   `cmd:"" help:"Start a gateway."`
-	Config  configCommand  `cmd:"" help:"Print the effective settings, secrets masked, and check them."`
-	Keys    keysCommand    `cmd:"" help:"Manage the keyset."`
-	Lint    lintCommand    `cmd:"" help:"Report sensitive fields of a schema that carry no @token, and uses of it that can't work."`
-	Version versionCommand `cmd:"" help:"Print the version."`
-}
-
 // gcPercent lets the heap grow to four times what lives before it is collected. What lives is a few MiB, so that
 // Go's own 100 would collect every few hundred requests; see docs/adr/0010. GOGC wins over it.
 const gcPercent = 300
@@ -63,22 +54,27 @@ type process struct {
 	out, stderr io.Writer
 }
 
+func (p *process) println(line string) error {
+	_, err := fmt.Fprintln(p.out, line)
+	return err
+}
+
 func run(ctx context.Context, args, environ []string, out, stderr io.Writer) error {
 	var exited bool
 	parser, err := kong.New(&commands{}, kong.Name("cloakroom"), kong.Description("A GraphQL tokenization gateway."),
-		kong.Writers(out, stderr), kong.Exit(func(int) { exited = true }), kong.UsageOnError(),
+		kong.Writers(out, stderr), kong.Exit(func(int) { exited = true }), kong.UsageOnError(), kong.Vars{"version": versionLine()},
 		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(&process{environ, out, stderr}))
 	if err != nil {
 		return err
 	}
 	parsed, err := parser.Parse(args)
-	if exited { // --help was asked for, and is printed; what the parser says after that is of no account
+	if exited { // --help or --version was asked for, and is printed; what the parser says after that is of no account
 		return nil
 	}
 	if err != nil {
 		return &exit{2, err.Error()}
 	}
-	return parsed.Run()
+	return parsed.Run(parser)
 }
 
 type devCommand struct {
@@ -87,6 +83,11 @@ type devCommand struct {
 	ObjectsListen string `default:"127.0.0.1:8081" help:"Address of the object store."`
 	AppListen     string `default:"127.0.0.1:8082" help:"Address of the example application."`
 	LogLevel      string `default:"warn" enum:"debug,info,warn,error" help:"What to log: debug, info, warn or error."`
+}
+
+// Validate refuses addresses that others reach, which the parser reports by their flags.
+func (c *devCommand) Validate() error {
+	return dev.Options{Listen: c.Listen, ObjectsListen: c.ObjectsListen, AppListen: c.AppListen}.Verify()
 }
 
 // Run starts the development stack.
@@ -142,26 +143,19 @@ func (c *configCommand) Run(p *process) error {
 }
 
 type keysCommand struct {
-	Create struct {
-		File string `arg:"" help:"Where to write the keyset; it must not exist."`
-	} `cmd:"" help:"Make a keyset in a file that only its owner may read."`
+	Create keysCreateCommand `cmd:"" help:"Make a keyset in a file that only its owner may read."`
+}
+
+type keysCreateCommand struct {
+	File string `arg:"" help:"Where to write the keyset; it must not exist."`
 }
 
 // Run makes a keyset.
-func (c *keysCommand) Run(p *process) error {
-	if err := keyring.CreateFile(c.Create.File); err != nil {
+func (c *keysCreateCommand) Run(p *process) error {
+	if err := keyring.CreateFile(c.File); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(p.out, "Made %s. Keep a copy in a safe place: without it no token can be read again.\n", c.Create.File)
-	return err
-}
-
-type versionCommand struct{}
-
-// Run prints the version.
-func (versionCommand) Run(p *process) error {
-	_, err := fmt.Fprintln(p.out, "cloakroom", gateway.Version)
-	return err
+	return p.println("Made " + c.File + ". Keep a copy in a safe place: without it no token can be read again.")
 }
 
 func newLogger(w io.Writer, level, format string) (*slog.Logger, error) {

@@ -64,22 +64,6 @@ func freeAddress(t *testing.T) string {
 	return l.Addr().String()
 }
 
-func TestVersion(t *testing.T) {
-	out, err := command(t, nil, "version")
-	require.NoError(t, err)
-	assert.Equal(t, "cloakroom "+gateway.Version+"\n", out)
-}
-
-func TestHelpIsNoError(t *testing.T) {
-	out, err := command(t, nil, "--help")
-	require.NoError(t, err)
-	for _, name := range []string{"dev", "serve", "config", "keys", "version"} {
-		assert.Contains(t, out, name)
-	}
-	_, err = command(t, nil, "serf")
-	assert.Error(t, err)
-}
-
 func TestConfigPrintsWhatHoldsAndMasksSecrets(t *testing.T) {
 	set := settings(t, stack.NewTenant(t, "app"))
 	set["OBJECTS_S3_SECRET_ACCESS_KEY"] = "very-secret-very-secret"

@@ -31,7 +31,7 @@ func TestContract(t *testing.T) {
 	const value = "a value"
 	modified := time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC)
 	meta := &client.Metadata{Filename: "a.txt", ContentType: "text/plain", LastModified: modified, Custom: map[string]any{"page": 1.0}}
-	made, err := session.Tokenize(ctx, client.Value{Metadata: meta, Size: int64(len(value)), TTL: time.Hour})
+	made, err := session.Tokenize(ctx, client.Value{Metadata: meta, Size: new(int64(len(value))), TTL: time.Hour})
 	require.NoError(t, err)
 	require.WithinDuration(t, time.Now().Add(time.Hour), made.ExpiresAt, time.Minute)
 
@@ -145,7 +145,7 @@ func TestRefusals(t *testing.T) {
 	_, err = session.Detokenize(t.Context(), "123-45-6789")
 	require.ErrorIs(t, err, client.ErrBadUserInput)
 	require.NotContains(t, err.Error(), "123-45-6789")
-	_, err = session.Tokenize(t.Context(), client.Value{Size: 1 << 50})
+	_, err = session.Tokenize(t.Context(), client.Value{Size: new(int64(1 << 50))})
 	require.ErrorIs(t, err, client.ErrLimitExceeded)
 	many := make([]string, 20_000)
 	for i := range many {
@@ -168,4 +168,29 @@ func TestOneRequestByTheGatewaysMetrics(t *testing.T) {
 	require.Empty(t, missing)
 	require.Equal(t, 1, g.Requests(t, "createGrants"))
 	require.Equal(t, 1, g.Requests(t, "verifyGrants"))
+}
+
+// TestEmptyValue: a value of no bytes is a value, whether its size is said or not.
+func TestEmptyValue(t *testing.T) {
+	for name, size := range map[string]*int64{"size said": new(int64(0)), "size not said": nil} {
+		t.Run(name, func(t *testing.T) {
+			g := gatewaytest.Start(t, nil)
+			session := newClient(t, g.URL, g.Session(gatewaytest.Own, "login"), nil)
+			made, err := session.Tokenize(t.Context(), client.Value{Size: size})
+			require.NoError(t, err)
+			if size != nil {
+				var refused *client.StorageError
+				require.ErrorAs(t, session.Upload(t.Context(), made.Upload, strings.NewReader("x"), 1), &refused)
+			}
+			require.NoError(t, session.Upload(t.Context(), made.Upload, strings.NewReader(""), 0))
+			d, err := session.Detokenize(t.Context(), made.Token)
+			require.NoError(t, err)
+			body, err := session.Download(t.Context(), d.Download)
+			require.NoError(t, err)
+			read, err := io.ReadAll(body)
+			require.NoError(t, err)
+			require.NoError(t, body.Close())
+			require.Empty(t, read)
+		})
+	}
 }

@@ -59,7 +59,7 @@ func ExampleClient_Tokenize() {
 	}
 	const value = "123-45-6789"
 	ctx := context.Background()
-	made, err := gateway.Tokenize(ctx, client.Value{Size: int64(len(value)), TTL: 30 * 24 * time.Hour})
+	made, err := gateway.Tokenize(ctx, client.Value{Size: new(int64(len(value))), TTL: 30 * 24 * time.Hour})
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -246,7 +246,9 @@ func TestStorageNeverGetsTheJWT(t *testing.T) {
 	c := newClient(t, "https://gateway.example", always, nil)
 	r := client.SignedRequest{Method: "PUT", URL: store.URL + "/v?" + signed, Header: http.Header{"X-Key": {"secret-key"}}}
 	require.NoError(t, c.Upload(t.Context(), r, strings.NewReader("value"), 5))
-	require.Error(t, c.Upload(t.Context(), r, strings.NewReader(""), 0))
+	require.NoError(t, c.Upload(t.Context(), r, strings.NewReader(""), 0))
+	require.ErrorIs(t, c.Upload(t.Context(), r, strings.NewReader("x"), 0), client.ErrBadUserInput, "longer than it says")
+	require.ErrorIs(t, c.Upload(t.Context(), r, strings.NewReader("x"), -1), client.ErrBadUserInput)
 	err := c.Upload(t.Context(), r, strings.NewReader("val"), 5)
 	require.Error(t, err)
 	noSecrets(t, err)

@@ -759,7 +759,7 @@ func (v *tokenizeBatchResponse) GetTokenizeBatch() []tokenized { return v.Tokeni
 type tokenizeInput struct {
 	// Kept encrypted beside the value's key, and returned with it.
 	Metadata *metadataInput `json:"metadata,omitempty"`
-	// Exact size of the value in bytes; signed into the upload, which then accepts no other.
+	// Exact size of the value in bytes, 0 of an empty one; signed into the upload, which then accepts no other.
 	Size *int64 `json:"size,omitempty"`
 	// The token and its value are deleted after this long.
 	Ttl *string `json:"ttl,omitempty"`

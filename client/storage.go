@@ -39,13 +39,20 @@ func (e *StorageError) Error() string {
 	return fmt.Sprintf("cloakroom: the object store refused a %s with HTTP status %d", e.Method, e.Status)
 }
 
-// Upload sends a value of size bytes to the object store. It is sent once; a second upload is a StorageError
+// Upload sends a value of size bytes, 0 of an empty one, to the object store. It is sent once; a second upload is a StorageError
 // of status 412. The value goes to the store as it is, which encrypts it (SSE-C).
 func (c *Client) Upload(ctx context.Context, r SignedRequest, value io.Reader, size int64) error {
-	if value == nil || size <= 0 {
-		return failure(ErrBadUserInput, nil, "a value has one byte or more")
+	if value == nil || size < 0 {
+		return failure(ErrBadUserInput, nil, "a value has 0 bytes or more")
 	}
-	answer, err := c.storage(ctx, r, io.NopCloser(value), size)
+	body := io.NopCloser(value)
+	if size == 0 { // of any other body net/http would take 0 for an unknown length
+		if n, _ := io.ReadFull(value, make([]byte, 1)); n > 0 {
+			return failure(ErrBadUserInput, nil, "the value is longer than its size")
+		}
+		body = http.NoBody
+	}
+	answer, err := c.storage(ctx, r, body, size)
 	if err != nil {
 		return err
 	}

@@ -8,7 +8,7 @@ import (
 // Value is what is known of a value before it is uploaded; the zero Value says nothing.
 type Value struct {
 	Metadata *Metadata     // encrypted at rest, and returned with the value; nil: none
-	Size     int64         // bytes; the upload then accepts no other; 0: not known
+	Size     *int64        // bytes; the upload then accepts no other; nil: not known
 	TTL      time.Duration // the token and its value are deleted after this long; 0: kept
 }
 
@@ -160,7 +160,7 @@ func (c *Client) Viewer(ctx context.Context) (Viewer, error) {
 }
 
 func (v Value) input() tokenizeInput {
-	in := tokenizeInput{Size: given(v.Size)}
+	in := tokenizeInput{Size: v.Size}
 	if v.TTL != 0 {
 		in.Ttl = given(v.TTL.String())
 	}

@@ -97,17 +97,17 @@ func sizeAndTimeMistakes() (all []mistake) {
 	input := func(name, input, code, path string) {
 		all = append(all, mistake{name: name, query: stack.Tokenize, variables: `{"input":` + input + `}`, code: code, path: path})
 	}
-	for _, size := range []string{"0", "-1", "-9007199254740993"} {
+	for _, size := range []string{"-1", "-9007199254740993", "-9223372036854775808"} {
 		code, path := bad, "[tokenize input size]"
 		input("size "+size, `{"size":`+size+`}`, code, path)
 	}
 	input("size over the limit", `{"size":1048577}`, limit, "[tokenize input size]")
 	input("size of 1 TiB", `{"size":1099511627776}`, limit, "[tokenize input size]")
-	for _, size := range []string{"9007199254740992", "9223372036854775807", `"5"`} {
-		input("size "+size, `{"size":`+size+`}`, bad, "[tokenize input size]")
+	for _, size := range []string{"2147483648", "9007199254740993", "9223372036854775807"} {
+		input("size "+size, `{"size":`+size+`}`, limit, "[tokenize input size]")
 	}
-	for _, size := range []string{"9223372036854775808", "1e400", "1.5", "true", "[]", "{}"} {
-		input("size "+size, `{"size":`+size+`}`, bad, "[variable input size]")
+	for _, size := range []string{`"5"`, "9223372036854775808", "1e400", "1e3", "5.0", "1.5", "true", "[]", "{}"} {
+		input("size "+size, `{"size":`+size+`}`, bad, "[tokenize input size]")
 	}
 	for _, ttl := range []string{`"-1s"`, `"0s"`, `"soon"`, `""`, `"1 hour"`, `"1h "`, `"999999999999h"`, `"1d"`, `"` + strings.Repeat("1s", 1000) + `"`,
 		`"Infinity"`, `"١s"`, "5", "1.5", "true", "[]", "{}"} {
@@ -164,7 +164,7 @@ func listMistakes() []mistake {
 		{name: "a list of lists", query: batch, variables: `{"tokens":[["` + unknownToken + `"]]}`, code: bad, path: "[detokenizeBatch tokens 0]"},
 		{name: "nothing to tokenize", query: tokenizeBatch, variables: `{"inputs":[]}`, code: bad, path: "[tokenizeBatch inputs]"},
 		{name: "too much to tokenize", query: tokenizeBatch, variables: `{"inputs":` + inputs + `}`, code: limit, path: "[tokenizeBatch inputs]"},
-		{name: "one bad of two", query: tokenizeBatch, variables: `{"inputs":[{},{"size":0}]}`, code: bad, path: "[tokenizeBatch inputs 1 size]"},
+		{name: "one bad of two", query: tokenizeBatch, variables: `{"inputs":[{},{"size":-1}]}`, code: bad, path: "[tokenizeBatch inputs 1 size]"},
 		{name: "nothing to delete", app: true, query: stack.DeleteTokens, variables: `{"tokens":[]}`, code: bad, path: "[deleteTokens tokens]"},
 		{name: "too much to delete", app: true, query: stack.DeleteTokens, variables: `{"tokens":` + most + `}`, code: limit, path: "[deleteTokens tokens]"},
 		{name: "no grants to create", app: true, query: stack.CreateGrants, variables: `{"input":{"sessionId":"x","grants":[]}}`, code: bad, path: "[createGrants input grants]"},

@@ -193,7 +193,7 @@ func TestAnAllowListRunsKnownOperationsOnly(t *testing.T) {
 		r := s.Query(t, me.JWT, other, nil)
 		assert.Equal(t, "FORBIDDEN", r.Code(), other)
 		assert.Nil(t, r.Data)
-		assert.Equal(t, "FORBIDDEN", byHash(hashOf(other), "").Code())
+		assert.Equal(t, "PERSISTED_QUERY_NOT_FOUND", byHash(hashOf(other), "").Code())
 		quoted, err := json.Marshal(other)
 		require.NoError(t, err)
 		assert.Equal(t, "FORBIDDEN", byHash(hashOf(known), `"query":`+string(quoted)+`,`).Code(), "under the hash of one that is known")

@@ -86,6 +86,9 @@ func (g *Gateway) servers(ctx context.Context, l Listeners) (all []served, err e
 				return
 			}
 		}
+		if g.cfg.Development {
+			handler = onLoopback(handler)
+		}
 		all = append(all, served{name, &http.Server{
 			Handler: handler, MaxHeaderBytes: maxHeader, IdleTimeout: h.IdleTimeout,
 			ReadHeaderTimeout: min(h.ReadTimeout, 10*time.Second), ReadTimeout: h.ReadTimeout,

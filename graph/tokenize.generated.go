@@ -958,7 +958,7 @@ func (ec *executionContext) unmarshalInputTokenizeInput(ctx context.Context, obj
 			it.Metadata = data
 		case "size":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("size"))
-			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			data, err := ec.unmarshalOInt642ᚖint64(ctx, v)
 			if err != nil {
 				return it, err
 			}

@@ -28,12 +28,7 @@ func decodeTokenize(in *model.TokenizeInput) vault.TokenizeInput {
 	if in == nil {
 		return vault.TokenizeInput{}
 	}
-	out := vault.TokenizeInput{TTL: in.TTL, Metadata: (*vault.Metadata)(in.Metadata)}
-	if in.Size != nil {
-		size := int64(*in.Size)
-		out.Size = &size
-	}
-	return out
+	return vault.TokenizeInput{TTL: in.TTL, Size: in.Size, Metadata: (*vault.Metadata)(in.Metadata)}
 }
 
 func encodeTokenized(t vault.Tokenized) *model.TokenizePayload {

@@ -107,8 +107,7 @@ func (p *Page) batchStory() {
 // newSession becomes someone else, who may not read the last token.
 func (p *Page) newSession() {
 	p.t.Helper()
-	p.Click("[data-testid=new-session]")
-	p.Await("other session", `/new development session/.test(document.querySelector('[data-testid=session-status]').innerText)`)
+	p.NewSession()
 	p.OpenTab("Detokenize")
 	p.Run()
 	p.AwaitResponse("GRANT_REQUIRED")

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -136,14 +137,44 @@ func applicationToken(t testing.TB, kit *appkit.Kit) string {
 	return jwt
 }
 
-func newKit(t testing.TB, key *appkit.Key, issuer, audience string) *appkit.Kit {
+func newKit(t testing.TB, key *appkit.Key, issuer, audience string, changes ...func(*appkit.Options)) *appkit.Kit {
 	t.Helper()
 	keys, err := appkit.NewKeys(key)
 	require.NoError(t, err)
-	kit, err := appkit.New(appkit.Options{Issuer: issuer, Audience: audience, Keys: keys,
+	options := appkit.Options{Issuer: issuer, Audience: audience, Keys: keys,
 		Session: func(http.ResponseWriter, *http.Request) (appkit.Session, error) {
 			return appkit.Session{}, appkit.ErrNoSession
-		}})
+		}}
+	for _, change := range changes {
+		change(&options)
+	}
+	kit, err := appkit.New(options)
 	require.NoError(t, err)
 	return kit
+}
+
+// ExpiredJWT is a JWT of the example application's for a session, as it was signed an hour ago.
+func (s *Stack) ExpiredJWT(t testing.TB) string {
+	t.Helper()
+	key, err := appkit.LoadOrCreateKey(filepath.Join(s.Data, clinic.SigningKeyFile))
+	require.NoError(t, err)
+	kit := newKit(t, key, s.AppURL, s.GatewayURL, func(o *appkit.Options) { o.Now = func() time.Time { return time.Now().Add(-time.Hour) } })
+	jwt, _, err := kit.SessionToken(t.Context(), appkit.Session{ID: "expired", Subject: "user"})
+	require.NoError(t, err)
+	return jwt
+}
+
+// Login logs a user in at the example application, and returns the browser's cookies there and the JWT of the session.
+func (s *Stack) Login(t testing.TB, email, password string) ([]*http.Cookie, string) {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	require.NoError(t, err)
+	session := &Session{client: &http.Client{Transport: s.HTTP.Transport, Jar: jar}, appURL: s.AppURL}
+	response, err := session.client.PostForm(s.AppURL+"/login", url.Values{"email": {email}, "password": {password}})
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	session.Renew(t)
+	at, err := url.Parse(s.AppURL)
+	require.NoError(t, err)
+	return jar.Cookies(at), session.JWT
 }

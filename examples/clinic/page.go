@@ -61,7 +61,7 @@ func newPage(base *url.URL, options Options) (*page, error) {
 		}
 		files[pattern] = file{"text/html; charset=utf-8", html.Bytes()}
 	}
-	for _, name := range []string{"cloakroom.js", "clinic.js", "view.js", "try.js", "style.css", "icon.svg"} {
+	for _, name := range []string{"cloakroom.js", "clinic.js", "forget.js", "view.js", "try.js", "style.css", "icon.svg"} {
 		body, err := pageFiles.ReadFile("page/" + name)
 		if err != nil {
 			return nil, err
@@ -127,5 +127,5 @@ func (p *page) isOtherLoopbackName(host string) bool {
 
 func isLoopback(name string) bool {
 	ip := net.ParseIP(name)
-	return name == "localhost" || (ip != nil && ip.IsLoopback())
+	return strings.EqualFold(name, "localhost") || (ip != nil && ip.IsLoopback())
 }

@@ -187,8 +187,8 @@ func (TokenFailure) IsDetokenizeResult() {}
 type TokenizeInput struct {
 	// Kept encrypted beside the value's key, and returned with it.
 	Metadata *MetadataInput `json:"metadata,omitempty"`
-	// Exact size of the value in bytes; signed into the upload, which then accepts no other.
-	Size *int `json:"size,omitempty"`
+	// Exact size of the value in bytes, 0 of an empty one; signed into the upload, which then accepts no other.
+	Size *int64 `json:"size,omitempty"`
 	// The token and its value are deleted after this long.
 	TTL *time.Duration `json:"ttl,omitempty"`
 }

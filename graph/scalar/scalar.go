@@ -55,28 +55,37 @@ func UnmarshalID(v any) (string, error) {
 // MarshalInt encodes the built-in Int.
 func MarshalInt(i int) graphql.Marshaler { return graphql.MarshalInt(i) }
 
-// UnmarshalInt decodes the built-in Int. GraphQL's bound of 32 bits (section 3.5.1) is widened to the
-// integers that JSON carries exactly, so that a size may pass 2 GiB.
+// UnmarshalInt decodes the built-in Int: 32 bits (GraphQL, section 3.5.1).
 func UnmarshalInt(v any) (int, error) {
-	var i int64
-	switch v := v.(type) {
-	case json.Number:
-		n, err := v.Int64()
-		if err != nil {
-			return 0, bad("Expected an integer.")
-		}
-		i = n
-	case int64:
-		i = v
-	case int:
-		i = int64(v)
-	default:
-		return 0, bad("Expected an integer.")
+	i, err := integer(v)
+	if err != nil {
+		return 0, err
 	}
-	if i > 1<<53-1 || i < -(1<<53-1) || i > math.MaxInt {
+	if i > math.MaxInt32 || i < math.MinInt32 {
 		return 0, bad("The integer is out of range.")
 	}
 	return int(i), nil
+}
+
+// MarshalInt64 encodes a whole number as a JSON number.
+func MarshalInt64(i int64) graphql.Marshaler { return graphql.MarshalInt64(i) }
+
+// UnmarshalInt64 decodes a whole number of 64 bits, exactly: a literal, or a JSON number without a fraction or an exponent.
+func UnmarshalInt64(v any) (int64, error) { return integer(v) }
+
+// integer never passes through a float, which would round above 2^53.
+func integer(v any) (int64, error) {
+	switch v := v.(type) {
+	case json.Number:
+		if i, err := v.Int64(); err == nil {
+			return i, nil
+		}
+	case int64:
+		return v, nil
+	case int:
+		return int64(v), nil
+	}
+	return 0, bad("Expected an integer of 64 bits at most.")
 }
 
 // MarshalDuration encodes a duration as Go writes it.

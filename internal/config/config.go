@@ -36,7 +36,7 @@ type HTTP struct {
 	Listen             string        `koanf:"listen"`
 	PublicURL          string        `koanf:"public_url"`           // base URL; the audience of JWTs by default
 	AllowedOrigins     []string      `koanf:"allowed_origins"`      // pages that may call the gateway (CORS)
-	AllowedHeaders     []string      `koanf:"allowed_headers"`      // request headers that these pages may send besides those that are needed (CORS)
+	AllowedHeaders     []string      `koanf:"allowed_headers"`      // that those pages may send besides what the protocol needs
 	MaxBody            int64         `koanf:"max_body"`             // bytes of a request
 	MaxApplicationBody int64         `koanf:"max_application_body"` // bytes of an application's request, whose lists are longer
 	MaxConnections     int           `koanf:"max_connections"`      // open at once; further ones wait
@@ -66,7 +66,7 @@ type GraphQL struct {
 	DocumentCache    int64  `koanf:"document_cache"`    // bytes of documents kept parsed
 	PersistedQueries bool   `koanf:"persisted_queries"` // automatic persisted queries
 	PersistedCache   int64  `koanf:"persisted_cache"`   // bytes of automatic persisted queries
-	AllowList        string `koanf:"allow_list"`        // folder of *.graphql; only these operations run
+	AllowList        string `koanf:"allow_list"`        // folder of *.graphql and manifests; only these operations run
 }
 
 // Tokens are their names and bounds.
@@ -184,7 +184,7 @@ func (s Secret) Reveal() string { return string(s) }
 func Default() *Config {
 	return &Config{
 		HTTP: HTTP{
-			Listen: "127.0.0.1:8080", AllowedHeaders: []string{"traceparent", "tracestate", "baggage", "sentry-trace"}, MaxBody: 256 << 10, MaxApplicationBody: 2 << 20, MaxConnections: 8192, ReadTimeout: 15 * time.Second, RequestTimeout: 15 * time.Second,
+			Listen: "127.0.0.1:8080", AllowedHeaders: allowedHeaders(), MaxBody: 256 << 10, MaxApplicationBody: 2 << 20, MaxConnections: 8192, ReadTimeout: 15 * time.Second, RequestTimeout: 15 * time.Second,
 			IdleTimeout: 2 * time.Minute, ShutdownTimeout: 20 * time.Second,
 		},
 		GraphQL: GraphQL{

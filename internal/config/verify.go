@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/net/http/httpguts"
-
 	"github.com/cloakroomhq/cloakroom/internal/tokenid"
 )
 
@@ -44,11 +42,7 @@ func (c *Config) verifyHTTP(p *problems) {
 	for _, o := range h.AllowedOrigins {
 		c.verifyAllowedOrigin(p, o)
 	}
-	for _, name := range h.AllowedHeaders {
-		if !httpguts.ValidHeaderFieldName(name) || strings.Contains(name, "*") {
-			p.add("http.allowed_headers", "%q is no header's name; write names such as traceparent, without patterns", name)
-		}
-	}
+	c.verifyAllowedHeaders(p)
 	between(p, "http.max_body", h.MaxBody, 1<<10, 4<<20)
 	between(p, "http.max_application_body", h.MaxApplicationBody, 1<<10, 16<<20)
 	between(p, "http.max_connections", h.MaxConnections, 1, 1_000_000)
@@ -95,7 +89,7 @@ func (c *Config) verifyGraphQL(p *problems) {
 	between(p, "graphql.persisted_cache", g.PersistedCache, 0, 1<<30)
 	if g.AllowList != "" {
 		if info, err := os.Stat(g.AllowList); err != nil || !info.IsDir() {
-			p.add("graphql.allow_list", "%q is no folder; name one that holds *.graphql files", g.AllowList)
+			p.add("graphql.allow_list", "%q is no folder; name one that holds *.graphql files, or manifests", g.AllowList)
 		}
 	}
 }

@@ -17,6 +17,7 @@ func TestVerify(t *testing.T) {
 	}
 	also := func(first, then func(*Config)) func(*Config) { return func(c *Config) { first(c); then(c) } }
 	origin := func(o string) func(*Config) { return func(c *Config) { c.HTTP.AllowedOrigins = []string{o} } }
+	header := func(name string) func(*Config) { return func(c *Config) { c.HTTP.AllowedHeaders = []string{name} } }
 	for _, test := range []struct {
 		setting string
 		change  func(*Config)
@@ -33,6 +34,11 @@ func TestVerify(t *testing.T) {
 		{"http.allowed_origins", func(c *Config) { origin("http://a.example")(c); c.Development, c.HTTP.Listen = true, "127.0.0.1:8080" }},
 		{"http.allowed_origins", origin("https://a.example;script-src")}, {"http.allowed_origins", origin("https://a.example,b")},
 		{"http.allowed_origins", origin("https://a'b.example")}, {"http.allowed_origins", origin("https://[::1;]")}, {"http.allowed_origins", origin("https://a.example:")},
+		{"http.allowed_headers", header("*")}, {"http.allowed_headers", header("")}, {"http.allowed_headers", header("a b")}, {"http.allowed_headers", header("a:b")}, {"http.allowed_headers", header("ä")},
+		{"http.allowed_headers", header(strings.Repeat("a", 65))}, {"http.allowed_headers", header("Cookie")}, {"http.allowed_headers", header("ORIGIN")}, {"http.allowed_headers", header("Sec-Fetch-Site")},
+		{"http.allowed_headers", header("Proxy-Authorization")}, {"http.allowed_headers", header("X-Forwarded-For")}, {"http.allowed_headers", header("Forwarded")}, {"http.allowed_headers", header("x-amz-acl")},
+		{"http.allowed_headers", header("If-Match")}, {"http.allowed_headers", header("Range")}, {"http.allowed_headers", header("X-HTTP-Method-Override")}, {"http.allowed_headers", header("a\r\nb")},
+		{"http.allowed_headers", func(c *Config) { header("x-user-jwt")(c); c.Credentials.Header = "X-User-JWT" }},
 		{"http.max_body", func(c *Config) { c.HTTP.MaxBody = 0 }}, {"http.max_body", func(c *Config) { c.HTTP.MaxBody = 65 << 20 }},
 		{"http.max_connections", func(c *Config) { c.HTTP.MaxConnections = 0 }},
 		{"http.read_timeout", func(c *Config) { c.HTTP.ReadTimeout = 0 }}, {"http.request_timeout", func(c *Config) { c.HTTP.RequestTimeout = time.Hour }},

@@ -98,7 +98,27 @@ func Run(ctx context.Context, o Options) error {
 	return err
 }
 
+// Verify refuses addresses beyond loopback, naming the flag and the remedy: a development stack signs anybody in.
+func (o Options) Verify() error {
+	for _, l := range []struct{ flag, address string }{
+		{"--listen", o.Listen}, {"--objects-listen", o.ObjectsListen}, {"--app-listen", o.AppListen},
+	} {
+		host, port, err := net.SplitHostPort(l.address)
+		switch {
+		case err != nil:
+			return fmt.Errorf("%s=%s: no address; write host:port, such as 127.0.0.1:8080", l.flag, l.address)
+		case !gateway.Loopback(host):
+			return fmt.Errorf("%[1]s=%[2]s: dev listens on loopback only, because it signs anybody in; write %[1]s=127.0.0.1:%[3]s, "+
+				"or use `cloakroom serve` for a gateway that others reach", l.flag, l.address, port)
+		}
+	}
+	return nil
+}
+
 func listen(ctx context.Context, o Options) (s *stack, err error) {
+	if err := o.Verify(); err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(o.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("--data: %w", err)
 	}

@@ -5,59 +5,153 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
+	"github.com/vektah/gqlparser/v2/parser"
+	"github.com/vektah/gqlparser/v2/validator"
+	"github.com/vektah/gqlparser/v2/validator/rules"
 
+	"github.com/cloakroomhq/cloakroom/internal/config"
 	"github.com/cloakroomhq/cloakroom/internal/fault"
 )
 
-// allowList lets only known documents run: by their text, which may differ from the file in white space
-// at its ends only, or by the SHA-256 of that text as automatic persisted queries send it.
-type allowList struct{ documents map[string]string } // by hash, in hex
+// allowList lets only known operations run: as a text that means the same as a listed one, or by the id of a listed
+// one. What runs is the text that came, so that a client gets the `__typename`s that it asked for; its normal form is a listed one.
+type allowList struct {
+	forms     map[string]bool
+	texts     map[string]string // by id: its SHA-256 in hex, and what a manifest calls it
+	maxTokens int
+	accepted  graphql.Cache[string] // texts of clients' own printing, by SHA-256 in hex
+}
 
 var _ graphql.OperationParameterMutator = (*allowList)(nil)
 
-// loadAllowList reads every *.graphql file of a folder, one document each.
-func loadAllowList(dir string) (*allowList, error) {
-	files, err := filepath.Glob(filepath.Join(dir, "*.graphql"))
-	if err != nil || len(files) == 0 {
-		return nil, fmt.Errorf("config: graphql.allow_list: no *.graphql file in %s; put the operations of your clients there", dir)
+// loadAllowList reads a folder's documents and manifests. It refuses what the schema does not allow, which could never
+// run.
+func loadAllowList(o config.GraphQL, schema *ast.Schema) (*allowList, error) {
+	all, err := readListed(o.AllowList)
+	if err != nil {
+		return nil, fmt.Errorf("config: graphql.allow_list: %w", err)
 	}
-	l := &allowList{documents: map[string]string{}}
-	for _, f := range files {
-		b, err := os.ReadFile(f)
-		if err != nil {
-			return nil, fmt.Errorf("config: graphql.allow_list: %w", err)
+	l := &allowList{forms: map[string]bool{}, texts: map[string]string{}, maxTokens: o.MaxTokens}
+	if l.accepted, err = newCache(o.PersistedCache, func(hash, text string) int { return len(hash) + len(text) }); err != nil {
+		return nil, err
+	}
+	for _, one := range all {
+		if err := l.add(one, schema); err != nil {
+			return nil, fmt.Errorf("config: graphql.allow_list: %s: %w", one.where, err)
 		}
-		text := strings.TrimSpace(string(b))
-		l.documents[hashOf(text)] = text
 	}
 	return l, nil
+}
+
+func (l *allowList) add(one listed, schema *ast.Schema) error {
+	doc, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: one.text}, l.maxTokens)
+	if err != nil {
+		return err
+	}
+	for _, part := range parts(doc) {
+		if errs := validator.ValidateWithRules(schema, part, rules.NewDefaultRules()); len(errs) > 0 {
+			return errs
+		}
+		form, _ := normalForm(part)
+		l.forms[form] = true
+	}
+	if len(doc.Operations) != 1 {
+		if one.id != "" {
+			return fmt.Errorf("%d operations under one id", len(doc.Operations))
+		}
+		return nil // each runs by its text
+	}
+	for _, id := range []string{hashOf(one.text), one.id} {
+		if text, ok := l.texts[id]; ok && text != one.text {
+			return fmt.Errorf("another operation has the id %q, too", id)
+		}
+		if id != "" {
+			l.texts[id] = one.text
+		}
+	}
+	return nil
+}
+
+// parts returns one document for each operation, with the fragments that it reaches: what a client sends of it.
+func parts(doc *ast.QueryDocument) (all []*ast.QueryDocument) {
+	for _, o := range doc.Operations {
+		part := &ast.QueryDocument{Operations: ast.OperationList{o}, Position: doc.Position}
+		reach(doc.Fragments, o.SelectionSet, part)
+		all = append(all, part)
+	}
+	return all
+}
+
+func reach(from ast.FragmentDefinitionList, set ast.SelectionSet, into *ast.QueryDocument) {
+	for _, s := range set {
+		switch s := s.(type) {
+		case *ast.Field:
+			reach(from, s.SelectionSet, into)
+		case *ast.InlineFragment:
+			reach(from, s.SelectionSet, into)
+		case *ast.FragmentSpread:
+			if f := from.ForName(s.Name); f != nil && into.Fragments.ForName(s.Name) == nil {
+				into.Fragments = append(into.Fragments, f)
+				reach(from, f.SelectionSet, into)
+			}
+		}
+	}
 }
 
 // ExtensionName implements graphql.HandlerExtension.
 func (*allowList) ExtensionName() string { return "AllowList" }
 
-// Validate refuses a list with a document that does not fit the schema.
-func (l *allowList) Validate(graphql.ExecutableSchema) error { return nil }
+// Validate implements graphql.HandlerExtension; loadAllowList has held the list against the schema.
+func (*allowList) Validate(graphql.ExecutableSchema) error { return nil }
 
-// MutateOperationParameters implements graphql.OperationParameterMutator.
-func (l *allowList) MutateOperationParameters(_ context.Context, p *graphql.RawParams) *gqlerror.Error {
-	hash := hashOf(strings.TrimSpace(p.Query))
-	if p.Query == "" {
-		named, _ := p.Extensions["persistedQuery"].(map[string]any)
-		hash, _ = named["sha256Hash"].(string)
+// MutateOperationParameters implements graphql.OperationParameterMutator: it puts a listed text in the place of its id.
+func (l *allowList) MutateOperationParameters(ctx context.Context, p *graphql.RawParams) *gqlerror.Error {
+	if p.Query != "" {
+		return l.check(ctx, p.Query)
 	}
-	text, ok := l.documents[hash]
+	named, _ := p.Extensions["persistedQuery"].(map[string]any)
+	id, _ := named["sha256Hash"].(string)
+	text, ok := l.find(ctx, id)
 	if !ok {
-		return requestError(fault.Forbidden, "Only the operations of the allow-list run here.")
+		// A client of automatic persisted queries then sends its text, which may be a listed one in its own printing.
+		return requestError(fault.PersistedNotFound, "PersistedQueryNotFound")
 	}
 	p.Query = text
 	return nil
+}
+
+// check refuses a text that means nothing listed. What does not parse, the executor would refuse.
+func (l *allowList) check(ctx context.Context, text string) *gqlerror.Error {
+	hash := hashOf(text)
+	if _, ok := l.find(ctx, hash); ok {
+		return nil
+	}
+	doc, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: text}, l.maxTokens)
+	if err == nil {
+		if form, ok := normalForm(doc); ok && l.forms[form] {
+			l.accepted.Add(ctx, hash, text)
+			return nil
+		}
+	}
+	return requestError(fault.Forbidden, "Only the operations of the allow-list run here.")
+}
+
+// find looks an id up: a manifest's, or a SHA-256, written as GraphQL over HTTP's appendix on persisted documents has it
+// or without the prefix.
+func (l *allowList) find(ctx context.Context, id string) (string, bool) {
+	if text, ok := l.texts[id]; ok {
+		return text, true
+	}
+	hash := strings.TrimPrefix(id, "sha256:")
+	if text, ok := l.texts[hash]; ok {
+		return text, true
+	}
+	return l.accepted.Get(ctx, hash)
 }
 
 func hashOf(text string) string {

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/99designs/gqlgen/graphql"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel/trace/noop"
 
@@ -109,11 +110,15 @@ type server struct {
 	seen *observed
 }
 
+func newSchema(r resolver) graphql.ExecutableSchema {
+	return graph.NewExecutableSchema(graph.Config{Resolvers: r})
+}
+
 func newServer(t testing.TB, r resolver, change func(*Options)) *server {
 	s := &server{log: &syncBuffer{}, seen: &observed{}}
 	cfg := config.Default()
 	o := Options{
-		Schema:        graph.NewExecutableSchema(graph.Config{Resolvers: r}),
+		Schema:        newSchema(r),
 		Authenticator: credentials{}, Observer: s.seen,
 		Logger: slog.New(LogRequestIDs(slog.NewJSONHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))),
 		Tracer: noop.NewTracerProvider().Tracer(""), HTTP: cfg.HTTP, GraphQL: cfg.GraphQL,

@@ -26,6 +26,7 @@ type graphQL struct {
 	observer           Observer
 	log                *slog.Logger
 	tracer             trace.Tracer
+	documentIDs        bool // an operation may come as the id of a listed one
 	maxBody            int64
 	maxApplicationBody int64
 	timeout            time.Duration
@@ -62,7 +63,7 @@ func (g *graphQL) serve(w http.ResponseWriter, r *http.Request, o *outcome) {
 		o.code = fault.Public(err).Code
 		refuse(r.Context(), g.log, w, statusOf(err), err)
 	}
-	mediaType, err := negotiate(r)
+	mediaType, err := negotiate(r.Header.Values("Accept"))
 	if err != nil {
 		reject(err)
 		return

@@ -71,7 +71,7 @@ func New(o Options) (http.Handler, error) {
 	if !o.GraphQL.Introspection {
 		g.exec.SetDefaultRulesFn(rulesWithoutSuggestions)
 	}
-	if err := g.persisted(o.GraphQL); err != nil {
+	if err := g.persisted(o.GraphQL, o.Schema); err != nil {
 		return nil, err
 	}
 	g.exec.Use(&selections{max: o.GraphQL.MaxSelections, maxTokens: o.GraphQL.MaxTokens, documents: documents})
@@ -99,15 +99,16 @@ func New(o Options) (http.Handler, error) {
 	return wrap(mux, o), nil
 }
 
-// persisted sets up which operations may come by hash, or may come at all. The allow-list runs after
-// automatic persisted queries have turned a hash into text, and does away with their store.
-func (g *graphQL) persisted(o config.GraphQL) error {
+// persisted sets up which operations may come by id, or may come at all. The allow-list does away with automatic
+// persisted queries, and answers their clients.
+func (g *graphQL) persisted(o config.GraphQL, schema graphql.ExecutableSchema) error {
 	if o.AllowList != "" {
-		list, err := loadAllowList(o.AllowList)
+		list, err := loadAllowList(o, schema.Schema())
 		if err != nil {
 			return err
 		}
 		g.exec.Use(list)
+		g.documentIDs = true
 		return nil
 	}
 	if !o.PersistedQueries {

@@ -1,10 +1,7 @@
 package httpd
 
 import (
-	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -93,29 +90,6 @@ func TestErrorFlood(t *testing.T) {
 		require.Less(t, len(e.Message), 310)
 		require.Equal(t, "BAD_USER_INPUT", e.Extensions["code"])
 	}
-}
-
-func TestAllowList(t *testing.T) {
-	dir := t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "a.graphql"), []byte("\n{viewer{tenant}}\n"), 0o600))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "b.graphql"), []byte("query B{viewer{roles}}"), 0o600))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "c.txt"), []byte("{viewer{subject}}"), 0o600))
-	s := newServer(t, resolver{}, func(o *Options) { o.GraphQL.AllowList = dir })
-	hash := func(doc string) string {
-		return fmt.Sprintf(`{"extensions":{"persistedQuery":{"version":1,"sha256Hash":%q}}}`, hashOf(doc))
-	}
-	for _, body := range []string{bodyOf("{viewer{tenant}}"), bodyOf(" {viewer{tenant}}\n"), bodyOf("query B{viewer{roles}}"), hash("{viewer{tenant}}")} {
-		require.Empty(t, s.post(t, body).Errors, body)
-	}
-	for _, body := range []string{
-		bodyOf("{viewer{subject}}"), bodyOf("{viewer{tenant }}"), bodyOf("{viewer{tenant}}#"), hash("{viewer{subject}}"), hash(""),
-		`{"query":"{viewer{subject}}","extensions":{"persistedQuery":{"version":1,"sha256Hash":"` + hashOf("{viewer{tenant}}") + `"}}}`,
-		`{"extensions":{"persistedQuery":1}}`, `{"extensions":{"persistedQuery":{"sha256Hash":1}}}`,
-	} {
-		require.Equal(t, "FORBIDDEN", s.post(t, body).code(), body)
-	}
-	_, err := New(Options{Schema: nil, GraphQL: newOptions(t.TempDir())})
-	require.ErrorContains(t, err, "graphql.allow_list")
 }
 
 func TestPersistedQueries(t *testing.T) {

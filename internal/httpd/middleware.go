@@ -46,7 +46,7 @@ func wrap(next http.Handler, o Options) http.Handler {
 	crossOrigin := cors.New(cors.Options{
 		AllowOriginFunc:  func(origin string) bool { return allowed(origin) },
 		AllowedMethods:   []string{http.MethodGet, http.MethodPost},
-		AllowedHeaders:   []string{"Authorization", "Content-Type", preflightHeader, session.HashHeader, "traceparent", "tracestate"},
+		AllowedHeaders:   append([]string{"Authorization", "Content-Type", preflightHeader, session.HashHeader}, o.HTTP.AllowedHeaders...),
 		ExposedHeaders:   []string{"X-Request-Id", session.HashHeader},
 		AllowCredentials: true,
 		MaxAge:           600,
@@ -58,6 +58,7 @@ func wrap(next http.Handler, o Options) http.Handler {
 		if r.Header.Get("Traceparent") != "" {
 			ctx = propagator.Extract(ctx, propagation.HeaderCarrier(r.Header))
 		}
+		ctx = withMedia(ctx, r.Header.Values("Accept"))
 		r = r.WithContext(ctx)
 		h := w.Header()
 		h["X-Request-Id"] = []string{id}

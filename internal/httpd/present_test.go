@@ -100,7 +100,7 @@ func TestBadInput(t *testing.T) {
 		"not a token":                {`{token(id:"x"){id}}`},
 		"a number for a token":       {`{token(id:1){id}}`},
 		"a variable that is none":    {`query($t:TokenID!){token(id:$t){id}}`, `{"t":"x"}`},
-		"a size out of range":        {`mutation{tokenize(input:{size:9007199254740992}){token}}`},
+		"a size out of range":        {`mutation{tokenize(input:{size:9223372036854775808}){token}}`},
 		"a size out of 64 bits":      {`mutation{tokenize(input:{size:99999999999999999999}){token}}`},
 		"a size in a variable":       {`mutation($n:Int){tokenize(input:{size:$n}){token}}`, `{"n":99999999999999999999}`},
 		"a fractional size":          {`mutation($n:Int){tokenize(input:{size:$n}){token}}`, `{"n":1.5}`},

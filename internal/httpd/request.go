@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"mime"
 	"net/http"
 	"net/url"
 	"strings"
@@ -18,9 +17,6 @@ import (
 )
 
 const (
-	mediaJSON    = "application/json"
-	mediaGraphQL = "application/graphql-response+json"
-
 	// preflightHeader can't be sent across origins without a preflight (Fetch, section 2.2.2).
 	preflightHeader = "GraphQL-Require-Preflight"
 )
@@ -62,28 +58,6 @@ func statusOf(err error) int {
 	}
 }
 
-// negotiate chooses the answer's media type (GraphQL over HTTP, section 6.3): the older one unless the
-// newer is asked for by name, before it or alone.
-func negotiate(r *http.Request) (string, error) {
-	accept := strings.Join(r.Header.Values("Accept"), ",")
-	if accept == "" {
-		return mediaJSON, nil
-	}
-	for part := range strings.SplitSeq(accept, ",") {
-		t, params, err := mime.ParseMediaType(part)
-		if err != nil || strings.TrimLeft(params["q"], "0.") == "" && params["q"] != "" {
-			continue
-		}
-		switch t {
-		case mediaGraphQL:
-			return mediaGraphQL, nil
-		case mediaJSON, "application/*", "*/*":
-			return mediaJSON, nil
-		}
-	}
-	return mediaJSON, withStatus(http.StatusNotAcceptable, fault.BadUserInput, "Accept "+mediaGraphQL+" or "+mediaJSON+".")
-}
-
 // guard refuses whatever a page of another origin could send without asking (CSRF): a POST must be JSON,
 // which no form can send; a GET with a cookie, or that a browser says is a navigation or cross-site, needs a
 // header that no form or link can set. Origins are checked before, for every route.
@@ -95,13 +69,18 @@ func guard(r *http.Request) error {
 		}
 		return nil
 	case http.MethodGet:
-		if r.Header.Get(preflightHeader) == "" && (r.Header.Get("Cookie") != "" || crossSite(r)) {
-			return withStatus(http.StatusForbidden, fault.Forbidden, "A GET from a browser needs the header "+preflightHeader+".")
+		if r.Header.Get(preflightHeader) == "" && (r.Header.Get("Cookie") != "" || crossSite(r)) && !scriptedBearer(r) {
+			return errPreflight()
 		}
 		return nil
 	default:
 		return withStatus(http.StatusMethodNotAllowed, fault.BadUserInput, "Use POST, or GET for a query.")
 	}
+}
+
+func errPreflight() error {
+	return withStatus(http.StatusForbidden, fault.Forbidden,
+		"A GET from a browser needs the header "+preflightHeader+", or a bearer token in Authorization.")
 }
 
 // guardAmbient is for a credential that the browser sends by itself: what sent it is known by its Origin
@@ -111,9 +90,19 @@ func guardAmbient(r *http.Request, who *caller.Caller) error {
 		return session.RequireOrigin(r, who)
 	}
 	if who != nil && who.Ambient && r.Header.Get(preflightHeader) == "" {
-		return withStatus(http.StatusForbidden, fault.Forbidden, "A GET from a browser needs the header "+preflightHeader+".")
+		return errPreflight()
 	}
 	return nil
+}
+
+// scriptedBearer reports whether a script put a bearer token into a GET: its own origin's, or one whose Origin is
+// there, and so has passed the check, after a preflight for Authorization. No form, link or image sends such a
+// request, and a browser adds no bearer token by itself. A proxy may: its requests lack an Origin, and
+// where it is declared, guardAmbient refuses what they get. Beside a bearer token no cookie counts.
+func scriptedBearer(r *http.Request) bool {
+	scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	return strings.EqualFold(scheme, "Bearer") && r.Header.Get("Sec-Fetch-Mode") != "navigate" &&
+		(r.Header.Get("Origin") != "" || r.Header.Get("Sec-Fetch-Site") == "same-origin")
 }
 
 // crossSite believes Fetch Metadata (W3C), which pages can't forge.
@@ -129,6 +118,27 @@ type body struct {
 	OperationName *string        `json:"operationName"`
 	Variables     map[string]any `json:"variables"`
 	Extensions    map[string]any `json:"extensions"`
+
+	// The id of a persisted document, instead of its text: as GraphQL over HTTP's appendix calls it, as the network
+	// layers of Relay's users do, and as Relay's documentation does. Where none is looked for, they are of any type.
+	DocumentID any `json:"documentId"`
+	DocID      any `json:"doc_id"`
+	ID         any `json:"id"`
+}
+
+// documentID returns the id; "" where there is none, or one that is no string. It refuses two that differ.
+func (b *body) documentID() (id string, err error) {
+	for _, member := range []any{b.DocumentID, b.DocID, b.ID} {
+		s, _ := member.(string)
+		switch {
+		case s == "" || s == id:
+		case id != "":
+			return "", fault.New(fault.BadUserInput, "The request names two documents.")
+		default:
+			id = s
+		}
+	}
+	return id, nil
 }
 
 func (g *graphQL) decode(w http.ResponseWriter, r *http.Request, who *caller.Caller) (*graphql.RawParams, error) {
@@ -152,6 +162,19 @@ func (g *graphQL) decode(w http.ResponseWriter, r *http.Request, who *caller.Cal
 	}
 	if b.Query != nil {
 		params.Query = *b.Query
+	}
+	if params.Query == "" && g.documentIDs {
+		id, err := b.documentID()
+		if err != nil {
+			return nil, err
+		}
+		if id != "" && params.Extensions["persistedQuery"] != nil {
+			return nil, fault.New(fault.BadUserInput, "The request names its document twice.")
+		}
+		if id != "" {
+			params.Extensions = map[string]any{"persistedQuery": map[string]any{"version": json.Number("1"), "sha256Hash": id}}
+			return params, nil
+		}
 	}
 	if params.Query == "" && b.Extensions["persistedQuery"] == nil {
 		return nil, fault.New(fault.BadUserInput, "The request holds no query.")
@@ -194,6 +217,12 @@ func (g *graphQL) decodeGET(r *http.Request, into *body) error {
 			into.OperationName = &v
 		case "variables":
 			err = decodeJSON([]byte(v), &into.Variables)
+		case "documentId":
+			into.DocumentID = v
+		case "doc_id":
+			into.DocID = v
+		case "id":
+			into.ID = v
 		case "extensions":
 			err = decodeJSON([]byte(v), &into.Extensions)
 		}

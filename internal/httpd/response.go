@@ -62,8 +62,8 @@ func Refuse(log *slog.Logger) func(w http.ResponseWriter, r *http.Request, statu
 	}
 }
 
-// refuse answers a request that never became an operation.
+// refuse answers a request that never became an operation, in the media type that it accepts.
 func refuse(ctx context.Context, log *slog.Logger, w http.ResponseWriter, status int, err error) {
 	response := &graphql.Response{Errors: gqlerror.List{publish(ctx, log, err, nil)}}
-	writeResponse(w, mediaJSON, status, response, false)
+	writeResponse(w, mediaOf(ctx), status, response, false)
 }

@@ -18,6 +18,7 @@ type slot struct {
 	use         *ast.Directive // @token, if any
 	input       bool
 	argument    bool
+	external    bool // another subgraph of the federation has it
 	owner       *ast.Definition
 }
 
@@ -34,6 +35,7 @@ func (l *linter) slots() {
 			s := &slot{
 				coordinate: name + "." + f.Name, name: f.Name, description: f.Description, typ: f.Type,
 				use: f.Directives.ForName("token"), input: def.Kind == ast.InputObject, owner: def,
+				external: f.Directives.ForName(externalMark) != nil,
 			}
 			l.places[s.coordinate] = f.Position
 			l.all = append(l.all, s)
@@ -56,42 +58,51 @@ func (l *linter) holds(s *slot) bool {
 	return def != nil && def.Kind == ast.Scalar && !slices.Contains(l.rules.Types, def.Name)
 }
 
+// dated reports whether a slot holds dates, which only some rules are about.
+func (l *linter) dated(s *slot) bool { return slices.Contains(l.rules.Dates, s.typ.Name()) }
+
 func number(s *slot) bool { return s.typ.Name() == "Int" || s.typ.Name() == "Float" }
 
 // sensitive reports what looks sensitive and is no token.
 func (l *linter) sensitive() {
 	for _, s := range l.all {
-		if s.use != nil || !l.holds(s) {
+		if s.use != nil || !l.holds(s) || s.external {
 			continue
 		}
 		if s.typ.Name() == "TokenID" {
 			l.add(ruleUntyped, s.coordinate, "is a TokenID without @token: nothing grants it or checks it")
 			continue
 		}
-		rule, byName := l.rules.match(s.name, s.description)
-		if rule == nil {
+		rule, byName := l.rules.match(s.owner.Name, s.name, s.typ.Name(), s.description)
+		if rule == nil || l.dated(s) && !rule.Dates {
 			continue
 		}
 		by := "its description"
 		if byName {
 			by = "its name"
 		}
-		advice := "store it by a token and annotate it with @token"
-		if number(s) {
+		level, advice := l.rules.level(rule, s.input)
+		if tokenize := strings.Contains(advice, "annotate it with @token"); tokenize && (number(s) || l.dated(s)) {
 			advice = fmt.Sprintf("%s can't hold a token: make it a String with @token", s.typ.Name())
 		}
-		l.add(ruleSensitive+"/"+rule.ID, s.coordinate, "looks by %s like %s: %s", by, rule.What, advice)
+		l.place(Finding{
+			Rule: ruleSensitive + "/" + rule.ID, Class: rule.Class, Level: level, Coordinate: s.coordinate,
+			Message: fmt.Sprintf("looks by %s like %s: %s", by, rule.What, advice),
+		})
 	}
 }
 
 // affixes are what schemas put around the name of a thing to name its inputs.
 var affixes = []string{
-	"input", "create", "update", "upsert", "new", "add", "edit", "patch", "set", "save", "register", "change", "replace", "data", "fields", "args", "params", "payload",
+	"input", "create", "update", "upsert", "new", "add", "edit", "patch", "set", "save", "register", "change", "replace", "data", "field", "arg", "param", "payload",
 }
 
 // entity returns the thing that a type is about: of CreatePatientInput a patient.
-func entity(def *ast.Definition) string {
-	parts := strings.Fields(words(def.Name))
+func entity(def *ast.Definition) string { return bare(words(def.Name)) }
+
+// bare takes the affixes off the words of a type's name.
+func bare(name string) string {
+	parts := strings.Fields(name)
 	for len(parts) > 1 && slices.Contains(affixes, parts[len(parts)-1]) {
 		parts = parts[:len(parts)-1]
 	}

@@ -9,8 +9,6 @@ import (
 	"slices"
 
 	"github.com/vektah/gqlparser/v2/ast"
-	"github.com/vektah/gqlparser/v2/parser"
-	"github.com/vektah/gqlparser/v2/validator"
 
 	"github.com/cloakroomhq/cloakroom/directives"
 )
@@ -30,6 +28,8 @@ const (
 // Finding is one thing that looks wrong.
 type Finding struct {
 	Rule       string `json:"rule"`
+	Class      string `json:"class,omitempty"` // of a sensitive value
+	Level      string `json:"level"`
 	Coordinate string `json:"coordinate"`
 	Message    string `json:"message"`
 	File       string `json:"file"`
@@ -43,29 +43,35 @@ type Report struct {
 	Suppressed int       `json:"suppressed"`
 }
 
-// Check reads the schema in files, patterns and folders, and reports. An error means that the input can't be used.
+// Failed reports whether something is worse than a note.
+func (r *Report) Failed() bool {
+	return slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Level != LevelNote })
+}
+
+// Check reads the schema in files, patterns and folders, and reports. An error means that the input can't be used; it joins all
+// that is wrong with it, each with its file, line and column.
 func Check(patterns []string, rules *Rules) (*Report, error) {
 	sources, err := read(patterns)
 	if err != nil {
 		return nil, err
 	}
 	l := &linter{rules: rules, places: map[string]*ast.Position{}}
-	for _, s := range sources {
-		found, err := ignores(s)
-		if err != nil {
-			return nil, err
-		}
-		l.ignores = append(l.ignores, found...)
-	}
-	if l.schema, err = l.load(sources); err != nil {
+	if err := l.check(sources); err != nil {
 		return nil, err
+	}
+	return l.report(), nil
+}
+
+func (l *linter) check(sources []*ast.Source) (err error) {
+	if l.schema, err = l.load(sources); err != nil {
+		return err
 	}
 	l.slots()
 	l.sensitive()
 	l.sides()
 	l.interfaces()
 	l.unworkable()
-	return l.report(), nil
+	return nil
 }
 
 type linter struct {
@@ -75,38 +81,6 @@ type linter struct {
 	all     []*slot
 	places  map[string]*ast.Position // by coordinate
 	found   []Finding
-}
-
-// load reads the schema. Where it uses @token without a declaration that is a finding, and the declaration is
-// supplied so that the rest can be looked at.
-func (l *linter) load(sources []*ast.Source) (*ast.Schema, error) {
-	doc, err := parser.ParseSchemas(append([]*ast.Source{validator.Prelude}, sources...)...)
-	if err != nil {
-		return nil, err
-	}
-	l.places["@token"] = &ast.Position{Src: sources[0], Line: 1, Column: 1}
-	if d := doc.Directives.ForName("token"); d != nil {
-		l.places["@token"] = d.Position
-	} else {
-		own, err := parser.ParseSchema(&ast.Source{Name: "token.graphqls", Input: directives.Declaration, BuiltIn: true})
-		if err != nil {
-			return nil, err
-		}
-		doc.Directives = append(doc.Directives, own.Directives...)
-		for _, d := range own.Definitions {
-			if doc.Definitions.ForName(d.Name) == nil {
-				doc.Definitions = append(doc.Definitions, d)
-			}
-		}
-		if used(doc) {
-			l.add(ruleDeclaration, "@token", "is used and not declared: include Cloakroom's token.graphqls in the schema")
-		}
-	}
-	schema, err := validator.ValidateSchemaDocument(doc)
-	if err != nil {
-		return nil, err
-	}
-	return schema, nil
 }
 
 // used reports whether @token stands anywhere in a document.
@@ -150,8 +124,12 @@ func (l *linter) unworkable() {
 }
 
 func (l *linter) add(rule, coordinate, format string, args ...any) {
-	f := Finding{Rule: rule, Coordinate: coordinate, Message: fmt.Sprintf(format, args...)}
-	if p := l.places[coordinate]; p != nil && p.Src != nil {
+	l.place(Finding{Rule: rule, Level: LevelError, Coordinate: coordinate, Message: fmt.Sprintf(format, args...)})
+}
+
+// place adds a finding, with where its coordinate stands.
+func (l *linter) place(f Finding) {
+	if p := l.places[f.Coordinate]; p != nil && p.Src != nil {
 		f.File, f.Line, f.Column = p.Src.Name, p.Line, p.Column
 	}
 	l.found = append(l.found, f)
@@ -168,7 +146,7 @@ func (l *linter) report() *Report {
 		r.Findings = append(r.Findings, f)
 	}
 	for _, i := range l.ignores {
-		f := Finding{Coordinate: "#", File: i.source.Name, Line: i.line, Column: i.column}
+		f := Finding{Coordinate: "#", Level: LevelWarning, File: i.source.Name, Line: i.line, Column: i.column}
 		switch {
 		case i.reason == "":
 			f.Rule, f.Message = ruleReason, "cloakroom:ignore says no reason, and suppresses nothing: write why behind it"

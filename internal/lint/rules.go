@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -17,20 +16,54 @@ import (
 //go:embed rules.yaml
 var DefaultRules []byte
 
+// Levels of findings, as SARIF names them. A note alone does not fail a run.
+const (
+	LevelError   = "error"
+	LevelWarning = "warning"
+	LevelNote    = "note"
+)
+
 // Rules say what looks sensitive.
 type Rules struct {
-	Sensitive []Rule   `yaml:"sensitive"`
-	Harmless  []string `yaml:"harmless"` // words that end a harmless name
-	Types     []string `yaml:"types"`    // types of which nothing is reported
-	Common    []string `yaml:"common"`   // names that mean different things in different places
+	Classes   map[string]Class `yaml:"classes"`
+	Sensitive []Rule           `yaml:"sensitive"`
+	Harmless  []string         `yaml:"harmless"` // words that end a harmless name
+	Types     []string         `yaml:"types"`    // types of which nothing is reported
+	Dates     []string         `yaml:"dates"`    // types of which only rules about dates report
+	Common    []string         `yaml:"common"`   // names that mean different things in different places
+
+	harmless []phrase
 }
 
-// Rule is one kind of sensitive value.
+// Class is what rules have in common.
+type Class struct {
+	Level  string `yaml:"level"`
+	Advice string `yaml:"advice"`
+	Input  struct {
+		Level  string `yaml:"level"`
+		Advice string `yaml:"advice"`
+	} `yaml:"input"` // of arguments and input fields, where it is another
+}
+
+// Rule is one kind of sensitive value. A name matches where a phrase of Names stands in it, or it is one of Exact, or it
+// ends with one of Ends, and no phrase of Unless stands in it.
 type Rule struct {
 	ID           string   `yaml:"id"`
+	Class        string   `yaml:"class"`
 	What         string   `yaml:"what"`
+	Level        string   `yaml:"level"`  // the class's where it is empty
+	Advice       string   `yaml:"advice"` // likewise
 	Names        []string `yaml:"names"`
+	Exact        []string `yaml:"exact"`
+	Ends         []string `yaml:"ends"`
+	Unless       []string `yaml:"unless"`
+	Owners       []string `yaml:"owners"`        // only in types that these end; all where empty
+	ExceptOwners []string `yaml:"except_owners"` // not in types that have these in their name
+	ExceptTypes  []string `yaml:"except_types"`  // not of fields of these types
 	Descriptions []string `yaml:"descriptions"`
+	Dates        bool     `yaml:"dates"` // a date is a value of this kind too
+
+	names, exact, ends, unless, owners, exceptOwners, descriptions []phrase
 }
 
 // ParseRules reads a rules file. Keys that it does not know are errors: a misspelt one would switch rules off.
@@ -45,59 +78,121 @@ func ParseRules(file []byte) (*Rules, error) {
 		return nil, errors.New("rules: sensitive: there are none")
 	}
 	seen := map[string]bool{}
-	for _, rule := range r.Sensitive {
+	for i := range r.Sensitive {
+		rule := &r.Sensitive[i]
 		if rule.ID == "" || rule.What == "" || seen[rule.ID] {
 			return nil, fmt.Errorf("rules: sensitive: %q: each needs an id of its own, and what", rule.ID)
 		}
 		seen[rule.ID] = true
+		if _, known := r.Classes[rule.Class]; rule.Class != "" && !known {
+			return nil, fmt.Errorf("rules: sensitive: %q: classes has no %q", rule.ID, rule.Class)
+		}
+		class := r.Classes[rule.Class]
+		for _, level := range []string{rule.Level, class.Level, class.Input.Level} {
+			if !slices.Contains([]string{"", LevelError, LevelWarning, LevelNote}, level) {
+				return nil, fmt.Errorf("rules: %q: the level %q is none of error, warning, note", rule.ID, level)
+			}
+		}
+		rule.prepare()
 	}
+	r.harmless = phrases(r.Harmless)
 	return r, nil
 }
 
-// match returns the rule that a name or, failing that, a description falls under.
-func (r *Rules) match(name, description string) (rule *Rule, byName bool) {
-	w := words(name)
-	for _, h := range r.Harmless {
-		if strings.HasSuffix(" "+w, " "+words(h)) {
-			return nil, false
+func (r *Rule) prepare() {
+	r.names, r.exact, r.ends, r.unless = phrases(r.Names), phrases(r.Exact), phrases(r.Ends), phrases(r.Unless)
+	r.owners, r.exceptOwners, r.descriptions = phrases(r.Owners), phrases(r.ExceptOwners), phrases(r.Descriptions)
+}
+
+// level returns how bad it is that a value of a rule's kind is no token, and what to do.
+func (r *Rules) level(rule *Rule, input bool) (level, advice string) {
+	class := r.Classes[rule.Class]
+	level, advice = firstOf(rule.Level, class.Level, LevelWarning), firstOf(rule.Advice, class.Advice, "store it by a token and annotate it with @token")
+	if input {
+		level, advice = firstOf(class.Input.Level, level), firstOf(class.Input.Advice, advice)
+	}
+	return level, advice
+}
+
+func firstOf(texts ...string) string {
+	for _, text := range texts {
+		if text != "" {
+			return text
 		}
 	}
+	return ""
+}
+
+// match returns the rule that a field falls under by its name or, failing that, by its description.
+func (r *Rules) match(owner, name, typ, description string) (rule *Rule, byName bool) {
+	owner, name = words(owner), words(name)
 	for i := range r.Sensitive {
-		if slices.ContainsFunc(r.Sensitive[i].Names, within(w)) {
-			return &r.Sensitive[i], true
+		rule := &r.Sensitive[i]
+		if end := rule.reach(name); end > 0 && rule.in(owner, typ) && !r.isHarmless(name, end) {
+			return rule, true
 		}
 	}
+	if r.isHarmless(name, 0) {
+		return nil, false
+	}
+	sentence := words(firstSentence(description))
 	for i := range r.Sensitive {
-		if slices.ContainsFunc(r.Sensitive[i].Descriptions, within(words(description))) {
-			return &r.Sensitive[i], false
+		rule := &r.Sensitive[i]
+		if rule.in(owner, typ) && !rule.excepts(name) && slices.ContainsFunc(rule.descriptions, func(p phrase) bool { return says(sentence, p) }) {
+			return rule, false
 		}
 	}
 	return nil, false
 }
 
-// within reports whether a phrase stands in a text, at the borders of words.
-func within(text string) func(phrase string) bool {
-	return func(phrase string) bool {
-		p := words(phrase)
-		return p != "" && strings.Contains(" "+text+" ", " "+p+" ")
+// reach returns how far into a name the rule's phrase reaches; 0 where it has none.
+func (r *Rule) reach(name string) (end int) {
+	if r.excepts(name) {
+		return 0
 	}
+	for _, p := range r.names {
+		end = max(end, p.end(name))
+	}
+	if slices.ContainsFunc(r.exact, func(p phrase) bool { return p.is(name) }) || slices.ContainsFunc(r.ends, func(p phrase) bool { return p.ends(name) }) {
+		end = len(name)
+	}
+	return end
 }
 
-// words returns the words of a name or text in lower case, one blank between them: socialSecurityNumber, SSN2.
-func words(s string) string {
-	var b strings.Builder
-	runes := []rune(s)
-	for i, c := range runes {
-		switch {
-		case c == '\'':
-			continue
-		case !unicode.IsLetter(c) && !unicode.IsDigit(c):
-			b.WriteRune(' ')
-			continue
-		case unicode.IsUpper(c) && i > 0 && (unicode.IsLower(runes[i-1]) || i+1 < len(runes) && unicode.IsUpper(runes[i-1]) && unicode.IsLower(runes[i+1])):
-			b.WriteRune(' ')
-		}
-		b.WriteRune(unicode.ToLower(c))
+func (r *Rule) excepts(name string) bool {
+	return slices.ContainsFunc(r.unless, func(p phrase) bool { return p.end(name) > 0 })
+}
+
+// in reports whether a rule holds in a type with this name, for fields of this type.
+func (r *Rule) in(owner, typ string) bool {
+	if slices.Contains(r.ExceptTypes, typ) || slices.ContainsFunc(r.exceptOwners, func(p phrase) bool { return p.end(owner) > 0 }) {
+		return false
 	}
-	return strings.Join(strings.Fields(b.String()), " ")
+	return len(r.owners) == 0 || slices.ContainsFunc(r.owners, func(p phrase) bool { return p.ends(bare(owner)) })
+}
+
+// isHarmless reports whether a harmless word ends a name behind what a rule has found in it: passwordUpdatedAt, but not
+// nationalId, of which the last word is part of what was found.
+func (r *Rules) isHarmless(name string, found int) bool {
+	return found < len(name) && slices.ContainsFunc(r.harmless, func(p phrase) bool { return p.ends(name) })
+}
+
+// says reports whether a sentence has a phrase, and does not deny it.
+func says(sentence string, p phrase) bool {
+	end := p.end(sentence)
+	if end == 0 {
+		return false
+	}
+	before := strings.Fields(sentence[:max(0, end-len(p.spaced))])
+	for _, word := range before[max(0, len(before)-3):] {
+		if slices.Contains([]string{"no", "not", "non", "never", "without", "instead", "masked", "redacted", "last", "whether", "if"}, word) {
+			return false
+		}
+	}
+	return true
+}
+
+func firstSentence(text string) string {
+	sentence, _, _ := strings.Cut(strings.ReplaceAll(text, "\n", " "), ". ")
+	return sentence
 }

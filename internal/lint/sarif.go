@@ -98,7 +98,7 @@ func sarifOf(f Finding, rule int) sarifResult {
 	// What a finding is about outlives the line that it stands on.
 	sum := sha256.Sum256([]byte(f.Rule + "\x00" + f.Coordinate))
 	return sarifResult{
-		RuleID: f.Rule, RuleIndex: rule, Level: "warning", Message: sarifText{f.Coordinate + " " + f.Message},
+		RuleID: f.Rule, RuleIndex: rule, Level: f.Level, Message: sarifText{f.Coordinate + " " + f.Message},
 		Locations: []sarifLocation{l}, Fingerprints: map[string]string{"finding/v1": hex.EncodeToString(sum[:16])},
 	}
 }

@@ -20,7 +20,7 @@ func Write(w io.Writer, format string, r *Report) error {
 
 func writeText(w io.Writer, r *Report) error {
 	for _, f := range r.Findings {
-		if _, err := fmt.Fprintf(w, "%s:%d:%d: %s: %s [%s]\n", f.File, f.Line, f.Column, f.Coordinate, f.Message, f.Rule); err != nil {
+		if _, err := fmt.Fprintf(w, "%s:%d:%d: %s: %s: %s [%s]\n", f.File, f.Line, f.Column, f.Level, f.Coordinate, f.Message, f.Rule); err != nil {
 			return err
 		}
 	}

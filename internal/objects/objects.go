@@ -49,7 +49,8 @@ type Signer struct {
 type Upload struct {
 	Object      string // key in the bucket: see ValidObject
 	Key         CustomerKey
-	Size        int64  // exact size in bytes, signed into the request; 0: not known, not signed
+	Size        int64  // exact size in bytes, signed into the request; 0: not known, not signed, unless
+	Empty       bool   // the value has no bytes, which is signed
 	ContentType string // signed; "" means application/octet-stream
 	Signer      Signer
 	NotAfter    time.Time // the URL ends then or before; zero: after the store's upload lifetime

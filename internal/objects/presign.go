@@ -116,7 +116,8 @@ type Request struct {
 	Method      string // PUT, GET or HEAD
 	Object      string
 	Key         CustomerKey
-	Size        int64         // PUT: Content-Length to sign; 0: not signed
+	Size        int64         // PUT: Content-Length to sign; 0: not signed, unless
+	Empty       bool          // PUT: a Content-Length of 0 is signed
 	ContentType string        // PUT: Content-Type to sign; else response-content-type
 	Disposition string        // GET, HEAD: response-content-disposition
 	Time        time.Time     // start of the URL's life, to the second
@@ -132,7 +133,7 @@ func (p *Presigner) Upload(u Upload, now time.Time, expires time.Duration, signe
 		return SignedRequest{}, err
 	}
 	return p.Presign(Request{
-		Method: "PUT", Object: u.Object, Key: u.Key, Size: u.Size,
+		Method: "PUT", Object: u.Object, Key: u.Key, Size: u.Size, Empty: u.Empty,
 		ContentType: ContentType(u.ContentType), Time: now, Expires: expires, Signer: signer,
 	})
 }
@@ -182,14 +183,17 @@ func (p *Presigner) Presign(r Request) (SignedRequest, error) {
 	}, nil
 }
 
+// sized reports whether a Content-Length is signed.
+func (r *Request) sized() bool { return r.Size > 0 || r.Empty }
+
 func (r *Request) check() error {
 	switch {
 	case !ValidObject(r.Object):
 		return ErrObjectName
 	case r.Method != "PUT" && r.Method != "GET" && r.Method != "HEAD":
 		return errors.New("objects: the method to sign must be PUT, GET or HEAD")
-	case r.Size < 0 || (r.Size > 0 && r.Method != "PUT"):
-		return errors.New("objects: the size must be positive, and is for uploads only")
+	case r.Size < 0 || (r.Size > 0 && r.Empty) || (r.sized() && r.Method != "PUT"):
+		return errors.New("objects: the size must not be negative, and is for uploads only")
 	case r.Method == "PUT" && r.Disposition != "":
 		return errors.New("objects: a disposition is for downloads only")
 	case r.Expires < time.Second || r.Expires > maxExpires || r.Expires%time.Second != 0:

@@ -31,7 +31,7 @@ func (r *Request) signedHeaders() (plain, escaped string) {
 	switch {
 	case r.Method != "PUT":
 		return signedGet, signedGetEscaped
-	case r.Size > 0:
+	case r.sized():
 		return signedPutSize, signedPutSizeEscaped
 	default:
 		return signedPut, signedPutEscaped
@@ -130,7 +130,7 @@ func appendOperation(u []byte, r *Request) []byte {
 
 // appendHeaders writes the canonical headers, their names and the payload's place-holder.
 func (p *Presigner) appendHeaders(c []byte, r *Request, key, sum string) []byte {
-	if r.Size > 0 {
+	if r.sized() {
 		c = append(c, "content-length:"...)
 		c = strconv.AppendInt(c, r.Size, 10)
 		c = append(c, '\n')

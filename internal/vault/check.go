@@ -65,8 +65,8 @@ func (v *Vault) checkInput(in *TokenizeInput) error {
 	switch {
 	case in.Size == nil && v.Limits.RequireSize:
 		return fault.New(fault.BadUserInput, "This gateway needs the value's size.").At("size")
-	case in.Size != nil && *in.Size <= 0:
-		return fault.New(fault.BadUserInput, "A value has one byte or more.").At("size")
+	case in.Size != nil && *in.Size < 0:
+		return fault.New(fault.BadUserInput, "A size is 0 bytes or more.").At("size")
 	case in.Size != nil && *in.Size > v.Limits.ObjectSize:
 		return fault.New(fault.LimitExceeded, "A value has %d bytes at most.", v.Limits.ObjectSize).At("size")
 	case in.TTL != nil && *in.TTL < time.Second:

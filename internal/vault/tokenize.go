@@ -95,7 +95,7 @@ func (v *Vault) reserve(c *caller.Caller, in *TokenizeInput, now time.Time) (t T
 		t.ExpiresAt, row.ExpiresAt, row.PurgeAt, up.NotAfter = &end, &ms, &ms, end
 	}
 	if in.Size != nil {
-		up.Size = *in.Size
+		up.Size, up.Empty = *in.Size, *in.Size == 0
 	}
 	if in.Metadata != nil && in.Metadata.ContentType != nil {
 		up.ContentType = *in.Metadata.ContentType

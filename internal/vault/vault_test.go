@@ -121,7 +121,7 @@ func TestRefusals(t *testing.T) {
 		code fault.Code
 		path string
 	}{
-		"size 0":            {tokenize(vault.TokenizeInput{Size: ptr(int64(0))}), fault.BadUserInput, "inputs 1 size"},
+		"size negative":     {tokenize(vault.TokenizeInput{Size: ptr(int64(-1))}), fault.BadUserInput, "inputs 1 size"},
 		"size over":         {tokenize(vault.TokenizeInput{Size: ptr(int64(1001))}), fault.LimitExceeded, "inputs 1 size"},
 		"ttl short":         {tokenize(vault.TokenizeInput{TTL: ptr(time.Second - 1)}), fault.BadUserInput, "inputs 1 ttl"},
 		"ttl over":          {tokenize(vault.TokenizeInput{TTL: ptr(48*time.Hour + 1)}), fault.LimitExceeded, "inputs 1 ttl"},

@@ -2,10 +2,11 @@ import { DOC_EXPLORER_PLUGIN } from '@graphiql/plugin-doc-explorer';
 import { HISTORY_PLUGIN } from '@graphiql/plugin-history';
 import { type GraphiQLPlugin, pick, useGraphiQL, useGraphiQLActions } from '@graphiql/react';
 import { GraphiQL } from 'graphiql';
-import { useEffect, useMemo } from 'react';
+import { useEffect, useMemo, useState } from 'react';
 import type { Config } from './config';
 import { examples, json } from './examples';
 import { createFetcher } from './fetcher';
+import { restart, restarted } from './fresh';
 import { PanelBoundary, VaultContext, VaultPanel } from './panel';
 import { Session } from './session';
 import { SessionBar } from './session-bar';
@@ -34,15 +35,24 @@ const codeFont = 'ui-monospace, "Cascadia Code", Menlo, Consolas, "DejaVu Sans M
 
 export function App({ config }: { config: Config }) {
   const { session, vault, storage, fetcher } = useMemo(() => {
-    const session = new Session(config.sessionURL);
+    const session = new Session(config.sessionURL, restarted());
     const vault = new Vault();
     const fetcher = createFetcher(config.endpoint, session, vault.observe);
     void session.signIn();
     return { session, vault, storage: memoryStorage(), fetcher };
   }, [config]);
+  // The former session's page goes at once, whatever the app answers; see fresh.ts.
+  const [ended, setEnded] = useState(false);
+  const startNew = async () => {
+    setEnded(true);
+    await session.startNew();
+    if (session.state.get().phase === 'signed-in') restart();
+  };
+  const bar = <SessionBar session={session} onNew={startNew} onRetry={ended ? startNew : () => session.signIn()} />;
+  if (ended) return bar;
   return (
     <VaultContext value={vault}>
-      <SessionBar session={session} onNew={() => void session.startNew()} />
+      {bar}
       <main>
         <GraphiQL
           fetcher={fetcher}

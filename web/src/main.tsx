@@ -3,5 +3,8 @@ import './styles';
 import { createRoot } from 'react-dom/client';
 import { App } from './app';
 import { readConfig } from './config';
+import { onForget } from './fresh';
 
-createRoot(document.getElementById('root')!).render(<App config={readConfig(document)} />);
+const root = createRoot(document.getElementById('root')!);
+root.render(<App config={readConfig(document)} />);
+onForget(() => root.unmount());

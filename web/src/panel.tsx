@@ -66,7 +66,7 @@ function Guide() {
           Run <b>Detokenize</b>: its value can be fetched here.
         </li>
         <li>
-          Press <b>New session</b> and run it again: the grant is missing.
+          Copy the token, press <b>New session</b> and run Detokenize with it: the grant is missing.
         </li>
       </ol>
     </div>

@@ -2,7 +2,13 @@ import icon from '../icon.svg';
 import type { Session } from './session';
 import { useStore } from './store';
 
-export function SessionBar({ session, onNew }: { session: Session; onNew: () => void }) {
+interface Props {
+  session: Session;
+  onNew: () => Promise<void>;
+  onRetry: () => Promise<void>;
+}
+
+export function SessionBar({ session, onNew, onRetry }: Props) {
   const state = useStore(session.state);
   return (
     <header className="bar">
@@ -30,7 +36,7 @@ export function SessionBar({ session, onNew }: { session: Session; onNew: () => 
         )}
       </div>
       {state.phase === 'failed' && (
-        <button type="button" className="action" data-testid="sign-in" onClick={() => void session.signIn()}>
+        <button type="button" className="action" data-testid="sign-in" onClick={() => void onRetry()}>
           Try again
         </button>
       )}
@@ -40,7 +46,7 @@ export function SessionBar({ session, onNew }: { session: Session; onNew: () => 
         data-testid="new-session"
         disabled={state.phase === 'signing-in'}
         title="Become another anonymous session, which has none of this one's grants"
-        onClick={onNew}
+        onClick={() => void onNew()}
       >
         New session
       </button>

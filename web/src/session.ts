@@ -29,7 +29,11 @@ export class Session {
   #pending: Promise<void> | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(private readonly url: string) {}
+  /** `fresh`: the app has just been asked for another session, by the page before this one. */
+  constructor(
+    private readonly url: string,
+    private fresh = false,
+  ) {}
 
   /** Signs in as the session of the app's cookie; the app makes one where there is none. */
   signIn(): Promise<void> {
@@ -62,8 +66,8 @@ export class Session {
       this.#token = token;
       this.#renewAt = Date.now() + delay;
       this.#timer = setTimeout(() => void this.signIn(), Math.min(delay, longestTimer));
-      const isNew = fresh || (before.phase === 'signed-in' && before.fresh);
-      this.state.set({ phase: 'signed-in', expiresAt, fresh: isNew });
+      this.fresh ||= fresh;
+      this.state.set({ phase: 'signed-in', expiresAt, fresh: this.fresh });
     } catch (err) {
       this.#token = '';
       this.#renewAt = 0;

@@ -23,6 +23,13 @@ func (s *Servers) serveSession(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Access-Control-Allow-Origin", s.Gateway.URL)
 	w.Header().Set("Access-Control-Allow-Credentials", "true")
 	w.Header().Set("Cache-Control", "no-store")
+	s.mu.Lock()
+	refusing := s.refusing
+	s.mu.Unlock()
+	if refusing {
+		http.Error(w, "later", http.StatusServiceUnavailable)
+		return
+	}
 	cookie, err := r.Cookie(cookieName)
 	if err != nil || r.URL.Query().Get("new") == "1" {
 		cookie = &http.Cookie{Name: cookieName, Value: rand.Text(), HttpOnly: true, SameSite: http.SameSiteLaxMode, Path: "/"}

@@ -24,6 +24,7 @@ type Servers struct {
 	values   map[string]*value          // by token
 	ttl      time.Duration              // of signed requests
 	jwtTTL   time.Duration
+	refusing bool // the app has no session for anybody
 }
 
 type value struct {
@@ -76,6 +77,13 @@ func (s *Servers) SetSessionTTL(ttl time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.jwtTTL = ttl
+}
+
+// RefuseSessions makes the app answer 503 to who asks for a session, or no more.
+func (s *Servers) RefuseSessions(refusing bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refusing = refusing
 }
 
 // SignIns counts the JWTs given out so far.

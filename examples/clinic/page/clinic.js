@@ -2,6 +2,7 @@
 // store about values.
 
 import { $, busy, fileValue, firstError, handOver, isFor, onSubmit, reach, Refusal, step, story, textValue } from "/cloakroom.js";
+import { isViewedBy } from "/forget.js";
 import { entry, former, make, picture, ticket } from "/view.js";
 
 const NOTE = "__typename id patientId patientName author writtenAt body attachments";
@@ -199,8 +200,12 @@ function showFormer() {
   $("former-ticket").replaceChildren(ticket(last.token, last.what, viewer));
 }
 
+// The form must stay in the page until the browser has taken it.
+$("logout").addEventListener("submit", () => $("clinic").replaceChildren());
+
 async function start() {
   ({ viewer } = await clinic(VIEWER).catch(() => ({ viewer: null })));
+  isViewedBy(viewer?.id ?? null);
   if (!viewer) {
     $("login").hidden = false;
     $("login-refused").hidden = new URLSearchParams(location.search).get("login") !== "refused";

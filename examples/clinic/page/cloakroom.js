@@ -22,6 +22,8 @@ export class Refusal extends Error {
   }
 }
 
+const told = new WeakSet(); // errors that a step has shown
+
 // step tells what is being done, does it, and tells how it went.
 export async function step(text, work, done = () => "") {
   const line = document.createElement("li");
@@ -37,6 +39,7 @@ export async function step(text, work, done = () => "") {
     return result;
   } catch (error) {
     line.className = "failed";
+    told.add(error);
     mark.textContent = "✗";
     note.textContent = error.message;
     throw error;
@@ -242,6 +245,13 @@ export async function reveal(token, value, explain = () => "") {
 const PICTURES = ["image/png", "image/jpeg", "image/gif", "image/webp"];
 const addresses = new WeakMap(); // of what is shown, to be freed when it is replaced
 
+// conceal takes a value off the screen, and frees it.
+export function conceal(value) {
+  URL.revokeObjectURL(addresses.get(value));
+  value.replaceChildren();
+  value.hidden = true;
+}
+
 async function show(value, blob, metadata) {
   URL.revokeObjectURL(addresses.get(value));
   const type = metadata?.contentType ?? "";
@@ -259,13 +269,18 @@ async function show(value, blob, metadata) {
   if (isPicture) value.prepend(Object.assign(document.createElement("img"), { src: address, alt: name }));
 }
 
-// busy keeps a button from being pressed twice. A failure has been told by its step.
+// busy keeps a button from being pressed twice. A refusal that no step has told is told below the button's form.
 export async function busy(button, work) {
   button.disabled = true;
+  button.form?.querySelector(":scope > [role=alert]")?.remove();
   try {
     await work();
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
+    if (!told.has(error)) {
+      const text = Object.assign(document.createElement("p"), { className: "refusal", role: "alert", textContent: error.message });
+      button.form?.append(text);
+    }
   } finally {
     button.disabled = false;
   }

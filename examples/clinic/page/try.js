@@ -1,7 +1,8 @@
 // The page /try: a value becomes a ticket and a value again, without the clinic's own API. Tickets are kept in
 // the open page alone.
 
-import { $, another, busy, fileValue, handOver, onSubmit, reveal, step, story, textValue } from "/cloakroom.js";
+import "/forget.js";
+import { $, another, busy, conceal, fileValue, handOver, onSubmit, reveal, story, textValue } from "/cloakroom.js";
 
 async function take(value, what) {
   story(`Handing over ${what}`);
@@ -28,8 +29,7 @@ onSubmit($("text-form"), async (form) => {
 
 onSubmit($("file-form"), async (form) => {
   const [file] = form.elements.file.files;
-  const value = file.size > 0 ? fileValue(file) : await step("Read the file", async () => fileValue(file));
-  await take(value, file.name);
+  await take(fileValue(file), file.name);
   form.reset();
 });
 
@@ -40,6 +40,10 @@ onSubmit($("token-form"), async (form) => {
 });
 
 $("new-session").addEventListener("click", (event) => busy(event.target, async () => {
+  // Tickets stay, to be tried; what the former visitor has opened, typed or done does not.
+  for (const value of $("tickets").querySelectorAll(".value")) conceal(value);
+  for (const form of document.forms) form.reset();
+  $("steps").replaceChildren();
   story("Becoming somebody else");
   await another();
 }));

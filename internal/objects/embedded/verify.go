@@ -136,10 +136,10 @@ func readHeaders(r *http.Request, said *saying) *apiError {
 	case r.Method == http.MethodPut:
 		said.request.ContentType = r.Header.Get("Content-Type")
 		if said.sizeSent {
-			if r.ContentLength <= 0 {
+			if r.ContentLength < 0 {
 				return errSignature
 			}
-			said.request.Size = r.ContentLength
+			said.request.Size, said.request.Empty = r.ContentLength, r.ContentLength == 0
 		}
 	case r.ContentLength != 0:
 		return errSignature // a body that nobody reads

@@ -31,6 +31,7 @@ func Run(t *testing.T, start func(*testing.T) Harness) {
 		"round trips":              suite.roundTrips,
 		"64 MiB round trip":        suite.large,
 		"unknown size":             suite.unknownSize,
+		"empty":                    suite.empty,
 		"writes once":              suite.writesOnce,
 		"writes once in a race":    suite.race,
 		"wrong key":                suite.wrongKey,
@@ -110,6 +111,20 @@ func (s suite) unknownSize(t *testing.T) {
 		require.Equal(t, http.StatusOK, Do(t, s.HTTP, r, value).Status)
 		s.requireValue(t, object, key, value)
 	}
+}
+
+// empty uploads no bytes, with a size of 0 signed: nothing else is stored, and a first byte is refused.
+func (s suite) empty(t *testing.T) {
+	object, key := NewObject()
+	r, err := s.Store.SignUpload(objects.Upload{Object: object, Key: key, Empty: true})
+	require.NoError(t, err)
+	s.requireRefused(t, r, []byte("x"), nil, "one byte")
+	require.Equal(t, http.StatusNotFound, Get(t, s.Store, s.HTTP, object, key).Status)
+	require.Equal(t, http.StatusOK, Do(t, s.HTTP, r, nil).Status)
+	s.requireValue(t, object, key, []byte{})
+	require.Equal(t, http.StatusPreconditionFailed, Do(t, s.HTTP, r, nil).Status, "once")
+	_, err = s.Store.SignUpload(objects.Upload{Object: object, Key: key, Size: 1, Empty: true})
+	require.Error(t, err)
 }
 
 func (s suite) writesOnce(t *testing.T) {

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/alecthomas/kong"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloakroomhq/cloakroom/gateway"
+)
+
+// model is the command line's, by which the tests know every command.
+func model(t *testing.T) *kong.Application {
+	t.Helper()
+	parser, err := kong.New(&commands{}, kong.Name("cloakroom"), kong.Vars{"version": versionLine()})
+	require.NoError(t, err)
+	return parser.Model
+}
+
+func TestVersion(t *testing.T) {
+	for _, args := range [][]string{{"version"}, {"--version"}, {"serve", "--version"}} {
+		t.Run(strings.Join(args, " "), func(t *testing.T) {
+			got, out, stderr := start(t, args...)
+			assert.Equal(t, "cloakroom "+gateway.Version+"\n", out)
+			assert.Zero(t, got, stderr)
+		})
+	}
+}
+
+func TestHelp(t *testing.T) {
+	t.Run("lists every command", func(t *testing.T) {
+		for _, args := range [][]string{{"help"}, {"--help"}, {"-h"}} {
+			got, out, stderr := start(t, args...)
+			assert.Zero(t, got, stderr)
+			for _, leaf := range model(t).Leaves(true) {
+				assert.Contains(t, out, "\n  "+leaf.Path(), args)
+			}
+		}
+	})
+	t.Run("explains each as --help does", func(t *testing.T) {
+		for _, leaf := range model(t).Leaves(true) {
+			path := strings.Fields(leaf.Path())
+			if leaf.Name == "help" {
+				continue
+			}
+			_, byFlag, _ := start(t, append(path, "--help")...)
+			got, byCommand, stderr := start(t, append([]string{"help"}, path...)...)
+			assert.Zero(t, got, stderr)
+			assert.Equal(t, byFlag, byCommand)
+			assert.Contains(t, byCommand, strings.Fields(leaf.Help)[0])
+		}
+	})
+}
+
+func TestWhatIsNoCommandIsRefusedWithASuggestion(t *testing.T) {
+	for _, c := range []struct{ line, says string }{
+		{"serf", `did you mean "serve"`},
+		{"help serf", `did you mean "serve"`},
+		{"keys creat", `did you mean "create"`},
+		{"keys", `expected "create"`},
+		{"dev --lisen 127.0.0.1:0", `did you mean "--listen"`},
+		{"lint --formt json", `did you mean "--format"`},
+		{"completion tcsh", `"bash","zsh","fish"`},
+		{"completion", "<shell>"},
+		{"", "expected one of"},
+	} {
+		t.Run(c.line, func(t *testing.T) {
+			got, out, stderr := start(t, strings.Fields(c.line)...)
+			assert.Equal(t, 2, got)
+			assert.Contains(t, stderr, c.says)
+			assert.Empty(t, out)
+		})
+	}
+}
+
+func TestDevListensOnLoopbackOnly(t *testing.T) {
+	for _, flag := range []string{"--listen", "--objects-listen", "--app-listen"} {
+		for _, address := range []string{"0.0.0.0:8080", ":8080", "[::]:8080", "192.0.2.1:8080", "gateway.example:8080"} {
+			t.Run(flag+"="+address, func(t *testing.T) {
+				data := filepath.Join(t.TempDir(), "data")
+				got, _, stderr := start(t, "dev", "--data", data, flag, address)
+				assert.Equal(t, 2, got)
+				assert.Contains(t, stderr, flag+"="+address)
+				assert.Contains(t, stderr, "write "+flag+"=127.0.0.1:8080")
+				assert.NoFileExists(t, data)
+			})
+		}
+	}
+	got, _, stderr := start(t, "dev", "--listen", "8080")
+	assert.Equal(t, 2, got)
+	assert.Contains(t, stderr, "--listen=8080: no address; write host:port")
+}
+
+// docs/commands.md is written by hand; this holds it to the table of commands.
+func TestTheDocumentationListsEveryCommandAndFlag(t *testing.T) {
+	page, err := os.ReadFile("docs/commands.md")
+	require.NoError(t, err)
+	sections := map[string]string{}
+	for _, section := range strings.Split(string(page), "\n## ")[1:] {
+		heading, text, _ := strings.Cut(section, "\n")
+		sections[strings.Trim(heading, "`")] = text
+	}
+	for _, leaf := range model(t).Leaves(true) {
+		name := "cloakroom " + leaf.Path()
+		text, ok := sections[name]
+		delete(sections, name)
+		if !assert.True(t, ok, "no section `%s`", name) {
+			continue
+		}
+		rows := strings.Count(text, "\n| `-") // flags
+		for _, flag := range leaf.Flags {
+			if flag.Name == "help" {
+				continue
+			}
+			assert.Contains(t, text, "| `--"+flag.Name+"` |", leaf.Path())
+			if flag.HasDefault {
+				assert.Contains(t, text, "| `--"+flag.Name+"` | `"+flag.Default+"` |", leaf.Path())
+			}
+			rows--
+		}
+		assert.Zero(t, rows, "%s: a flag that is none", leaf.Path())
+	}
+	delete(sections, "Exit codes")
+	assert.Empty(t, reflect.ValueOf(sections).MapKeys(), "sections of no command")
+}
+
+// complete returns what a shell offers for a line, by the script that the program prints.
+func complete(t *testing.T, shell, driver string, line string) []string {
+	t.Helper()
+	got, script, stderr := start(t, "completion", shell)
+	require.Zero(t, got, stderr)
+	file := filepath.Join(t.TempDir(), "_cloakroom")
+	require.NoError(t, os.WriteFile(file, []byte(script), 0o600))
+	cmd := exec.CommandContext(t.Context(), shell, "-c", driver, "driver", file, line)
+	cmd.Env = append(os.Environ(), "SCRIPT="+file, "LINE="+line, "HOME="+t.TempDir())
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	return strings.Fields(string(out))
+}
+
+func TestCompletion(t *testing.T) {
+	// bash calls the function with the line's words; a line that ends with a blank begins a new word.
+	const bash = `source "$SCRIPT"; read -ra COMP_WORDS <<<"$LINE"; [[ $LINE == *' ' ]] && COMP_WORDS+=("")
+COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _cloakroom; printf '%s\n' "${COMPREPLY[@]}"`
+	for _, c := range []struct {
+		line string
+		want []string
+	}{
+		{"cloakroom ser", []string{"serve"}},
+		{"cloakroom keys ", []string{"create"}},
+		{"cloakroom dev --objects", []string{"--objects-listen"}},
+		{"cloakroom dev --log-level ", []string{"debug", "info", "warn", "error"}},
+		{"cloakroom --help dev --da", []string{"--data"}},
+		{"cloakroom lint --format s", []string{"sarif"}},
+		{"cloakroom completion z", []string{"zsh"}},
+		{"cloakroom serve --config ", nil}, // bash offers files
+	} {
+		t.Run("bash "+c.line, func(t *testing.T) {
+			assert.Equal(t, c.want, append([]string(nil), complete(t, "bash", bash, c.line)...))
+		})
+	}
+	t.Run("every command is in every script", func(t *testing.T) {
+		for _, shell := range []string{"bash", "zsh", "fish"} {
+			_, script, _ := start(t, "completion", shell)
+			for _, leaf := range model(t).Leaves(true) {
+				assert.Contains(t, script, leaf.Name, shell)
+				for _, flag := range leaf.Flags {
+					assert.Contains(t, script, flag.Name, shell)
+				}
+			}
+		}
+	})
+}

@@ -1,0 +1,131 @@
+package e2e_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloakroomhq/cloakroom/e2e/browser"
+	"github.com/cloakroomhq/cloakroom/e2e/stack"
+	"github.com/cloakroomhq/cloakroom/examples/clinic"
+	"github.com/cloakroomhq/cloakroom/gateway"
+)
+
+func requireClients(t *testing.T) {
+	t.Helper()
+	if _, err := os.Stat("clients/node_modules/@urql/core"); err != nil {
+		t.Fatal("the GraphQL clients are not installed: run make tools")
+	}
+}
+
+// Each client stores and reads a value with gateway and clinic, made as its documentation makes it, and finds the contract's
+// code where it keeps errors.
+func TestTheClientsThatPeopleUse(t *testing.T) {
+	requireClients(t)
+	s := stack.Start(t)
+	for _, client := range []string{"apollo4", "apollo3", "urql", "graphql-request"} {
+		t.Run(client, func(t *testing.T) {
+			credentials, err := json.Marshal(clientCredentials(t, s))
+			require.NoError(t, err)
+			command := exec.CommandContext(t.Context(), "node", client+".mjs", s.GatewayURL, s.AppURL)
+			command.Dir, command.Stdin = "clients", bytes.NewReader(credentials)
+			out, err := command.CombinedOutput()
+			require.NoError(t, err, "%s", out)
+			assert.Contains(t, string(out), "story ok")
+		})
+	}
+}
+
+// clientCredentials are a doctor's: her session at the gateway, one that has expired, and the clinic's cookies.
+func clientCredentials(t *testing.T, s *stack.Stack) map[string]string {
+	t.Helper()
+	cookies, jwt := s.Login(t, clinic.DrAdams, clinic.DemoPassword)
+	pairs := make([]string, len(cookies))
+	for i, c := range cookies {
+		pairs[i] = c.Name + "=" + c.Value
+	}
+	return map[string]string{"session": jwt, "expired": s.ExpiredJWT(t), "cookie": strings.Join(pairs, "; ")}
+}
+
+// graphql-codegen makes types of the gateway's introspection, and of the schema's files, that typed operations compile with; the
+// manifest that it writes beside them is an allow-list as it is.
+func TestTypesByGraphQLCodegen(t *testing.T) {
+	requireClients(t)
+	s := stack.Start(t)
+	for name, schema := range map[string]string{"introspection": s.GatewayURL + "/graphql", "files": "../../graph/schema/*.graphqls"} {
+		t.Run(name, func(t *testing.T) {
+			dir, err := os.MkdirTemp("clients", "generated-") // beside node_modules, where the packages are found
+			require.NoError(t, err)
+			t.Cleanup(func() { _ = os.RemoveAll(dir) })
+			text, err := os.ReadFile("clients/operations.ts")
+			require.NoError(t, err)
+			require.NoError(t, os.WriteFile(filepath.Join(dir, "operations.ts"), text, 0o600))
+			out := filepath.Base(dir)
+			run := func(name string, args ...string) {
+				command := exec.CommandContext(t.Context(), "node_modules/.bin/"+name, args...)
+				command.Dir, command.Env = "clients", append(os.Environ(), "SCHEMA="+schema, "OUT="+out)
+				said, err := command.CombinedOutput()
+				require.NoError(t, err, "%s", said)
+			}
+			run("graphql-codegen", "--config", "codegen.mjs")
+			run("tsc", "--noEmit", "--strict", "--skipLibCheck", "--target", "es2022", "--module", "esnext", "--moduleResolution", "bundler", "--types", "", out+"/operations.ts")
+			if name == "files" {
+				runsByID(t, filepath.Join(dir, "gql/persisted-documents.json"))
+			}
+		})
+	}
+}
+
+func runsByID(t *testing.T, manifest string) {
+	t.Helper()
+	text, err := os.ReadFile(manifest)
+	require.NoError(t, err)
+	var documents map[string]string
+	require.NoError(t, json.Unmarshal(text, &documents))
+	require.Len(t, documents, 2)
+	folder := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "persisted-documents.json"), text, 0o600))
+	listed := stack.Start(t, stack.Configure(func(c *gateway.Config) { c.GraphQL.AllowList = folder }))
+	me := listed.Session(t)
+	for id, document := range documents {
+		variables := `{"tokens":["tok-2b58d9b2-83c1-4e9b-9692-b149112810c8"]}`
+		if strings.Contains(document, "mutation Hand") {
+			variables = `{"input":{"size":0}}`
+		}
+		listed.Post(t, me.JWT, []byte(fmt.Sprintf(`{"documentId":%q,"variables":%s}`, id, variables))).OK(t)
+	}
+	assert.Equal(t, "FORBIDDEN", listed.Query(t, me.JWT, stack.Viewer, nil).Code())
+}
+
+// A page of a sibling site, in a real browser: its GET with a bearer token and tracing headers passes the preflight and is answered.
+func TestASiblingsPageMayTraceItsGETs(t *testing.T) {
+	s := stack.Start(t)
+	p := browser.Open(t, s.AppURL+"/try", "")
+	me := s.Session(t)
+	script := func(headers string) string {
+		return fmt.Sprintf(`(window.told = '', fetch(%q, {headers: %s}).then(async r => { window.told = r.status + ' ' + r.headers.get('content-type') + ' ' + await r.text(); },
+			() => { window.told = 'refused'; }), '')`, s.GatewayURL+"/graphql?query={viewer{tenant}}", headers)
+	}
+	tracing := `"traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01","tracestate":"a=b","baggage":"sentry-release=1","sentry-trace":"0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-1"`
+	for _, test := range []struct{ name, headers, want string }{
+		{"traced", `{"authorization":"Bearer ` + me.JWT + `",` + tracing + `}`, `200 application/json; charset=utf-8 {"data":{"viewer":{"tenant":"clinic"}}}`},
+		{"expired", `{"accept":"application/graphql-response+json","authorization":"Bearer ` + s.ExpiredJWT(t) + `"}`, `401 application/graphql-response+json; charset=utf-8`},
+		{"a header that is not allowed", `{"authorization":"Bearer ` + me.JWT + `","x-mine":"1"}`, `refused`},
+		{"no credential", `{}`, fmt.Sprint(http.StatusForbidden)},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			p.Eval(script(test.headers))
+			p.Await("the answer", `window.told !== ''`)
+			assert.Contains(t, p.Eval(`window.told`), test.want)
+		})
+	}
+}

@@ -1,0 +1,94 @@
+// Package completion writes the scripts by which bash, zsh and fish complete a program's command line. They are made of
+// kong's model of the commands, so that a command or flag that is added there is completed too.
+package completion
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// Shells are those that Write knows.
+var Shells = []string{"bash", "zsh", "fish"}
+
+// Write writes the script for a shell.
+func Write(w io.Writer, shell string, app *kong.Application) error {
+	writers := map[string]func(*strings.Builder, string, []command){"bash": bash, "zsh": zsh, "fish": fish}
+	write, ok := writers[shell]
+	if !ok {
+		return fmt.Errorf("completion: %q is none of %s", shell, strings.Join(Shells, ", "))
+	}
+	var b strings.Builder
+	write(&b, app.Name, commands(app.Node, nil))
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// command is one node of the command line; the program itself is the one without a path.
+type command struct {
+	path     []string // "keys", "create"
+	children []word
+	flags    []flag
+	args     []string // words that its positional arguments may be
+	files    bool     // its positional arguments name files
+}
+
+type word struct{ name, help string }
+
+type flag struct {
+	word
+	short  string
+	bare   bool     // takes no value
+	values []string // it may have these; none: a file or anything else
+}
+
+// commands returns a node and all below it, parents first.
+func commands(n *kong.Node, path []string) []command {
+	c := command{path: path}
+	for _, group := range n.AllFlags(true) {
+		for _, f := range group {
+			one := flag{word: word{f.Name, f.Help}, bare: f.IsBool(), values: values(f.Value)}
+			if f.Short != 0 {
+				one.short = string(f.Short)
+			}
+			c.flags = append(c.flags, one)
+		}
+	}
+	for _, p := range n.Positional {
+		c.args = append(c.args, values(p)...)
+		c.files = c.files || len(c.args) == 0
+	}
+	var below []command
+	for _, child := range n.Children {
+		if child.Hidden {
+			continue
+		}
+		c.children = append(c.children, word{child.Name, child.Help})
+		below = append(below, commands(child, append(path[:len(path):len(path)], child.Name))...)
+	}
+	return append([]command{c}, below...)
+}
+
+func values(v *kong.Value) []string {
+	if v.Enum == "" {
+		return nil
+	}
+	var all []string
+	for _, s := range strings.Split(v.Enum, ",") {
+		all = append(all, strings.TrimSpace(s))
+	}
+	return all
+}
+
+// words are what may follow a command beside files.
+func (c *command) words() (all []string) {
+	for _, child := range c.children {
+		all = append(all, child.name)
+	}
+	return append(all, c.args...)
+}
+
+// quote makes a word of a POSIX shell, and of fish, from any text.
+func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }

@@ -1,0 +1,86 @@
+package httpd
+
+import (
+	"context"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/cloakroomhq/cloakroom/internal/fault"
+)
+
+const (
+	mediaJSON    = "application/json"
+	mediaGraphQL = "application/graphql-response+json"
+)
+
+// preference is what a request's Accept says of one media type.
+type preference struct {
+	quality  float64 // 0: not accepted
+	specific int     // of the range that said so: 3 by name, 2 application/*, 1 */*, 0 none did
+	at       int     // where it stands in the list
+}
+
+// negotiate chooses the answer's media type (GraphQL over HTTP, section 6.3; RFC 9110, section 12.5.1): the one of higher
+// quality; of two that are alike, the one named first, and the older one where neither is named. Its error is a fault
+// for 406; the media type beside it is then the older one.
+func negotiate(accept []string) (string, error) {
+	list := strings.Join(accept, ",")
+	if list == "" {
+		return mediaJSON, nil
+	}
+	older, newer := preferenceFor(mediaJSON, list), preferenceFor(mediaGraphQL, list)
+	switch {
+	case older.quality == 0 && newer.quality == 0:
+		return mediaJSON, withStatus(http.StatusNotAcceptable, fault.BadUserInput, "Accept "+mediaGraphQL+" or "+mediaJSON+".")
+	case newer.quality > older.quality:
+		return mediaGraphQL, nil
+	case newer.quality == older.quality && newer.specific == 3 && (older.specific < 3 || newer.at < older.at):
+		return mediaGraphQL, nil
+	}
+	return mediaJSON, nil
+}
+
+// preferenceFor reads the list; the most specific range decides. What is malformed is passed over.
+func preferenceFor(media, list string) (p preference) {
+	at := 0
+	for part := range strings.SplitSeq(list, ",") {
+		at++
+		t, params, err := mime.ParseMediaType(part)
+		if err != nil {
+			continue
+		}
+		specific := map[string]int{media: 3, "application/*": 2, "*/*": 1}[t]
+		if specific <= p.specific {
+			continue
+		}
+		quality := 1.0
+		if q, ok := params["q"]; ok {
+			if quality, err = strconv.ParseFloat(q, 64); err != nil || quality < 0 || quality > 1 {
+				continue
+			}
+		}
+		p = preference{quality, specific, at}
+	}
+	return p
+}
+
+type mediaKey struct{}
+
+// withMedia notes what the request accepts, for whatever may have to refuse it.
+func withMedia(ctx context.Context, accept []string) context.Context {
+	media, _ := negotiate(accept)
+	if media == mediaJSON {
+		return ctx
+	}
+	return context.WithValue(ctx, mediaKey{}, media)
+}
+
+// mediaOf is the media type of a refusal: as the request accepts, the older one where it accepts neither.
+func mediaOf(ctx context.Context) string {
+	if media, ok := ctx.Value(mediaKey{}).(string); ok {
+		return media
+	}
+	return mediaJSON
+}

@@ -1,0 +1,300 @@
+package lint
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+	"github.com/vektah/gqlparser/v2/parser"
+	"github.com/vektah/gqlparser/v2/validator"
+
+	"github.com/cloakroomhq/cloakroom/directives"
+)
+
+// maxErrors bounds how many errors of a schema are told at once.
+const maxErrors = 100
+
+// federationTypes are what a router or a code generator adds to a subgraph that is read without them.
+var federationTypes = []string{
+	"_Any", "_FieldSet", "FieldSet", "federation__FieldSet", "link__Import", "link__Purpose", "federation__Scope", "federation__Policy",
+	"federation__ContextArgument", "join__FieldSet", "join__DirectiveArguments", "join__FieldValue",
+}
+
+// load reads the schema, or returns all that is wrong with it: a syntax error of each file, then every type that breaks a rule.
+// Subgraphs of a federation, and directives that nobody declares, are read as they are. Where the schema uses @token without
+// a declaration that is a finding, and the declaration is supplied so that the rest can be looked at.
+func (l *linter) load(sources []*ast.Source) (*ast.Schema, error) {
+	var errs []error
+	doc := &ast.SchemaDocument{}
+	for _, source := range append([]*ast.Source{validator.Prelude}, sources...) {
+		one, err := parser.ParseSchema(source)
+		if err != nil {
+			errs = append(errs, located(err))
+			continue
+		}
+		found, err := ignores(source)
+		if err != nil {
+			errs = append(errs, located(err))
+		}
+		l.ignores = append(l.ignores, found...)
+		doc.Merge(one)
+	}
+	if len(errs) > 0 { // types that a broken file declares would all be missing
+		return nil, errors.Join(errs...)
+	}
+	if err := l.declare(doc, sources); err != nil {
+		return nil, err
+	}
+	errs = append(errs, fold(doc)...)
+	relax(doc)
+	schema, found := validate(doc)
+	if errs = append(errs, found...); len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	return schema, nil
+}
+
+// declare supplies @token's declaration where it lacks.
+func (l *linter) declare(doc *ast.SchemaDocument, sources []*ast.Source) error {
+	l.places["@token"] = &ast.Position{Src: sources[0], Line: 1, Column: 1}
+	if d := doc.Directives.ForName("token"); d != nil {
+		l.places["@token"] = d.Position
+		return nil
+	}
+	own, err := parser.ParseSchema(&ast.Source{Name: "token.graphqls", Input: directives.Declaration, BuiltIn: true})
+	if err != nil {
+		return err
+	}
+	doc.Directives = append(doc.Directives, own.Directives...)
+	for _, d := range own.Definitions {
+		if doc.Definitions.ForName(d.Name) == nil {
+			doc.Definitions = append(doc.Definitions, d)
+		}
+	}
+	if used(doc) {
+		l.add(ruleDeclaration, "@token", "is used and not declared: include Cloakroom's token.graphqls in the schema")
+	}
+	return nil
+}
+
+// fold puts each extension into what it extends, or makes a type of it where that is another subgraph's, and takes out what is
+// declared twice. In the subgraphs of one federation a type may be declared in each, and so may a field.
+func fold(doc *ast.SchemaDocument) (errs []error) {
+	federation := federated(doc)
+	var kept ast.DefinitionList
+	add := func(def *ast.Definition, extends bool) {
+		first := kept.ForName(def.Name)
+		switch {
+		case first == nil:
+			kept = append(kept, def)
+		case first.Kind != def.Kind:
+			errs = append(errs, located(gqlerror.ErrorPosf(def.Position, "%s is extended as another kind of type than at %s", def.Name, at(first.Position))))
+		case extends || federation:
+			merge(first, def, federation)
+		default:
+			errs = append(errs, located(gqlerror.ErrorPosf(def.Position, "%s is declared twice; first at %s", def.Name, at(first.Position))))
+		}
+	}
+	for _, def := range doc.Definitions {
+		add(def, false)
+	}
+	for _, ext := range doc.Extensions {
+		add(ext, true)
+	}
+	doc.Definitions, doc.Extensions = kept, nil
+	return errs
+}
+
+// federated reports whether a document is of one or more subgraphs.
+func federated(doc *ast.SchemaDocument) bool {
+	for _, s := range append(slices.Clone(doc.Schema), doc.SchemaExtension...) {
+		if s.Directives.ForName("link") != nil {
+			return true
+		}
+	}
+	return slices.ContainsFunc(append(slices.Clone(doc.Definitions), doc.Extensions...), func(d *ast.Definition) bool {
+		return d.Directives.ForName("key") != nil
+	})
+}
+
+// merge adds to a type what another declaration of it says. A field that both have is the first's, but for one that the first
+// has as another subgraph's.
+func merge(into, def *ast.Definition, federation bool) {
+	into.Directives = append(into.Directives, def.Directives...)
+	for _, f := range def.Fields {
+		i := slices.IndexFunc(into.Fields, func(other *ast.FieldDefinition) bool { return other.Name == f.Name })
+		switch {
+		case i < 0 || !federation:
+			into.Fields = append(into.Fields, f)
+		case into.Fields[i].Directives.ForName("external") != nil:
+			into.Fields[i] = f
+		}
+	}
+	for _, v := range def.EnumValues {
+		if !federation || into.EnumValues.ForName(v.Name) == nil {
+			into.EnumValues = append(into.EnumValues, v)
+		}
+	}
+	for _, name := range def.Interfaces {
+		if !federation || !slices.Contains(into.Interfaces, name) {
+			into.Interfaces = append(into.Interfaces, name)
+		}
+	}
+	for i, name := range def.Types {
+		if !federation || !slices.Contains(into.Types, name) {
+			into.Types = append(into.Types, name)
+			if i < len(def.TypePositions) {
+				into.TypePositions = append(into.TypePositions, def.TypePositions[i])
+			}
+		}
+	}
+}
+
+// relax takes out what only a composed schema has declared: directives other than @token and GraphQL's own, and federation's
+// types.
+func relax(doc *ast.SchemaDocument) {
+	for _, name := range federationTypes {
+		if doc.Definitions.ForName(name) == nil {
+			doc.Definitions = append(doc.Definitions, &ast.Definition{Kind: ast.Scalar, Name: name, BuiltIn: true, Position: &ast.Position{Src: validator.Prelude}})
+		}
+	}
+	keep := func(list *ast.DirectiveList) {
+		*list = slices.DeleteFunc(slices.Clone(*list), func(d *ast.Directive) bool { return doc.Directives.ForName(d.Name) == nil })
+	}
+	arguments := func(list ast.ArgumentDefinitionList) {
+		for _, a := range list {
+			keep(&a.Directives)
+		}
+	}
+	for _, s := range append(slices.Clone(doc.Schema), doc.SchemaExtension...) {
+		keep(&s.Directives)
+	}
+	for _, d := range doc.Directives {
+		arguments(d.Arguments)
+	}
+	for _, def := range doc.Definitions {
+		keep(&def.Directives)
+		for _, f := range def.Fields {
+			external := f.Directives.ForName("external") != nil
+			keep(&f.Directives)
+			if external { // declared or not, it is what the linter must know
+				f.Directives = append(f.Directives, &ast.Directive{Name: externalMark, Position: f.Position})
+			}
+			arguments(f.Arguments)
+		}
+		for _, v := range def.EnumValues {
+			keep(&v.Directives)
+		}
+	}
+	doc.Directives = append(doc.Directives, &ast.DirectiveDefinition{
+		Name: externalMark, Locations: []ast.DirectiveLocation{ast.LocationFieldDefinition}, Position: &ast.Position{Src: validator.Prelude}, IsRepeatable: true,
+	})
+}
+
+// externalMark is put on fields that another subgraph owns.
+const externalMark = "cloakroom_external"
+
+// validate returns the schema, or all its errors: the parser's validator stops at the first, so that what it complains of is
+// replaced by something harmless, until it complains no more.
+func validate(doc *ast.SchemaDocument) (schema *ast.Schema, errs []error) {
+	for range maxErrors {
+		schema, err := validator.ValidateSchemaDocument(doc)
+		if err == nil {
+			return schema, errs
+		}
+		if errs = append(errs, located(err)); !mend(doc, err) {
+			break
+		}
+	}
+	return nil, errs
+}
+
+// place is where an error stands.
+type place struct {
+	file         string
+	line, column int
+}
+
+func (p place) is(at *ast.Position) bool {
+	return at != nil && at.Src != nil && at.Src.Name == p.file && at.Line == p.line && at.Column == p.column
+}
+
+// in reports whether the error is about a field or an argument: its name, its type or a directive on it.
+func (p place) in(at *ast.Position, typ *ast.Type, used ast.DirectiveList) bool {
+	for ; typ != nil; typ = typ.Elem {
+		if p.is(typ.Position) {
+			return true
+		}
+	}
+	return p.is(at) || slices.ContainsFunc(used, func(d *ast.Directive) bool {
+		return p.is(d.Position) || slices.ContainsFunc(d.Arguments, func(a *ast.Argument) bool { return p.is(a.Position) || p.is(a.Value.Position) })
+	})
+}
+
+// mend takes out of a document the smallest thing that an error stands at, and reports whether there was one.
+func mend(doc *ast.SchemaDocument, err error) bool {
+	var where *gqlerror.Error
+	if !errors.As(err, &where) || len(where.Locations) == 0 {
+		return false
+	}
+	p := place{line: where.Locations[0].Line, column: where.Locations[0].Column}
+	p.file, _ = where.Extensions["file"].(string)
+	for i, def := range doc.Definitions {
+		if def.BuiltIn {
+			continue
+		}
+		if p.mendIn(def) {
+			return true
+		}
+		if p.in(def.Position, nil, def.Directives) {
+			stub := &ast.Definition{Kind: def.Kind, Name: def.Name, Position: def.Position, BuiltIn: true}
+			harmless(stub)
+			doc.Definitions[i] = stub
+			return true
+		}
+	}
+	return false
+}
+
+// mendIn takes the field or the argument that an error stands at out of a type.
+func (p place) mendIn(def *ast.Definition) bool {
+	for i := len(def.Fields) - 1; i >= 0; i-- { // of what is there twice the last goes
+		f := def.Fields[i]
+		if p.in(f.Position, f.Type, f.Directives) {
+			def.Fields = slices.Delete(slices.Clone(def.Fields), i, i+1)
+			harmless(def)
+			return true
+		}
+		for j, a := range f.Arguments {
+			if p.in(a.Position, a.Type, a.Directives) {
+				f.Arguments = slices.Delete(slices.Clone(f.Arguments), j, j+1)
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// harmless gives a type that has nothing left what its kind must have.
+func harmless(def *ast.Definition) {
+	switch {
+	case len(def.Fields) == 0 && (def.Kind == ast.Object || def.Kind == ast.Interface || def.Kind == ast.InputObject):
+		def.Fields = ast.FieldList{{Name: "nothing", Type: ast.NamedType("String", def.Position), Position: def.Position}}
+	case len(def.EnumValues) == 0 && def.Kind == ast.Enum:
+		def.EnumValues = ast.EnumValueList{{Name: "NOTHING", Position: def.Position}}
+	}
+}
+
+// located writes an error as compilers do: file:line:column: what is wrong.
+func located(err error) error {
+	var where *gqlerror.Error
+	if !errors.As(err, &where) || len(where.Locations) == 0 {
+		return err
+	}
+	file, _ := where.Extensions["file"].(string)
+	return fmt.Errorf("%s:%d:%d: %s", file, where.Locations[0].Line, where.Locations[0].Column, where.Message)
+}
+
+func at(p *ast.Position) string { return fmt.Sprintf("%s:%d", p.Src.Name, p.Line) }
