@@ -51,7 +51,7 @@ func main() {
 	flag.StringVar(&o.profile, "profile", "", "write CPU and allocation profiles into this folder instead")
 	flag.StringVar(&o.dir, "dir", os.TempDir(), "where to put databases; -growth needs about 7 GB for 10 million rows")
 	flag.StringVar(&o.product, "product", "", "the gateway's program; built from this folder where empty")
-	flag.StringVar(&o.only, "only", "", "one part of the run: throughput (with memory), token, session or start")
+	flag.StringVar(&o.only, "only", "", "one part of the run: throughput (with memory), token, session, start or store")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, o)
@@ -65,6 +65,7 @@ var children = map[string]func(args []string) error{
 	"list-server":      listServer,
 	"profiled-gateway": profiledGateway,
 	"load-generator":   loadGenerator,
+	"store-attack":     storeAttack,
 }
 
 func exit(err error) {
@@ -112,7 +113,7 @@ func (b *bench) parts(ctx context.Context) error {
 		name string
 		run  func(context.Context) error
 		skip bool
-	}{{"throughput", b.throughput, false}, {"token", b.list, false}, {"session", b.credentials, false}, {"start", b.startup, b.starts == 0}} {
+	}{{"throughput", b.throughput, false}, {"token", b.list, false}, {"session", b.credentials, false}, {"start", b.startup, b.starts == 0}, {"store", b.store, false}} {
 		if b.only != "" && b.only != part.name {
 			continue
 		}
@@ -125,7 +126,7 @@ func (b *bench) parts(ctx context.Context) error {
 		}
 	}
 	if !known {
-		return fmt.Errorf("-only %s: there are throughput, token, session and start", b.only)
+		return fmt.Errorf("-only %s: there are throughput, token, session, start and store", b.only)
 	}
 	return nil
 }

@@ -37,7 +37,9 @@ func (store) SignDownload(objects.Download) (objects.SignedRequest, error) {
 	return objects.SignedRequest{Method: "GET", URL: "https://store.example/y", ExpiresAt: time.Unix(90, 0)}, nil
 }
 
-func (store) Delete(context.Context, ...string) error { return nil }
+func (store) Delete(context.Context, ...string) error    { return nil }
+func (store) Tombstone(context.Context, ...string) error { return nil }
+func (store) EndSession(objects.Signer)                  {}
 
 // sessions end with their grants, and are forgotten.
 type sessions struct{ rows *models.DB }

@@ -125,6 +125,12 @@ type Embedded struct {
 	Dir       string `koanf:"dir"`
 	Listen    string `koanf:"listen"`
 	PublicURL string `koanf:"public_url"` // its own origin, never the gateway's
+
+	MinRate             int64         `koanf:"min_rate"`              // bytes per second that a transfer must move
+	Grace               time.Duration `koanf:"grace"`                 // over which min_rate is measured
+	MaxTransfers        int           `koanf:"max_transfers"`         // under way at once
+	MaxSessionTransfers int           `koanf:"max_session_transfers"` // of one session
+	MaxSessionBytes     int64         `koanf:"max_session_bytes"`     // of one session's uploads under way; 0: twice objects.max_size
 }
 
 // S3 is an S3-compatible store.
@@ -207,7 +213,8 @@ func Default() *Config {
 		Grants:       Grants{DefaultDuration: 15 * time.Minute, MaxDuration: 24 * time.Hour, MaxBatch: 10_000},
 		Objects: Objects{
 			Store: "s3", MaxSize: 1 << 30, MaxUnsizedSize: 16 << 20, UploadLifetime: 15 * time.Minute, DownloadLifetime: time.Minute,
-			S3: S3{Timeout: 10 * time.Second},
+			Embedded: Embedded{MinRate: 4096, Grace: 30 * time.Second, MaxTransfers: 256, MaxSessionTransfers: 16},
+			S3:       S3{Timeout: 10 * time.Second},
 		},
 		Log:     Log{Level: "info", Format: "json"},
 		Tracing: Tracing{Ratio: 1},

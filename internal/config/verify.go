@@ -142,6 +142,7 @@ func (c *Config) verifyObjects(p *problems) {
 		if o.Embedded.PublicURL == c.HTTP.PublicURL {
 			p.add("objects.embedded.public_url", "the gateway's own; values need an origin of their own")
 		}
+		o.Embedded.verifyBounds(p, o.MaxSize)
 	case "s3":
 		if o.S3.Bucket == "" {
 			p.add("objects.s3.bucket", "empty; name the bucket that keeps the values")
@@ -160,6 +161,17 @@ func (c *Config) verifyObjects(p *problems) {
 		between(p, "objects.s3.timeout", o.S3.Timeout, 100*time.Millisecond, time.Minute)
 	default:
 		p.add("objects.store", "%q is neither embedded nor s3", o.Store)
+	}
+}
+
+func (e *Embedded) verifyBounds(p *problems, maxSize int64) {
+	between(p, "objects.embedded.min_rate", e.MinRate, 1, 1<<30)
+	between(p, "objects.embedded.grace", e.Grace, time.Second, 10*time.Minute)
+	between(p, "objects.embedded.max_transfers", e.MaxTransfers, 1, 100_000)
+	between(p, "objects.embedded.max_session_transfers", e.MaxSessionTransfers, 1, max(e.MaxTransfers, 1))
+	if e.MaxSessionBytes != 0 && e.MaxSessionBytes < maxSize {
+		p.add("objects.embedded.max_session_bytes", "%d is less than one value may have; write objects.max_size (%d) or more, or 0 for twice that",
+			e.MaxSessionBytes, maxSize)
 	}
 }
 

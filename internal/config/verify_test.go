@@ -12,7 +12,8 @@ import (
 func TestVerify(t *testing.T) {
 	embedded := func(c *Config) {
 		c.Objects.Store = "embedded"
-		c.Objects.Embedded = Embedded{Dir: "d", Listen: "127.0.0.1:8081", PublicURL: "https://values.example"}
+		e := &c.Objects.Embedded
+		e.Dir, e.Listen, e.PublicURL = "d", "127.0.0.1:8081", "https://values.example"
 	}
 	also := func(first, then func(*Config)) func(*Config) { return func(c *Config) { first(c); then(c) } }
 	origin := func(o string) func(*Config) { return func(c *Config) { c.HTTP.AllowedOrigins = []string{o} } }
@@ -77,6 +78,11 @@ func TestVerify(t *testing.T) {
 		{"objects.embedded.dir", also(embedded, func(c *Config) { c.Objects.Embedded.Dir = "" })}, {"objects.embedded.listen", also(embedded, func(c *Config) { c.Objects.Embedded.Listen = "" })},
 		{"objects.embedded.public_url", also(embedded, func(c *Config) { c.Objects.Embedded.PublicURL = "" })},
 		{"objects.embedded.public_url", also(embedded, func(c *Config) { c.Objects.Embedded.PublicURL = c.HTTP.PublicURL })},
+		{"objects.embedded.min_rate", also(embedded, func(c *Config) { c.Objects.Embedded.MinRate = 0 })}, {"objects.embedded.grace", also(embedded, func(c *Config) { c.Objects.Embedded.Grace = 0 })},
+		{"objects.embedded.max_transfers", also(embedded, func(c *Config) { c.Objects.Embedded.MaxTransfers, c.Objects.Embedded.MaxSessionTransfers = 0, 1 })},
+		{"objects.embedded.max_session_transfers", also(embedded, func(c *Config) { c.Objects.Embedded.MaxSessionTransfers = 257 })},
+		{"objects.embedded.max_session_bytes", also(embedded, func(c *Config) { c.Objects.Embedded.MaxSessionBytes = c.Objects.MaxSize - 1 })},
+		{"http.allowed_headers", func(c *Config) { c.HTTP.AllowedHeaders = []string{"*"} }}, {"http.allowed_headers", func(c *Config) { c.HTTP.AllowedHeaders = []string{"a b"} }},
 		{"log.level", func(c *Config) { c.Log.Level = "loud" }}, {"log.format", func(c *Config) { c.Log.Format = "xml" }}, {"metrics.listen", func(c *Config) { c.Metrics.Listen = "9090" }},
 		{"tracing.endpoint", func(c *Config) { c.Tracing.Endpoint = "collector:4318" }}, {"tracing.ratio", func(c *Config) { c.Tracing.Ratio = 1.1 }},
 		{"playground.enabled", func(c *Config) { c.Playground = Playground{Enabled: true, SessionURL: "https://x.example"} }},

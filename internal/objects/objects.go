@@ -20,6 +20,9 @@ var ErrNoSpace = errors.New("object store is full")
 // ErrTooLarge is wrapped by SignUpload when the size is over what the store takes in one PUT.
 var ErrTooLarge = errors.New("object is too large")
 
+// ErrExpired is returned by SignUpload and SignDownload when not a whole second is left before NotAfter.
+var ErrExpired = errors.New("nothing can be signed for what has expired")
+
 // ErrObjectName is wrapped when an object's key is not one that ValidObject accepts.
 var ErrObjectName = errors.New("object key is not valid")
 
@@ -38,6 +41,13 @@ func (CustomerKey) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[reda
 // MarshalText implements encoding.TextMarshaler, so that JSON and structured logs redact too.
 func (CustomerKey) MarshalText() ([]byte, error) { return []byte("[redacted]"), nil }
 
+// Signer is for whom a request is signed. A store may bound what one signer, and one tenant, have under way; the zero
+// Signer is nobody in particular.
+type Signer struct {
+	Tenant  string
+	Session [32]byte // hash of the session's id
+}
+
 // Upload describes one PUT to sign.
 type Upload struct {
 	Object      string // key in the bucket: see ValidObject
@@ -45,6 +55,8 @@ type Upload struct {
 	Size        int64  // exact size in bytes, signed into the request; 0: not known, not signed, unless
 	Empty       bool   // the value has no bytes, which is signed
 	ContentType string // signed; "" means application/octet-stream
+	Signer      Signer
+	NotAfter    time.Time // the URL ends then or before; zero: after the store's upload lifetime
 }
 
 // Download describes one GET to sign.
@@ -53,6 +65,8 @@ type Download struct {
 	Key         CustomerKey
 	ContentType string // forced on the answer; "" means application/octet-stream
 	Filename    string // forced as an attachment's name (RFC 6266); may be ""
+	Signer      Signer
+	NotAfter    time.Time // the URL ends then or before; zero: after the store's download lifetime
 }
 
 // Header is one HTTP header that the client must send as given.
@@ -100,9 +114,17 @@ type Store interface {
 	SignUpload(Upload) (SignedRequest, error)
 	// SignDownload returns a GET whose answer is an attachment that browsers do not sniff.
 	SignDownload(Download) (SignedRequest, error)
-	// Delete removes the objects; one that does not exist is no error. On an error any part of
-	// them may be gone, and the call can be repeated.
+	// Delete removes the objects, and tombstones; one that does not exist is no error. On an error any
+	// part of them may be gone, and the call can be repeated. It is for objects whose uploads have all expired.
 	Delete(ctx context.Context, objects ...string) error
+	// Tombstone deletes the objects as Delete does, whether they exist or not, but leaves in the place of each
+	// what makes If-None-Match refuse an upload that was signed before. A download of a tombstone must never
+	// answer 200. A store that can must stop the transfers of these objects that are under way. Delete removes
+	// tombstones.
+	Tombstone(ctx context.Context, objects ...string) error
+	// EndSession stops what a signer has under way, and refuses what was signed for it, in a store that can: one that
+	// others run knows no sessions, and does nothing.
+	EndSession(Signer)
 	// Verify proves with a canary that the store encrypts under the customer's key, refuses a
 	// read without it, and writes once. It must return an error that wraps ErrUnsuitable
 	// where one of these fails, and another error where the store can't be reached.

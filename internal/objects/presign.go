@@ -122,22 +122,44 @@ type Request struct {
 	Disposition string        // GET, HEAD: response-content-disposition
 	Time        time.Time     // start of the URL's life, to the second
 	Expires     time.Duration // whole seconds, 1 s to 7 days
+	Signer      string        // x-signer, a parameter of the embedded store's: up to 64 of A-Z, a-z, 0-9, - and _; "": none
 }
 
-// Upload signs the PUT of an object that lives for expires from now on.
-func (p *Presigner) Upload(u Upload, now time.Time, expires time.Duration) (SignedRequest, error) {
+// Upload signs the PUT of an object. The URL lives for expires from now on, and not beyond u.NotAfter; signer is
+// Request.Signer.
+func (p *Presigner) Upload(u Upload, now time.Time, expires time.Duration, signer string) (SignedRequest, error) {
+	expires, err := lifetime(now, expires, u.NotAfter)
+	if err != nil {
+		return SignedRequest{}, err
+	}
 	return p.Presign(Request{
 		Method: "PUT", Object: u.Object, Key: u.Key, Size: u.Size, Empty: u.Empty,
-		ContentType: ContentType(u.ContentType), Time: now, Expires: expires,
+		ContentType: ContentType(u.ContentType), Time: now, Expires: expires, Signer: signer,
 	})
 }
 
-// Download signs the GET of an object that lives for expires from now on.
-func (p *Presigner) Download(d Download, now time.Time, expires time.Duration) (SignedRequest, error) {
+// Download signs the GET of an object, as Upload does.
+func (p *Presigner) Download(d Download, now time.Time, expires time.Duration, signer string) (SignedRequest, error) {
+	expires, err := lifetime(now, expires, d.NotAfter)
+	if err != nil {
+		return SignedRequest{}, err
+	}
 	return p.Presign(Request{
 		Method: "GET", Object: d.Object, Key: d.Key, ContentType: ContentType(d.ContentType),
-		Disposition: Attachment(d.Filename), Time: now, Expires: expires,
+		Disposition: Attachment(d.Filename), Time: now, Expires: expires, Signer: signer,
 	})
+}
+
+// lifetime shortens a URL's life to what is left before notAfter, in whole seconds of a URL's clock.
+func lifetime(now time.Time, longest time.Duration, notAfter time.Time) (time.Duration, error) {
+	if notAfter.IsZero() {
+		return longest, nil
+	}
+	left := notAfter.Sub(now.Truncate(time.Second)).Truncate(time.Second)
+	if left < time.Second {
+		return 0, ErrExpired
+	}
+	return min(longest, left), nil
 }
 
 // Presign makes the URL of a request and the headers that go with it. The encryption headers are
@@ -178,8 +200,20 @@ func (r *Request) check() error {
 		return errors.New("objects: a signed URL lives whole seconds, from one to seven days")
 	case r.ContentType != ContentType(r.ContentType) || !printable(r.Disposition):
 		return errors.New("objects: the content type or disposition can't be a header's value")
+	case !validSigner(r.Signer):
+		return errors.New("objects: the signer's name is not valid")
 	}
 	return nil
+}
+
+// validSigner reports whether s needs no encoding in a URL.
+func validSigner(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_') {
+			return false
+		}
+	}
+	return len(s) <= 64
 }
 
 // encodeKey returns the values of the key and key-MD5 headers, both base64, in one allocation.

@@ -135,7 +135,7 @@ func comparePut(t *testing.T, r *rand.Rand, ours *Presigner, theirs *s3.PresignC
 	}
 	want, err := theirs.PresignPutObject(context.Background(), in, sign)
 	require.NoError(t, err)
-	got, err := ours.Upload(u, now, expires)
+	got, err := ours.Upload(u, now, expires, "")
 	require.NoError(t, err)
 	compare(t, want.URL, want.Method, want.SignedHeader, got, ours.Host(), u.Size)
 }
@@ -147,7 +147,7 @@ func compareGet(t *testing.T, r *rand.Rand, ours *Presigner, theirs *s3.PresignC
 		ResponseContentType: aws.String(ContentType(d.ContentType)), ResponseContentDisposition: aws.String(Attachment(d.Filename)),
 		SSECustomerAlgorithm: aws.String("AES256"), SSECustomerKey: key, SSECustomerKeyMD5: sum}, sign)
 	require.NoError(t, err)
-	got, err := ours.Download(d, now, expires)
+	got, err := ours.Download(d, now, expires, "")
 	require.NoError(t, err)
 	compare(t, want.URL, want.Method, want.SignedHeader, got, ours.Host(), 0)
 }
@@ -193,13 +193,13 @@ func BenchmarkPresign(b *testing.B) {
 	b.Run("upload", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			_, _ = p.Upload(u, now, time.Minute)
+			_, _ = p.Upload(u, now, time.Minute, "")
 		}
 	})
 	b.Run("download", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			_, _ = p.Download(d, now, time.Minute)
+			_, _ = p.Download(d, now, time.Minute, "")
 		}
 	})
 	b.Run("sdk-upload", func(b *testing.B) {

@@ -27,7 +27,7 @@ func TestPresignerNormalisesHostAsBrowsersDo(t *testing.T) {
 	p := testPresigner(t, "secret")
 	require.Equal(t, "store.example.test", p.Host())
 	require.Equal(t, "/values", p.BasePath())
-	r, err := p.Download(Download{Object: "a"}, noon.Add(time.Millisecond), time.Minute)
+	r, err := p.Download(Download{Object: "a"}, noon.Add(time.Millisecond), time.Minute, "")
 	require.NoError(t, err)
 	require.True(t, strings.HasPrefix(r.URL, "https://store.example.test/values/a?"))
 	require.Equal(t, noon.Add(time.Minute), r.ExpiresAt)
@@ -83,22 +83,22 @@ func TestPresignRefusesBadRequests(t *testing.T) {
 		require.Error(t, err, name)
 	}
 	for _, object := range []string{"", "/a", "a/", "a//b", "../a", "a.b", "A", "a b", "a?b", "a#b", "a%2fb", "a\x00", "é", strings.Repeat("a", 513)} {
-		_, err := p.Upload(Upload{Object: object}, noon, time.Minute)
+		_, err := p.Upload(Upload{Object: object}, noon, time.Minute, "")
 		require.ErrorIs(t, err, ErrObjectName, "%q", object)
 	}
 }
 
 func TestPresignEverySecretAndDaySignsDifferently(t *testing.T) {
 	d := Download{Object: "a"}
-	one, err := testPresigner(t, "one").Download(d, noon, time.Minute)
+	one, err := testPresigner(t, "one").Download(d, noon, time.Minute, "")
 	require.NoError(t, err)
-	two, err := testPresigner(t, "two").Download(d, noon, time.Minute)
+	two, err := testPresigner(t, "two").Download(d, noon, time.Minute, "")
 	require.NoError(t, err)
 	require.NotEqual(t, one.URL, two.URL)
 	p := testPresigner(t, "one")
-	_, err = p.Download(d, noon.Add(24*time.Hour), time.Minute)
+	_, err = p.Download(d, noon.Add(24*time.Hour), time.Minute, "")
 	require.NoError(t, err)
-	again, err := p.Download(d, noon, time.Minute)
+	again, err := p.Download(d, noon, time.Minute, "")
 	require.NoError(t, err)
 	require.Equal(t, one, again, "the key of another day must not stay")
 }
@@ -109,10 +109,10 @@ func TestPresignConcurrently(t *testing.T) {
 	for i := range 8 {
 		wg.Go(func() {
 			object := fmt.Sprintf("object-%d", i)
-			want, _ := testPresigner(t, "secret").Upload(Upload{Object: object, Key: CustomerKey{byte(i)}}, noon, time.Minute)
+			want, _ := testPresigner(t, "secret").Upload(Upload{Object: object, Key: CustomerKey{byte(i)}}, noon, time.Minute, "")
 			for j := range 500 {
 				at := noon.Add(time.Duration(j%2) * 24 * time.Hour)
-				got, err := p.Upload(Upload{Object: object, Key: CustomerKey{byte(i)}}, at, time.Minute)
+				got, err := p.Upload(Upload{Object: object, Key: CustomerKey{byte(i)}}, at, time.Minute, "")
 				if err != nil || (j%2 == 0 && got.URL != want.URL) {
 					t.Errorf("object %d differs under concurrency: %v", i, err)
 					return
@@ -126,7 +126,7 @@ func TestPresignConcurrently(t *testing.T) {
 func TestSecretsDoNotPrint(t *testing.T) {
 	key := CustomerKey{1, 2, 3, 0xab}
 	creds := Credentials{AccessKeyID: "access", SecretAccessKey: "hush-hush", SessionToken: "hush-token"}
-	r, err := testPresigner(t, "hush-hush").Upload(Upload{Object: "a", Key: key}, noon, time.Minute)
+	r, err := testPresigner(t, "hush-hush").Upload(Upload{Object: "a", Key: key}, noon, time.Minute, "")
 	require.NoError(t, err)
 	encoded, _ := encodeKey(&key)
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%X", "%q", "%d", "%o"} {
@@ -184,7 +184,7 @@ func FuzzHeaders(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, contentType, filename string) {
-		r, err := p.Download(Download{Object: "a", ContentType: contentType, Filename: filename}, noon, time.Minute)
+		r, err := p.Download(Download{Object: "a", ContentType: contentType, Filename: filename}, noon, time.Minute, "")
 		require.NoError(t, err)
 		u, err := url.Parse(r.URL)
 		require.NoError(t, err)
@@ -192,7 +192,7 @@ func FuzzHeaders(f *testing.F) {
 		for _, v := range []string{u.Query().Get("response-content-type"), u.Query().Get("response-content-disposition")} {
 			require.True(t, printable(v) && v != "" && v == strings.TrimSpace(v) && !strings.Contains(v, "\n"))
 		}
-		up, err := p.Upload(Upload{Object: "a", ContentType: contentType}, noon, time.Minute)
+		up, err := p.Upload(Upload{Object: "a", ContentType: contentType}, noon, time.Minute, "")
 		require.NoError(t, err)
 		for _, h := range up.Headers {
 			require.Equal(t, strings.ToLower(h.Name), h.Name)

@@ -94,7 +94,7 @@ func (s *s3Store) upload(u Upload, which func(*signer) *Presigner) (SignedReques
 	if err != nil {
 		return SignedRequest{}, err
 	}
-	r, err := which(g).Upload(u, s.opts.Now(), s.opts.UploadLifetime)
+	r, err := which(g).Upload(u, s.opts.Now(), s.opts.UploadLifetime, "")
 	return g.cap(r), err
 }
 
@@ -103,7 +103,7 @@ func (s *s3Store) download(d Download, which func(*signer) *Presigner) (SignedRe
 	if err != nil {
 		return SignedRequest{}, err
 	}
-	r, err := which(g).Download(d, s.opts.Now(), s.opts.DownloadLifetime)
+	r, err := which(g).Download(d, s.opts.Now(), s.opts.DownloadLifetime, "")
 	return g.cap(r), err
 }
 

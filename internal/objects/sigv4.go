@@ -103,6 +103,16 @@ func (p *Presigner) appendQuery(u []byte, r *Request, day *dayKey, date []byte) 
 	u = append(u, "&X-Amz-SignedHeaders="...)
 	_, signed := r.signedHeaders()
 	u = append(u, signed...)
+	u = appendOperation(u, r)
+	if r.Signer != "" { // sorts last
+		u = append(u, "&x-signer="...)
+		u = append(u, r.Signer...)
+	}
+	return u
+}
+
+// appendOperation writes the parameters that are S3's own.
+func appendOperation(u []byte, r *Request) []byte {
 	if r.Method == "PUT" {
 		return append(u, "&x-id=PutObject"...)
 	}

@@ -37,19 +37,25 @@ func (v *Vault) DeleteTokens(ctx context.Context, tokens []string) (int, error) 
 	return len(gone), nil
 }
 
-// purge deletes the objects of destroyed tokens, and notes that in their rows.
+// purge deletes the objects of destroyed tokens, and notes that in their rows. While an upload that was signed for one may
+// still arrive, a tombstone takes its place, so that the store refuses it; the row stays for as long, and the next purge
+// removes both.
 func (v *Vault) purge(ctx context.Context, gone []models.Token) error {
 	if len(gone) == 0 {
 		return nil
 	}
-	names := make([]string, len(gone))
+	_, now := v.now()
+	var open, closed []string
 	for i := range gone {
-		names[i] = gone[i].Object
+		if gone[i].UploadUntil > now {
+			open = append(open, gone[i].Object)
+		} else {
+			closed = append(closed, gone[i].Object)
+		}
 	}
-	if err := v.Objects.Delete(ctx, names...); err != nil {
+	if err := errors.Join(v.Objects.Tombstone(ctx, open...), v.Objects.Delete(ctx, closed...)); err != nil {
 		return err
 	}
-	_, now := v.now()
 	return v.Rows.PurgeTokens(ctx, gone, now)
 }
 

@@ -2,6 +2,7 @@ package vault
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -80,7 +81,7 @@ func (v *Vault) detokenize(ctx context.Context, tokens []string, path func(i int
 			continue
 		}
 		held++
-		if out[i].Download, out[i].Metadata, out[i].Err = v.redeem(token, row); out[i].Err == nil {
+		if out[i].Download, out[i].Metadata, out[i].Err = v.redeem(c, token, row); out[i].Err == nil {
 			signed++
 		}
 	}
@@ -89,12 +90,17 @@ func (v *Vault) detokenize(ctx context.Context, tokens []string, path func(i int
 	return out, nil
 }
 
-func (v *Vault) redeem(token string, row *models.Token) (objects.SignedRequest, *Metadata, error) {
+// redeem signs the download of a token's value. The URL ends with the token; it may outlive the grant by its own life,
+// which is short: docs/adr/0021.
+func (v *Vault) redeem(c *caller.Caller, token string, row *models.Token) (objects.SignedRequest, *Metadata, error) {
 	key, meta, err := v.open(token, row)
 	if err != nil {
 		return objects.SignedRequest{}, nil, err
 	}
-	d := objects.Download{Object: row.Object, Key: key}
+	d := objects.Download{Object: row.Object, Key: key, Signer: signer(c)}
+	if row.ExpiresAt != nil {
+		d.NotAfter = time.UnixMilli(*row.ExpiresAt)
+	}
 	if meta != nil && meta.ContentType != nil {
 		d.ContentType = *meta.ContentType
 	}
@@ -102,7 +108,9 @@ func (v *Vault) redeem(token string, row *models.Token) (objects.SignedRequest, 
 		d.Filename = *meta.Filename
 	}
 	signed, err := v.Objects.SignDownload(d)
-	if err != nil {
+	if errors.Is(err, objects.ErrExpired) {
+		return signed, nil, errNoGrant
+	} else if err != nil {
 		return signed, nil, unavailable(err)
 	}
 	return signed, meta, nil

@@ -31,6 +31,8 @@ type store struct {
 	up      map[string]objects.Upload
 	down    []objects.Download
 	deleted map[string]int
+	buried  map[string]int
+	ended   []objects.Signer
 	err     error
 }
 
@@ -41,7 +43,7 @@ func (s *store) SignUpload(u objects.Upload) (objects.SignedRequest, error) {
 		return objects.SignedRequest{}, s.err
 	}
 	s.up[u.Object] = u
-	return objects.SignedRequest{Method: "PUT", URL: "https://store.example/" + u.Object, ExpiresAt: s.now().Add(15 * time.Minute)}, nil
+	return objects.SignedRequest{Method: "PUT", URL: "https://store.example/" + u.Object, ExpiresAt: earlier(s.now().Add(15*time.Minute), u.NotAfter)}, nil
 }
 
 func (s *store) SignDownload(d objects.Download) (objects.SignedRequest, error) {
@@ -51,7 +53,14 @@ func (s *store) SignDownload(d objects.Download) (objects.SignedRequest, error) 
 		return objects.SignedRequest{}, s.err
 	}
 	s.down = append(s.down, d)
-	return objects.SignedRequest{Method: "GET", URL: "https://store.example/" + d.Object, ExpiresAt: s.now().Add(time.Minute)}, nil
+	return objects.SignedRequest{Method: "GET", URL: "https://store.example/" + d.Object, ExpiresAt: earlier(s.now().Add(time.Minute), d.NotAfter)}, nil
+}
+
+func earlier(end, notAfter time.Time) time.Time {
+	if !notAfter.IsZero() && notAfter.Before(end) {
+		return notAfter
+	}
+	return end
 }
 
 func (s *store) Delete(_ context.Context, names ...string) error {
@@ -64,6 +73,24 @@ func (s *store) Delete(_ context.Context, names ...string) error {
 		s.deleted[n]++
 	}
 	return nil
+}
+
+func (s *store) Tombstone(_ context.Context, names ...string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return s.err
+	}
+	for _, n := range names {
+		s.buried[n]++
+	}
+	return nil
+}
+
+func (s *store) EndSession(g objects.Signer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended = append(s.ended, g)
 }
 
 func (s *store) fail(err error) {
@@ -203,7 +230,7 @@ func newFixture(t testing.TB) *fixture {
 	dir := t.TempDir()
 	f := &fixture{at: noon, rates: &rates{}, sums: sums{}, path: filepath.Join(dir, "rows.db")}
 	now := func() time.Time { return f.at }
-	f.store = &store{now: now, up: map[string]objects.Upload{}, deleted: map[string]int{}}
+	f.store = &store{now: now, up: map[string]objects.Upload{}, deleted: map[string]int{}, buried: map[string]int{}}
 	db, err := models.Open(context.Background(), models.Options{Path: f.path})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = db.Close() })

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/cloakroomhq/cloakroom/internal/caller"
+	"github.com/cloakroomhq/cloakroom/internal/objects"
 )
 
 // EndSession ends a session of the calling application's tenant: its grants are gone, and every credential that
@@ -29,7 +30,9 @@ func (v *Vault) endSession(ctx context.Context, tenant, sessionID, reason string
 	if err := checkSessionID(sessionID, "sessionId"); err != nil {
 		return 0, err
 	}
-	n, err := v.Sessions.EndSession(ctx, tenant, caller.HashSession(tenant, sessionID), reason)
+	hash := caller.HashSession(tenant, sessionID)
+	n, err := v.Sessions.EndSession(ctx, tenant, hash, reason)
+	v.Objects.EndSession(objects.Signer{Tenant: tenant, Session: hash})
 	v.revoked.tell(tenant, &sessionID, nil) // after an error too: it may have come about
 	return n, err
 }

@@ -74,7 +74,7 @@ func (v *Vault) tokenize(ctx context.Context, inputs []TokenizeInput, path func(
 	tokens := make([]models.Token, len(inputs))
 	grants := make([]models.Grant, len(inputs))
 	for i := range inputs {
-		if made[i], tokens[i], err = v.reserve(c.Tenant, &inputs[i], now); err != nil {
+		if made[i], tokens[i], err = v.reserve(c, &inputs[i], now); err != nil {
 			return nil, err
 		}
 		until := until(now, v.Limits.DefaultGrant, tokens[i].ExpiresAt)
@@ -104,7 +104,7 @@ func (v *Vault) bytesOf(inputs []TokenizeInput) (n int64) {
 }
 
 // reserve makes one token with its key and object, in memory only.
-func (v *Vault) reserve(tenant string, in *TokenizeInput, now time.Time) (t Tokenized, row models.Token, err error) {
+func (v *Vault) reserve(c *caller.Caller, in *TokenizeInput, now time.Time) (t Tokenized, row models.Token, err error) {
 	if t.Token, err = tokenid.New(v.Prefixes[0]); err != nil {
 		return t, row, err
 	}
@@ -112,7 +112,12 @@ func (v *Vault) reserve(tenant string, in *TokenizeInput, now time.Time) (t Toke
 	if _, err = rand.Read(key[:]); err != nil {
 		return t, row, err
 	}
-	up := objects.Upload{Object: newObjectName(), Key: key}
+	up := objects.Upload{Object: newObjectName(), Key: key, Signer: signer(c)}
+	if in.TTL != nil {
+		end := now.Add(*in.TTL)
+		ms := end.UnixMilli()
+		t.ExpiresAt, row.ExpiresAt, row.PurgeAt, up.NotAfter = &end, &ms, &ms, end
+	}
 	if in.Size != nil {
 		up.Size, up.Empty = *in.Size, *in.Size == 0
 	}
@@ -126,15 +131,8 @@ func (v *Vault) reserve(tenant string, in *TokenizeInput, now time.Time) (t Toke
 	if err != nil {
 		return t, row, err
 	}
-	row = models.Token{
-		ID: models.Digest(keyring.IDOf(t.Token)), Tenant: tenant, Object: up.Object,
-		CreatedAt: now.UnixMilli(), UploadUntil: lastUpload(now, t.Upload.ExpiresAt).UnixMilli(),
-	}
-	if in.TTL != nil {
-		end := now.Add(*in.TTL)
-		ms := end.UnixMilli()
-		t.ExpiresAt, row.ExpiresAt, row.PurgeAt = &end, &ms, &ms
-	}
+	row.ID, row.Tenant, row.Object = models.Digest(keyring.IDOf(t.Token)), c.Tenant, up.Object
+	row.CreatedAt, row.UploadUntil = now.UnixMilli(), lastUpload(now, t.Upload.ExpiresAt).UnixMilli()
 	row.Sealed, err = v.Keys.Seal(t.Token, payload)
 	return t, row, err
 }

@@ -66,6 +66,10 @@ type Objects interface {
 	SignUpload(objects.Upload) (objects.SignedRequest, error)
 	SignDownload(objects.Download) (objects.SignedRequest, error)
 	Delete(ctx context.Context, objects ...string) error
+	// Tombstone deletes as Delete does, and leaves what refuses an upload that was signed before.
+	Tombstone(ctx context.Context, objects ...string) error
+	// EndSession stops what was signed for a session, in a store that can.
+	EndSession(objects.Signer)
 }
 
 // Space knows whether there is room for new values.
@@ -161,6 +165,11 @@ func session(c *caller.Caller) models.Digest { return models.Digest(*c.Session) 
 
 // fullRetry is when it is worth trying again what a full disk refuses.
 const fullRetry = 30 * time.Second
+
+// signer is the calling session, as the object store knows it.
+func signer(c *caller.Caller) objects.Signer {
+	return objects.Signer{Tenant: c.Tenant, Session: *c.Session}
+}
 
 // unavailable hides what the database or the store said; the log keeps it.
 func unavailable(err error) error {

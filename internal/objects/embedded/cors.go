@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/cloakroomhq/cloakroom/internal/objects"
@@ -11,16 +12,23 @@ import (
 // any other is refused outright, be it a preflight or the request itself. There are no wildcards
 // and no credentials.
 
-var (
-	corsRequestHeaders = map[string]bool{
-		"content-type": true, "if-none-match": true,
-		objects.HeaderAlgorithm: true, objects.HeaderKey: true, objects.HeaderKeyMD5: true,
+// corsRequestHeaders are those of a signed request.
+var corsRequestHeaders = []string{"content-type", "if-none-match", objects.HeaderAlgorithm, objects.HeaderKey, objects.HeaderKeyMD5}
+
+const corsExpose = "ETag, Content-Disposition, Content-Length, Content-Type, Last-Modified, Retry-After, X-Amz-Request-Id, " +
+	objects.HeaderAlgorithm + ", " + objects.HeaderKeyMD5
+
+// corsHeaders returns the headers that a page may send: those of signed requests, and of the configured ones those that
+// the store does not refuse in any request.
+func corsHeaders(configured []string) []string {
+	all := slices.Clone(corsRequestHeaders)
+	for _, name := range configured {
+		if name = strings.ToLower(name); !refusedUnsigned(name) && !slices.Contains(all, name) {
+			all = append(all, name)
+		}
 	}
-	corsAllowHeaders = "content-type, if-none-match, " +
-		objects.HeaderAlgorithm + ", " + objects.HeaderKey + ", " + objects.HeaderKeyMD5
-	corsExpose = "ETag, Retry-After, Content-Disposition, Content-Length, Content-Type, Last-Modified, X-Amz-Request-Id, " +
-		objects.HeaderAlgorithm + ", " + objects.HeaderKeyMD5
-)
+	return all
+}
 
 // cors sets the answer's CORS headers and reports whether the origin may go on. No origin means
 // that no page of a browser asks.
@@ -50,13 +58,13 @@ func (s *Server) preflight(w http.ResponseWriter, r *http.Request) *apiError {
 		return errMethod
 	}
 	for name := range strings.SplitSeq(r.Header.Get("Access-Control-Request-Headers"), ",") {
-		if name = strings.ToLower(strings.TrimSpace(name)); name != "" && !corsRequestHeaders[name] {
+		if name = strings.ToLower(strings.TrimSpace(name)); name != "" && !slices.Contains(s.corsHeaders, name) {
 			return errUnsignedHeader
 		}
 	}
 	h := w.Header()
 	h.Set("Access-Control-Allow-Methods", "GET, HEAD, PUT")
-	h.Set("Access-Control-Allow-Headers", corsAllowHeaders)
+	h.Set("Access-Control-Allow-Headers", strings.Join(s.corsHeaders, ", "))
 	h.Set("Access-Control-Max-Age", "7200") // the most that Chromium keeps
 	w.WriteHeader(http.StatusNoContent)
 	return nil

@@ -126,3 +126,22 @@ func TestCredentialsFile(t *testing.T) {
 	_, err = LoadOrCreateCredentials(filepath.Join(t.TempDir(), "no", "such", "dir"))
 	require.Error(t, err)
 }
+
+// TestConfiguredHeaders may be sent by pages, but for those that the store refuses in every request.
+func TestConfiguredHeaders(t *testing.T) {
+	s := newServer(t, func(o *Options) {
+		o.AllowedHeaders = []string{"Traceparent", "sentry-trace", "authorization", "Range", "if-match", "x-amz-acl"}
+	})
+	ask := func(names string) int {
+		return s.send(raw{method: "OPTIONS", uri: "/values/a", host: "store.example.test:8081", headers: []objects.Header{
+			{Name: "Origin", Value: appOrigin}, {Name: "Access-Control-Request-Method", Value: "PUT"}, {Name: "Access-Control-Request-Headers", Value: names},
+		}}).Code
+	}
+	require.Equal(t, http.StatusNoContent, ask("content-type,traceparent,sentry-trace"))
+	for _, name := range []string{"authorization", "range", "if-match", "x-amz-acl", "baggage"} {
+		require.Equal(t, http.StatusForbidden, ask(name), name)
+	}
+	r := wire(s.upload(t, visitor("a", 1), "v/1", 5), []byte("value"))
+	r.headers = append(r.headers, objects.Header{Name: "Origin", Value: appOrigin}, objects.Header{Name: "traceparent", Value: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"})
+	require.Equal(t, http.StatusOK, s.send(r).Code)
+}

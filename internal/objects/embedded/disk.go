@@ -15,7 +15,7 @@ import (
 //
 //	DIR/lock              held while a process uses the directory
 //	DIR/tmp/*             uploads under way; removed at start
-//	DIR/objects/ab/cdef…  objects, by SHA-256 of bucket and object key
+//	DIR/objects/ab/cdef…  objects, by SHA-256 of bucket and object key; an empty file is a tombstone
 //
 // A name on disk is a hash, so that no object key can point elsewhere, and the 256 directories
 // fill evenly.
@@ -70,8 +70,23 @@ func (d *disk) path(object string) string {
 	return filepath.Join(d.objects, name[:2], name[2:])
 }
 
-func (d *disk) open(object string) (*os.File, error) { return os.Open(d.path(object)) }
+// open opens an object's file; a tombstone is fs.ErrNotExist.
+func (d *disk) open(object string) (*os.File, error) {
+	file, err := os.Open(d.path(object))
+	if err != nil {
+		return nil, err
+	}
+	info, err := file.Stat()
+	if err == nil && info.Size() == 0 {
+		err = fs.ErrNotExist
+	}
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return file, nil
+}
 
+// exists reports whether there is an object or its tombstone.
 func (d *disk) exists(object string) (bool, error) {
 	_, err := os.Lstat(d.path(object))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -93,9 +108,10 @@ func (u upload) discard() error {
 	return os.Remove(u.Name())
 }
 
-// commit makes the file the object, unless there is one: fs.ErrExist. The link is what decides
-// between racers, and the directory is synced before anyone hears of it.
-func (d *disk) commit(u upload, object string) error {
+// commit makes the file the object, unless there is one or its tombstone: fs.ErrExist. The link is what decides
+// between racers, and the directory is synced before anyone hears of it. The last step runs in guard, which
+// may refuse it.
+func (d *disk) commit(u upload, object string, guard func(func() error) error) error {
 	if err := u.Sync(); err != nil {
 		return err
 	}
@@ -103,19 +119,26 @@ func (d *disk) commit(u upload, object string) error {
 		return err
 	}
 	path := d.path(object)
-	dir := filepath.Dir(path)
-	switch err := os.Mkdir(dir, 0o700); {
-	case err == nil:
-		if err := syncDir(d.objects); err != nil {
+	if err := d.makeDir(filepath.Dir(path)); err != nil {
+		return err
+	}
+	return guard(func() error {
+		if err := os.Link(u.Name(), path); err != nil {
 			return err
 		}
+		return syncDir(filepath.Dir(path))
+	})
+}
+
+// makeDir makes one of the directories of objects where it is missing.
+func (d *disk) makeDir(dir string) error {
+	switch err := os.Mkdir(dir, 0o700); {
+	case err == nil:
+		return syncDir(d.objects)
 	case !errors.Is(err, fs.ErrExist):
 		return err
 	}
-	if err := os.Link(u.Name(), path); err != nil {
-		return err
-	}
-	return syncDir(dir)
+	return nil
 }
 
 // remove deletes the objects' files and nothing else: directories stay.

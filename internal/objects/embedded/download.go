@@ -1,27 +1,35 @@
 package embedded
 
 import (
-	"bytes"
+	"context"
 	"errors"
 	"io"
 	"io/fs"
 	"net/http"
 	"os"
 	"strconv"
+	"time"
 
 	"github.com/minio/sio"
 
 	"github.com/cloakroomhq/cloakroom/internal/objects"
 )
 
-// inMemory is the largest value that a download holds in memory. It is opened once; a larger one
-// is opened twice, see get.
-const inMemory = 1 << 20
+// checkedFirst is the largest value that is authenticated to its end before the first byte of an answer leaves. It is
+// then read twice, so that it need not wait in memory for a slow client.
+const checkedFirst = 4 << 20
 
-// get answers a GET or HEAD. Nothing of a value leaves before all of it is authenticated: a small
-// one is opened into memory; a large one is opened to its end first, and again to send it. The
-// second pass authenticates too, so that a file changed in between breaks the connection off.
+// get answers a GET or HEAD. Each package of a value is authenticated before it leaves, in its order, and the header
+// proves how many there are. So a file that was changed makes the answer break off before the Content-Length is
+// reached, and a small value's answer never begins.
 func (s *Server) get(w http.ResponseWriter, r *http.Request, req *objects.Request) *apiError {
+	t, refused := s.transfers.begin(req.Object, parseSigner(req.Signer), false, w)
+	if refused != nil {
+		return refused
+	}
+	defer t.end()
+	// net/http watches for the client to go, by reading; a deadline for that would end the context of a long transfer.
+	_ = t.control.SetReadDeadline(time.Time{})
 	file, err := s.disk.open(req.Object)
 	if errors.Is(err, fs.ErrNotExist) {
 		return errNoSuchKey
@@ -35,8 +43,12 @@ func (s *Server) get(w http.ResponseWriter, r *http.Request, req *objects.Reques
 	} else if err != nil {
 		return s.fail(r, req.Object, "read", err)
 	}
-	small, err := authenticate(file, h, keys)
-	if err != nil {
+	b := newBuffer()
+	defer b.release()
+	value, err := openValue(r.Context(), file, h, keys, b)
+	if t.stopped() != nil {
+		return t.stopped()
+	} else if err != nil {
 		return s.fail(r, req.Object, "the object is damaged", err)
 	}
 	s.describe(w, req, h)
@@ -51,20 +63,25 @@ func (s *Server) get(w http.ResponseWriter, r *http.Request, req *objects.Reques
 	if r.Method == http.MethodHead {
 		return nil
 	}
-	if small == nil {
-		err = decrypt(w, file, keys)
-	} else {
-		_, err = w.Write(small)
-	}
-	if err != nil {
+	if err := value.send(r.Context(), &pacedWriter{w: w, t: t, pace: s.newPace()}); err != nil {
+		s.opts.Logger.DebugContext(r.Context(), "a download broke off", "error", err)
 		panic(http.ErrAbortHandler) // the client must not take a part for the whole
 	}
 	return nil
 }
 
-// authenticate opens the whole body. It returns a value of up to inMemory bytes, and nil for a
-// larger one.
-func authenticate(file *os.File, h *header, keys *objectKeys) ([]byte, error) {
+// value is an open value, of which the first package has been read.
+type value struct {
+	open   io.Reader
+	buffer []byte
+	n      int // bytes of the package in buffer
+	end    bool
+	length int64
+}
+
+// openValue proves what must be proven before an answer begins: the file's length, all of a small value, and the first
+// package of every other.
+func openValue(ctx context.Context, file *os.File, h *header, keys *objectKeys, b *buffer) (*value, error) {
 	info, err := file.Stat()
 	if err != nil {
 		return nil, err
@@ -72,30 +89,70 @@ func authenticate(file *os.File, h *header, keys *objectKeys) ([]byte, error) {
 	if want, err := fileSize(h.length); err != nil || info.Size() != want {
 		return nil, errCorrupt
 	}
-	if h.length > inMemory {
-		return nil, decrypt(io.Discard, file, keys)
+	v := &value{buffer: b.plain(), length: h.length}
+	if h.length > packageSize && h.length <= checkedFirst {
+		if err := v.start(file, keys); err != nil {
+			return nil, err
+		}
+		if err := v.send(ctx, io.Discard); err != nil {
+			return nil, err
+		}
 	}
-	if h.length == 0 {
-		return []byte{}, nil
-	}
-	value := bytes.NewBuffer(make([]byte, 0, h.length))
-	if err := decrypt(value, file, keys); err != nil {
-		return nil, err
-	}
-	if int64(value.Len()) != h.length {
-		return nil, errCorrupt
-	}
-	return value.Bytes(), nil
+	return v, v.start(file, keys)
 }
 
-// decrypt writes a file's value from its beginning.
-func decrypt(w io.Writer, file *os.File, keys *objectKeys) error {
-	if _, err := file.Seek(int64(headerSize), io.SeekStart); err != nil {
-		return err
-	}
-	open, err := sio.DecryptReader(file, keys.config())
+// start reads the first package.
+func (v *value) start(file *os.File, keys *objectKeys) error {
+	_, err := file.Seek(int64(headerSize), io.SeekStart)
 	if err != nil {
 		return err
 	}
-	return copyAll(w, open)
+	v.end = false
+	if v.open, err = sio.DecryptReader(file, keys.config()); err != nil || v.length == 0 {
+		return err
+	}
+	return v.next()
+}
+
+// next reads one package. Of a value that is not longer than that, it proves the end too.
+func (v *value) next() (err error) {
+	v.n, err = v.open.Read(v.buffer)
+	if err == nil && v.length <= packageSize {
+		var more int
+		if more, err = v.open.Read(v.buffer[v.n:cap(v.buffer)]); more > 0 {
+			return errCorrupt
+		}
+	}
+	if errors.Is(err, io.EOF) {
+		v.end, err = true, nil
+	}
+	if err == nil && v.n == 0 && !v.end {
+		err = io.ErrNoProgress
+	}
+	return err
+}
+
+// send writes the whole value, and holds that it is as long as the header says.
+func (v *value) send(ctx context.Context, w io.Writer) error {
+	for left := v.length; left > 0; {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if int64(v.n) > left || v.n == 0 {
+			return errCorrupt
+		}
+		if _, err := w.Write(v.buffer[:v.n]); err != nil {
+			return err
+		}
+		if left -= int64(v.n); left == 0 {
+			break
+		}
+		if v.end {
+			return errCorrupt
+		}
+		if err := v.next(); err != nil {
+			return err
+		}
+	}
+	return nil
 }

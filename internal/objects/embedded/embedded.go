@@ -30,6 +30,20 @@ type Options struct {
 	// AllowedOrigins are the pages that may talk to the store, such as https://app.example.com:
 	// exact matches, no patterns. Requests that browsers did not make carry no origin, and pass.
 	AllowedOrigins []string
+	// AllowedHeaders are request headers that those pages may send besides the ones of signed requests, such as
+	// traceparent. The store does not read them.
+	AllowedHeaders []string
+
+	// MinRate and Grace bound slow clients: in each Grace, MinRate bytes for each of its seconds must move on a connection
+	// that transfers something.
+	MinRate int64         // bytes per second; 0: 4096
+	Grace   time.Duration // 0: 30 seconds
+
+	// The rest bounds greedy ones. A request over a bound is answered with 503 SlowDown. What a session and a tenant may have
+	// under way is less while much is in use.
+	MaxTransfers        int   // requests under way; each holds up to 130 KiB of memory; 0: 256
+	MaxSessionTransfers int   // of one session; 0: 16
+	MaxSessionBytes     int64 // of one session's uploads under way, and so in temporary files; 0: twice MaxObjectSize
 
 	MaxObjectSize    int64         // bytes; 0: 1 GiB
 	MaxUnsizedSize   int64         // bytes of an object whose upload has no signed size; 0, or more: MaxObjectSize
@@ -47,6 +61,7 @@ type Options struct {
 var (
 	errDir        = errors.New("embedded: the directory is missing")
 	errSize       = errors.New("embedded: the maximal object size is not positive")
+	errLimits     = errors.New("embedded: a limit is negative, or a session's bytes are fewer than one object may have")
 	bucketPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$`)
 )
 
@@ -54,6 +69,11 @@ func (o *Options) setDefaults() error {
 	setDefault(&o.Bucket, "values")
 	setDefault(&o.Region, "local")
 	setDefault(&o.MaxObjectSize, 1<<30)
+	setDefault(&o.MinRate, 4096)
+	setDefault(&o.Grace, 30*time.Second)
+	setDefault(&o.MaxTransfers, 256)
+	setDefault(&o.MaxSessionTransfers, 16)
+	setDefault(&o.MaxSessionBytes, 2*o.MaxObjectSize)
 	setDefault(&o.UploadLifetime, 15*time.Minute)
 	setDefault(&o.DownloadLifetime, time.Minute)
 	if o.Logger == nil {
@@ -70,6 +90,9 @@ func (o *Options) setDefaults() error {
 	}
 	setDefault(&o.MaxUnsizedSize, o.MaxObjectSize)
 	o.MaxUnsizedSize = min(o.MaxUnsizedSize, o.MaxObjectSize)
+	if o.MinRate < 0 || o.Grace < 0 || o.MaxTransfers < 0 || o.MaxSessionTransfers < 0 || o.MaxSessionBytes < o.MaxObjectSize {
+		return errLimits
+	}
 	if !bucketPattern.MatchString(o.Bucket) {
 		return errors.New("embedded: the bucket's name is not valid")
 	}
@@ -91,12 +114,16 @@ func setDefault[T comparable](field *T, value T) {
 }
 
 // Server is the endpoint: an http.Handler for browsers and the objects.Store of the gateway.
-// Timeouts and header limits are those of the http.Server around it.
+// Timeouts until a request's headers are read, and limits of these, are those of the http.Server around it; from then
+// on the store sets the connection's deadlines.
 type Server struct {
-	opts    Options
-	sign    *objects.Presigner
-	disk    *disk
-	origins map[string]bool
+	opts        Options
+	sign        *objects.Presigner
+	names       *names
+	disk        *disk
+	transfers   *transfers
+	origins     map[string]bool
+	corsHeaders []string
 }
 
 var _ objects.Store = (*Server)(nil)
@@ -112,7 +139,10 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{opts: o, sign: sign, origins: make(map[string]bool, len(o.AllowedOrigins))}
+	s := &Server{
+		opts: o, sign: sign, names: newNames(), origins: make(map[string]bool, len(o.AllowedOrigins)), corsHeaders: corsHeaders(o.AllowedHeaders),
+		transfers: newTransfers(transferLimits{all: o.MaxTransfers, session: o.MaxSessionTransfers, bytes: o.MaxSessionBytes}),
+	}
 	for _, origin := range o.AllowedOrigins {
 		s.origins[origin] = true
 	}

@@ -22,6 +22,10 @@ var (
 	errNotYet         = &apiError{http.StatusForbidden, "RequestTimeTooSkewed", "The request is signed for a later time."}
 	errOrigin         = &apiError{http.StatusForbidden, "AccessDenied", "This origin is not allowed."}
 	errWrongKey       = &apiError{http.StatusForbidden, "AccessDenied", "The encryption key does not fit the object."}
+	errEnded          = &apiError{http.StatusForbidden, "AccessDenied", "The session that the request was signed for has ended."}
+	errConflict       = &apiError{http.StatusConflict, "ConditionalRequestConflict", "Another upload of the object is under way."}
+	errBusy           = &apiError{http.StatusServiceUnavailable, "SlowDown", "Too much is under way: try again in a moment."}
+	errSlow           = &apiError{http.StatusBadRequest, "RequestTimeout", "The upload was slower than the store allows."}
 	errNoSuchKey      = &apiError{http.StatusNotFound, "NoSuchKey", "The object does not exist."}
 	errMethod         = &apiError{http.StatusMethodNotAllowed, "MethodNotAllowed", "The method is not allowed."}
 	errExists         = &apiError{http.StatusPreconditionFailed, "PreconditionFailed", "The object exists."}
@@ -46,8 +50,11 @@ func (e *apiError) write(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Content-Type", "application/xml")
 	h.Set("Content-Length", strconv.Itoa(len(body)))
-	if e == errNoSpace {
-		h.Set("Retry-After", "30")
+	switch {
+	case e == errNoSpace:
+		h.Set("Retry-After", "30") // seconds
+	case e.status == http.StatusServiceUnavailable:
+		h.Set("Retry-After", "1")
 	}
 	w.WriteHeader(e.status)
 	if r.Method != http.MethodHead {

@@ -3,16 +3,16 @@ package embedded
 import (
 	"crypto/rand"
 	"encoding/hex"
-	"io"
 	"net/http"
 	"path/filepath"
-	"sync"
+	"time"
 
 	"github.com/cloakroomhq/cloakroom/internal/objects"
 )
 
-// buffers are for copying; three DARE packages, so that a copy makes few system calls.
-var buffers = sync.Pool{New: func() any { b := make([]byte, 192<<10); return &b }}
+// linger is how long net/http goes on reading a refused request's body, so that its client reads the answer before the
+// connection closes.
+const linger = time.Second
 
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -24,10 +24,26 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
 	h.Set("Cache-Control", "no-store")
 	h.Set("Accept-Ranges", "none")
+	control := http.NewResponseController(w)
+	_ = control.SetWriteDeadline(time.Now().Add(s.opts.Grace)) // not every writer has a deadline to set
 	if e := s.serve(w, r); e != nil {
 		s.opts.Logger.DebugContext(r.Context(), "object request refused", "method", r.Method, "status", e.status, "code", e.code)
+		letGo(h, control, r, e)
 		e.write(w, r)
 	}
+}
+
+// letGo keeps a refused client from holding its connection: by a body that nobody reads, or at all while the store is busy.
+func letGo(h http.Header, control *http.ResponseController, r *http.Request, e *apiError) {
+	if e != errBusy && r.ContentLength == 0 {
+		return
+	}
+	h.Set("Connection", "close") // the answer leaves at once, not after the body
+	wait := linger
+	if e == errBusy {
+		wait = 0
+	}
+	_ = control.SetReadDeadline(time.Now().Add(wait))
 }
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) *apiError {
@@ -55,14 +71,6 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) *apiError {
 func (s *Server) fail(r *http.Request, object string, what string, err error) *apiError {
 	s.opts.Logger.ErrorContext(r.Context(), "object store: "+what, "file", filepath.Base(s.disk.path(object)), "error", err)
 	return errInternal
-}
-
-// copyAll is io.Copy with a pooled buffer; the wrappers keep it from choosing another way.
-func copyAll(w io.Writer, r io.Reader) error {
-	b := buffers.Get().(*[]byte)
-	defer func() { clear(*b); buffers.Put(b) }()
-	_, err := io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{r}, *b)
-	return err
 }
 
 // describe sets what uploads and downloads both say: the ETag, and that SSE-C took place.

@@ -18,23 +18,41 @@ func (s *Server) SignUpload(u objects.Upload) (objects.SignedRequest, error) {
 	if u.Size > s.opts.MaxObjectSize {
 		return objects.SignedRequest{}, objects.ErrTooLarge
 	}
-	return s.sign.Upload(u, s.opts.Now(), s.opts.UploadLifetime)
+	return s.sign.Upload(u, s.opts.Now(), s.opts.UploadLifetime, s.names.of(u.Signer).text())
 }
 
 // SignDownload implements objects.Store.
 func (s *Server) SignDownload(d objects.Download) (objects.SignedRequest, error) {
-	return s.sign.Download(d, s.opts.Now(), s.opts.DownloadLifetime)
+	return s.sign.Download(d, s.opts.Now(), s.opts.DownloadLifetime, s.names.of(d.Signer).text())
 }
 
-// Delete implements objects.Store. It returns when the removals are on disk.
+// Delete implements objects.Store. It returns when the removals are on disk, and no transfer of the objects goes on.
 func (s *Server) Delete(ctx context.Context, names ...string) error {
+	return s.erase(ctx, names, s.disk.remove)
+}
+
+// Tombstone implements objects.Store. It returns when the tombstones are on disk, and no transfer of the objects goes on.
+func (s *Server) Tombstone(ctx context.Context, names ...string) error {
+	return s.erase(ctx, names, s.disk.bury)
+}
+
+func (s *Server) erase(ctx context.Context, names []string, how func(context.Context, []string) error) error {
 	for _, name := range names {
 		if !objects.ValidObject(name) {
 			return objects.ErrObjectName
 		}
 	}
-	return s.disk.remove(ctx, names)
+	s.transfers.stopObjects(names)
+	return how(ctx, names)
 }
+
+// EndSession implements objects.Store.
+func (s *Server) EndSession(g objects.Signer) {
+	now := s.opts.Now()
+	s.transfers.endSession(s.names.of(g), now.Add(maxAhead+max(s.opts.UploadLifetime, s.opts.DownloadLifetime)), now)
+}
+
+func (s *Server) newPace() pace { return newPace(s.opts.MinRate, s.opts.Grace) }
 
 // Verify implements objects.Store with the canary of every store, through the handler itself, so
 // that it needs no listener. Nobody can ask this store for an object without its key, not even
@@ -60,8 +78,16 @@ func (s *Server) Ready(ctx context.Context) error {
 // inProcess sends a client's request straight to a handler.
 type inProcess struct{ handler http.Handler }
 
-// RoundTrip implements http.RoundTripper. The answer is held in memory: a canary's is small.
-func (p inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
+// RoundTrip implements http.RoundTripper. The answer is held in memory: a canary's is small. One that breaks off is
+// io.ErrUnexpectedEOF.
+func (p inProcess) RoundTrip(r *http.Request) (res *http.Response, err error) {
+	defer func() {
+		if e := recover(); e == http.ErrAbortHandler {
+			res, err = nil, io.ErrUnexpectedEOF
+		} else if e != nil {
+			panic(e)
+		}
+	}()
 	in := r.Clone(r.Context())
 	in.RequestURI = r.URL.RequestURI()
 	in.Host = r.URL.Host

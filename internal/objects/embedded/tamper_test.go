@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"slices"
 	"testing"
@@ -70,7 +71,7 @@ func tampering(size int) []change {
 // TestTamperingIsFoundBeforeTheFirstByte alters the file of values below, at and over the
 // boundaries of DARE packages and of what is opened in memory.
 func TestTamperingIsFoundBeforeTheFirstByte(t *testing.T) {
-	for _, size := range []int{0, 1, 100, 65535, 65536, 65537, 2 * 65536, 3*65536 + 5, inMemory, inMemory + 1, inMemory + 65536} {
+	for _, size := range []int{0, 1, 100, 65535, 65536, 65537, 2 * 65536, 3*65536 + 5, 1 << 20} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			s := newServer(t, nil)
 			key, value := randomKey(), randomBytes(size)
@@ -144,16 +145,59 @@ func TestNothingRepeats(t *testing.T) {
 	require.NotEqual(t, first[8:40], second[8:40])
 }
 
-// swapper changes the file once the answer has begun.
-type swapper struct {
-	discardWriter
-	swap func()
+// TestTheLargestValueThatIsCheckedFirst: its last byte is looked at before its first one leaves.
+func TestTheLargestValueThatIsCheckedFirst(t *testing.T) {
+	s := newServer(t, nil)
+	key := randomKey()
+	s.mustPut(t, "a/1", key, make([]byte, checkedFirst))
+	path := s.disk.path("a/1")
+	whole, err := os.ReadFile(path)
+	require.NoError(t, err)
+	whole[len(whole)-1] ^= 1
+	require.NoError(t, os.WriteFile(path, whole, 0o600))
+	requireError(t, s.read(t, "a/1", key), errInternal)
 }
 
-func (w *swapper) WriteHeader(status int) { w.status = status; w.swap() }
+// TestALargeValuesAnswerBreaksOff: what was changed behind the beginning of a large value is found once its answer has
+// begun, and then the answer ends before its Content-Length.
+func TestALargeValuesAnswerBreaksOff(t *testing.T) {
+	s := newServer(t, nil)
+	key, value := randomKey(), randomBytes(checkedFirst+3*packageSize+5)
+	s.mustPut(t, "a/1", key, value)
+	down, err := s.SignDownload(objects.Download{Object: "a/1", Key: key})
+	require.NoError(t, err)
+	path := s.disk.path("a/1")
+	whole, err := os.ReadFile(path)
+	require.NoError(t, err)
+	for name, at := range map[string]int{
+		"the second package": headerSize + dare + 100, "the middle": headerSize + 30*dare + 20, "the last full package's tag": len(whole) - 100 - 16 - 16,
+		"the last byte": len(whole) - 1, "the last package's header": len(whole) - 5 - 16 - 16 + 1,
+	} {
+		t.Run(name, func(t *testing.T) {
+			changed := slices.Clone(whole)
+			changed[at] ^= 1
+			require.NoError(t, os.WriteFile(path, changed, 0o600))
+			req, err := wire(down, nil).parse()
+			require.NoError(t, err)
+			w := httptest.NewRecorder()
+			require.PanicsWithValue(t, http.ErrAbortHandler, func() { s.ServeHTTP(w, req) })
+			require.Less(t, w.Body.Len(), len(value))
+			require.True(t, bytes.HasPrefix(value, w.Body.Bytes()), "what came was authentic")
+		})
+	}
+	for name, change := range map[string]func([]byte) []byte{
+		"the first package": func(b []byte) []byte { b[headerSize+100] ^= 1; return b },
+		"cut":               func(b []byte) []byte { return b[:len(b)-1] }, "cut between packages": func(b []byte) []byte { return b[:headerSize+3*dare] },
+		"longer": func(b []byte) []byte { return append(b, 0) },
+	} {
+		t.Run(name+" is found before the first byte", func(t *testing.T) {
+			require.NoError(t, os.WriteFile(path, change(slices.Clone(whole)), 0o600))
+			requireError(t, s.read(t, "a/1", key), errInternal)
+		})
+	}
+}
 
-// TestChangeDuringTheSecondPassBreaksOff: the answer of a large value has begun; it must not end
-// as if it were whole.
+// TestChangeDuringTheSecondPassBreaksOff: a small value is read twice; the file changes in between.
 func TestChangeDuringTheSecondPassBreaksOff(t *testing.T) {
 	s := newServer(t, nil)
 	key := randomKey()
@@ -172,6 +216,14 @@ func TestChangeDuringTheSecondPassBreaksOff(t *testing.T) {
 	require.PanicsWithValue(t, http.ErrAbortHandler, func() { s.ServeHTTP(w, req) })
 	require.Less(t, w.n, int64(2<<20)+1)
 }
+
+// swapper changes the file once the answer has begun.
+type swapper struct {
+	discardWriter
+	swap func()
+}
+
+func (w *swapper) WriteHeader(status int) { w.status = status; w.swap() }
 
 func TestVerifyPassesAndLeavesNothing(t *testing.T) {
 	s := newServer(t, nil)

@@ -5,6 +5,7 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"os"
 	"syscall"
 	"time"
 
@@ -24,34 +25,54 @@ func (s *Server) put(w http.ResponseWriter, r *http.Request, req *objects.Reques
 	if s.opts.Admit != nil && s.opts.Admit(r.Context(), r.ContentLength) != nil {
 		return errNoSpace
 	}
-	// Only now that the request is known to be signed may its body take its time; not every writer has a deadline to set.
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.opts.UploadLifetime))
+	t, refused := s.transfers.begin(req.Object, parseSigner(req.Signer), true, w)
+	if refused != nil {
+		return refused
+	}
+	defer t.end()
 	// The link in commit is what keeps an object from being replaced; this spares the transfer.
 	if there, err := s.disk.exists(req.Object); err != nil {
 		return s.fail(r, req.Object, "write", err)
 	} else if there {
 		return errExists
 	}
+	size := max(r.ContentLength, 0)
+	if !t.reserve(size) {
+		return errBusy
+	}
 	h := newHeader(s.opts.Now())
-	body := &bodyReader{r: http.MaxBytesReader(w, r.Body, most)}
+	body := &bodyReader{r: http.MaxBytesReader(w, r.Body, most), t: t, held: size, pace: s.newPace()}
 	err := s.write(req, h, body)
+	_ = t.control.SetWriteDeadline(time.Now().Add(s.opts.Grace)) // the transfer may have taken long
+	if err != nil {
+		return s.refuseUpload(r, req.Object, body, err)
+	}
+	s.describe(w, req, h)
+	w.Header().Set("Content-Length", "0")
+	w.WriteHeader(http.StatusOK)
+	return nil
+}
+
+// refuseUpload says why an upload was not stored.
+func (s *Server) refuseUpload(r *http.Request, object string, body *bodyReader, err error) *apiError {
 	var over *http.MaxBytesError
 	switch {
+	case body.t.stopped() != nil:
+		return body.t.stopped()
 	case errors.As(body.err, &over):
 		return errTooLarge
+	case errors.Is(body.err, errShare):
+		return errBusy
+	case errors.Is(body.err, os.ErrDeadlineExceeded):
+		return errSlow
 	case body.err != nil, errors.Is(err, errHalf):
 		return errIncomplete
 	case errors.Is(err, fs.ErrExist):
 		return errExists
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return errNoSpace
-	case err != nil:
-		return s.fail(r, req.Object, "write", err)
 	}
-	s.describe(w, req, h)
-	w.Header().Set("Content-Length", "0")
-	w.WriteHeader(http.StatusOK)
-	return nil
+	return s.fail(r, object, "write", err)
 }
 
 // write encrypts a body into a new file. The header comes last, over the hole left for it: its
@@ -77,7 +98,10 @@ func (s *Server) write(req *objects.Request, h *header, body *bodyReader) error 
 	if _, err := file.Seek(int64(headerSize), io.SeekStart); err != nil {
 		return err
 	}
-	if err := copyAll(file, sealed); err != nil {
+	buffer := newBuffer()
+	defer buffer.release()
+	// The wrappers keep io.CopyBuffer from choosing another way.
+	if _, err := io.CopyBuffer(struct{ io.Writer }{file}, struct{ io.Reader }{sealed}, buffer.sealed()); err != nil {
 		return err
 	}
 	if body.err != nil || (req.Size > 0 && body.n != req.Size) {
@@ -87,27 +111,5 @@ func (s *Server) write(req *objects.Request, h *header, body *bodyReader) error 
 	if _, err := file.WriteAt(h.seal(keys), 0); err != nil {
 		return err
 	}
-	return s.disk.commit(file, req.Object)
-}
-
-// bodyReader counts a request's body, and tells its faults from the disk's.
-type bodyReader struct {
-	r   io.Reader
-	n   int64
-	err error
-}
-
-// errHalf is a body that broke off. It is not io.ErrUnexpectedEOF, as net/http says: readers such
-// as sio's take that for a short last block, and would seal half a value as a whole one.
-var errHalf = errors.New("embedded: the body broke off")
-
-// Read implements io.Reader.
-func (b *bodyReader) Read(p []byte) (int, error) {
-	n, err := b.r.Read(p)
-	b.n += int64(n)
-	if err != nil && err != io.EOF {
-		b.err = err
-		err = errHalf
-	}
-	return n, err
+	return s.disk.commit(file, req.Object, body.t.do)
 }

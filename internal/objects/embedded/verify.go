@@ -99,6 +99,8 @@ func parseQuery(query, method string) (saying, bool) {
 			said.request.Expires = time.Duration(seconds) * time.Second
 		case "X-Amz-SignedHeaders":
 			said.sizeSent = strings.HasPrefix(value, "content-length;")
+		case "x-signer":
+			said.request.Signer = value
 		case "response-content-type":
 			said.request.ContentType = value
 		case "response-content-disposition":
@@ -118,8 +120,7 @@ func readHeaders(r *http.Request, said *saying) *apiError {
 		switch {
 		case signed && len(values) != 1:
 			return errSignature
-		case !signed && (strings.HasPrefix(lower, "x-amz-") || strings.HasPrefix(lower, "if-") ||
-			lower == "range" || lower == "authorization"):
+		case !signed && refusedUnsigned(lower):
 			return errUnsignedHeader
 		}
 	}
@@ -144,4 +145,9 @@ func readHeaders(r *http.Request, said *saying) *apiError {
 		return errSignature // a body that nobody reads
 	}
 	return nil
+}
+
+// refusedUnsigned reports whether a header, in lower case, would change what a request means.
+func refusedUnsigned(name string) bool {
+	return strings.HasPrefix(name, "x-amz-") || strings.HasPrefix(name, "if-") || name == "range" || name == "authorization"
 }

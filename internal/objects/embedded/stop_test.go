@@ -1,0 +1,125 @@
+package embedded
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloakroomhq/cloakroom/internal/objects"
+)
+
+// stops are the ways by which a transfer loses what it is for.
+var stops = map[string]struct {
+	do  func(*Server, context.Context) error
+	why *apiError
+}{
+	"tombstone":            {func(s *Server, ctx context.Context) error { return s.Tombstone(ctx, "v/up", "v/down") }, errNoSuchKey},
+	"deletion":             {func(s *Server, ctx context.Context) error { return s.Delete(ctx, "v/up", "v/down") }, errNoSuchKey},
+	"the end of a session": {func(s *Server, _ context.Context) error { s.EndSession(visitor("a", 1)); return nil }, errEnded},
+}
+
+// TestTransfersStop with their object or their session, and leave nothing; those of others go on.
+func TestTransfersStop(t *testing.T) {
+	for name, stop := range stops {
+		t.Run(name, func(t *testing.T) {
+			s := listen(t, nil)
+			s.mustPut(t, "v/down", objects.CustomerKey{}, make([]byte, 16<<20))
+			s.mustPut(t, "v/kept", objects.CustomerKey{}, make([]byte, 16<<20))
+			one, other := visitor("a", 1), visitor("a", 2)
+			up := begin(t, s.upload(t, one, "v/up", 100_000), 100_000, "x")
+			down := begin(t, s.download(t, one, "v/down"), 0, "")
+			otherUp := begin(t, s.upload(t, other, "v/other", 3), 3, "x")
+			otherDown := begin(t, s.download(t, other, "v/kept"), 0, "")
+			s.underWay(t, 4)
+			for _, c := range []*client{down, otherDown} {
+				res, _ := c.answer(t)
+				require.Equal(t, http.StatusOK, res.StatusCode)
+			}
+			require.NoError(t, stop.do(s, t.Context()))
+			up.requireError(t, stop.why)
+			n, _ := io.Copy(io.Discard, down.in)
+			require.Less(t, n, int64(16<<20))
+			s.underWay(t, 2)
+			_, err := io.WriteString(otherUp, "yz")
+			require.NoError(t, err)
+			res, _ := otherUp.answer(t)
+			require.Equal(t, http.StatusOK, res.StatusCode)
+			n, err = io.CopyN(io.Discard, otherDown.in, 16<<20)
+			require.NoError(t, err)
+			require.EqualValues(t, 16<<20, n)
+			s.requireNothingUnderWay(t)
+		})
+	}
+}
+
+// TestASessionThatEnded has no use of what was signed for it, until that has expired; then nothing is kept of it.
+func TestASessionThatEnded(t *testing.T) {
+	c := &clock{time.Now()}
+	s := newServer(t, func(o *Options) { o.Now = c.Now })
+	s.mustPut(t, "v/1", objects.CustomerKey{}, []byte("value"))
+	one, other := visitor("a", 1), visitor("b", 1)
+	up, down := s.upload(t, one, "v/2", 5), s.download(t, one, "v/1")
+	s.EndSession(one)
+	requireError(t, s.send(wire(up, []byte("value"))), errEnded)
+	requireError(t, s.send(wire(down, nil)), errEnded)
+	require.Equal(t, http.StatusOK, s.send(wire(s.download(t, other, "v/1"), nil)).Code, "the same session of another tenant")
+	for i := range 2 * minPrune {
+		s.EndSession(objects.Signer{Tenant: "c", Session: [32]byte{byte(i), byte(i >> 8), 1}})
+	}
+	require.Len(t, s.transfers.ended, 2*minPrune+1)
+	requireError(t, s.send(wire(down, nil)), errEnded)
+	c.now = c.now.Add(time.Hour)
+	for i := range 4 * minPrune {
+		s.EndSession(objects.Signer{Tenant: "d", Session: [32]byte{byte(i), byte(i >> 8), 1}})
+	}
+	require.LessOrEqual(t, len(s.transfers.ended), 4*minPrune)
+}
+
+// TestTombstonesAreEmptyFiles: an object is emptied in its place, and a restart keeps what was left.
+func TestTombstonesAreEmptyFiles(t *testing.T) {
+	dir := t.TempDir()
+	s, err := New(testOptions(dir))
+	require.NoError(t, err)
+	s.mustPut(t, "v/1", objects.CustomerKey{}, randomBytes(200_000))
+	before, err := os.Stat(s.disk.path("v/1"))
+	require.NoError(t, err)
+	require.NoError(t, s.Tombstone(t.Context(), "v/1", "v/2"))
+	for _, name := range []string{"v/1", "v/2"} {
+		info, err := os.Stat(s.disk.path(name))
+		require.NoError(t, err)
+		require.Zero(t, info.Size())
+		require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+		require.Equal(t, name == "v/1", os.SameFile(before, info), "a full disk has room for that")
+	}
+	require.NoError(t, s.Close())
+	s, err = New(testOptions(dir))
+	require.NoError(t, err)
+	for i, name := range []string{"v/1", "v/2"} {
+		requireError(t, s.send(wire(s.upload(t, visitor("a", i), name, 1), []byte("x"))), errExists)
+		requireError(t, s.read(t, name, objects.CustomerKey{}), errNoSuchKey)
+	}
+	require.NoError(t, s.Delete(t.Context(), "v/1", "v/2"))
+	require.Empty(t, files(t, s.disk.objects))
+	require.NoError(t, s.Close())
+}
+
+// TestDeletionsRaceUploads: whichever is first, no object is left after a tombstone and its removal.
+func TestDeletionsRaceUploads(t *testing.T) {
+	s := listen(t, nil)
+	for i := range 50 {
+		object := fmt.Sprintf("v/%d", i)
+		c := begin(t, s.upload(t, visitor("a", 1), object, 5), 5, "value")
+		require.NoError(t, s.Tombstone(t.Context(), object))
+		_, _ = c.answer(t)
+		requireError(t, s.read(t, object, objects.CustomerKey{}), errNoSuchKey)
+		require.NoError(t, s.Delete(t.Context(), object))
+	}
+	s.requireNothingUnderWay(t)
+	require.Empty(t, files(t, s.disk.objects))
+}

@@ -1,0 +1,139 @@
+package objectstest
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloakroomhq/cloakroom/internal/objects"
+)
+
+// This file holds what is left of signed requests when their object is deleted, or their token ends.
+
+// tombstones replays signed requests after a deletion: of an object that was there, and of one whose upload was only
+// signed.
+func (s suite) tombstones(t *testing.T) {
+	value := []byte("deleted value")
+	for name, stored := range map[string]bool{"stored": true, "never stored": false} {
+		t.Run(name, func(t *testing.T) {
+			object, key := NewObject()
+			up, err := s.Store.SignUpload(objects.Upload{Object: object, Key: key, Size: int64(len(value))})
+			require.NoError(t, err)
+			unsized, err := s.Store.SignUpload(objects.Upload{Object: object, Key: key})
+			require.NoError(t, err)
+			down, err := s.Store.SignDownload(objects.Download{Object: object, Key: key})
+			require.NoError(t, err)
+			if stored {
+				require.Equal(t, http.StatusOK, Do(t, s.HTTP, up, value).Status)
+				require.Equal(t, http.StatusOK, Do(t, s.HTTP, down, nil).Status)
+			}
+			for range 2 { // it can be repeated
+				require.NoError(t, s.Store.Tombstone(context.Background(), object))
+				for _, replay := range []objects.SignedRequest{up, unsized} {
+					require.Equal(t, http.StatusPreconditionFailed, Do(t, s.HTTP, replay, value).Status, "a replay")
+				}
+				a := Do(t, s.HTTP, down, nil)
+				require.GreaterOrEqual(t, a.Status, 400, "a tombstone is no value")
+				require.Less(t, a.Status, 500)
+				require.NotContains(t, string(a.Body), string(value))
+			}
+			require.NoError(t, s.Store.Delete(context.Background(), object), "the sweep removes tombstones")
+			require.Equal(t, http.StatusNotFound, Do(t, s.HTTP, down, nil).Status)
+			require.Equal(t, http.StatusOK, Do(t, s.HTTP, up, value).Status, "which is why it waits for every upload to expire")
+			s.requireValue(t, object, key, value)
+		})
+	}
+	t.Run("while an upload is under way", s.tombstoneUnderWay)
+	require.NoError(t, s.Store.Tombstone(context.Background()), "nothing to delete is no error")
+	require.ErrorIs(t, s.Store.Tombstone(context.Background(), "../a"), objects.ErrObjectName)
+}
+
+// tombstoneUnderWay deletes an object while its first bytes are on their way: whatever becomes of that upload, another
+// one is refused, and the sweep's second deletion leaves nothing.
+func (s suite) tombstoneUnderWay(t *testing.T) {
+	object, key := NewObject()
+	value := randomBytes(300_000)
+	up, err := s.Store.SignUpload(objects.Upload{Object: object, Key: key, Size: int64(len(value))})
+	require.NoError(t, err)
+	body, feed := io.Pipe()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, err := Send(s.HTTP, up, body, int64(len(value)))
+		_ = body.CloseWithError(err) // the rest is not waited for
+	}()
+	_, err = feed.Write(value[:200_000])
+	require.NoError(t, err)
+	buried := make(chan error, 1)
+	go func() { buried <- s.Store.Tombstone(context.Background(), object) }() // MinIO makes it wait for the upload
+	_, _ = feed.Write(value[200_000:])                                        // refused where the store has stopped the upload
+	_ = feed.Close()
+	<-done
+	require.NoError(t, <-buried)
+	require.Equal(t, http.StatusPreconditionFailed, Do(t, s.HTTP, up, value).Status)
+	require.NoError(t, s.Store.Delete(context.Background(), object))
+	require.Equal(t, http.StatusNotFound, Get(t, s.Store, s.HTTP, object, key).Status)
+}
+
+func (s suite) manyTombstones(t *testing.T) {
+	first, firstKey := s.put(t, []byte("a"))
+	last, lastKey := s.put(t, []byte("b"))
+	kept, keptKey := s.put(t, []byte("staying"))
+	all := []string{first}
+	for range 40 {
+		name, _ := NewObject()
+		all = append(all, name)
+	}
+	all = append(all, last)
+	require.NoError(t, s.Store.Tombstone(context.Background(), all...))
+	require.GreaterOrEqual(t, Get(t, s.Store, s.HTTP, first, firstKey).Status, 400)
+	require.GreaterOrEqual(t, Get(t, s.Store, s.HTTP, last, lastKey).Status, 400)
+	s.requireValue(t, kept, keptKey, []byte("staying"))
+	require.NoError(t, s.Store.Delete(context.Background(), all...))
+	require.Equal(t, http.StatusNotFound, Get(t, s.Store, s.HTTP, first, firstKey).Status)
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	require.Error(t, s.Store.Tombstone(ended, kept))
+	s.requireValue(t, kept, keptKey, []byte("staying"))
+}
+
+// notAfter holds that a URL ends when it is told to, be that before the store's own lifetime, and not after it.
+func (s suite) notAfter(t *testing.T) {
+	object, key := NewObject()
+	sign := map[string]func(time.Time) (objects.SignedRequest, error){
+		"upload": func(end time.Time) (objects.SignedRequest, error) {
+			return s.Store.SignUpload(objects.Upload{Object: object, Key: key, NotAfter: end})
+		},
+		"download": func(end time.Time) (objects.SignedRequest, error) {
+			return s.Store.SignDownload(objects.Download{Object: object, Key: key, NotAfter: end})
+		},
+	}
+	for name, sign := range sign {
+		t.Run(name, func(t *testing.T) {
+			end := time.Now().Add(10 * time.Second)
+			r, err := sign(end)
+			require.NoError(t, err)
+			require.False(t, r.ExpiresAt.After(end))
+			require.WithinDuration(t, end, r.ExpiresAt, 2*time.Second)
+			free, err := sign(time.Time{})
+			require.NoError(t, err)
+			far, err := sign(time.Now().Add(24 * time.Hour))
+			require.NoError(t, err)
+			require.WithinDuration(t, free.ExpiresAt, far.ExpiresAt, 2*time.Second, "it lengthens nothing")
+			for _, ended := range []time.Time{time.Now().Truncate(time.Second), time.Now().Add(-time.Hour)} {
+				_, err = sign(ended)
+				require.ErrorIs(t, err, objects.ErrExpired)
+			}
+		})
+	}
+	t.Run("is refused", func(t *testing.T) {
+		r, err := s.Store.SignUpload(objects.Upload{Object: object, Key: key, Size: 1, NotAfter: time.Now().Add(1100 * time.Millisecond)})
+		require.NoError(t, err)
+		require.Eventually(t, func() bool { return !time.Now().Before(r.ExpiresAt) }, time.Minute, 10*time.Millisecond)
+		require.Equal(t, http.StatusForbidden, Do(t, s.HTTP, r, []byte("x")).Status)
+	})
+}

@@ -1,0 +1,89 @@
+package objects
+
+import (
+	"bytes"
+	"context"
+	"crypto/md5" //nolint:gosec // the SSE-C protocol wants the key's MD5 beside the key
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+)
+
+// tombstoneWorkers is how many tombstones are written at once: S3 has no batch for it.
+const tombstoneWorkers = 16
+
+// Tombstone implements Store: a byte, encrypted under a key that nobody keeps, takes the place of each object, so that a
+// download is refused for its key (MinIO answers 200 for an empty object, whatever the key). The PUT replaces
+// in one step: there is no moment without an object. In a bucket with versions the old one stays, as for Delete.
+//
+// MinIO makes it wait while a conditional PUT of the object is under way; the caller tries again.
+func (s *s3Store) Tombstone(ctx context.Context, objects ...string) error {
+	for _, o := range objects {
+		if !ValidObject(o) {
+			return ErrObjectName
+		}
+	}
+	next := make(chan string)
+	var failed failure
+	var workers sync.WaitGroup
+	for range min(tombstoneWorkers, len(objects)) {
+		workers.Go(func() {
+			for object := range next {
+				failed.note(s.tombstone(ctx, object))
+			}
+		})
+	}
+	for _, object := range objects {
+		next <- object
+	}
+	close(next)
+	workers.Wait()
+	return failed.err(len(objects))
+}
+
+func (s *s3Store) tombstone(ctx context.Context, object string) error {
+	ctx, cancel := context.WithTimeout(ctx, s.opts.Timeout)
+	defer cancel()
+	var key CustomerKey
+	_, _ = rand.Read(key[:])  // never fails (crypto/rand)
+	digest := md5.Sum(key[:]) //nolint:gosec // see the import
+	_, err := s.client.PutObject(ctx, &s3.PutObjectInput{
+		Bucket: &s.opts.Bucket, Key: &object, Body: bytes.NewReader([]byte{'-'}), ContentType: aws.String(DefaultContentType),
+		SSECustomerAlgorithm: aws.String("AES256"),
+		SSECustomerKey:       aws.String(base64.StdEncoding.EncodeToString(key[:])),
+		SSECustomerKeyMD5:    aws.String(base64.StdEncoding.EncodeToString(digest[:])),
+	})
+	return err
+}
+
+// EndSession implements Store: this store knows no sessions.
+func (s *s3Store) EndSession(Signer) {}
+
+// failure counts what several workers could not do, and keeps the first cause.
+type failure struct {
+	mu    sync.Mutex
+	n     int
+	cause error
+}
+
+func (f *failure) note(err error) {
+	if err == nil {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.n++; f.cause == nil {
+		f.cause = err
+	}
+}
+
+func (f *failure) err(of int) error {
+	if f.n == 0 {
+		return nil
+	}
+	return fmt.Errorf("object store: delete: %d of %d objects have no tombstone: %w", f.n, of, cleanError(f.cause))
+}

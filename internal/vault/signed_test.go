@@ -1,0 +1,68 @@
+package vault_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloakroomhq/cloakroom/internal/caller"
+	"github.com/cloakroomhq/cloakroom/internal/fault"
+	"github.com/cloakroomhq/cloakroom/internal/objects"
+	"github.com/cloakroomhq/cloakroom/internal/vault"
+)
+
+// TestNoURLOutlivesItsToken: the store is told when the token ends, for uploads and downloads.
+func TestNoURLOutlivesItsToken(t *testing.T) {
+	f := newFixture(t)
+	user := session("clinic", "s")
+	made, err := f.Tokenize(user, vault.TokenizeInput{TTL: ptr(2 * time.Second)})
+	require.NoError(t, err)
+	require.Equal(t, noon.Add(2*time.Second), made.Upload.ExpiresAt)
+	require.Equal(t, made.ExpiresAt, &made.Upload.ExpiresAt)
+	read, err := f.Detokenize(user, made.Token)
+	require.NoError(t, err)
+	require.Equal(t, noon.Add(2*time.Second), read.Download.ExpiresAt.UTC())
+
+	f.store.fail(objects.ErrExpired)
+	requireFault(t, second(f.Detokenize(user, made.Token)), fault.GrantRequired)
+	f.store.fail(nil)
+	kept := f.tokenize(t, user, 0)
+	require.NoError(t, second(f.Detokenize(user, kept)))
+	require.Zero(t, f.store.down[1].NotAfter, "a token without an end does not shorten its URLs")
+}
+
+// TestSignersAreSessions: the store learns for whom it signs, and when that session ends.
+func TestSignersAreSessions(t *testing.T) {
+	f := newFixture(t)
+	want := objects.Signer{Tenant: "clinic", Session: caller.HashSession("clinic", "s")}
+	token := f.tokenize(t, session("clinic", "s"), 0)
+	require.NoError(t, second(f.Detokenize(session("clinic", "s"), token)))
+	require.Equal(t, want, f.store.down[0].Signer)
+	require.Equal(t, want, f.store.up[f.store.down[0].Object].Signer)
+	require.NoError(t, second(f.EndSession(application("clinic"), "s")))
+	require.NoError(t, f.LogOut(t.Context(), "clinic", "other"))
+	other := objects.Signer{Tenant: "clinic", Session: caller.HashSession("clinic", "other")}
+	require.Equal(t, []objects.Signer{want, other}, f.store.ended)
+	f.endings.err = errDown
+	require.Error(t, second(f.EndSession(application("clinic"), "third")))
+	require.Len(t, f.store.ended, 3, "it may have ended all the same")
+}
+
+// TestDeletedBeforeItsUploadEnds leaves a tombstone, for as long as an upload can arrive; one deleted later does not.
+func TestDeletedBeforeItsUploadEnds(t *testing.T) {
+	f := newFixture(t)
+	user, app := session("clinic", "s"), application("clinic")
+	early, late := f.tokenize(t, user, 0), f.tokenize(t, user, 0)
+	require.NoError(t, second(f.DetokenizeBatch(user, []string{early, late})))
+	objectOf := map[string]string{early: f.store.down[0].Object, late: f.store.down[1].Object}
+	require.NoError(t, second(f.DeleteTokens(app, []string{early})))
+	require.Equal(t, map[string]int{objectOf[early]: 1}, f.store.buried)
+	require.Empty(t, f.store.deleted)
+	f.at = noon.Add(31 * time.Minute)
+	require.NoError(t, second(f.DeleteTokens(app, []string{late})))
+	require.Equal(t, map[string]int{objectOf[late]: 1}, f.store.deleted)
+	require.NoError(t, f.Sweep(t.Context()))
+	require.Equal(t, map[string]int{objectOf[early]: 1, objectOf[late]: 1}, f.store.deleted)
+	require.Len(t, f.store.buried, 1)
+}
