@@ -623,7 +623,7 @@ type Visit @key(fields: "id") {
   scans: [[String]] @external @token
   bill: Bill @external
   bills: [Bill] @external
-  summary: String @requires(fields: "scan scans bill { ... on Paid { receipt } ... on Open { reminder { text } } }")
+  summary: String @requires(fields: "scan scans bill { ... on Paid { receipt } ... on Open { reminder { text } } } bills { ... on Open { reminder { text } } }")
   digest: String @requires(fields: "scan")
   echo: TokenID @requires(fields: "scan") @token
 }
