@@ -107,7 +107,7 @@ func (w *walker) representations(v any, path ast.Path) {
 			w.refuse(codeBadUserInput, "A representation is an object whose __typename is a type of this schema.", at)
 			return
 		}
-		if w.steps++; w.steps > maxSteps {
+		if w.step(at) {
 			return
 		}
 		w.object(object, w.tokens.holders[name], at)

@@ -18,8 +18,12 @@ type occurrence struct {
 }
 
 // maxSteps bounds the selections and values that are walked. Fragments that spread fragments unfold exponentially, and
-// each selection can use the same variable, with all its tokens.
-const maxSteps = 100_000
+// each selection can use the same variable, with all its tokens. A step on a long path counts once more for every
+// pathPerStep of the path's parts: each step keeps a path of its own, and a client nests values as deep as it likes.
+const (
+	maxSteps    = 100_000
+	pathPerStep = 16
+)
 
 // walker finds the tokens among an operation's coerced argument values, as gqlgen will hand them to
 // resolvers: literals, variables and defaults, through nested inputs and lists.
@@ -57,7 +61,7 @@ func (t *Tokens) walk(oc *graphql.OperationContext) (found []occurrence, refused
 // known yet. It reports whether an annotated argument stands below, used or not.
 func (w *walker) selections(set ast.SelectionSet, path ast.Path) (annotated bool) {
 	for _, s := range set {
-		if w.steps++; w.steps > maxSteps {
+		if w.step(path) {
 			return true
 		}
 		switch s := s.(type) {
@@ -131,11 +135,14 @@ func (w *walker) arguments(f *ast.Field, path ast.Path) bool {
 
 // value walks one value of a type; kinds are the grants that its tokens need, if it holds them itself.
 func (w *walker) value(v any, typ *ast.Type, kinds kindSet, path ast.Path) {
-	if w.steps++; v == nil || w.steps > maxSteps {
+	if w.step(path) || v == nil {
 		return
 	}
 	if typ.Elem != nil {
 		for i, e := range coerceList(v) {
+			if w.steps > maxSteps {
+				return
+			}
 			w.value(e, typ.Elem, kinds, with(path, ast.PathIndex(i)))
 		}
 		return
@@ -164,6 +171,12 @@ func (w *walker) object(object map[string]any, positions []position, path ast.Pa
 			w.value(e, p.typ, p.kinds, with(path, ast.PathName(p.name)))
 		}
 	}
+}
+
+// step counts one step at a path, and reports whether it is one too many.
+func (w *walker) step(path ast.Path) bool {
+	w.steps += 1 + len(path)/pathPerStep
+	return w.steps > maxSteps
 }
 
 // refuse notes why the operation can't be verified.

@@ -140,6 +140,24 @@ func TestRatesOfAnAddress(t *testing.T) {
 		requireLimited(t, ask(t, g, jwtOf(t, g.Session(gatewaytest.Own, "2")), viewer), http.StatusTooManyRequests)
 		require.Contains(t, metrics(t, g), `cloakroom_rate_limited_total{by="address",tenant="",thing="refused_credentials"}`)
 	})
+	t.Run("nobody can use up an application's renewals from its address", func(t *testing.T) {
+		g := start(t, func(c *gateway.Config) {
+			c.Rates.RefusedCredentials.Address = almostNever(2)
+			c.Rates.RefusedCredentials.Session = almostNever(2)
+		})
+		known := jwtOf(t, g.Application(gatewaytest.Own))
+		require.Contains(t, ask(t, g, known, viewer).body, "own")
+		forged := known[:len(known)-8] + "AAAAAAAA" // names the application, which is no secret
+		for range 2 {
+			require.Equal(t, http.StatusUnauthorized, ask(t, g, forged, viewer).status)
+		}
+		for range 5 {
+			requireLimited(t, ask(t, g, forged, viewer), http.StatusTooManyRequests)
+		}
+		renewed := jwtOf(t, g.Application(gatewaytest.Own))
+		require.NotEqual(t, known, renewed)
+		require.Contains(t, ask(t, g, renewed, viewer).body, "own")
+	})
 	t.Run("behind a hop, the address that it names", func(t *testing.T) {
 		g := start(t, func(c *gateway.Config) {
 			c.HTTP.TrustedHops = []string{"127.0.0.1/32"}

@@ -23,6 +23,20 @@ var ErrTooLarge = errors.New("object is too large")
 // ErrExpired is returned by SignUpload and SignDownload when not a whole second is left before NotAfter.
 var ErrExpired = errors.New("nothing can be signed for what has expired")
 
+// PartialError is returned by Tombstone when it has seen to all objects but these.
+type PartialError struct {
+	Objects []string
+	Err     error // the first cause
+}
+
+// Error implements error.
+func (e *PartialError) Error() string {
+	return fmt.Sprintf("%d objects have no tombstone: %v", len(e.Objects), e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *PartialError) Unwrap() error { return e.Err }
+
 // ErrObjectName is wrapped when an object's key is not one that ValidObject accepts.
 var ErrObjectName = errors.New("object key is not valid")
 
@@ -118,7 +132,8 @@ type Store interface {
 	// part of them may be gone, and the call can be repeated. It is for objects whose uploads have all expired.
 	Delete(ctx context.Context, objects ...string) error
 	// Tombstone deletes the objects as Delete does, whether they exist or not, but leaves in the place of each
-	// what makes If-None-Match refuse an upload that was signed before. A download of a tombstone must never
+	// what makes If-None-Match refuse an upload that was signed before. One object that fails must not hold up the
+	// others: it is named in a PartialError. A download of a tombstone must never
 	// answer 200. A store that can must stop the transfers of these objects that are under way. Delete removes
 	// tombstones.
 	Tombstone(ctx context.Context, objects ...string) error

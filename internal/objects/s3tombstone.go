@@ -33,7 +33,7 @@ func (s *s3Store) Tombstone(ctx context.Context, objects ...string) error {
 	for range min(tombstoneWorkers, len(objects)) {
 		workers.Go(func() {
 			for object := range next {
-				failed.note(s.tombstone(ctx, object))
+				failed.note(object, s.tombstone(ctx, object))
 			}
 		})
 	}
@@ -42,7 +42,7 @@ func (s *s3Store) Tombstone(ctx context.Context, objects ...string) error {
 	}
 	close(next)
 	workers.Wait()
-	return failed.err(len(objects))
+	return failed.err()
 }
 
 func (s *s3Store) tombstone(ctx context.Context, object string) error {
@@ -63,27 +63,27 @@ func (s *s3Store) tombstone(ctx context.Context, object string) error {
 // EndSession implements Store: this store knows no sessions.
 func (s *s3Store) EndSession(Signer) {}
 
-// failure counts what several workers could not do, and keeps the first cause.
+// failure keeps what several workers could not do, and the first cause.
 type failure struct {
-	mu    sync.Mutex
-	n     int
-	cause error
+	mu      sync.Mutex
+	objects []string
+	cause   error
 }
 
-func (f *failure) note(err error) {
+func (f *failure) note(object string, err error) {
 	if err == nil {
 		return
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.n++; f.cause == nil {
+	if f.objects = append(f.objects, object); f.cause == nil {
 		f.cause = err
 	}
 }
 
-func (f *failure) err(of int) error {
-	if f.n == 0 {
+func (f *failure) err() error {
+	if f.cause == nil {
 		return nil
 	}
-	return fmt.Errorf("object store: delete: %d of %d objects have no tombstone: %w", f.n, of, cleanError(f.cause))
+	return &PartialError{f.objects, fmt.Errorf("object store: delete: %w", cleanError(f.cause))}
 }

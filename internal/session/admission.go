@@ -14,7 +14,8 @@ import (
 // admission is who may have a credential verified. An address that had many refused may not, until it has waited;
 // but many people can share an address, and whoever spoils it must not lock out the others. So a credential that is
 // remembered is not asked about at all, and a new JWT of a session that was verified before is verified on the
-// session's own account: nobody else knows its id, so nobody else can use that up.
+// session's own account: nobody else knows its id, so nobody else can use that up. One of an application that was
+// verified before always is.
 type admission struct {
 	rates Rates
 	known *otter.Cache[caller.SessionHash, struct{}] // sessions, and applications' subjects
@@ -77,6 +78,11 @@ func (a *Authenticator) admit(r *http.Request, jwt string, now time.Time) error 
 	}
 	if _, known := a.admission.known.GetIfPresent(account(c)); !known {
 		return limited
+	}
+	if c.IsApplication() {
+		// Its subject is no secret, so that anybody could use up its account, and it could revoke nothing. What
+		// is forged in its name costs one signature.
+		return nil
 	}
 	return a.admission.rates.AdmitSession(c.Tenant, account(c))
 }

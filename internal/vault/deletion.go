@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/cloakroomhq/cloakroom/internal/caller"
+	"github.com/cloakroomhq/cloakroom/internal/objects"
 	"github.com/cloakroomhq/cloakroom/models"
 )
 
@@ -30,7 +32,7 @@ func (v *Vault) DeleteTokens(ctx context.Context, tokens []string) (int, error) 
 	if err != nil {
 		return 0, unavailable(err)
 	}
-	if err := v.purge(ctx, gone); err != nil {
+	if _, err := v.purge(ctx, gone); err != nil {
 		v.Logger.ErrorContext(ctx, "objects of deleted tokens remain; the sweeper will try again",
 			slog.Int("objects", len(gone)), slog.Any("error", err))
 	}
@@ -39,24 +41,44 @@ func (v *Vault) DeleteTokens(ctx context.Context, tokens []string) (int, error) 
 
 // purge deletes the objects of destroyed tokens, and notes that in their rows. While an upload that was signed for one may
 // still arrive, a tombstone takes its place, so that the store refuses it; the row stays for as long, and the next purge
-// removes both.
-func (v *Vault) purge(ctx context.Context, gone []models.Token) error {
-	if len(gone) == 0 {
-		return nil
-	}
+// removes both. It returns how many are left with its error: a client that holds up its own object, as it can in some
+// stores, holds up no other.
+func (v *Vault) purge(ctx context.Context, gone []models.Token) (left int, err error) {
 	_, now := v.now()
-	var open, closed []string
+	var open, closed []models.Token
 	for i := range gone {
 		if gone[i].UploadUntil > now {
-			open = append(open, gone[i].Object)
+			open = append(open, gone[i])
 		} else {
-			closed = append(closed, gone[i].Object)
+			closed = append(closed, gone[i])
 		}
 	}
-	if err := errors.Join(v.Objects.Tombstone(ctx, open...), v.Objects.Delete(ctx, closed...)); err != nil {
-		return err
+	a, err := v.erase(ctx, open, v.Objects.Tombstone, now)
+	b, more := v.erase(ctx, closed, v.Objects.Delete, now)
+	return a + b, errors.Join(err, more)
+}
+
+// erase lets the store see to the objects, and purges the rows of those that it has seen to.
+func (v *Vault) erase(ctx context.Context, gone []models.Token, how func(context.Context, ...string) error, now int64) (left int, err error) {
+	if len(gone) == 0 {
+		return 0, nil
 	}
-	return v.Rows.PurgeTokens(ctx, gone, now)
+	names := make([]string, len(gone))
+	for i := range gone {
+		names[i] = gone[i].Object
+	}
+	done := gone
+	if err = how(ctx, names...); err != nil {
+		var partial *objects.PartialError
+		if !errors.As(err, &partial) {
+			return len(gone), err
+		}
+		done = slices.DeleteFunc(slices.Clone(gone), func(t models.Token) bool { return slices.Contains(partial.Objects, t.Object) })
+	}
+	if failed := v.Rows.PurgeTokens(ctx, done, now); failed != nil {
+		return len(gone), errors.Join(err, failed)
+	}
+	return len(gone) - len(done), err
 }
 
 // sweepBatch bounds one transaction of the sweeper, so that requests don't wait long behind it.
@@ -76,12 +98,10 @@ func (v *Vault) sweepTokens(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := v.purge(ctx, gone); err != nil {
+		left, err := v.purge(ctx, gone)
+		v.Observer.Swept("tokens", len(gone)-left)
+		if len(gone) < sweepBatch || left == len(gone) { // those that are left would come again
 			return err
-		}
-		v.Observer.Swept("tokens", len(gone))
-		if len(gone) < sweepBatch {
-			return nil
 		}
 	}
 }

@@ -34,6 +34,7 @@ type store struct {
 	buried  map[string]int
 	ended   []objects.Signer
 	err     error
+	stuck   map[string]bool // objects that get no tombstone
 }
 
 func (s *store) SignUpload(u objects.Upload) (objects.SignedRequest, error) {
@@ -81,8 +82,16 @@ func (s *store) Tombstone(_ context.Context, names ...string) error {
 	if s.err != nil {
 		return s.err
 	}
+	var partial objects.PartialError
 	for _, n := range names {
+		if s.stuck[n] {
+			partial.Objects, partial.Err = append(partial.Objects, n), errDown
+			continue
+		}
 		s.buried[n]++
+	}
+	if partial.Err != nil {
+		return &partial
 	}
 	return nil
 }

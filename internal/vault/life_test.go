@@ -130,6 +130,30 @@ func TestSweep(t *testing.T) {
 	require.ErrorIs(t, f.Sweep(gone), context.Canceled)
 }
 
+// TestAnObjectThatIsHeldUpHoldsUpNoOther: the oldest object can't be deleted, because its session holds it up; it comes
+// first in each batch.
+func TestAnObjectThatIsHeldUpHoldsUpNoOther(t *testing.T) {
+	f := newFixture(t)
+	ctx, user := context.Background(), session("clinic", "s")
+	f.tokenize(t, user, 4*time.Minute)
+	for object := range f.store.up {
+		f.store.stuck = map[string]bool{object: true}
+	}
+	f.Limits.Batch = 2000
+	inputs := make([]vault.TokenizeInput, 1200)
+	for i := range inputs {
+		inputs[i].TTL = ptr(5 * time.Minute)
+	}
+	require.NoError(t, second(f.TokenizeBatch(user, inputs)))
+	f.at = noon.Add(6 * time.Minute)
+	require.ErrorIs(t, f.Sweep(ctx), errDown)
+	require.Equal(t, 1200, f.sums["swept tokens"])
+	require.Len(t, f.store.buried, 1200)
+	f.store.stuck = nil
+	require.NoError(t, f.Sweep(ctx))
+	require.Equal(t, 1201, f.sums["swept tokens"])
+}
+
 // TestSecretsAreNotInTheFile: the database holds neither token nor session nor key nor metadata.
 func TestSecretsAreNotInTheFile(t *testing.T) {
 	f := newFixture(t)

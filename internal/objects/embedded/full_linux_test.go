@@ -3,7 +3,9 @@ package embedded
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"testing"
 
@@ -61,3 +63,40 @@ func TestAdmit(t *testing.T) {
 	require.Equal(t, []int64{4}, asked)
 	require.Empty(t, files(t, filepath.Join(s.opts.Dir, "tmp")))
 }
+
+// TestUploadsUnderWayKeepTheThreshold: each is admitted for itself, and together they would take what is to stay free.
+func TestUploadsUnderWayKeepTheThreshold(t *testing.T) {
+	free, read := int64(3<<20), int64(0)
+	s := newServer(t, func(o *Options) {
+		o.Admit = func(_ context.Context, bytes int64) error {
+			if free < bytes {
+				return errors.New("no room")
+			}
+			return nil
+		}
+	})
+	for name, size := range map[string]int64{"of a known size": 3 << 20, "of no known size": -1} {
+		t.Run(name, func(t *testing.T) {
+			free, read = 3<<20, 0
+			upload, err := s.SignUpload(objects.Upload{Object: "v/x", Key: objects.CustomerKey{1}})
+			require.NoError(t, err)
+			r, err := wire(upload, make([]byte, 3<<20)).parse()
+			require.NoError(t, err)
+			r.ContentLength = size
+			r.Body = io.NopCloser(readFunc(func(p []byte) (int, error) {
+				read += int64(len(p))
+				free -= 3 * int64(len(p)) // two others are under way
+				return len(p), nil
+			}))
+			w := httptest.NewRecorder()
+			s.ServeHTTP(w, r)
+			requireError(t, w, errNoSpace)
+			require.Less(t, read, int64(5<<19), "it stops where the threshold is met")
+			require.Empty(t, files(t, filepath.Join(s.opts.Dir, "tmp")))
+		})
+	}
+}
+
+type readFunc func(p []byte) (int, error)
+
+func (f readFunc) Read(p []byte) (int, error) { return f(p) }

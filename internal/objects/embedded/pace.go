@@ -35,16 +35,23 @@ var (
 	errHalf    = errors.New("embedded: the body broke off")
 	errStopped = errors.New("embedded: the transfer was stopped")
 	errShare   = errors.New("embedded: the session has as many bytes under way as it may")
+	errRoom    = errors.New("embedded: the disk is to take no more")
 )
+
+// roomEvery is after how many bytes of a body it is asked again whether the disk is to take more: each upload was
+// admitted for itself, and all that are under way together can be more than there is room for.
+const roomEvery = 1 << 20
 
 // bodyReader reads a request's body at the client's pace. It counts the body, and tells its faults from the disk's.
 type bodyReader struct {
-	r    io.Reader
-	t    *transfer
-	pace pace
-	held int64 // bytes that are reserved
-	n    int64
-	err  error
+	r     io.Reader
+	t     *transfer
+	pace  pace
+	room  func() bool
+	held  int64 // bytes that are reserved
+	n     int64
+	asked int64 // of n, when room was asked
+	err   error
 }
 
 // Read implements io.Reader.
@@ -62,6 +69,11 @@ func (b *bodyReader) Read(p []byte) (int, error) {
 	if more := b.n - b.held; more > 0 { // its size was not known
 		if b.held = b.n; !b.t.reserve(more) {
 			err = errShare
+		}
+	}
+	if b.n-b.asked >= roomEvery {
+		if b.asked = b.n; !b.room() {
+			err = errRoom
 		}
 	}
 	switch {

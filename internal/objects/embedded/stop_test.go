@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -122,4 +123,18 @@ func TestDeletionsRaceUploads(t *testing.T) {
 	}
 	s.requireNothingUnderWay(t)
 	require.Empty(t, files(t, s.disk.objects))
+}
+
+// TestATombstoneThatFailsHoldsUpNoOther: where a new file can't be made, those that are there are emptied all the same.
+func TestATombstoneThatFailsHoldsUpNoOther(t *testing.T) {
+	s := newServer(t, nil)
+	key := objects.CustomerKey{1}
+	s.mustPut(t, "v/kept", key, []byte("value"))
+	bad := s.disk.path("v/never-uploaded")
+	require.NoError(t, os.MkdirAll(filepath.Join(bad, "in-the-way"), 0o700))
+	err := s.Tombstone(t.Context(), "v/never-uploaded", "v/kept")
+	var partial *objects.PartialError
+	require.ErrorAs(t, err, &partial)
+	require.Equal(t, []string{"v/never-uploaded"}, partial.Objects)
+	requireError(t, s.read(t, "v/kept", key), errNoSuchKey)
 }

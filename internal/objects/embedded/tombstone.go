@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/cloakroomhq/cloakroom/internal/objects"
 )
 
 // A tombstone is an empty file in an object's place: no upload can be linked over it, and nothing can be read from it. No
@@ -15,14 +17,19 @@ import (
 // bury turns the objects' files into tombstones, and makes those of objects that don't exist.
 func (d *disk) bury(ctx context.Context, names []string) error {
 	dirs := make(map[string]bool)
+	var failed objects.PartialError
 	for _, name := range names {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		path := d.path(name)
 		made, err := d.buryOne(path)
-		if err != nil {
-			return fmt.Errorf("embedded: delete: %w", err)
+		if err != nil { // a full disk has no room for a new one, and those that empty a file make room
+			failed.Objects = append(failed.Objects, name)
+			if failed.Err == nil {
+				failed.Err = fmt.Errorf("embedded: delete: %w", err)
+			}
+			continue
 		}
 		if made {
 			dirs[filepath.Dir(path)] = true
@@ -31,6 +38,9 @@ func (d *disk) bury(ctx context.Context, names []string) error {
 	var err error
 	for dir := range dirs {
 		err = errors.Join(err, syncDir(dir))
+	}
+	if err == nil && failed.Err != nil {
+		return &failed
 	}
 	return err
 }

@@ -22,7 +22,7 @@ func (s *Server) put(w http.ResponseWriter, r *http.Request, req *objects.Reques
 	if r.ContentLength > most {
 		return errTooLarge
 	}
-	if s.opts.Admit != nil && s.opts.Admit(r.Context(), r.ContentLength) != nil {
+	if !s.admits(r, r.ContentLength) {
 		return errNoSpace
 	}
 	t, refused := s.transfers.begin(req.Object, parseSigner(req.Signer), true, w)
@@ -41,7 +41,8 @@ func (s *Server) put(w http.ResponseWriter, r *http.Request, req *objects.Reques
 		return errBusy
 	}
 	h := newHeader(s.opts.Now())
-	body := &bodyReader{r: http.MaxBytesReader(w, r.Body, most), t: t, held: size, pace: s.newPace()}
+	room := func() bool { return s.admits(r, 0) }
+	body := &bodyReader{r: http.MaxBytesReader(w, r.Body, most), t: t, held: size, pace: s.newPace(), room: room}
 	err := s.write(req, h, body)
 	_ = t.control.SetWriteDeadline(time.Now().Add(s.opts.Grace)) // the transfer may have taken long
 	if err != nil {
@@ -51,6 +52,11 @@ func (s *Server) put(w http.ResponseWriter, r *http.Request, req *objects.Reques
 	w.Header().Set("Content-Length", "0")
 	w.WriteHeader(http.StatusOK)
 	return nil
+}
+
+// admits reports whether the disk is to take so many bytes; -1: not known.
+func (s *Server) admits(r *http.Request, bytes int64) bool {
+	return s.opts.Admit == nil || s.opts.Admit(r.Context(), bytes) == nil
 }
 
 // refuseUpload says why an upload was not stored.
@@ -63,6 +69,8 @@ func (s *Server) refuseUpload(r *http.Request, object string, body *bodyReader, 
 		return errTooLarge
 	case errors.Is(body.err, errShare):
 		return errBusy
+	case errors.Is(body.err, errRoom):
+		return errNoSpace
 	case errors.Is(body.err, os.ErrDeadlineExceeded):
 		return errSlow
 	case body.err != nil, errors.Is(err, errHalf):
