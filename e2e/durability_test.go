@@ -140,11 +140,12 @@ func (b *slowBody) Read(p []byte) (int, error) {
 // has begun with the request when this returns: it said so, by 100 Continue.
 func halfARequest(t *testing.T, url, jwt, body string) func() stack.Answer {
 	t.Helper()
-	connection, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
+	host := strings.TrimPrefix(url, "http://")
+	connection, err := net.Dial("tcp", host)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = connection.Close() })
-	_, err = fmt.Fprintf(connection, "POST /graphql HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n"+
-		"Content-Type: application/json\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n", jwt, len(body))
+	_, err = fmt.Fprintf(connection, "POST /graphql HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\n"+
+		"Content-Type: application/json\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n", host, jwt, len(body))
 	require.NoError(t, err)
 	in := bufio.NewReader(connection)
 	line, err := in.ReadString('\n')

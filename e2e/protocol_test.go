@@ -85,7 +85,7 @@ func TestRequestsAreRefusedBeforeTheyRun(t *testing.T) {
 		{"the same credential twice", "POST", "", h("Content-Type", asJSON, "Authorization", "Bearer "+me.JWT), viewer, 401, "UNAUTHENTICATED"},
 		{"Basic", "POST", "", http.Header{"Content-Type": {asJSON}, "Authorization": {"Basic eDp5"}}, viewer, 401, "UNAUTHENTICATED"},
 		{"an empty credential", "POST", "", http.Header{"Content-Type": {asJSON}, "Authorization": {""}}, viewer, 401, "UNAUTHENTICATED"},
-		{"a credential of 20 KB", "POST", "", http.Header{"Content-Type": {asJSON}, "Authorization": {"Bearer " + strings.Repeat("x", 20_000)}}, viewer, 401, "UNAUTHENTICATED"},
+		{"a credential of 20 KB", "POST", "", http.Header{"Content-Type": {asJSON}, "Authorization": {"Bearer " + strings.Repeat("x", 20_000)}}, viewer, 413, "LIMIT_EXCEEDED"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			before := metric(t, s, `cloakroom_presigned_total{method="PUT"}`)

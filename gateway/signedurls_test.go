@@ -116,9 +116,9 @@ func TestADownloadMayOutlastTheTimeouts(t *testing.T) {
 	g := gatewaytest.Start(t, func(c *gateway.Config) { c.HTTP.ReadTimeout = time.Second })
 	user, err := client.New(client.Options{Endpoint: g.URL, Credentials: g.Session(gatewaytest.Own, "s")})
 	require.NoError(t, err)
-	made, err := user.Tokenize(t.Context(), client.Value{})
-	require.NoError(t, err)
 	const size = 32 << 20
+	made, err := user.Tokenize(t.Context(), client.Value{Size: new(int64(size))})
+	require.NoError(t, err)
 	status, _ := sendSigned(t, made.Upload, strings.NewReader(strings.Repeat("v", size)))
 	require.Equal(t, http.StatusOK, status)
 	read, err := user.Detokenize(t.Context(), made.Token)

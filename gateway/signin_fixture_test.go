@@ -86,6 +86,7 @@ func (w *world) config(t testing.TB, dir string) *gateway.Config {
 	cfg.Objects.Embedded.Dir = filepath.Join(dir, "objects")
 	cfg.Objects.Embedded.Listen, cfg.Objects.Embedded.PublicURL = "127.0.0.1:0", "http://127.0.0.1:1"
 	cfg.Metrics.Listen = "gateway"
+	cfg.Rates = gateway.Config{}.Rates // off: attacks are to reach what they attack
 	for _, a := range []*app{w.clinic, w.bank} {
 		issuer := gateway.DefaultIssuer()
 		issuer.Name, issuer.Issuer, issuer.JWKS = a.name, a.URL, a.jwks(t)

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -173,16 +174,26 @@ func withoutTypes(v any) any {
 	return v
 }
 
-type calls struct{ list []string }
+// calls notes what resolvers were asked; those of one operation run at once.
+type calls struct {
+	mu   sync.Mutex
+	list []string
+}
+
+func (c *calls) add(call string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.list = append(c.list, call)
+}
 
 func (c *calls) resolver() resolver {
 	return resolver{
 		token: func(_ context.Context, id string) (*model.Token, error) {
-			c.list = append(c.list, "token "+id)
+			c.add("token " + id)
 			return &model.Token{ID: id, CreatedAt: time.Unix(0, 0)}, nil
 		},
 		viewer: func(context.Context) (*model.Viewer, error) {
-			c.list = append(c.list, "viewer")
+			c.add("viewer")
 			return &model.Viewer{Tenant: "clinic", Roles: []string{"x"}, ExpiresAt: time.Unix(0, 0)}, nil
 		},
 	}
