@@ -165,14 +165,21 @@ func (p *Page) History() (urls []string) {
 // compiled inside would break the page's policy, which is why chromedp.Poll is of no use here.
 func (p *Page) Eval(expression string) string {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, patience)
-	defer cancel()
-	text, err := chromedp.Run(ctx, chromedp.Evaluate[string]("String("+expression+")"))
+	text, err := p.evaluate(expression)
 	if err != nil {
 		p.fail("evaluate %s: %v", expression, err)
 	}
 	return text
 }
+
+func (p *Page) evaluate(expression string) (string, error) {
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	return chromedp.Run(ctx, chromedp.Evaluate[string]("String("+expression+")"))
+}
+
+// leaving are what the browser answers where the page that was asked is going away.
+var leaving = []string{"Inspected target navigated", "Cannot find context", "Execution context was destroyed", "Cannot find default execution context"}
 
 // Resolve evaluates a JavaScript expression whose value is a promise of a string.
 func (p *Page) Resolve(expression string) string {
@@ -186,14 +193,19 @@ func (p *Page) Resolve(expression string) string {
 	return text
 }
 
-// Await polls a JavaScript expression until it is true.
+// Await polls a JavaScript expression until it is true, in whichever page the tab shows by then.
 func (p *Page) Await(what, expression string) {
 	p.t.Helper()
-	for deadline := time.Now().Add(patience); p.Eval("Boolean("+expression+")") != "true"; {
-		if time.Now().After(deadline) {
-			p.fail("no %s: %s is not true", what, expression)
+	for deadline := time.Now().Add(patience); ; time.Sleep(25 * time.Millisecond) {
+		text, err := p.evaluate("Boolean(" + expression + ")")
+		switch {
+		case err != nil && !slices.ContainsFunc(leaving, func(s string) bool { return strings.Contains(err.Error(), s) }):
+			p.fail("evaluate %s: %v", expression, err)
+		case text == "true":
+			return
+		case time.Now().After(deadline):
+			p.fail("no %s: %s is not true (%v)", what, expression, err)
 		}
-		time.Sleep(25 * time.Millisecond)
 	}
 }
 

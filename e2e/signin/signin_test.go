@@ -211,7 +211,12 @@ func TestTwoTabs(t *testing.T) {
 	inEach(t, func(t *testing.T, w *world) {
 		first := w.browse("/")
 		first.login(clinic.DrAdams)
+		// A page that has not seen the login would load itself again when the second tab tells it of another user.
+		first.page.Do("load the page again", chromedp.Navigate(w.appURL+"/"))
 		second := &visitor{world: w, page: first.page.Tab(w.appURL + "/")}
+		for _, v := range []*visitor{first, second} {
+			v.page.Await("the user", `document.querySelector("[data-testid='who']")?.innerText === "Dr. Adams"`)
+		}
 		waiting, release := make(chan struct{}, 2), make(chan struct{})
 		w.hold(func(r *http.Request) {
 			if r.URL.Path == "/.cloakroom/sign-in" {
@@ -219,10 +224,14 @@ func TestTwoTabs(t *testing.T) {
 				<-release
 			}
 		})
-		first.startInFrame()
-		<-waiting
-		second.startInFrame()
-		<-waiting
+		for _, v := range []*visitor{first, second} {
+			v.startInFrame()
+			select {
+			case <-waiting:
+			case <-time.After(time.Minute):
+				t.Fatal("the frame did not come to the application's sign-in")
+			}
+		}
 		close(release)
 		for _, v := range []*visitor{first, second} {
 			v.page.Await("the end of the sign-in", `frame.contentDocument?.location.pathname === "/signed-in"`)
