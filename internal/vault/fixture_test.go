@@ -26,14 +26,15 @@ var errDown = errors.New("SECRET: down")
 
 // store is an object store that remembers what it was asked.
 type store struct {
-	mu      sync.Mutex
-	now     func() time.Time
-	up      map[string]objects.Upload
-	down    []objects.Download
-	deleted map[string]int
-	buried  map[string]int
-	ended   []objects.Signer
-	err     error
+	mu        sync.Mutex
+	now       func() time.Time
+	up        map[string]objects.Upload
+	down      []objects.Download
+	deleted   map[string]int
+	buried    map[string]int
+	ended     []objects.Signer
+	signedOut []objects.Signer
+	err       error
 }
 
 func (s *store) SignUpload(u objects.Upload) (objects.SignedRequest, error) {
@@ -91,6 +92,12 @@ func (s *store) EndSession(g objects.Signer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ended = append(s.ended, g)
+}
+
+func (s *store) SignOut(g objects.Signer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.signedOut = append(s.signedOut, g)
 }
 
 func (s *store) fail(err error) {
