@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -142,7 +143,7 @@ func TestManyGrantsAreRevokedOnAFullDisk(t *testing.T) {
 	}{
 		"of a session":            {"s", "", GrantFilter{Session: &s}, 2 * (many + 5000), 0},
 		"on a token":              {"", "t", GrantFilter{Tokens: digests("t")}, 2 * many, 5000},
-		"on tokens, of lists too": {"", "t", GrantFilter{Tokens: digests(append(listed, "t")...)}, 2 * (many + 3000), 2000},
+		"on tokens, of lists too": {"", "t", GrantFilter{Tokens: digests(slices.Concat(listed, []string{"t"})...)}, 2 * (many + 3000), 2000},
 	} {
 		t.Run(name, func(t *testing.T) {
 			disktest.On(t, smallDisk, func(t *testing.T, dir string) {
