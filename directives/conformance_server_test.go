@@ -22,6 +22,7 @@ func resolveShapes(t *testing.T, r *testserver.Resolver, c *conformance.Case) {
 	r.OnRecord = resolved[*testserver.Record](t, c, "Query.record")
 	r.OnRecords = resolved[[]*testserver.Record](t, c, "Query.records")
 	r.OnSecret = resolved[*string](t, c, "Query.secret")
+	r.OnJSON = resolved[any](t, c, "Query.json")
 	r.OnRows = resolved[[]*testserver.Row](t, c, "Query.rows")
 	r.OnStrict = resolved[string](t, c, "Record.strict")
 	r.OnStream = stream[*testserver.Record](t, c, "Subscription.records")

@@ -74,15 +74,7 @@ type conforming struct {
 
 func worldOf(t *testing.T, schema string, c *conformance.Case) *conforming {
 	t.Helper()
-	w := newWorld(t, func(o *directives.Options) {
-		o.MaxTokens, o.Remember = c.MaxTokens, -1
-		if c.Remember != "" {
-			o.Remember = duration(t, c.Remember)
-		}
-		if c.Gateway == conformance.Hangs {
-			o.Timeout = time.Millisecond
-		}
-	})
+	w := serverOf(t, schema, c)
 	for token, kinds := range c.Held {
 		for _, k := range kinds {
 			w.grants.hold(directives.GrantKind(k), token)
@@ -97,23 +89,52 @@ func worldOf(t *testing.T, schema string, c *conformance.Case) *conforming {
 	case conformance.Hangs:
 		w.grants.during = untilItEnds
 	}
-	served := &conforming{w, w.Ran.Load}
+	return w
+}
+
+// serverOf starts the server of a case.
+func serverOf(t *testing.T, schema string, c *conformance.Case) *conforming {
+	t.Helper()
+	options := func(o *directives.Options) {
+		o.MaxTokens, o.Remember = c.MaxTokens, -1
+		if c.Remember != "" {
+			o.Remember = duration(t, c.Remember)
+		}
+		if c.Gateway == conformance.Hangs {
+			o.Timeout = time.Millisecond
+		}
+	}
 	switch {
 	case c.Schema != "":
 		require.Empty(t, c.Resolved, "a schema of its own has no resolvers here")
-		blank := &blankSchema{schema: load(t, directives.Declaration, directives.TokenIDDeclaration, c.Schema)}
-		tokens, err := directives.New(directives.Options{Grants: w.grants, Session: session, Now: w.clock.now, MaxTokens: c.MaxTokens})
-		require.NoError(t, err)
-		srv := handler.New(blank)
-		withTransports(srv)
-		srv.Use(tokens)
-		w.handler, served.ran = srv, blank.ran.Load
+		return serveBlank(t, c.Schema, options)
 	case schema == "shapes.graphqls":
+		w := newWorld(t, options)
 		resolveShapes(t, w.Resolver, c)
-	default:
-		t.Fatalf("no server of %s", schema)
+		return &conforming{w, w.Ran.Load}
+	case schema == "subgraph.graphqls":
+		require.Empty(t, c.Resolved, "README.md says what these resolvers return")
+		require.Empty(t, c.Failing, "README.md says what these resolvers return")
+		s := newSubgraph(t, options)
+		return &conforming{s.world, func() int64 { return int64(len(s.Got())) }}
 	}
-	return served
+	t.Fatalf("no server of %s", schema)
+	return nil
+}
+
+// serveBlank starts a server of any schema, without resolvers.
+func serveBlank(t *testing.T, sdl string, options func(*directives.Options)) *conforming {
+	t.Helper()
+	w := newWorld(t, options)
+	blank := &blankSchema{schema: load(t, directives.Declaration, directives.TokenIDDeclaration, sdl)}
+	o := directives.Options{Grants: w.grants, Session: session, Now: w.clock.now}
+	options(&o)
+	tokens, err := directives.New(o)
+	require.NoError(t, err)
+	w.handler = handler.New(blank)
+	withTransports(w.handler)
+	w.handler.Use(tokens)
+	return &conforming{w, blank.ran.Load}
 }
 
 func duration(t *testing.T, s string) time.Duration {

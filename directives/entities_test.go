@@ -23,7 +23,11 @@ type subgraphWorld struct {
 func newSubgraph(t testing.TB, change ...func(*directives.Options)) *subgraphWorld {
 	t.Helper()
 	s := &subgraphWorld{newWorld(t, change...), &subgraph.Resolver{}}
-	tokens, err := directives.New(directives.Options{Grants: s.grants, Session: session, Now: s.clock.now})
+	o := directives.Options{Grants: s.grants, Session: session, Now: s.clock.now}
+	for _, c := range change {
+		c(&o)
+	}
+	tokens, err := directives.New(o)
 	require.NoError(t, err)
 	config := subgraph.Config{Resolvers: s.Resolver}
 	config.Directives.Token = tokens.Directive

@@ -56,13 +56,17 @@ func (g *Gateway) newEmbedded() (objects.Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	var admit func(context.Context, int64) error // doctor looks at the store alone
+	if g.room != nil {
+		admit = g.room.Admit
+	}
 	s, err := embedded.New(embedded.Options{
 		Dir: filepath.Join(o.Embedded.Dir, "values"), PublicURL: o.Embedded.PublicURL, MaxObjectSize: o.MaxSize, MaxUnsizedSize: o.MaxUnsizedSize,
 		AllowedOrigins: append([]string{g.cfg.HTTP.PublicURL}, g.cfg.HTTP.AllowedOrigins...),
 		AllowedHeaders: g.cfg.HTTP.AllowedHeaders, MinRate: o.Embedded.MinRate, Grace: o.Embedded.Grace,
 		MaxTransfers: o.Embedded.MaxTransfers, MaxSessionTransfers: o.Embedded.MaxSessionTransfers, MaxSessionBytes: o.Embedded.MaxSessionBytes,
 		UploadLifetime: o.UploadLifetime, DownloadLifetime: o.DownloadLifetime, Credentials: credentials, Logger: g.log,
-		Admit: g.room.Admit,
+		Admit: admit,
 	})
 	if err != nil {
 		return nil, err

@@ -542,7 +542,7 @@ func newExecutionContext(
 	}
 }
 
-//go:embed "schema.graphqls"
+//go:embed "gqlgen.graphqls"
 var sourcesFS embed.FS
 
 func sourceData(filename string) string {
@@ -585,7 +585,78 @@ enum GrantKind {
 	{Name: "../../tokenid.graphqls", Input: `"Opaque reference to one value: a prefix and a random UUID, as in tok-2b58d9b2-83c1-4e9b-9692-b149112810c8."
 scalar TokenID
 `, BuiltIn: false},
-	{Name: "schema.graphqls", Input: sourceData("schema.graphqls"), BuiltIn: false},
+	{Name: "../../../conformance/schemas/subgraph.graphqls", Input: `extend schema @link(url: "https://specs.apollo.dev/federation/v2.3", import: ["@key", "@external", "@requires"])
+
+type Query {
+  note(text: TokenID! @token): Note
+  "Takes only what the session may itself read."
+  own(text: TokenID! @token(grants: [READ, STORE])): Note
+  seen(text: TokenID! @token(grants: [READ])): Note
+}
+
+"Two keys, one of them a token."
+type Note @key(fields: "text") @key(fields: "id") {
+  id: ID!
+  text: TokenID! @token
+  attachment: TokenID @token
+}
+
+"A nested key, whose type gives more than reading."
+type Author @key(fields: "card { token }") {
+  name: String!
+  card: Card!
+}
+
+type Card {
+  token: TokenID! @token(grants: [READ, STORE])
+}
+
+"Many representations may reach one call of a resolver."
+type Letter @key(fields: "text") {
+  text: TokenID! @token
+}
+
+"What another subgraph has: a token, tokens in lists, and objects of many types."
+type Visit @key(fields: "id") {
+  id: ID!
+  scan: TokenID @external @token
+  scans: [[String]] @external @token
+  bill: Bill @external
+  bills: [Bill] @external
+  summary: String @requires(fields: "scan scans bill { ... on Paid { receipt } ... on Open { reminder { text } } } bills { ... on Open { reminder { text } } }")
+  digest: String @requires(fields: "scan")
+  echo: TokenID @requires(fields: "scan") @token
+}
+
+union Bill = Paid | Open
+
+type Paid {
+  receipt: ID @token
+}
+
+type Open {
+  reminder: Reminder
+}
+
+type Reminder {
+  text: String @token(grants: [STORE])
+}
+
+"Only the type that implements it says that its key is a token."
+interface Item @key(fields: "ref") {
+  ref: ID!
+}
+
+type Parcel implements Item @key(fields: "ref") {
+  ref: ID! @token
+}
+
+"Nothing here is a token."
+type Plain @key(fields: "ref") {
+  ref: ID!
+}
+`, BuiltIn: false},
+	{Name: "gqlgen.graphqls", Input: sourceData("gqlgen.graphqls"), BuiltIn: false},
 	{Name: "federation/directives.graphql", Input: `
 	directive @authenticated on FIELD_DEFINITION | OBJECT | INTERFACE | SCALAR | ENUM
 	directive @composeDirective(name: String!) repeatable on SCHEMA

@@ -29,7 +29,7 @@ type Card struct {
 	Token directives.TokenID `json:"token"`
 }
 
-// Many representations reach one call of a resolver.
+// Many representations may reach one call of a resolver.
 type Letter struct {
 	Text directives.TokenID `json:"text"`
 }

@@ -47,7 +47,7 @@ type ComplexityRoot struct {
 	Mutation struct {
 		Defaults func(childComplexity int, token *string, defaults []*Defaults) int
 		Must     func(childComplexity int, token directives.TokenID, list []directives.TokenID, deep Deep) int
-		Take     func(childComplexity int, token *string, id *string, ref *Ref, read *directives.TokenID, list []string, grid [][]*string, deep *Deep, deeps []*Deep, choice *Choice, mapped map[string]any, plain *string) int
+		Take     func(childComplexity int, token *string, id *string, ref *Ref, read *directives.TokenID, list []string, grid [][]*string, deep *Deep, deeps []*Deep, choice *Choice, mapped map[string]any, plain *string, json any, jsons []any) int
 	}
 
 	Note struct {
@@ -59,6 +59,7 @@ type ComplexityRoot struct {
 	Query struct {
 		Echo    func(childComplexity int, token *directives.TokenID) int
 		Items   func(childComplexity int) int
+		JSON    func(childComplexity int) int
 		Node    func(childComplexity int) int
 		Record  func(childComplexity int) int
 		Records func(childComplexity int) int
@@ -109,7 +110,7 @@ type ComplexityRoot struct {
 // region    ************************** generated!.gotpl **************************
 
 type MutationResolver interface {
-	Take(ctx context.Context, token *string, id *string, ref *Ref, read *directives.TokenID, list []string, grid [][]*string, deep *Deep, deeps []*Deep, choice *Choice, mapped map[string]any, plain *string) (bool, error)
+	Take(ctx context.Context, token *string, id *string, ref *Ref, read *directives.TokenID, list []string, grid [][]*string, deep *Deep, deeps []*Deep, choice *Choice, mapped map[string]any, plain *string, json any, jsons []any) (bool, error)
 	Must(ctx context.Context, token directives.TokenID, list []directives.TokenID, deep Deep) (bool, error)
 	Defaults(ctx context.Context, token *string, defaults []*Defaults) (bool, error)
 }
@@ -120,6 +121,7 @@ type QueryResolver interface {
 	Items(ctx context.Context) ([]Item, error)
 	Rows(ctx context.Context) ([]*Row, error)
 	Secret(ctx context.Context) (*string, error)
+	JSON(ctx context.Context) (any, error)
 	Echo(ctx context.Context, token *directives.TokenID) (*directives.TokenID, error)
 }
 type RecordResolver interface {
@@ -199,7 +201,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.Take(childComplexity, args["token"].(*string), args["id"].(*string), args["ref"].(*Ref), args["read"].(*directives.TokenID), args["list"].([]string), args["grid"].([][]*string), args["deep"].(*Deep), args["deeps"].([]*Deep), args["choice"].(*Choice), args["mapped"].(map[string]any), args["plain"].(*string)), true
+		return e.ComplexityRoot.Mutation.Take(childComplexity, args["token"].(*string), args["id"].(*string), args["ref"].(*Ref), args["read"].(*directives.TokenID), args["list"].([]string), args["grid"].([][]*string), args["deep"].(*Deep), args["deeps"].([]*Deep), args["choice"].(*Choice), args["mapped"].(map[string]any), args["plain"].(*string), args["json"].(any), args["jsons"].([]any)), true
 
 	case "Note.body":
 		if e.ComplexityRoot.Note.Body == nil {
@@ -238,6 +240,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Items(childComplexity), true
+	case "Query.json":
+		if e.ComplexityRoot.Query.JSON == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Query.JSON(childComplexity), true
 	case "Query.node":
 		if e.ComplexityRoot.Query.Node == nil {
 			break
@@ -589,6 +597,8 @@ scalar TokenID
 scalar Ref
 "A custom scalar that is a Go string with a String method that hides it."
 scalar Code
+"Whatever JSON holds."
+scalar Json
 
 interface Node {
   id: ID!
@@ -674,6 +684,7 @@ type Query {
   items: [Item!]!
   rows: [Row!]!
   secret: String @token
+  json: Json @token
   echo(token: TokenID @token(grants: [READ])): TokenID @token
 }
 
@@ -690,6 +701,8 @@ type Mutation {
     choice: Choice
     mapped: MappedInput
     plain: String
+    json: Json @token
+    jsons: [Json] @token
   ): Boolean!
   must(token: TokenID! @token, list: [TokenID!]! @token, deep: Deep!): Boolean!
   defaults(token: String = "tok-00000000-0000-4000-8000-0000000000d0" @token, defaults: [Defaults!]): Boolean!
@@ -1168,6 +1181,18 @@ func (ec *executionContext) field_Mutation_take_args(ctx context.Context, rawArg
 		return nil, err
 	}
 	args["plain"] = arg10
+
+	arg11, err := ec.field_Mutation_take_argsJSON(ctx, rawArgs)
+	if err != nil {
+		return nil, err
+	}
+	args["json"] = arg11
+
+	arg12, err := ec.field_Mutation_take_argsJsons(ctx, rawArgs)
+	if err != nil {
+		return nil, err
+	}
+	args["jsons"] = arg12
 	return args, nil
 }
 
@@ -1431,6 +1456,92 @@ func (ec *executionContext) field_Mutation_take_argsGrid(
 	} else {
 		var zeroVal [][]*string
 		return zeroVal, graphql.ErrorOnPath(ctx, fmt.Errorf(`unexpected type %T from directive, should be [][]*string`, tmp))
+	}
+}
+
+func (ec *executionContext) field_Mutation_take_argsJSON(
+	ctx context.Context,
+	rawArgs map[string]any,
+) (any, error) {
+	if _, ok := rawArgs["json"]; !ok {
+		var zeroVal any
+		return zeroVal, nil
+	}
+
+	ctx = graphql.WithPathContext(ctx, graphql.NewPathWithField("json"))
+	directive0 := func(ctx context.Context) (any, error) {
+		tmp, ok := rawArgs["json"]
+		if !ok {
+			var zeroVal any
+			return zeroVal, nil
+		}
+		return ec.unmarshalOJson2interface(ctx, tmp)
+	}
+
+	directive1 := func(ctx context.Context) (any, error) {
+		if ec.Directives.Token == nil {
+			var zeroVal any
+			return zeroVal, errors.New("directive token is not implemented")
+		}
+		return ec.Directives.Token(ctx, rawArgs, directive0, nil, nil)
+	}
+
+	tmp, err := directive1(ctx)
+	if err != nil {
+		var zeroVal any
+		return zeroVal, graphql.ErrorOnPath(ctx, err)
+	}
+	if data, ok := tmp.(any); ok {
+		return data, nil
+	} else if tmp == nil {
+		var zeroVal any
+		return zeroVal, nil
+	} else {
+		var zeroVal any
+		return zeroVal, graphql.ErrorOnPath(ctx, fmt.Errorf(`unexpected type %T from directive, should be any`, tmp))
+	}
+}
+
+func (ec *executionContext) field_Mutation_take_argsJsons(
+	ctx context.Context,
+	rawArgs map[string]any,
+) ([]any, error) {
+	if _, ok := rawArgs["jsons"]; !ok {
+		var zeroVal []any
+		return zeroVal, nil
+	}
+
+	ctx = graphql.WithPathContext(ctx, graphql.NewPathWithField("jsons"))
+	directive0 := func(ctx context.Context) (any, error) {
+		tmp, ok := rawArgs["jsons"]
+		if !ok {
+			var zeroVal []any
+			return zeroVal, nil
+		}
+		return ec.unmarshalOJson2ᚕinterface(ctx, tmp)
+	}
+
+	directive1 := func(ctx context.Context) (any, error) {
+		if ec.Directives.Token == nil {
+			var zeroVal []any
+			return zeroVal, errors.New("directive token is not implemented")
+		}
+		return ec.Directives.Token(ctx, rawArgs, directive0, nil, nil)
+	}
+
+	tmp, err := directive1(ctx)
+	if err != nil {
+		var zeroVal []any
+		return zeroVal, graphql.ErrorOnPath(ctx, err)
+	}
+	if data, ok := tmp.([]any); ok {
+		return data, nil
+	} else if tmp == nil {
+		var zeroVal []any
+		return zeroVal, nil
+	} else {
+		var zeroVal []any
+		return zeroVal, graphql.ErrorOnPath(ctx, fmt.Errorf(`unexpected type %T from directive, should be []any`, tmp))
 	}
 }
 
@@ -1783,7 +1894,13 @@ func (ec *executionContext) _Mutation_take(ctx context.Context, field graphql.Co
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().Take(ctx, fc.Args["token"].(*string), fc.Args["id"].(*string), fc.Args["ref"].(*Ref), fc.Args["read"].(*directives.TokenID), fc.Args["list"].([]string), fc.Args["grid"].([][]*string), fc.Args["deep"].(*Deep), fc.Args["deeps"].([]*Deep), fc.Args["choice"].(*Choice), fc.Args["mapped"].(map[string]any), fc.Args["plain"].(*string))
+			return ec.Resolvers.Mutation().Take(ctx, fc.Args["token"].(*string), fc.Args["id"].(*string), fc.Args["ref"].(*Ref), fc.Args["read"].(*directives.TokenID), fc.Args["list"].([]string), fc.Args["grid"].([][]*string), fc.Args["deep"].(*Deep), fc.Args["deeps"].([]*Deep), fc.Args["choice"].(*Choice), fc.Args["mapped"].(map[string]any), fc.Args["plain"].(*string),
+				func() any {
+					if fc.Args["json"] == nil {
+						return nil
+					}
+					return fc.Args["json"].(any)
+				}(), fc.Args["jsons"].([]any))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
@@ -2190,6 +2307,42 @@ func (ec *executionContext) _Query_secret(ctx context.Context, field graphql.Col
 }
 func (ec *executionContext) fieldContext_Query_secret(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Query", field, true, true, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Query_json(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_json(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Query().JSON(ctx)
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				if ec.Directives.Token == nil {
+					var zeroVal any
+					return zeroVal, errors.New("directive token is not implemented")
+				}
+				return ec.Directives.Token(ctx, nil, directive0, nil, nil)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v any) graphql.Marshaler {
+			return ec.marshalOJson2interface(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Query_json(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Query", field, true, true, errors.New("field of type Json does not have child fields"))
 }
 
 func (ec *executionContext) _Query_echo(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
@@ -5058,6 +5211,28 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "json":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_json(ctx, field)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
 		case "echo":
 			field := field
 
@@ -6496,6 +6671,54 @@ func (ec *executionContext) marshalOID2ᚖstring(ctx context.Context, sel ast.Se
 	_ = ctx
 	res := graphql.MarshalID(*v)
 	return res
+}
+
+func (ec *executionContext) unmarshalOJson2interface(ctx context.Context, v any) (any, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := graphql.UnmarshalAny(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOJson2interface(ctx context.Context, sel ast.SelectionSet, v any) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalAny(v)
+	return res
+}
+
+func (ec *executionContext) unmarshalOJson2ᚕinterface(ctx context.Context, v any) ([]any, error) {
+	if v == nil {
+		return nil, nil
+	}
+	var vSlice []any
+	vSlice = graphql.CoerceList(v)
+	var err error
+	res := make([]any, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalOJson2interface(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalOJson2ᚕinterface(ctx context.Context, sel ast.SelectionSet, v []any) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := make(graphql.Array, len(v))
+	for i := range v {
+		ret[i] = ec.marshalOJson2interface(ctx, sel, v[i])
+	}
+
+	return ret
 }
 
 func (ec *executionContext) marshalOMapped2map(ctx context.Context, sel ast.SelectionSet, v map[string]any) graphql.Marshaler {

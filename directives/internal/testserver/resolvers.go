@@ -33,6 +33,7 @@ func (r query) Node(ctx context.Context) (Node, error)      { return call(ctx, r
 func (r query) Items(ctx context.Context) ([]Item, error)   { return call(ctx, r.Resolver, r.OnItems) }
 func (r query) Rows(ctx context.Context) ([]*Row, error)    { return call(ctx, r.Resolver, r.OnRows) }
 func (r query) Secret(ctx context.Context) (*string, error) { return call(ctx, r.Resolver, r.OnSecret) }
+func (r query) JSON(ctx context.Context) (any, error)       { return call(ctx, r.Resolver, r.OnJSON) }
 
 func (r query) Echo(_ context.Context, token *directives.TokenID) (*directives.TokenID, error) {
 	r.Ran.Add(1)
@@ -40,7 +41,7 @@ func (r query) Echo(_ context.Context, token *directives.TokenID) (*directives.T
 }
 
 // Take implements MutationResolver.
-func (r mutation) Take(_ context.Context, _, _ *string, _ *Ref, _ *directives.TokenID, _ []string, _ [][]*string, _ *Deep, _ []*Deep, _ *Choice, _ map[string]any, _ *string) (bool, error) {
+func (r mutation) Take(_ context.Context, _, _ *string, _ *Ref, _ *directives.TokenID, _ []string, _ [][]*string, _ *Deep, _ []*Deep, _ *Choice, _ map[string]any, _ *string, _ any, _ []any) (bool, error) {
 	r.Ran.Add(1)
 	return true, nil
 }

@@ -60,6 +60,7 @@ type Resolver struct {
 	OnItems   func(ctx context.Context) ([]Item, error)
 	OnRows    func(ctx context.Context) ([]*Row, error)
 	OnSecret  func(ctx context.Context) (*string, error)
+	OnJSON    func(ctx context.Context) (any, error)
 	OnChild   func(ctx context.Context, of *Record) (*Record, error)
 	OnSlow    func(ctx context.Context, of *Record, name string) (string, error)
 	OnStrict  func(ctx context.Context) (string, error)

@@ -2,7 +2,7 @@
 // store about values.
 
 import { $, busy, fileValue, firstError, handOver, isFor, onSubmit, reach, Refusal, step, story, textValue } from "/cloakroom.js";
-import { isViewedBy } from "/forget.js";
+import { isViewedBy, leaving } from "/forget.js";
 import { entry, former, make, picture, ticket } from "/view.js";
 
 const NOTE = "__typename id patientId patientName author writtenAt body attachments";
@@ -201,7 +201,10 @@ function showFormer() {
 }
 
 // The form must stay in the page until the browser has taken it.
-$("logout").addEventListener("submit", () => $("clinic").replaceChildren());
+$("logout").addEventListener("submit", () => {
+  leaving();
+  $("clinic").replaceChildren();
+});
 
 async function start() {
   ({ viewer } = await clinic(VIEWER).catch(() => ({ viewer: null })));

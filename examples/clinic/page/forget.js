@@ -3,7 +3,19 @@
 
 const tabs = new BroadcastChannel("clinic-viewer");
 
-export const forget = () => document.body.replaceChildren();
+let left = false;
+
+// leaving says that the page is on its way out: work that is under way will not find what it was to be shown in, and that
+// is no error.
+export function leaving() {
+  if (!left) addEventListener("unhandledrejection", (event) => event.preventDefault());
+  left = true;
+}
+
+export function forget() {
+  leaving();
+  document.body.replaceChildren();
+}
 
 addEventListener("pagehide", forget);
 addEventListener("pageshow", (event) => {
