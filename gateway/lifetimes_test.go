@@ -17,4 +17,6 @@ func TestLifetimes(t *testing.T) {
 	require.Equal(t, map[string]time.Duration{"short": time.Minute + 5*time.Second, "long": 24*time.Hour + 5*time.Second}, lifetimes(cfg))
 	cfg.Issuers[0].SignIn.Enabled, cfg.Issuers[1].SignIn.Enabled = true, true
 	require.Equal(t, map[string]time.Duration{"short": 12*time.Hour + 5*time.Minute + 5*time.Second, "long": 24*time.Hour + 5*time.Second}, lifetimes(cfg))
+	cfg.Grants.MaxDuration = 48 * time.Hour
+	require.Equal(t, map[string]time.Duration{"short": 48*time.Hour + 5*time.Second, "long": 48*time.Hour + 5*time.Second}, lifetimes(cfg), "and every grant")
 }

@@ -31,18 +31,19 @@ func (g *Gateway) pollEnded(ctx context.Context, set *ended.Set) {
 
 // lifetimes says how long an end must hold, by tenant: as long as any credential can live that was issued up to
 // then, by a clock that may be ahead, be it the cookie that an assertion is turned into at the last moment, and as
-// long as a grant that was created while the session ended.
+// long as a grant that was created while the session ended, by another replica's clock.
 func lifetimes(cfg *Config) map[string]time.Duration {
+	grants := cfg.Grants.MaxDuration + cfg.Credentials.ClockSkew
 	all := make(map[string]time.Duration, len(cfg.Issuers))
 	for _, i := range cfg.Issuers {
 		life := i.MaxLifetime
 		if i.SignIn.Enabled {
 			life = max(life, session.MaxAssertionLifetime+cfg.SignIn.Cookie.Lifetime)
 		}
-		all[i.TenantName()] = max(all[i.TenantName()], life+cfg.Credentials.ClockSkew, cfg.Grants.MaxDuration)
+		all[i.TenantName()] = max(all[i.TenantName()], life+cfg.Credentials.ClockSkew, grants)
 	}
 	if p := cfg.TrustedProxy; p.Tenant != "" {
-		all[p.Tenant] = max(all[p.Tenant], p.MaxLifetime, cfg.Grants.MaxDuration)
+		all[p.Tenant] = max(all[p.Tenant], p.MaxLifetime, grants)
 	}
 	return all
 }

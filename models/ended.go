@@ -34,20 +34,45 @@ func (db *DB) End(ctx context.Context, e Ended) error {
 
 // EndSession notes that a tenant's session, e.ID, has ended, and revokes its grants, in one transaction.
 // It returns how many grants were in force at the moment e.EndedAt. When ctx ends first both may have
-// happened, or neither.
+// happened, or neither. On a full disk the note comes first, by itself: the session has ended once it is durable, and
+// nil is returned whatever becomes of the grants. Those for which there is no room stay, and the note outlives them.
 func (db *DB) EndSession(ctx context.Context, tenant string, e Ended) (int, error) {
-	revoked := 0
-	err := db.queue.do(ctx, func(tx *gorm.DB) (err error) {
-		if err = upsertEnded(tx, e); err != nil {
+	f := GrantFilter{Session: &e.ID}
+	if db.reserve.spare() {
+		revoked := 0
+		err := db.queue.do(ctx, func(tx *gorm.DB) (err error) {
+			if err = upsertEnded(tx, e); err != nil {
+				return err
+			}
+			revoked, err = revokeGrants(tx, tenant, f, suspects{}, e.EndedAt)
 			return err
+		})
+		switch {
+		case err == nil:
+			return revoked, nil
+		case !isFull(err): // the caller may have left, while the writer goes on counting
+			return 0, err
 		}
-		revoked, err = revokeGrants(tx, tenant, GrantFilter{Session: &e.ID}, suspects{}, e.EndedAt)
-		return err
-	})
-	if err != nil { // the caller may have left, while the writer goes on counting
+	}
+	err := db.queue.do(ctx, func(tx *gorm.DB) error { return endBeforeGrants(tx, e) })
+	if err != nil {
 		return 0, err
 	}
+	revoked, _ := db.revoke(ctx, tenant, f, suspects{}, e.EndedAt)
 	return revoked, nil
+}
+
+const lastGrantSQL = `SELECT MAX((SELECT COALESCE(MAX(expires_at), 0) FROM grants WHERE session_id = ?),
+(SELECT COALESCE(MAX(expires_at), 0) FROM grant_lists WHERE session_id = ?))`
+
+// endBeforeGrants writes a note that lives longer than every grant that the session has.
+func endBeforeGrants(tx *gorm.DB, e Ended) error {
+	var last int64
+	if err := tx.Raw(lastGrantSQL, e.ID, e.ID).Scan(&last).Error; err != nil {
+		return err
+	}
+	e.ExpiresAt = max(e.ExpiresAt, last+1)
+	return upsertEnded(tx, e)
 }
 
 // endedPage bounds what one statement of EndedSince returns, so that no reader holds the database long.

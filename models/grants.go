@@ -91,10 +91,12 @@ func (g *TokenGrant) extend(lists []grantList) {
 	}
 }
 
-// SweepGrants removes up to limit rows and lists of grants that have expired at the moment now, and returns how many.
+// SweepGrants removes up to limit rows and lists of grants that have expired at the moment now, and returns how many:
+// on a full disk fewer, as many as a transaction can hold.
 func (db *DB) SweepGrants(ctx context.Context, now int64, limit int) (int, error) {
 	swept := int64(0)
 	err := db.queue.do(ctx, func(tx *gorm.DB) error {
+		swept = 0
 		for _, text := range []string{
 			`DELETE FROM grants WHERE (session_id, token_id) IN
 (SELECT session_id, token_id FROM (SELECT session_id, token_id FROM grants WHERE expires_at <= ? ORDER BY expires_at LIMIT ?) due)`,
@@ -108,7 +110,10 @@ func (db *DB) SweepGrants(ctx context.Context, now int64, limit int) (int, error
 		}
 		return nil
 	})
-	if err != nil {
+	switch {
+	case isFull(err) && limit > 1:
+		return db.SweepGrants(ctx, now, limit/2)
+	case err != nil:
 		return 0, err
 	}
 	return int(swept), nil

@@ -18,7 +18,8 @@ type GrantFilter struct {
 var ErrNoFilter = errors.New("models: a filter of grants needs a session or tokens")
 
 // RevokeGrants ends the matching grants on the tenant's tokens and returns how many were in force,
-// counting each kind. When ctx ends first they may be revoked or not.
+// counting each kind. When ctx ends first they may be revoked or not. On a full disk many grants may be more than one
+// transaction can hold: it is done in parts then, and where an error is returned some of them may be revoked.
 func (db *DB) RevokeGrants(ctx context.Context, tenant string, f GrantFilter, now int64) (int, error) {
 	if f.Session == nil && f.Tokens == nil {
 		return 0, ErrNoFilter
@@ -33,6 +34,23 @@ func (db *DB) RevokeGrants(ctx context.Context, tenant string, f GrantFilter, no
 			return 0, err
 		}
 	}
+	revoked, err := db.revoke(ctx, tenant, f, found, now)
+	if err != nil {
+		return 0, err
+	}
+	return revoked, nil
+}
+
+// revoke does it at once, or in parts. With an error it may return how many were in force before.
+func (db *DB) revoke(ctx context.Context, tenant string, f GrantFilter, found suspects, now int64) (int, error) {
+	revoked, err := db.revokeAtOnce(ctx, tenant, f, found, now)
+	if isFull(err) {
+		return db.revokeInParts(ctx, tenant, f, found, now)
+	}
+	return revoked, err
+}
+
+func (db *DB) revokeAtOnce(ctx context.Context, tenant string, f GrantFilter, found suspects, now int64) (int, error) {
 	revoked := 0
 	err := db.queue.do(ctx, func(tx *gorm.DB) (err error) {
 		revoked, err = revokeGrants(tx, tenant, f, found, now)

@@ -2,6 +2,7 @@ package models
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"gorm.io/gorm"
@@ -112,16 +113,21 @@ func (f *GrantFilter) countListed(tx *gorm.DB, tenant string, lists []grantList,
 // pair is a session and a token.
 type pair [2]Digest
 
+// pairList returns a JSON list of pairs in hexadecimal.
+func pairList(pairs []pair) string {
+	b := make([]byte, 0, 140*len(pairs))
+	for i := range pairs {
+		b = appendHex(append(b, ",["...), pairs[i][0][:])
+		b = append(appendHex(append(b, ','), pairs[i][1][:]), ']')
+	}
+	return list(b)
+}
+
 // ownRows returns, of those grants whose tokens exist and are the tenant's, what rows of their own say.
 func ownRows(tx *gorm.DB, tenant string, listed map[pair]TokenGrant) (map[pair]TokenGrant, error) {
-	b := make([]byte, 0, 140*len(listed))
-	for p := range listed {
-		b = appendHex(append(b, ",["...), p[0][:])
-		b = append(appendHex(append(b, ','), p[1][:]), ']')
-	}
 	rows, err := tx.Statement.ConnPool.QueryContext(tx.Statement.Context, `SELECT i.session_id, t.id, COALESCE(g.read_until, 0), COALESCE(g.store_until, 0)
 FROM (SELECT unhex(value->>0) AS session_id, unhex(value->>1) AS token_id FROM json_each(?)) i CROSS JOIN tokens t ON t.id = i.token_id
-LEFT JOIN grants g ON g.session_id = i.session_id AND g.token_id = i.token_id WHERE t.tenant = ? AND t.sealed IS NOT NULL`, list(b), tenant)
+LEFT JOIN grants g ON g.session_id = i.session_id AND g.token_id = i.token_id WHERE t.tenant = ? AND t.sealed IS NOT NULL`, pairList(slices.Collect(maps.Keys(listed))), tenant)
 	if err != nil {
 		return nil, err
 	}
@@ -138,8 +144,8 @@ LEFT JOIN grants g ON g.session_id = i.session_id AND g.token_id = i.token_id WH
 	return own, rows.Err()
 }
 
-// rewrite puts in the place of each list what is left of it. A token that keeps its other kind becomes a row, unless
-// all of its list do.
+// rewrite puts in the place of each list what is left of it. Tokens that keep their other kind become a list, or rows
+// where they are few.
 func (f *GrantFilter) rewrite(tx *gorm.DB, lists []grantList, own map[pair]TokenGrant, now int64) error {
 	var gone []int64
 	var fresh []grantList
@@ -171,7 +177,7 @@ func (f *GrantFilter) rewrite(tx *gorm.DB, lists []grantList, own map[pair]Token
 		}
 		switch {
 		case keeps.expiresAt() <= now:
-		case len(others) == 0:
+		case len(others) == 0 || those.len() >= minList:
 			fresh = append(fresh, keeps)
 		default:
 			rows = append(rows, keeps.rows()...)

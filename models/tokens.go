@@ -65,15 +65,20 @@ func (db *DB) selectTokens(ctx context.Context, query string, args []any) ([]Tok
 // DestroyTokens destroys the sealed keys of those tokens that are the tenant's, with every grant on
 // them, in one transaction, and returns their IDs and objects. The rows stay, for the sweeper to see to
 // their objects, until PurgeTokens. On a full disk a long list may be more than one transaction can hold: it is done in
-// parts then, and where an error is returned some of the tokens may be destroyed.
+// parts then, and where an error is returned some of the tokens may be destroyed. Where the grants on one token are too
+// many, they stay until they expire: without its key they open nothing.
 func (db *DB) DestroyTokens(ctx context.Context, tenant string, ids []Digest, now int64) ([]Token, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
 	in, list := idList(ids)
-	gone, err := db.destroy(ctx, now, `t.tenant = ? AND t.sealed IS NOT NULL AND t.id IN `+in, []any{tenant, list})
-	if len(ids) == 1 || !isFull(err) {
+	where, args := `t.tenant = ? AND t.sealed IS NOT NULL AND t.id IN `+in, []any{tenant, list}
+	gone, err := db.destroy(ctx, now, where, args, true)
+	if !isFull(err) {
 		return gone, err
+	}
+	if len(ids) == 1 {
+		return db.destroy(ctx, now, where, args, false)
 	}
 	half := len(ids) / 2
 	if gone, err = db.DestroyTokens(ctx, tenant, ids[:half], now); err != nil {
@@ -87,12 +92,22 @@ func (db *DB) DestroyTokens(ctx context.Context, tenant string, ids []Digest, no
 }
 
 // DueTokens returns up to limit tokens, of all tenants, whose objects are to be deleted at the moment
-// now: expired ones, whose keys it destroys first, and those of earlier deletions.
+// now: expired ones, whose keys it destroys first, and those of earlier deletions. On a full disk it returns fewer, as
+// DestroyTokens does less at once.
 func (db *DB) DueTokens(ctx context.Context, now int64, limit int) ([]Token, error) {
-	return db.destroy(ctx, now, `t.id IN (SELECT id FROM tokens WHERE purge_at <= ? ORDER BY purge_at LIMIT ?)`, []any{now, limit})
+	const where = `t.id IN (SELECT id FROM tokens WHERE purge_at <= ? ORDER BY purge_at LIMIT ?)`
+	gone, err := db.destroy(ctx, now, where, []any{now, limit}, true)
+	switch {
+	case !isFull(err):
+		return gone, err
+	case limit > 1:
+		return db.DueTokens(ctx, now, max(1, limit/16)) // each that fails writes as much as the reserve holds
+	}
+	return db.destroy(ctx, now, where, []any{now, limit}, false)
 }
 
-func (db *DB) destroy(ctx context.Context, now int64, where string, args []any) ([]Token, error) {
+// destroy destroys keys, and removes the grants on the tokens if it is to.
+func (db *DB) destroy(ctx context.Context, now int64, where string, args []any, grants bool) ([]Token, error) {
 	var gone []Token
 	err := db.queue.do(ctx, func(tx *gorm.DB) error {
 		gone = nil
@@ -102,7 +117,7 @@ func (db *DB) destroy(ctx context.Context, now int64, where string, args []any) 
 		}
 		db.destroyed.Store(true)
 		in, list := idList(idsOf(gone))
-		if err := execute(tx, `UPDATE tokens SET sealed = NULL, purge_at = ? WHERE id IN `+in, now, list); err != nil {
+		if err := execute(tx, `UPDATE tokens SET sealed = NULL, purge_at = ? WHERE id IN `+in, now, list); err != nil || !grants {
 			return err
 		}
 		return execute(tx, `DELETE FROM grants WHERE token_id IN `+in, list)

@@ -140,6 +140,8 @@ type Store interface {
 	// EndSession stops what a signer has under way, and refuses what was signed for it, in a store that can: one that
 	// others run knows no sessions, and does nothing.
 	EndSession(Signer)
+	// SignOut does the same with what was signed up to now: a session that has signed out may sign in again.
+	SignOut(Signer)
 	// Verify proves with a canary that the store encrypts under the customer's key, refuses a
 	// read without it, and writes once. It must return an error that wraps ErrUnsuitable
 	// where one of these fails, and another error where the store can't be reached.

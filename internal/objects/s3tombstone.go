@@ -63,6 +63,9 @@ func (s *s3Store) tombstone(ctx context.Context, object string) error {
 // EndSession implements Store: this store knows no sessions.
 func (s *s3Store) EndSession(Signer) {}
 
+// SignOut implements Store, as EndSession does.
+func (s *s3Store) SignOut(Signer) {}
+
 // failure keeps what several workers could not do, and the first cause.
 type failure struct {
 	mu      sync.Mutex

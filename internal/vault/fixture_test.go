@@ -26,15 +26,16 @@ var errDown = errors.New("SECRET: down")
 
 // store is an object store that remembers what it was asked.
 type store struct {
-	mu      sync.Mutex
-	now     func() time.Time
-	up      map[string]objects.Upload
-	down    []objects.Download
-	deleted map[string]int
-	buried  map[string]int
-	ended   []objects.Signer
-	err     error
-	stuck   map[string]bool // objects that get no tombstone
+	mu        sync.Mutex
+	now       func() time.Time
+	up        map[string]objects.Upload
+	down      []objects.Download
+	deleted   map[string]int
+	buried    map[string]int
+	ended     []objects.Signer
+	signedOut []objects.Signer
+	err       error
+	stuck     map[string]bool // objects that get no tombstone
 }
 
 func (s *store) SignUpload(u objects.Upload) (objects.SignedRequest, error) {
@@ -100,6 +101,12 @@ func (s *store) EndSession(g objects.Signer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ended = append(s.ended, g)
+}
+
+func (s *store) SignOut(g objects.Signer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.signedOut = append(s.signedOut, g)
 }
 
 func (s *store) fail(err error) {

@@ -7,7 +7,8 @@ import (
 	"github.com/cloakroomhq/cloakroom/models"
 )
 
-// RevokeOwn ends every grant of the calling session, as it signs out, and returns how many were in force.
+// RevokeOwn ends every grant of the calling session, as it signs out, with its transfers where the store can, and
+// returns how many grants were in force.
 // Faults: UNAUTHENTICATED, FORBIDDEN, UNAVAILABLE.
 func (v *Vault) RevokeOwn(ctx context.Context) (int, error) {
 	c, err := caller.RequireSession(ctx)
@@ -17,6 +18,7 @@ func (v *Vault) RevokeOwn(ctx context.Context) (int, error) {
 	own := session(c)
 	_, now := v.now()
 	n, err := v.Rows.RevokeGrants(ctx, c.Tenant, models.GrantFilter{Session: &own}, now)
+	v.Objects.SignOut(signer(c))
 	// Only the hash of the session's id is known here, so listeners forget every session's. After an error
 	// too: it may have come about.
 	v.revoked.tell(c.Tenant, nil, nil)

@@ -6,7 +6,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cloakroomhq/cloakroom/internal/caller"
 	"github.com/cloakroomhq/cloakroom/internal/fault"
+	"github.com/cloakroomhq/cloakroom/internal/objects"
 )
 
 // TestRevokeOwn: a session ends its own grants, all of them, and nobody else's.
@@ -22,6 +24,8 @@ func TestRevokeOwn(t *testing.T) {
 	n, err := f.RevokeOwn(mine)
 	require.NoError(t, err)
 	require.Equal(t, 2, n, "READ and STORE")
+	want := objects.Signer{Tenant: "clinic", Session: caller.HashSession("clinic", "s1")}
+	require.Equal(t, []objects.Signer{want}, f.store.signedOut)
 	require.Equal(t, []string{"clinic/"}, told, "the id is not known here, so every session's are forgotten")
 	_, err = f.Detokenize(mine, token)
 	requireFault(t, err, fault.GrantRequired)
@@ -39,4 +43,5 @@ func TestRevokeOwn(t *testing.T) {
 	f.rows.err = errDown
 	_, err = f.RevokeOwn(mine)
 	requireFault(t, err, fault.Unavailable)
+	require.Equal(t, []objects.Signer{want, want, want}, f.store.signedOut, "transfers stop whatever becomes of the grants")
 }

@@ -70,6 +70,8 @@ type Objects interface {
 	Tombstone(ctx context.Context, objects ...string) error
 	// EndSession stops what was signed for a session, in a store that can.
 	EndSession(objects.Signer)
+	// SignOut stops what was signed for a session up to now, in a store that can.
+	SignOut(objects.Signer)
 }
 
 // Space knows whether there is room for new values.

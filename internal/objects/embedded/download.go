@@ -23,7 +23,7 @@ const checkedFirst = 4 << 20
 // proves how many there are. So a file that was changed makes the answer break off before the Content-Length is
 // reached, and a small value's answer never begins.
 func (s *Server) get(w http.ResponseWriter, r *http.Request, req *objects.Request) *apiError {
-	t, refused := s.transfers.begin(req.Object, parseSigner(req.Signer), false, w)
+	t, refused := s.transfers.begin(req.Object, parseSigner(req.Signer), req.Time, false, w)
 	if refused != nil {
 		return refused
 	}

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -70,7 +71,7 @@ func TestManySessionsLeaveRoom(t *testing.T) {
 	taken := 0
 	for i := range 10_000 {
 		for j := range 20 {
-			if _, refused := s.begin(fmt.Sprintf("v/%d/%d", i, j), signer{1, 0, 0, 0, 0, 0, 0, 0, byte(i), byte(i >> 8)}, true, nil); refused != nil {
+			if _, refused := s.begin(fmt.Sprintf("v/%d/%d", i, j), signer{1, 0, 0, 0, 0, 0, 0, 0, byte(i), byte(i >> 8)}, time.Now(), true, nil); refused != nil {
 				require.Equal(t, errBusy, refused)
 				break
 			}
@@ -79,12 +80,12 @@ func TestManySessionsLeaveRoom(t *testing.T) {
 	}
 	require.Less(t, taken, limits.all*3/4+1, "one tenant does not take all")
 	for tenant := byte(2); tenant < 8; tenant++ {
-		_, refused := s.begin(fmt.Sprintf("w/%d", tenant), signer{tenant, 8: 1}, true, nil)
+		_, refused := s.begin(fmt.Sprintf("w/%d", tenant), signer{tenant, 8: 1}, time.Now(), true, nil)
 		require.Nil(t, refused, "tenant %d", tenant)
 	}
 	for i := range 200 {
 		for range 20 {
-			_, _ = s.begin("", signer{byte(i) + 8, 8: byte(i)}, false, nil)
+			_, _ = s.begin("", signer{byte(i) + 8, 8: byte(i)}, time.Now(), false, nil)
 		}
 	}
 	require.LessOrEqual(t, s.all, limits.all)
@@ -102,7 +103,7 @@ func TestSharesAreGivenBack(t *testing.T) {
 			continue
 		}
 		by := signer{byte(i % 3), 8: byte(i % 11)}
-		if tr, refused := s.begin(fmt.Sprintf("v/%d", i%50), by, i%2 == 0, nil); refused == nil {
+		if tr, refused := s.begin(fmt.Sprintf("v/%d", i%50), by, time.Now(), i%2 == 0, nil); refused == nil {
 			tr.reserve(int64(i % 400))
 			open = append(open, tr)
 		}

@@ -23,6 +23,7 @@ var stops = map[string]struct {
 	"tombstone":            {func(s *Server, ctx context.Context) error { return s.Tombstone(ctx, "v/up", "v/down") }, errNoSuchKey},
 	"deletion":             {func(s *Server, ctx context.Context) error { return s.Delete(ctx, "v/up", "v/down") }, errNoSuchKey},
 	"the end of a session": {func(s *Server, _ context.Context) error { s.EndSession(visitor("a", 1)); return nil }, errEnded},
+	"a sign-out":           {func(s *Server, _ context.Context) error { s.SignOut(visitor("a", 1)); return nil }, errEnded},
 }
 
 // TestTransfersStop with their object or their session, and leave nothing; those of others go on.
@@ -80,6 +81,38 @@ func TestASessionThatEnded(t *testing.T) {
 		s.EndSession(objects.Signer{Tenant: "d", Session: [32]byte{byte(i), byte(i >> 8), 1}})
 	}
 	require.LessOrEqual(t, len(s.transfers.ended), 4*minPrune)
+}
+
+// TestASessionThatSignedOut has no use of what was signed before, and can sign in again; unless it has ended too.
+func TestASessionThatSignedOut(t *testing.T) {
+	c := &clock{time.Now()}
+	s := newServer(t, func(o *Options) { o.Now = c.Now })
+	s.mustPut(t, "v/1", objects.CustomerKey{}, []byte("value"))
+	one := visitor("a", 1)
+	before := s.download(t, one, "v/1")
+	s.SignOut(one)
+	c.now = c.now.Add(time.Second)
+	requireError(t, s.send(wire(before, nil)), errEnded)
+	require.Equal(t, http.StatusOK, s.send(wire(s.download(t, one, "v/1"), nil)).Code)
+	s.EndSession(one)
+	s.SignOut(one)
+	c.now = c.now.Add(time.Second)
+	requireError(t, s.send(wire(s.download(t, one, "v/1"), nil)), errEnded)
+}
+
+// TestSignOutsAreBounded: they take only so much memory, and leave room for what ends for good.
+func TestSignOutsAreBounded(t *testing.T) {
+	s := newTransfers(transferLimits{})
+	now := time.Now()
+	for i := range maxSignOuts + 10 {
+		s.endSession(signer{byte(i), byte(i >> 8), byte(i >> 16)}, end{now, now.Add(time.Hour)}, now)
+	}
+	require.Len(t, s.ended, maxSignOuts)
+	s.endSession(signer{15: 1}, end{now.Add(time.Hour), now.Add(time.Hour)}, now)
+	require.Len(t, s.ended, maxSignOuts+1)
+	now = now.Add(time.Hour)
+	s.endSession(signer{15: 2}, end{now, now.Add(time.Hour)}, now)
+	require.Len(t, s.ended, 1, "those that are over are forgotten")
 }
 
 // TestTombstonesAreEmptyFiles: an object is emptied in its place, and a restart keeps what was left.

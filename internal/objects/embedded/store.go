@@ -49,7 +49,19 @@ func (s *Server) erase(ctx context.Context, names []string, how func(context.Con
 // EndSession implements objects.Store.
 func (s *Server) EndSession(g objects.Signer) {
 	now := s.opts.Now()
-	s.transfers.endSession(s.names.of(g), now.Add(maxAhead+max(s.opts.UploadLifetime, s.opts.DownloadLifetime)), now)
+	until := s.lastURL(now)
+	s.transfers.endSession(s.names.of(g), end{signed: until, until: until}, now)
+}
+
+// SignOut implements objects.Store. URLs count whole seconds, so what is signed later in the same one is refused too.
+func (s *Server) SignOut(g objects.Signer) {
+	now := s.opts.Now()
+	s.transfers.endSession(s.names.of(g), end{signed: now, until: s.lastURL(now)}, now)
+}
+
+// lastURL returns by when no URL lives any more that was signed up to now.
+func (s *Server) lastURL(now time.Time) time.Time {
+	return now.Add(maxAhead + max(s.opts.UploadLifetime, s.opts.DownloadLifetime))
 }
 
 func (s *Server) newPace() pace { return newPace(s.opts.MinRate, s.opts.Grace) }

@@ -15,9 +15,13 @@ type transfers struct {
 	tenants  map[[8]byte]int
 	sessions map[signer]*share
 	objects  map[string]map[*transfer]bool
-	ended    map[signer]time.Time // by when no URL of the session lives any more
-	prune    int                  // how many ended sessions are looked through for those to forget
+	ended    map[signer]end
+	prune    int       // how many ends are looked through for those to forget
+	pruned   time.Time // when that was done last
 }
+
+// end refuses a session's URLs that were signed up to a moment; from another on none of them lives any more.
+type end struct{ signed, until time.Time }
 
 // transferLimits are settings: see Options.
 type transferLimits struct {
@@ -39,12 +43,17 @@ const (
 	tenantTimes = 3
 )
 
-const minPrune = 1024
+const (
+	minPrune = 1024
+	// maxSignOuts bounds the memory that sign-outs take, which whoever signs in can repeat. Beyond it they stop what is
+	// under way, and URLs that were signed before live until they expire.
+	maxSignOuts = 1 << 16
+)
 
 func newTransfers(l transferLimits) *transfers {
 	return &transfers{
 		limits: l, tenants: map[[8]byte]int{}, sessions: map[signer]*share{}, objects: map[string]map[*transfer]bool{},
-		ended: map[signer]time.Time{}, prune: minPrune,
+		ended: map[signer]end{}, prune: minPrune,
 	}
 }
 
@@ -62,11 +71,11 @@ type transfer struct {
 	control *http.ResponseController
 }
 
-// begin lets a request in, or says why it is refused.
-func (s *transfers) begin(object string, by signer, upload bool, w http.ResponseWriter) (*transfer, *apiError) {
+// begin lets in a request that was signed at a moment, or says why it is refused.
+func (s *transfers) begin(object string, by signer, signed time.Time, upload bool, w http.ResponseWriter) (*transfer, *apiError) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, ended := s.ended[by]; ended {
+	if e, ended := s.ended[by]; ended && !signed.After(e.signed) {
 		return nil, errEnded
 	}
 	if upload {
@@ -177,18 +186,10 @@ func (s *transfers) stopObjects(names []string) {
 	}
 }
 
-// endSession stops a session's transfers, and refuses further ones until its last URL has expired.
-func (s *transfers) endSession(by signer, until, now time.Time) {
+// endSession stops a session's transfers, and refuses further ones that were signed up to e.signed.
+func (s *transfers) endSession(by signer, e end, now time.Time) {
 	s.mu.Lock()
-	s.ended[by] = until
-	if len(s.ended) >= s.prune {
-		for other, end := range s.ended {
-			if !now.Before(end) {
-				delete(s.ended, other)
-			}
-		}
-		s.prune = max(minPrune, 2*len(s.ended))
-	}
+	s.note(by, e, now)
 	var all []*transfer
 	for _, of := range s.objects {
 		for t := range of {
@@ -201,4 +202,33 @@ func (s *transfers) endSession(by signer, until, now time.Time) {
 	for _, t := range all {
 		t.stop(errEnded)
 	}
+}
+
+// note keeps the wider of two ends of one session.
+func (s *transfers) note(by signer, e end, now time.Time) {
+	s.forget(now)
+	old, known := s.ended[by]
+	if !known && e.signed.Before(e.until) && len(s.ended) >= maxSignOuts {
+		return
+	}
+	if old.signed.After(e.signed) {
+		e.signed = old.signed
+	}
+	if old.until.After(e.until) {
+		e.until = old.until
+	}
+	s.ended[by] = e
+}
+
+// forget removes ends that are over, when there are twice as many as the last time, and once a minute.
+func (s *transfers) forget(now time.Time) {
+	if len(s.ended) < s.prune && now.Sub(s.pruned) < time.Minute {
+		return
+	}
+	for other, of := range s.ended {
+		if !now.Before(of.until) {
+			delete(s.ended, other)
+		}
+	}
+	s.prune, s.pruned = max(minPrune, 2*len(s.ended)), now
 }

@@ -25,7 +25,7 @@ func (s *Server) put(w http.ResponseWriter, r *http.Request, req *objects.Reques
 	if !s.admits(r, r.ContentLength) {
 		return errNoSpace
 	}
-	t, refused := s.transfers.begin(req.Object, parseSigner(req.Signer), true, w)
+	t, refused := s.transfers.begin(req.Object, parseSigner(req.Signer), req.Time, true, w)
 	if refused != nil {
 		return refused
 	}

@@ -33,8 +33,8 @@ type Row struct {
 type Rows interface {
 	// End keeps a row; where there is one of the same ID, the wider of the two.
 	End(ctx context.Context, r Row) error
-	// EndSession keeps a row and revokes the session's grants, both or neither, and returns how many were
-	// in force.
+	// EndSession keeps a row and revokes the session's grants, and returns how many were in force. It may keep the
+	// row alone where grants can't be removed: one that outlives them all.
 	EndSession(ctx context.Context, tenant string, r Row) (revoked int, err error)
 	// EndedSince calls each for every row whose EndedAt is not before since, and that has not expired now.
 	EndedSince(ctx context.Context, since, now int64, each func(Row)) error
@@ -124,9 +124,10 @@ func (s *Set) Ended(session caller.SessionHash) bool {
 	return ok && s.Now().UnixMilli() < e.until
 }
 
+// row lives longer by what another replica may need to learn of it, and may create grants until then.
 func (s *Set) row(id caller.SessionHash, issuedBefore int64, life time.Duration) Row {
 	now := s.Now()
-	return Row{ID: id, IssuedBefore: issuedBefore, EndedAt: now.UnixMilli(), ExpiresAt: now.Add(life).UnixMilli() + 1}
+	return Row{ID: id, IssuedBefore: issuedBefore, EndedAt: now.UnixMilli(), ExpiresAt: now.Add(life+stalePolls*s.Poll).UnixMilli() + 1}
 }
 
 func (s *Set) lifetime(tenant string) time.Duration {
