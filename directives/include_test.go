@@ -66,7 +66,7 @@ skip_mod_tidy: true
 // generated is an application's folder after gqlgen: in this module, so that nothing has to be resolved.
 func generated(t *testing.T, config string) (dir string) {
 	t.Helper()
-	dir, err := os.MkdirTemp("testdata", "include-")
+	dir, err := os.MkdirTemp("testdata", "include-") //nolint:usetesting // in this module, so that nothing has to be resolved
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "graph"), 0o700))

@@ -120,7 +120,7 @@ func (t *Tokens) early(ctx context.Context) *operation {
 	op, _ := oc.Stats.GetExtension(earlyOperation).(*operation)
 	if op == nil || op.tokens != t {
 		op = t.newOperation(ctx)
-		op.inspect(ctx, oc)
+		_ = op.inspect(ctx, oc) // kept in op: InterceptOperation answers with it
 		oc.Stats.SetExtension(earlyOperation, op)
 	}
 	return op

@@ -63,7 +63,7 @@ func TestTypesByGraphQLCodegen(t *testing.T) {
 	s := stack.Start(t)
 	for name, schema := range map[string]string{"introspection": s.GatewayURL + "/graphql", "files": "../../graph/schema/*.graphqls"} {
 		t.Run(name, func(t *testing.T) {
-			dir, err := os.MkdirTemp("clients", "generated-") // beside node_modules, where the packages are found
+			dir, err := os.MkdirTemp("clients", "generated-") //nolint:usetesting // beside node_modules, where the packages are found
 			require.NoError(t, err)
 			t.Cleanup(func() { _ = os.RemoveAll(dir) })
 			text, err := os.ReadFile("clients/operations.ts")

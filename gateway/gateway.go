@@ -144,13 +144,17 @@ func (g *Gateway) open(ctx, background context.Context) error {
 	}, metrics, store); err != nil {
 		return err
 	}
-	for _, run := range []func(context.Context){
-		auth.Run, g.room.run, func(ctx context.Context) { g.pollEnded(ctx, endings) },
-		func(ctx context.Context) { v.RunSweeper(ctx, g.cfg.Tokens.SweepInterval) },
-	} {
-		g.running.Go(func() { run(background) })
-	}
+	g.work(background, auth.Run, g.room.run,
+		func(ctx context.Context) { g.pollEnded(ctx, endings) },
+		func(ctx context.Context) { v.RunSweeper(ctx, g.cfg.Tokens.SweepInterval) })
 	return nil
+}
+
+// work runs what goes on in the background until ctx ends.
+func (g *Gateway) work(ctx context.Context, runs ...func(context.Context)) {
+	for _, run := range runs {
+		g.running.Go(func() { run(ctx) })
+	}
 }
 
 // checks are the parts of /readyz.

@@ -208,12 +208,8 @@ func (r *Request) check() error {
 
 // validSigner reports whether s needs no encoding in a URL.
 func validSigner(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_') {
-			return false
-		}
-	}
-	return len(s) <= 64
+	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
+	return len(s) <= 64 && strings.Trim(s, plain) == ""
 }
 
 // encodeKey returns the values of the key and key-MD5 headers, both base64, in one allocation.

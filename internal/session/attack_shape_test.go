@@ -1,7 +1,6 @@
 package session
 
 import (
-	"crypto/ecdsa"
 	"crypto/elliptic"
 	"encoding/asn1"
 	"encoding/base64"
@@ -138,12 +137,4 @@ func encodingAttacks() (list []attack) {
 	add("JWT and JWT", jwt+","+jwt)
 	add("quoted", `"`+jwt+`"`)
 	return list
-}
-
-// badCurve is a point that is not on the curve, for key sets.
-func badCurve() string {
-	k := public("es256").(*ecdsa.PublicKey)
-	point, _ := k.Bytes()
-	point[64] ^= 1
-	return fmt.Sprintf(`{"kty":"EC","crv":"P-256","kid":"k1","x":%q,"y":%q}`, b64(point[1:33]), b64(point[33:]))
 }

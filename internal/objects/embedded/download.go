@@ -98,7 +98,8 @@ func openValue(ctx context.Context, file *os.File, h *header, keys *objectKeys, 
 			return nil, err
 		}
 	}
-	return v, v.start(file, keys)
+	err = v.start(file, keys)
+	return v, err
 }
 
 // start reads the first package.

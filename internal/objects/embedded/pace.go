@@ -77,7 +77,7 @@ func (b *bodyReader) Read(p []byte) (int, error) {
 		}
 	}
 	switch {
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		// What is left is the disk's; meanwhile net/http watches for the client to go, without a deadline.
 		if b.t.do(func() error { return b.t.control.SetReadDeadline(time.Time{}) }) == errStopped {
 			b.err, err = errStopped, errHalf

@@ -3,6 +3,7 @@ package embedded
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"time"
@@ -94,7 +95,8 @@ type inProcess struct{ handler http.Handler }
 // io.ErrUnexpectedEOF.
 func (p inProcess) RoundTrip(r *http.Request) (res *http.Response, err error) {
 	defer func() {
-		if e := recover(); e == http.ErrAbortHandler {
+		e := recover()
+		if aborted, ok := e.(error); ok && errors.Is(aborted, http.ErrAbortHandler) {
 			res, err = nil, io.ErrUnexpectedEOF
 		} else if e != nil {
 			panic(e)
