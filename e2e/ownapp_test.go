@@ -145,6 +145,10 @@ func TestThePlaygroundSignsInAtTheApplication(t *testing.T) {
 	p.Tab(app.url+"/login").Await("login", `document.title === 'in'`)
 	p.Click("[data-testid=sign-in]")
 	p.SignedIn()
+	jwt := app.session(t, s.HTTP)
+	stack.Await(t, "the application's keys", func() bool { // it asks for them once in a while
+		return s.Query(t, jwt, `{ viewer { tenant } }`, nil).Code() == ""
+	})
 	p.OpenTab("Tokenize")
 	p.Run()
 	p.AwaitResponse("tok-")
