@@ -79,7 +79,7 @@ func (b *bodyReader) Read(p []byte) (int, error) {
 	switch {
 	case errors.Is(err, io.EOF):
 		// What is left is the disk's; meanwhile net/http watches for the client to go, without a deadline.
-		if b.t.do(func() error { return b.t.control.SetReadDeadline(time.Time{}) }) == errStopped {
+		if errors.Is(b.t.do(func() error { return b.t.control.SetReadDeadline(time.Time{}) }), errStopped) {
 			b.err, err = errStopped, errHalf
 		}
 	case err != nil:
