@@ -28,6 +28,12 @@ const (
 	issuerName = "https://app.bench.example"
 )
 
+// Rates are counted as in production; the load is that of a whole site from few sessions, so that none may refuse it.
+const (
+	beyondLoad      = "{per_second: 1000000000, burst: 1000000000}"
+	beyondLoadBytes = "{per_second: 1000000000000000, burst: 1000000000000000}"
+)
+
 // fixture is one gateway's folder: its configuration, its sessions and what they hold.
 type fixture struct {
 	dir, config string
@@ -76,7 +82,11 @@ grants: {default_duration: 12h}
 database: {path: %[6]q}
 keys: {file: %[7]q, create: true}
 objects: {store: embedded, embedded: {dir: %[8]q, listen: %[2]q, public_url: "http://%[2]s"}}
-`, ports[0], ports[1], tenant, issuerName, set, f.database, filepath.Join(dir, "keyset.json"), filepath.Join(dir, "objects"))
+rates:
+  tokens_reserved: {session: %[9]s, tenant: %[9]s}
+  bytes_reserved: {session: %[10]s, tenant: %[10]s}
+  tokens_read: {session: %[9]s, tenant: %[9]s}
+`, ports[0], ports[1], tenant, issuerName, set, f.database, filepath.Join(dir, "keyset.json"), filepath.Join(dir, "objects"), beyondLoad, beyondLoadBytes)
 	if err := os.WriteFile(f.config, []byte(config), 0o600); err != nil {
 		return nil, err
 	}

@@ -20,7 +20,7 @@ import (
 // What a well-behaved client transfers, how often, and what an attack may cost it.
 const (
 	storeValue   = 8 << 20
-	storeRepeats = 25
+	storeRepeats = 250
 	storeGoal    = 2.0   // times as long as without the attack
 	storeMemory  = 256.0 // MiB
 	attackConns  = 8000
@@ -106,7 +106,7 @@ func (b *bench) attacked(ctx context.Context, f *fixture, plan attackPlan, a *st
 		return err
 	}
 	out := json.NewDecoder(child.stdout)
-	if err = out.Decode(&a.said); err == nil { // every connection has been tried once
+	if err = out.Decode(&a.said); err == nil { // the attack is at its full strength
 		a.times, err = f.transfers(ctx)
 	}
 	_ = child.stdin.Close()

@@ -17,7 +17,9 @@ import (
 
 // reopenAfter is when a connection that was closed is opened again: 800 a second, spread evenly, for the attack's processors
 // are those of the store, and of what is measured.
-func reopenAfter() time.Duration { return 5*time.Second + rand.N(10*time.Second) }
+func reopenAfter() time.Duration { return 5*time.Second + rand.N(reopenSlowest-5*time.Second) }
+
+const reopenSlowest = 15 * time.Second
 
 // attackPlan is what an attack on the embedded store sends.
 type attackPlan struct {
@@ -26,7 +28,7 @@ type attackPlan struct {
 	Download string
 }
 
-// attackReport is what became of it: written once when every connection has been tried, and at the end.
+// attackReport is what became of it: written once when the attack is at its full strength, and at the end.
 type attackReport struct{ Opened, Most, Busy int64 }
 
 // storeAttack keeps attackConns connections to the store; one that the store closes is opened again after
@@ -53,6 +55,9 @@ func storeAttack(args []string) error {
 		time.Sleep(200 * time.Microsecond) // 5,000 a second: the processors are shared with what is measured
 	}
 	tried.Wait()
+	if *reopen {
+		time.Sleep(reopenSlowest) // by then each that was closed has been opened again, and they are spread evenly
+	}
 	out := json.NewEncoder(os.Stdout)
 	if err := out.Encode(a.report()); err != nil {
 		stop()
