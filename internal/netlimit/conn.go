@@ -16,18 +16,24 @@ const piece = 16 << 10
 type conn struct {
 	net.Conn
 	limiter *Limiter
-	from    netip.Prefix
-	bounded bool         // per address
-	moved   atomic.Int64 // when the last byte did, in nanoseconds of Unix time
-	until   atomic.Int64 // the deadline for writing that somebody has set, likewise; 0: none
-	once    sync.Once
+
+	from     netip.Prefix // the address; of IPv6 a network of 64 bits
+	customer netip.Prefix // likewise, of 56 bits
+	bounded  bool         // not exempt
+
+	moved atomic.Int64 // when the last byte did, in nanoseconds of Unix time
+	until atomic.Int64 // the deadline for writing that somebody has set, likewise; 0: none
+	once  sync.Once
 
 	// Of the limiter, under its lock.
-	address *address // nil: not counted in
-	running int
-	gone    bool
-	place   *list.Element // in idle or busy
-	own     *list.Element // in its address's idle; nil: busy
+	address   *pool // nil: not counted in
+	running   int
+	gone      bool
+	resting   [3]*list.Element // in idle, of its address, its customer and all
+	idleSince time.Time
+	busy      *list.Element // in its address's busy; nil: idle
+	seen      int64         // moved, when working last looked
+	at        int           // in working
 }
 
 func (l *Limiter) newConn(inner net.Conn) *conn {
@@ -35,8 +41,11 @@ func (l *Limiter) newConn(inner net.Conn) *conn {
 	c.touch()
 	if a, err := netip.ParseAddrPort(inner.RemoteAddr().String()); err == nil {
 		ip := a.Addr().Unmap().WithZone("")
-		c.from = network(ip)
+		c.from, c.customer = network(ip, 64), network(ip, 56)
 		c.bounded = !ip.IsLoopback() && !l.exempt(ip)
+		if !c.bounded { // alone, lest its neighbours be counted with it
+			c.from, c.customer = network(ip, 128), network(ip, 128)
+		}
 	}
 	return c
 }
@@ -50,11 +59,11 @@ func (l *Limiter) exempt(ip netip.Addr) bool {
 	return false
 }
 
-// network is what one client has: an address, or of IPv6 a network of 64 bits, whose addresses anybody in it can use.
-func network(ip netip.Addr) netip.Prefix {
-	bits := ip.BitLen()
-	if ip.Is6() {
-		bits = 64
+// network is an IPv4 address, or an IPv6 address's network of so many bits. Anybody in a network of 64 bits can use all its
+// addresses, and one customer has all of one of 56 bits (RFC 6177; RIPE-690, section 4.2).
+func network(ip netip.Addr, bits int) netip.Prefix {
+	if ip.Is4() {
+		bits = ip.BitLen()
 	}
 	p, _ := ip.Prefix(bits) // of no other length than it has
 	return p

@@ -1,11 +1,12 @@
-// Package netlimit bounds the connections of a listener, in all and per client address. Where a bound is met, the
-// connection that has been idle longest is closed for the new one: one that no handler works for, be it between
-// requests, in the middle of slow headers or before its first byte. Transfers have a deadline for each piece that is
-// written, and none for the whole.
+// Package netlimit bounds the connections of a listener, in all, per client address, and per customer's network (IPv6:
+// 56 bits). Where a bound is met, the connection that has been idle longest is closed for the new one: one that no handler
+// works for, be it between requests, in the middle of slow headers or before its first byte. Where all are at work and
+// moving, the network with most of them loses the one that has been at work longest, to a network with clearly fewer.
+// Loopback and exempt addresses carry all users, and lose none so. Admitting one costs the logarithm of the number of
+// connections at most. Transfers have a deadline for each piece that is written, and none for the whole.
 package netlimit
 
 import (
-	"container/list"
 	"context"
 	"errors"
 	"net"
@@ -18,7 +19,7 @@ import (
 // Observer counts, by the listener's name.
 type Observer interface {
 	Connections(listener string, open int)
-	// Shed is told which bound a connection was closed for: total or address.
+	// Shed is told which bound a connection was closed, or refused, for: total, address, network or share.
 	Shed(listener, bound string)
 }
 
@@ -26,8 +27,8 @@ type Observer interface {
 type Options struct {
 	Name         string // of the listener, for the observer
 	Total        int
-	PerAddress   int            // IPv6: per network of 64 bits
-	Exempt       []netip.Prefix // not bound per address, for all users come through them; loopback never is
+	PerAddress   int            // IPv6: per network of 64 bits, and twice of it per network of 56
+	Exempt       []netip.Prefix // all users come through them: neither bound per address nor shed as greedy; loopback never is
 	Stall        time.Duration  // a request that has moved no byte for so long may be shed, where nothing is idle
 	WriteTimeout time.Duration  // for each piece of 16 KiB at most
 	Observer     Observer
@@ -39,16 +40,10 @@ type Limiter struct {
 	Options
 	mu        sync.Mutex
 	changed   chan struct{} // closed when a connection closes or becomes idle; nil: nobody waits
-	open      int
-	idle      *list.List // of *conn; the front has been idle longest
-	busy      *list.List
-	addresses map[netip.Prefix]*address
-}
-
-// address is the connections of one client.
-type address struct {
-	open int
-	idle *list.List
+	all       *pool
+	customers map[netip.Prefix]*pool
+	addresses map[netip.Prefix]*pool
+	working   working
 }
 
 // New returns a limiter without connections.
@@ -60,7 +55,7 @@ func New(o Options) (*Limiter, error) {
 		o.Now = time.Now
 	}
 	return &Limiter{
-		Options: o, idle: list.New(), busy: list.New(), addresses: map[netip.Prefix]*address{},
+		Options: o, all: newPool(nil, netip.Prefix{}, false), customers: map[netip.Prefix]*pool{}, addresses: map[netip.Prefix]*pool{},
 	}, nil
 }
 
@@ -113,101 +108,12 @@ func (l *listener) Close() error {
 	return l.Listener.Close()
 }
 
-// admit counts a connection in, and returns which is to be closed for it. Where it can't be counted in, it is to wait for
-// a change, or, without one, to be closed.
-func (l *Limiter) admit(c *conn) (shed *conn, wait <-chan struct{}, ok bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	a := l.addresses[c.from]
-	switch {
-	case c.bounded && a != nil && a.open >= l.PerAddress:
-		l.Observer.Shed(l.Name, "address")
-		if a.idle.Len() == 0 {
-			return nil, nil, false
-		}
-		shed = a.idle.Front().Value.(*conn)
-	case l.open >= l.Total:
-		if shed = l.idlest(); shed == nil {
-			if l.changed == nil {
-				l.changed = make(chan struct{})
-			}
-			return nil, l.changed, false
-		}
-		l.Observer.Shed(l.Name, "total")
-	}
-	if shed != nil {
-		l.remove(shed)
-		a = l.addresses[c.from] // it may have been the last of this one
-	}
-	if a == nil {
-		a = &address{idle: list.New()}
-		l.addresses[c.from] = a
-	}
-	c.address = a
-	l.open++
-	a.open++
-	l.rest(c)
-	l.Observer.Connections(l.Name, l.open)
-	return shed, nil, true
-}
-
-// idlest returns what may be shed: what has been idle longest, or a request that has stalled longest of those looked at.
-func (l *Limiter) idlest() *conn {
-	if e := l.idle.Front(); e != nil {
-		return e.Value.(*conn)
-	}
-	var found *conn
-	oldest := l.Now().Add(-l.Stall).UnixNano()
-	for e := l.busy.Front(); e != nil; e = e.Next() {
-		if c := e.Value.(*conn); c.moved.Load() <= oldest {
-			found, oldest = c, c.moved.Load()
-		}
-	}
-	return found
-}
-
-// rest puts a connection at the end of those that are idle.
-func (l *Limiter) rest(c *conn) {
-	c.place, c.own = l.idle.PushBack(c), c.address.idle.PushBack(c)
-}
-
-// unlist takes a connection out of the lists that it is in.
-func (l *Limiter) unlist(c *conn) {
-	if c.own != nil {
-		l.idle.Remove(c.place)
-		c.address.idle.Remove(c.own)
-	} else if c.place != nil {
-		l.busy.Remove(c.place)
-	}
-	c.place, c.own = nil, nil
-}
-
-func (l *Limiter) remove(c *conn) {
-	if c.gone {
-		return
-	}
-	c.gone = true
-	l.unlist(c)
-	l.open--
-	if c.address.open--; c.address.open == 0 {
-		delete(l.addresses, c.from)
-	}
-	l.notify()
-}
-
-func (l *Limiter) notify() {
-	if l.changed != nil {
-		close(l.changed)
-		l.changed = nil
-	}
-}
-
 func (l *Limiter) closed(c *conn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if c.address != nil {
 		l.remove(c)
-		l.Observer.Connections(l.Name, l.open)
+		l.Observer.Connections(l.Name, l.all.open)
 	}
 }
 
@@ -217,8 +123,8 @@ func (l *Limiter) begin(c *conn) {
 	defer l.mu.Unlock()
 	if c.running++; c.running == 1 && !c.gone {
 		l.unlist(c)
-		c.place = l.busy.PushBack(c)
 		c.touch()
+		l.work(c)
 		c.until.Store(0) // of the request before
 	}
 }

@@ -227,21 +227,6 @@ func requireAnswer(t *testing.T, c net.Conn) {
 	}
 }
 
-// TestWhereNothingIsIdle: who comes waits until something is, and nobody is closed.
-func TestWhereNothingIsIdle(t *testing.T) {
-	s := start(t, func(o *netlimit.Options) { o.PerAddress = 100 })
-	for range 4 {
-		s.ask(t, s.dial(t, "192.0.2.2:1"), "/wait")
-	}
-	late := s.dial(t, "192.0.2.9:1")
-	_, err := io.WriteString(late, "GET /late HTTP/1.1\r\nHost: x\r\n\r\n")
-	require.NoError(t, err)
-	require.Equal(t, 4, s.counts.now())
-	require.Zero(t, s.counts.closedFor("total"))
-	close(s.release)
-	require.Equal(t, "/late", <-s.started)
-}
-
 func TestPerAddress(t *testing.T) {
 	for name, c := range map[string]struct {
 		addresses []string // one connection each, after three
