@@ -40,10 +40,8 @@ func (l *Limiter) admit(c *conn) (shed *conn, wait <-chan struct{}, ok bool) {
 			shed = e.Value.(*conn)
 		}
 	case c.bounded && ofCustomer >= customerTimes*l.PerAddress:
-		bound, shed = forNetwork, l.idlest(customer, address, ofAddress)
-		if shed == nil {
-			shed = l.share(customer, address, ofAddress)
-		}
+		bound = forNetwork
+		shed, _ = l.choose(customer, address, ofAddress)
 	case l.all.open >= l.Total:
 		bound, shed = l.forAll(customer, ofCustomer, c.bounded)
 	default:
@@ -81,26 +79,45 @@ func (l *Limiter) forAll(customer *pool, has int, bounded bool) (bound string, s
 	if !bounded {
 		has = 0
 	}
-	if shed = l.idlest(l.all, customer, has); shed != nil {
-		return forTotal, shed
+	shed, bound = l.choose(l.all, customer, has)
+	if shed == nil && has == 0 {
+		bound = forTotal
 	}
-	if shed = l.working.stalled(l.Now().Add(-l.Stall).UnixNano()); shed != nil {
-		return forTotal, shed
-	}
-	if shed = l.share(l.all, customer, has); shed != nil || has > 0 {
-		return forShare, shed
-	}
-	return forTotal, nil
+	return bound, shed
 }
 
-// idlest returns what has been idle longest in a pool, or nil. A part of the pool that has so many connections does not
-// take it from one with clearly fewer before it has settled: those with most could close each newcomer before his request.
-func (l *Limiter) idlest(of, own *pool, has int) *conn {
-	e := of.idle.Front()
-	if e == nil {
-		return nil
+// choose returns what a part of a pool, with so many connections, may take from the pool, and for which bound; or nil. What
+// has been idle for long goes first, and what has stalled; then one of the greediest part's, if that has clearly more.
+// What is idle since a moment ago may be a newcomer before its request, so it comes after, and parts with clearly more don't
+// get it: they could close each newcomer by coming back.
+func (l *Limiter) choose(of, own *pool, has int) (shed *conn, bound string) {
+	now := l.Now()
+	var idlest *conn
+	if e := of.idle.Front(); e != nil {
+		idlest = e.Value.(*conn)
+		if now.Sub(idlest.idleSince) >= settle {
+			return idlest, forTotal
+		}
 	}
-	c := e.Value.(*conn)
+	if of == l.all {
+		if c := l.working.stalled(now.Add(-l.Stall).UnixNano()); c != nil {
+			return c, forTotal
+		}
+	}
+	if g := of.greediest(); g != nil && clearlyMore(g.open, has) {
+		return g.expendable(), forShare
+	}
+	if idlest != nil && !spared(idlest, of, own, has) {
+		return idlest, forTotal
+	}
+	if own != nil && own.idle.Len() > 0 {
+		return own.idle.Front().Value.(*conn), forShare
+	}
+	return nil, forShare
+}
+
+// spared says whether an idle connection is kept from a part of a pool that has so many, because its own has clearly fewer.
+func spared(c *conn, of, own *pool, has int) bool {
 	owner := c.address
 	for owner.parent != of {
 		owner = owner.parent
@@ -109,22 +126,7 @@ func (l *Limiter) idlest(of, own *pool, has int) *conn {
 	if owner.exempt {
 		others = 0
 	}
-	if owner != own && clearlyMore(has, others) && l.Now().Sub(c.idleSince) < settle {
-		return nil
-	}
-	return c
-}
-
-// share returns what a part of a pool, with so many connections, may take where nothing is free: one of the greediest's, if
-// that has clearly more; else the idlest of its own; else nil.
-func (l *Limiter) share(of, own *pool, has int) *conn {
-	if g := of.greediest(); g != nil && clearlyMore(g.open, has) {
-		return g.expendable()
-	}
-	if own != nil && own.idle.Len() > 0 {
-		return own.idle.Front().Value.(*conn)
-	}
-	return nil
+	return owner != own && clearlyMore(has, others)
 }
 
 // enter counts a connection in; it is idle.

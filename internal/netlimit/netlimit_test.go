@@ -148,6 +148,13 @@ func (s *server) ask(t *testing.T, c net.Conn, path string) {
 	}
 }
 
+// settle waits until so many connections are open, and lets time pass so that idle ones have been idle for long.
+func (s *server) settle(t *testing.T, open int) {
+	t.Helper()
+	require.Eventually(t, func() bool { return s.counts.now() == open }, patience, time.Millisecond)
+	s.clock(time.Minute)
+}
+
 func requireClosed(t *testing.T, c net.Conn) {
 	t.Helper()
 	_, err := io.Copy(io.Discard, c)
@@ -170,6 +177,7 @@ func TestTheIdlestIsShed(t *testing.T) {
 	t.Run("before its first byte", func(t *testing.T) {
 		s := start(t, func(o *netlimit.Options) { o.PerAddress = 100 })
 		first := s.dial(t, "192.0.2.1:1")
+		s.settle(t, 1)
 		for i := range 3 {
 			s.ask(t, s.dial(t, "192.0.2.2:"+string(rune('1'+i))), "/wait")
 		}
@@ -183,6 +191,7 @@ func TestTheIdlestIsShed(t *testing.T) {
 		slow := s.dial(t, "192.0.2.1:1")
 		_, err := io.WriteString(slow, "GET / HTTP/1.1\r\nHost:")
 		require.NoError(t, err)
+		s.settle(t, 1)
 		for range 3 {
 			s.ask(t, s.dial(t, "192.0.2.2:1"), "/wait")
 		}

@@ -172,11 +172,24 @@ func TestBeforeTheFirstRequest(t *testing.T) {
 		requireClosed(t, c)
 		close(s.release)
 	})
-	t.Run("others do", func(t *testing.T) {
+	t.Run("other newcomers don't, while somebody has more", func(t *testing.T) {
+		s := start(t, func(o *netlimit.Options) { o.Total = 8; many(o) })
+		s.busy(t, a, a, a, a, a, a, a, a)
+		var all []net.Conn
+		for i := range 4 { // before any of them asks
+			all = append(all, s.dial(t, fmt.Sprintf("198.51.100.%d:1", i)))
+		}
+		for _, c := range all {
+			s.ask(t, c, "/wait")
+		}
+		require.Equal(t, 4, s.counts.closedFor("share"))
+		s.end(t, all...)
+	})
+	t.Run("other newcomers do, where nobody has more", func(t *testing.T) {
 		s := start(t, many)
-		s.busy(t, a, a, a, a)
-		c := s.dial(t, newcomer)
-		s.ask(t, s.dial(t, b), "/")
+		s.busy(t, a, b, "192.0.2.3:1")
+		c := s.dial(t, "192.0.2.4:1")
+		s.ask(t, s.dial(t, newcomer), "/")
 		requireClosed(t, c)
 		close(s.release)
 	})
@@ -190,6 +203,7 @@ func TestPerNetwork(t *testing.T) {
 		s := start(t, room)
 		all := s.busy(t, one, one, one, two, two)
 		idle := s.dial(t, two)
+		s.settle(t, 6)
 		s.ask(t, s.dial(t, three), "/")
 		requireClosed(t, idle)
 		require.Equal(t, 1, s.counts.closedFor("network"))
