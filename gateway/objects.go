@@ -60,13 +60,17 @@ func (g *Gateway) newEmbedded() (objects.Store, error) {
 	if g.room != nil {
 		admit = g.room.Admit
 	}
+	var observer embedded.Observer
+	if g.telemetry != nil {
+		observer = g.telemetry
+	}
 	s, err := embedded.New(embedded.Options{
 		Dir: filepath.Join(o.Embedded.Dir, "values"), PublicURL: o.Embedded.PublicURL, MaxObjectSize: o.MaxSize, MaxUnsizedSize: o.MaxUnsizedSize,
 		AllowedOrigins: append([]string{g.cfg.HTTP.PublicURL}, g.cfg.HTTP.AllowedOrigins...),
 		AllowedHeaders: g.cfg.HTTP.AllowedHeaders, MinRate: o.Embedded.MinRate, Grace: o.Embedded.Grace,
 		MaxTransfers: o.Embedded.MaxTransfers, MaxSessionTransfers: o.Embedded.MaxSessionTransfers, MaxSessionBytes: o.Embedded.MaxSessionBytes,
 		UploadLifetime: o.UploadLifetime, DownloadLifetime: o.DownloadLifetime, Credentials: credentials, Logger: g.log,
-		Admit: admit,
+		Admit: admit, Observer: observer,
 	})
 	if err != nil {
 		return nil, err

@@ -31,6 +31,9 @@ func maxHeader(c *Config) int {
 // Listeners are the sockets to serve on; a nil one is opened as configured.
 type Listeners struct{ Gateway, Objects net.Listener }
 
+// gatewayListener names the listener of the gateway itself, to logs and metrics.
+const gatewayListener = "gateway"
+
 // stall is how long a request may move no byte before it may be closed for another, where no connection is idle.
 const stall = 10 * time.Second
 
@@ -122,7 +125,7 @@ func (g *Gateway) servers(ctx context.Context, l Listeners) (all []served, err e
 			}
 		}
 		if g.cfg.Development {
-			handler = onLoopback(handler)
+			handler = onLoopback(handler, g.refuseOtherName(name))
 		}
 		all = append(all, served{name, &http.Server{
 			// There is no WriteTimeout, which would cut whatever is long: the limiter bounds each write.
@@ -132,7 +135,7 @@ func (g *Gateway) servers(ctx context.Context, l Listeners) (all []served, err e
 			ErrorLog: slog.NewLogLogger(g.log.Handler(), slog.LevelDebug),
 		}, limiter.Listen(listener)})
 	}
-	add("gateway", "http.listen", l.Gateway, h.Listen, g)
+	add(gatewayListener, "http.listen", l.Gateway, h.Listen, g)
 	if err == nil {
 		all[0].server.TLSConfig = g.tls
 		all[0].server.MaxHeaderBytes = maxHeader(g.cfg)

@@ -3,14 +3,18 @@ package gateway_test
 import (
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cloakroomhq/cloakroom/appkit"
 	"github.com/cloakroomhq/cloakroom/client"
 	"github.com/cloakroomhq/cloakroom/gateway"
 	"github.com/cloakroomhq/cloakroom/internal/gatewaytest"
@@ -57,47 +61,127 @@ func TestWhatWasSignedForADeletedToken(t *testing.T) {
 	require.NotContains(t, text, "value")
 }
 
-// TestUploadsUnderWayEndWithTheirTokenAndSession: nothing is left of them in temporary files.
+// TestUploadsUnderWayEndWithTheirTokenAndSession: the client is answered in the middle of its body, nothing is left in
+// temporary files, and the same URL is refused from then on. A slow client is cut later than a test may take.
 func TestUploadsUnderWayEndWithTheirTokenAndSession(t *testing.T) {
-	g := gatewaytest.Start(t, nil)
-	user, err := client.New(client.Options{Endpoint: g.URL, Credentials: g.Session(gatewaytest.Own, "s")})
-	require.NoError(t, err)
+	g := gatewaytest.Start(t, func(c *gateway.Config) { c.Objects.Embedded.Grace = 5 * time.Minute })
 	app, err := client.New(client.Options{Endpoint: g.URL, Credentials: g.Application(gatewaytest.Own)})
 	require.NoError(t, err)
-	under := func() int {
-		all, err := os.ReadDir(filepath.Join(g.Config.Objects.Embedded.Dir, "values", "tmp"))
-		require.NoError(t, err)
-		return len(all)
+	for name, test := range map[string]struct {
+		end        func(t *testing.T, token, session string)
+		during     int
+		reason     string
+		afterwards int
+		code       string
+	}{
+		"deleteTokens": {func(t *testing.T, token, _ string) {
+			n, err := app.DeleteTokens(t.Context(), []string{token})
+			require.NoError(t, err)
+			require.Equal(t, 1, n)
+		}, http.StatusNotFound, "missing", http.StatusPreconditionFailed, "NoSuchKey"},
+		"endSession": {func(t *testing.T, _, session string) {
+			n, err := app.EndSession(t.Context(), appkit.SessionID(session))
+			require.NoError(t, err)
+			require.Equal(t, 2, n)
+		}, http.StatusForbidden, "ended", http.StatusForbidden, "AccessDenied"},
+		"/session/end": {func(t *testing.T, _, session string) {
+			res, err := http.DefaultClient.Do(newRequest(t, http.MethodPost, g.URL+"/session/end", strings.NewReader("{}"),
+				"Authorization", "Bearer "+jwtOf(t, g.Session(gatewaytest.Own, session)), "Content-Type", "application/json"))
+			require.NoError(t, err)
+			defer func() { _ = res.Body.Close() }()
+			text, err := io.ReadAll(res.Body)
+			require.NoError(t, err)
+			require.Equal(t, http.StatusOK, res.StatusCode)
+			require.JSONEq(t, `{"revoked":2}`, string(text))
+		}, http.StatusForbidden, "ended", http.StatusForbidden, "AccessDenied"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			session := "session of " + name
+			user, err := client.New(client.Options{Endpoint: g.URL, Credentials: g.Session(gatewaytest.Own, session)})
+			require.NoError(t, err)
+			made, err := user.Tokenize(t.Context(), client.Value{})
+			require.NoError(t, err)
+			under := beginUpload(t, made.Upload)
+			before := refusals(t, g, test.reason)
+			test.end(t, made.Token, session)
+			status, text := under.answer(t)
+			require.Equal(t, test.during, status, text)
+			require.Contains(t, text, "<Code>"+test.code+"</Code>")
+			left, err := os.ReadDir(filepath.Join(g.Config.Objects.Embedded.Dir, "values", "tmp"))
+			require.NoError(t, err)
+			require.Empty(t, left)
+			require.Equal(t, before+1, refusals(t, g, test.reason))
+			status, _ = sendSigned(t, made.Upload, strings.NewReader("again"))
+			require.Equal(t, test.afterwards, status)
+		})
 	}
-	endUpload(t, user, under, func(token string) error { _, err := app.DeleteTokens(t.Context(), []string{token}); return err })
-	endUpload(t, user, under, func(string) error { _, err := app.EndSession(t.Context(), "s"); return err })
 }
 
-// endUpload begins an upload, ends what it is for, and waits until it is over.
-func endUpload(t *testing.T, user *client.Client, under func() int, end func(token string) error) {
-	made, err := user.Tokenize(t.Context(), client.Value{})
-	require.NoError(t, err)
+// underWay is an upload whose body does not end.
+type underWay struct {
+	answered chan *http.Response
+	failed   chan error
+}
+
+// beginUpload returns once the store reads the upload's body: it says so with 100 Continue.
+func beginUpload(t *testing.T, r client.SignedRequest) *underWay {
+	t.Helper()
+	reads := make(chan struct{})
+	ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{Got100Continue: func() { close(reads) }})
 	body, feed := io.Pipe()
-	in, err := http.NewRequestWithContext(t.Context(), made.Upload.Method, made.Upload.URL, body)
+	t.Cleanup(func() { _ = feed.Close() })
+	in, err := http.NewRequestWithContext(ctx, r.Method, r.URL, body)
 	require.NoError(t, err)
-	in.Header = made.Upload.Header.Clone()
-	status := make(chan int, 1)
+	in.Header = r.Header.Clone()
+	in.Header.Set("Expect", "100-continue")
+	transport := &http.Transport{ExpectContinueTimeout: time.Minute}
+	t.Cleanup(transport.CloseIdleConnections)
+	u := &underWay{make(chan *http.Response, 1), make(chan error, 1)}
 	go func() {
-		res, err := http.DefaultClient.Do(in)
+		res, err := transport.RoundTrip(in)
 		if err != nil {
-			status <- 0
+			u.failed <- err
 			return
 		}
-		_ = res.Body.Close()
-		status <- res.StatusCode
+		u.answered <- res
 	}()
+	select {
+	case <-reads:
+	case err := <-u.failed:
+		require.NoError(t, err)
+	case res := <-u.answered:
+		t.Fatalf("refused before its body: %d", res.StatusCode)
+	}
 	_, err = feed.Write(make([]byte, 100_000))
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return under() == 1 }, time.Minute, time.Millisecond)
-	require.NoError(t, end(made.Token))
-	require.Eventually(t, func() bool { return under() == 0 }, time.Minute, time.Millisecond)
-	_ = feed.Close()
-	require.NotEqual(t, http.StatusOK, <-status)
+	return u
+}
+
+// answer waits for what the store says while the body goes on.
+func (u *underWay) answer(t *testing.T) (int, string) {
+	t.Helper()
+	select {
+	case err := <-u.failed:
+		require.NoError(t, err)
+		return 0, ""
+	case res := <-u.answered:
+		defer func() { _ = res.Body.Close() }()
+		text, err := io.ReadAll(res.Body)
+		require.NoError(t, err)
+		return res.StatusCode, string(text)
+	}
+}
+
+// refusals is what the gateway has counted of the embedded store.
+func refusals(t *testing.T, g *gatewaytest.Gateway, reason string) (n int) {
+	t.Helper()
+	found := regexp.MustCompile(`(?m)^cloakroom_objects_refused_total\{reason="` + reason + `"\} (\d+)$`).FindStringSubmatch(metrics(t, g))
+	if found == nil {
+		return 0
+	}
+	n, err := strconv.Atoi(found[1])
+	require.NoError(t, err)
+	return n
 }
 
 // TestAnUploadEndsWithItsToken: its URL says so.

@@ -2,8 +2,11 @@ package httpd
 
 import (
 	"context"
+	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 
@@ -13,12 +16,10 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/fault"
 )
 
-// down answers nobody.
-type down struct{}
+// refusing answers nobody.
+type refusing struct{ why error }
 
-func (down) Authenticate(*http.Request) (*caller.Caller, error) {
-	return nil, fault.New(fault.Unavailable, "Try again later.")
-}
+func (r refusing) Authenticate(*http.Request) (*caller.Caller, error) { return nil, r.why }
 
 // TestRefusalsInTheMediaTypeAsked: whatever refuses a request, and before whatever, it answers in the media type that the
 // request accepts, with an error of GraphQL's form; in the older one where neither is accepted.
@@ -26,7 +27,12 @@ func TestRefusalsInTheMediaTypeAsked(t *testing.T) {
 	over, cancel := context.WithCancel(t.Context())
 	cancel()
 	s := newServer(t, resolver{}, func(o *Options) { o.HTTP.MaxBody = 2000 })
-	unavailable := newServer(t, resolver{}, func(o *Options) { o.Authenticator = down{} })
+	unavailable := newServer(t, resolver{}, func(o *Options) { o.Authenticator = refusing{fault.New(fault.Unavailable, "Try again later.")} })
+	hash := caller.HashSession("clinic", "s")
+	pinned := newServer(t, resolver{}, func(o *Options) { o.Authenticator = signedIn{&caller.Caller{Tenant: "clinic", Session: &hash}} })
+	limited := newServer(t, resolver{}, func(o *Options) { o.Authenticator = refusing{fault.New(fault.RateLimited, "Wait.")} })
+	documented, err := os.ReadFile("../../docs/api.md")
+	require.NoError(t, err)
 	good := bodyOf("{viewer{tenant}}")
 	with := func(name, value string) *http.Request {
 		r := post(good)
@@ -49,20 +55,23 @@ func TestRefusalsInTheMediaTypeAsked(t *testing.T) {
 			r.Header.Set("Cookie", "a=b")
 			return r
 		}, 403, "FORBIDDEN"},
-		"ambient without Origin": {s, func() *http.Request { return with("Authorization", "Bearer ambient") }, 403, "FORBIDDEN"},
-		"another method":         {s, func() *http.Request { return method("PUT", "") }, 405, "BAD_USER_INPUT"},
-		"OPTIONS, no preflight":  {s, func() *http.Request { return method("OPTIONS", "") }, 405, "BAD_USER_INPUT"},
-		"GET of a mutation":      {s, func() *http.Request { return method("GET", "query=mutation{deleteTokens(tokens:[]){deleted}}") }, 405, "BAD_USER_INPUT"},
-		"another session":        {s, func() *http.Request { return with("Cloakroom-Session-Hash", strings.Repeat("0", 64)) }, 401, "UNAUTHENTICATED"},
-		"too large":              {s, func() *http.Request { return post(good + strings.Repeat(" ", 2000)) }, 413, "LIMIT_EXCEEDED"},
-		"another content type":   {s, func() *http.Request { return with("Content-Type", "text/plain") }, 415, "BAD_USER_INPUT"},
-		"compressed":             {s, func() *http.Request { return with("Content-Encoding", "gzip") }, 415, "BAD_USER_INPUT"},
-		"malformed":              {s, func() *http.Request { return post("{") }, 400, "BAD_USER_INPUT"},
-		"no query":               {s, func() *http.Request { return post("{}") }, 400, "BAD_USER_INPUT"},
-		"unavailable":            {unavailable, func() *http.Request { return post(good) }, 503, "UNAVAILABLE"},
-		"out of time":            {s, func() *http.Request { return post(good).WithContext(over) }, 503, "UNAVAILABLE"},
-		"panic":                  {s, func() *http.Request { return with("Authorization", "Bearer panic") }, 500, "INTERNAL"},
+		"ambient without Origin":    {s, func() *http.Request { return with("Authorization", "Bearer ambient") }, 403, "FORBIDDEN"},
+		"another method":            {s, func() *http.Request { return method("PUT", "") }, 405, "BAD_USER_INPUT"},
+		"OPTIONS, no preflight":     {s, func() *http.Request { return method("OPTIONS", "") }, 405, "BAD_USER_INPUT"},
+		"GET of a mutation":         {s, func() *http.Request { return method("GET", "query=mutation{deleteTokens(tokens:[]){deleted}}") }, 405, "BAD_USER_INPUT"},
+		"another session":           {s, func() *http.Request { return with("Cloakroom-Session-Hash", strings.Repeat("0", 64)) }, 401, "UNAUTHENTICATED"},
+		"pinned to another session": {pinned, func() *http.Request { return with("Cloakroom-Session-Hash", strings.Repeat("0", 64)) }, 412, "SESSION_CHANGED"},
+		"too many":                  {limited, func() *http.Request { return post(good) }, 429, "RATE_LIMITED"},
+		"too large":                 {s, func() *http.Request { return post(good + strings.Repeat(" ", 2000)) }, 413, "LIMIT_EXCEEDED"},
+		"another content type":      {s, func() *http.Request { return with("Content-Type", "text/plain") }, 415, "BAD_USER_INPUT"},
+		"compressed":                {s, func() *http.Request { return with("Content-Encoding", "gzip") }, 415, "BAD_USER_INPUT"},
+		"malformed":                 {s, func() *http.Request { return post("{") }, 400, "BAD_USER_INPUT"},
+		"no query":                  {s, func() *http.Request { return post("{}") }, 400, "BAD_USER_INPUT"},
+		"unavailable":               {unavailable, func() *http.Request { return post(good) }, 503, "UNAVAILABLE"},
+		"out of time":               {s, func() *http.Request { return post(good).WithContext(over) }, 503, "UNAVAILABLE"},
+		"panic":                     {s, func() *http.Request { return with("Authorization", "Bearer panic") }, 500, "INTERNAL"},
 	} {
+		require.Contains(t, string(documented), fmt.Sprintf("\n| %d | `%s` |", test.status, test.code), "docs/api.md")
 		for accept, want := range map[string]string{
 			"": mediaJSON, "application/json": mediaJSON, mediaGraphQL: mediaGraphQL, mediaGraphQL + ",application/json;q=0.9": mediaGraphQL,
 			"*/*": mediaJSON, "application/json;q=0,*/*": mediaGraphQL, "text/html": mediaJSON, "application/json;q=0": mediaJSON,
@@ -86,6 +95,21 @@ func TestRefusalsInTheMediaTypeAsked(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestRefuseInTheMediaTypeAsked is of what is refused before the gateway's own handler, as another name is in development.
+func TestRefuseInTheMediaTypeAsked(t *testing.T) {
+	for accept, want := range map[string]string{"": mediaJSON, mediaGraphQL: mediaGraphQL, "*/*": mediaJSON, "text/html": mediaJSON} {
+		t.Run(accept, func(t *testing.T) {
+			r := post("{}")
+			r.Header.Set("Accept", accept)
+			w := httptest.NewRecorder()
+			Refuse(slog.New(slog.DiscardHandler))(w, r, http.StatusMisdirectedRequest, fault.New(fault.Forbidden, "Another name."))
+			require.Equal(t, http.StatusMisdirectedRequest, w.Code)
+			require.Equal(t, want+"; charset=utf-8", w.Header().Get("Content-Type"))
+			require.JSONEq(t, `{"errors":[{"message":"Another name.","extensions":{"code":"FORBIDDEN"}}]}`, w.Body.String())
+		})
 	}
 }
 

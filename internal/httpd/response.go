@@ -65,14 +65,15 @@ var (
 	noStore = []string{"no-store"} // answers hold keys
 )
 
-// Refuse returns what answers any call with the public half of an error, in the form of GraphQL's errors; status
-// 0 stands for that of the error's code.
+// Refuse returns what answers any call with the public half of an error, in the form of GraphQL's errors and the media
+// type that the request accepts; status 0 stands for that of the error's code.
 func Refuse(log *slog.Logger) func(w http.ResponseWriter, r *http.Request, status int, err error) {
 	return func(w http.ResponseWriter, r *http.Request, status int, err error) {
 		if status == 0 {
 			status = statusOf(err)
 		}
-		refuse(r.Context(), log, w, status, err)
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		refuse(withMedia(r.Context(), r.Header.Values("Accept")), log, w, status, err)
 	}
 }
 

@@ -29,6 +29,7 @@ type Metrics struct {
 	kept        prometheus.Gauge
 	free        *prometheus.GaugeVec
 	refusing    *prometheus.GaugeVec
+	refused     *prometheus.CounterVec
 	shed        *prometheus.CounterVec
 	connections *prometheus.GaugeVec
 }
@@ -67,7 +68,9 @@ func NewMetrics(version string) *Metrics {
 		free: gauge("space_free_bytes", "Free bytes of a disk (database, objects).", "disk"),
 		refusing: gauge("space_refusing",
 			"1 while there is no room for them: values (tokenize, uploads), rows (grants and sign-ins too).", "what"),
-		shed:        counter("connections_shed_total", "Connections closed for others, by listener and bound (total, address).", "listener", "bound"),
+		refused: counter("objects_refused_total",
+			"Requests that the embedded store refused, and transfers that it cut, by reason (slow, share, busy, full, signature, …).", "reason"),
+		shed:        counter("connections_shed_total", "Connections closed for others, by listener and bound (total, address, network, share).", "listener", "bound"),
 		connections: gauge("connections", "Open connections, by listener.", "listener"),
 	}
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
@@ -75,7 +78,7 @@ func NewMetrics(version string) *Metrics {
 	})
 	build.Set(1)
 	m.registry.MustRegister(m.requests, m.latency, m.created, m.checked, m.presigned, m.swept, m.credentials,
-		m.signIns, m.ended, m.stopped, m.logouts, m.limited, m.kept, m.free, m.refusing, m.shed, m.connections, build,
+		m.signIns, m.ended, m.stopped, m.logouts, m.limited, m.kept, m.free, m.refusing, m.refused, m.shed, m.connections, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -144,6 +147,9 @@ func (m *Metrics) SpaceRefusing(what string, refusing bool) {
 	}
 	m.refusing.WithLabelValues(what).Set(n)
 }
+
+// ObjectRefused implements embedded.Observer.
+func (m *Metrics) ObjectRefused(reason string) { m.refused.WithLabelValues(reason).Inc() }
 
 // Connections implements netlimit.Observer.
 func (m *Metrics) Connections(listener string, open int) {

@@ -37,6 +37,8 @@ func TestMetrics(t *testing.T) {
 	m.GrantsChecked("STORE", 3, 4)
 	m.Presigned("PUT", 5)
 	m.Swept("tokens", 6)
+	m.ObjectRefused("slow")
+	m.Shed("objects", "share")
 	w := httptest.NewRecorder()
 	m.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", http.NoBody))
 	for _, line := range []string{
@@ -44,7 +46,8 @@ func TestMetrics(t *testing.T) {
 		`cloakroom_request_duration_seconds_count{field="tokenize"} 1`, `cloakroom_credentials_total{outcome="remembered"} 1`,
 		`cloakroom_grants_created_total{kind="READ"} 2`, `cloakroom_grants_checked_total{kind="STORE",result="held"} 3`,
 		`cloakroom_grants_checked_total{kind="STORE",result="missing"} 4`, `cloakroom_presigned_total{method="PUT"} 5`,
-		`cloakroom_swept_total{table="tokens"} 6`, `cloakroom_sign_ins_total{outcome="completed"} 1`, `cloakroom_build_info{version="1.2.3"} 1`, "go_goroutines ",
+		`cloakroom_swept_total{table="tokens"} 6`, `cloakroom_sign_ins_total{outcome="completed"} 1`,
+		`cloakroom_objects_refused_total{reason="slow"} 1`, `cloakroom_connections_shed_total{bound="share",listener="objects"} 1`, `cloakroom_build_info{version="1.2.3"} 1`, "go_goroutines ",
 	} {
 		require.Contains(t, w.Body.String(), "\n"+line)
 	}

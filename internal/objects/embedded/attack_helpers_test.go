@@ -121,7 +121,7 @@ func (c *client) requireError(t testing.TB, want *apiError) {
 	res, text := c.answer(t)
 	require.Equal(t, want.status, res.StatusCode, text)
 	require.Contains(t, text, "<Code>"+want.code+"</Code><Message>"+want.message+"</Message>")
-	if want == errBusy {
+	if want.busy() {
 		require.Equal(t, "1", res.Header.Get("Retry-After"))
 	}
 }

@@ -65,9 +65,24 @@ func (s *Server) get(w http.ResponseWriter, r *http.Request, req *objects.Reques
 	}
 	if err := value.send(r.Context(), &pacedWriter{w: w, t: t, pace: s.newPace()}); err != nil {
 		s.opts.Logger.DebugContext(r.Context(), "a download broke off", "error", err)
+		s.refused(r, cutReason(r.Context(), t, err))
 		panic(http.ErrAbortHandler) // the client must not take a part for the whole
 	}
 	return nil
+}
+
+// cutReason says why a download broke off.
+func cutReason(ctx context.Context, t *transfer, err error) string {
+	why := t.stopped()
+	switch {
+	case why != nil:
+		return why.reason
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return reasonSlow
+	case errors.Is(err, errWrite), ctx.Err() != nil:
+		return reasonIncomplete
+	}
+	return reasonFailed
 }
 
 // value is an open value, of which the first package has been read.

@@ -54,8 +54,15 @@ type Options struct {
 	// Admit returns an error unless there is room for an upload of so many bytes; -1: not known. Nil admits all.
 	Admit func(ctx context.Context, bytes int64) error
 
-	Logger *slog.Logger     // nil: discards
-	Now    func() time.Time // nil: time.Now
+	Observer Observer         // nil: nobody
+	Logger   *slog.Logger     // nil: discards
+	Now      func() time.Time // nil: time.Now
+}
+
+// Observer counts.
+type Observer interface {
+	// ObjectRefused is told of each request that is refused, and each transfer that is cut, for one of Reasons.
+	ObjectRefused(reason string)
 }
 
 var (

@@ -11,29 +11,59 @@ import (
 type apiError struct {
 	status        int
 	code, message string
+	reason        string // for the observer, of Reasons
 }
 
-var (
-	errAnonymous      = &apiError{http.StatusForbidden, "AccessDenied", "The request is not signed."}
-	errSignature      = &apiError{http.StatusForbidden, "SignatureDoesNotMatch", "The request is not the one that was signed."}
-	errUnsignedHeader = &apiError{http.StatusForbidden, "AccessDenied", "A header of the request is not signed."}
-	errNoKey          = &apiError{http.StatusForbidden, "AccessDenied", "The encryption key is missing or not valid."}
-	errExpired        = &apiError{http.StatusForbidden, "AccessDenied", "Request has expired"}
-	errNotYet         = &apiError{http.StatusForbidden, "RequestTimeTooSkewed", "The request is signed for a later time."}
-	errOrigin         = &apiError{http.StatusForbidden, "AccessDenied", "This origin is not allowed."}
-	errWrongKey       = &apiError{http.StatusForbidden, "AccessDenied", "The encryption key does not fit the object."}
-	errEnded          = &apiError{http.StatusForbidden, "AccessDenied", "The session that the request was signed for has ended."}
-	errConflict       = &apiError{http.StatusConflict, "ConditionalRequestConflict", "Another upload of the object is under way."}
-	errBusy           = &apiError{http.StatusServiceUnavailable, "SlowDown", "Too much is under way: try again in a moment."}
-	errSlow           = &apiError{http.StatusBadRequest, "RequestTimeout", "The upload was slower than the store allows."}
-	errNoSuchKey      = &apiError{http.StatusNotFound, "NoSuchKey", "The object does not exist."}
-	errMethod         = &apiError{http.StatusMethodNotAllowed, "MethodNotAllowed", "The method is not allowed."}
-	errExists         = &apiError{http.StatusPreconditionFailed, "PreconditionFailed", "The object exists."}
-	errTooLarge       = &apiError{http.StatusBadRequest, "EntityTooLarge", "The object is larger than allowed."}
-	errIncomplete     = &apiError{http.StatusBadRequest, "IncompleteBody", "The body ended early."}
-	errNoSpace        = &apiError{http.StatusInsufficientStorage, "InsufficientStorage", "There is no room for new values: try again later."}
-	errInternal       = &apiError{http.StatusInternalServerError, "InternalError", "The store failed; see its log."}
+// Reasons are what a request is refused, or a transfer cut, for, as Observer is told.
+var Reasons = []string{
+	reasonSignature, reasonExpired, reasonOrigin, reasonMethod, reasonKey, reasonEnded, reasonMissing, reasonExists, reasonConflict, reasonSize,
+	reasonIncomplete, reasonSlow, reasonShare, reasonBusy, reasonFull, reasonFailed,
+}
+
+const (
+	reasonSignature  = "signature"  // not signed, or not what was signed
+	reasonExpired    = "expired"    // or not valid yet
+	reasonOrigin     = "origin"     // of a page that is not listed
+	reasonMethod     = "method"     // not PUT, GET, HEAD or a preflight
+	reasonKey        = "key"        // not the object's
+	reasonEnded      = "ended"      // the session has, also during a transfer
+	reasonMissing    = "missing"    // no object, also deleted during a transfer
+	reasonExists     = "exists"     // was uploaded before, or deleted
+	reasonConflict   = "conflict"   // is being uploaded
+	reasonSize       = "size"       // larger than allowed
+	reasonIncomplete = "incomplete" // the client broke off
+	reasonSlow       = "slow"       // the client was
+	reasonShare      = "share"      // the session or its tenant has its share under way
+	reasonBusy       = "busy"       // all have, together
+	reasonFull       = "full"       // no room on the disk
+	reasonFailed     = "failed"     // the store did, or the object is damaged; the log says more
 )
+
+var (
+	errAnonymous      = &apiError{http.StatusForbidden, "AccessDenied", "The request is not signed.", reasonSignature}
+	errSignature      = &apiError{http.StatusForbidden, "SignatureDoesNotMatch", "The request is not the one that was signed.", reasonSignature}
+	errUnsignedHeader = &apiError{http.StatusForbidden, "AccessDenied", "A header of the request is not signed.", reasonSignature}
+	errNoKey          = &apiError{http.StatusForbidden, "AccessDenied", "The encryption key is missing or not valid.", reasonSignature}
+	errExpired        = &apiError{http.StatusForbidden, "AccessDenied", "Request has expired", reasonExpired}
+	errNotYet         = &apiError{http.StatusForbidden, "RequestTimeTooSkewed", "The request is signed for a later time.", reasonExpired}
+	errOrigin         = &apiError{http.StatusForbidden, "AccessDenied", "This origin is not allowed.", reasonOrigin}
+	errWrongKey       = &apiError{http.StatusForbidden, "AccessDenied", "The encryption key does not fit the object.", reasonKey}
+	errEnded          = &apiError{http.StatusForbidden, "AccessDenied", "The session that the request was signed for has ended.", reasonEnded}
+	errConflict       = &apiError{http.StatusConflict, "ConditionalRequestConflict", "Another upload of the object is under way.", reasonConflict}
+	errBusy           = &apiError{http.StatusServiceUnavailable, "SlowDown", "Too much is under way: try again in a moment.", reasonBusy}
+	errOverShare      = &apiError{http.StatusServiceUnavailable, errBusy.code, errBusy.message, reasonShare}
+	errSlow           = &apiError{http.StatusBadRequest, "RequestTimeout", "The upload was slower than the store allows.", reasonSlow}
+	errNoSuchKey      = &apiError{http.StatusNotFound, "NoSuchKey", "The object does not exist.", reasonMissing}
+	errMethod         = &apiError{http.StatusMethodNotAllowed, "MethodNotAllowed", "The method is not allowed.", reasonMethod}
+	errExists         = &apiError{http.StatusPreconditionFailed, "PreconditionFailed", "The object exists.", reasonExists}
+	errTooLarge       = &apiError{http.StatusBadRequest, "EntityTooLarge", "The object is larger than allowed.", reasonSize}
+	errIncomplete     = &apiError{http.StatusBadRequest, "IncompleteBody", "The body ended early.", reasonIncomplete}
+	errNoSpace        = &apiError{http.StatusInsufficientStorage, "InsufficientStorage", "There is no room for new values: try again later.", reasonFull}
+	errInternal       = &apiError{http.StatusInternalServerError, "InternalError", "The store failed; see its log.", reasonFailed}
+)
+
+// busy says whether the client is to come back in a moment.
+func (e *apiError) busy() bool { return e == errBusy || e == errOverShare }
 
 // write answers with the error; HEAD gets no body.
 func (e *apiError) write(w http.ResponseWriter, r *http.Request) {
@@ -53,7 +83,7 @@ func (e *apiError) write(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case e == errNoSpace:
 		h.Set("Retry-After", "30") // seconds
-	case e.status == http.StatusServiceUnavailable:
+	case e.busy():
 		h.Set("Retry-After", "1")
 	}
 	w.WriteHeader(e.status)

@@ -49,9 +49,9 @@ func TestASessionHasAShare(t *testing.T) {
 			open = append(open, c)
 			continue
 		}
-		c.requireError(t, errBusy)
+		c.requireError(t, errOverShare)
 	}
-	begin(t, s.download(t, attacker, "v/there"), 0, "").requireError(t, errBusy)
+	begin(t, s.download(t, attacker, "v/there"), 0, "").requireError(t, errOverShare)
 	require.Len(t, files(t, s.disk.tmp), share)
 
 	res, _ := begin(t, s.upload(t, other, "v/other", 5), 5, "value").answer(t)
@@ -72,7 +72,7 @@ func TestManySessionsLeaveRoom(t *testing.T) {
 	for i := range 10_000 {
 		for j := range 20 {
 			if _, refused := s.begin(fmt.Sprintf("v/%d/%d", i, j), signer{1, 0, 0, 0, 0, 0, 0, 0, byte(i), byte(i >> 8)}, time.Now(), true, nil); refused != nil {
-				require.Equal(t, errBusy, refused)
+				require.True(t, refused.busy())
 				break
 			}
 			taken++
@@ -128,9 +128,9 @@ func TestASessionsBytesUnderWay(t *testing.T) {
 	one, other := visitor("a", 1), visitor("a", 2)
 	first := begin(t, s.upload(t, one, "v/1", 600_000), 600_000, "x")
 	s.underWay(t, 1)
-	begin(t, s.upload(t, one, "v/2", 400_001), 400_001, "x").requireError(t, errBusy)
+	begin(t, s.upload(t, one, "v/2", 400_001), 400_001, "x").requireError(t, errOverShare)
 	chunk := strings.Repeat("y", 400_001)
-	begin(t, s.upload(t, one, "v/3", 0), -1, fmt.Sprintf("%x\r\n%s", len(chunk), chunk)).requireError(t, errBusy)
+	begin(t, s.upload(t, one, "v/3", 0), -1, fmt.Sprintf("%x\r\n%s", len(chunk), chunk)).requireError(t, errOverShare)
 	res, _ := begin(t, s.upload(t, other, "v/4", 0), -1, fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(chunk), chunk)).answer(t)
 	require.Equal(t, http.StatusOK, res.StatusCode)
 	require.NoError(t, first.Close())

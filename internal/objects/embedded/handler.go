@@ -28,19 +28,27 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = control.SetWriteDeadline(time.Now().Add(s.opts.Grace)) // not every writer has a deadline to set
 	if e := s.serve(w, r); e != nil {
 		s.opts.Logger.DebugContext(r.Context(), "object request refused", "method", r.Method, "status", e.status, "code", e.code)
+		s.refused(r, e.reason)
 		letGo(h, control, r, e)
 		e.write(w, r)
 	}
 }
 
+// refused tells the observer. The canary's requests are refused on purpose.
+func (s *Server) refused(r *http.Request, reason string) {
+	if s.opts.Observer != nil && !objects.IsCanary(r.Context()) {
+		s.opts.Observer.ObjectRefused(reason)
+	}
+}
+
 // letGo keeps a refused client from holding its connection: by a body that nobody reads, or at all while the store is busy.
 func letGo(h http.Header, control *http.ResponseController, r *http.Request, e *apiError) {
-	if e != errBusy && r.ContentLength == 0 {
+	if !e.busy() && r.ContentLength == 0 {
 		return
 	}
 	h.Set("Connection", "close") // the answer leaves at once, not after the body
 	wait := linger
-	if e == errBusy {
+	if e.busy() {
 		wait = 0
 	}
 	_ = control.SetReadDeadline(time.Now().Add(wait))

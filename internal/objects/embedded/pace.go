@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"time"
 )
@@ -34,6 +35,7 @@ var (
 	// as sio's take that for a short last block, and would seal half a value as a whole one.
 	errHalf    = errors.New("embedded: the body broke off")
 	errStopped = errors.New("embedded: the transfer was stopped")
+	errWrite   = errors.New("embedded: the client can't be written to")
 	errShare   = errors.New("embedded: the session has as many bytes under way as it may")
 	errRoom    = errors.New("embedded: the disk is to take no more")
 )
@@ -103,5 +105,8 @@ func (w *pacedWriter) Write(p []byte) (int, error) {
 	}
 	n, err := w.w.Write(p)
 	w.pace.moved(n)
+	if err != nil {
+		err = fmt.Errorf("%w: %w", errWrite, err)
+	}
 	return n, err
 }

@@ -90,8 +90,11 @@ func (s *transfers) begin(object string, by signer, signed time.Time, upload boo
 	if mine == nil {
 		mine = &share{}
 	}
-	if free < 1 || mine.n >= s.limits.session || mine.n >= max(1, free/sessionPart) || s.tenants[by.tenant()] >= tenantTimes*free {
+	if free < 1 {
 		return nil, errBusy
+	}
+	if mine.n >= s.limits.session || mine.n >= max(1, free/sessionPart) || s.tenants[by.tenant()] >= tenantTimes*free {
+		return nil, errOverShare
 	}
 	s.all++
 	mine.n++

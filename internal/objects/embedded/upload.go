@@ -38,7 +38,7 @@ func (s *Server) put(w http.ResponseWriter, r *http.Request, req *objects.Reques
 	}
 	size := max(r.ContentLength, 0)
 	if !t.reserve(size) {
-		return errBusy
+		return errOverShare
 	}
 	h := newHeader(s.opts.Now())
 	room := func() bool { return s.admits(r, 0) }
@@ -68,7 +68,7 @@ func (s *Server) refuseUpload(r *http.Request, object string, body *bodyReader, 
 	case errors.As(body.err, &over):
 		return errTooLarge
 	case errors.Is(body.err, errShare):
-		return errBusy
+		return errOverShare
 	case errors.Is(body.err, errRoom):
 		return errNoSpace
 	case errors.Is(body.err, os.ErrDeadlineExceeded):
