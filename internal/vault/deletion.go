@@ -122,7 +122,7 @@ func (v *Vault) sweepTokens(ctx context.Context) error {
 		switch {
 		case len(due) < sweepBatch, len(gone) == 0: // the others of the batch have been tried
 			return first
-		case len(left) == len(gone) && !(isPartial(err) && at.Sub(began) < sweepPatience):
+		case len(left) == len(gone) && (!isPartial(err) || at.Sub(began) >= sweepPatience):
 			return first
 		}
 	}
