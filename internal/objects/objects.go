@@ -23,7 +23,7 @@ var ErrTooLarge = errors.New("object is too large")
 // ErrExpired is returned by SignUpload and SignDownload when not a whole second is left before NotAfter.
 var ErrExpired = errors.New("nothing can be signed for what has expired")
 
-// PartialError is returned by Tombstone when it has seen to all objects but these.
+// PartialError is returned by Delete and Tombstone when they have seen to all objects but these.
 type PartialError struct {
 	Objects []string
 	Err     error // the first cause
@@ -31,7 +31,7 @@ type PartialError struct {
 
 // Error implements error.
 func (e *PartialError) Error() string {
-	return fmt.Sprintf("%d objects have no tombstone: %v", len(e.Objects), e.Err)
+	return fmt.Sprintf("%d objects remain: %v", len(e.Objects), e.Err)
 }
 
 // Unwrap returns the cause.
@@ -128,12 +128,12 @@ type Store interface {
 	SignUpload(Upload) (SignedRequest, error)
 	// SignDownload returns a GET whose answer is an attachment that browsers do not sniff.
 	SignDownload(Download) (SignedRequest, error)
-	// Delete removes the objects, and tombstones; one that does not exist is no error. On an error any
-	// part of them may be gone, and the call can be repeated. It is for objects whose uploads have all expired.
+	// Delete removes the objects, and tombstones; one that does not exist is no error. One object that fails must
+	// not hold up the others: it is named in a PartialError. On another error any part of them may be gone. The
+	// call can be repeated. It is for objects whose uploads have all expired.
 	Delete(ctx context.Context, objects ...string) error
 	// Tombstone deletes the objects as Delete does, whether they exist or not, but leaves in the place of each
-	// what makes If-None-Match refuse an upload that was signed before. One object that fails must not hold up the
-	// others: it is named in a PartialError. A download of a tombstone must never
+	// what makes If-None-Match refuse an upload that was signed before. Its errors are Delete's. A download of a tombstone must never
 	// answer 200. A store that can must stop the transfers of these objects that are under way. Delete removes
 	// tombstones.
 	Tombstone(ctx context.Context, objects ...string) error

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -26,7 +27,9 @@ type s3Store struct {
 	base   string // where browsers go
 	inner  string // where the gateway itself goes
 
-	signers signers
+	signers    signers
+	singly     atomic.Int64  // until when objects are deleted one by one, in Unix nanoseconds
+	singlyFrom atomic.Uint64 // where deleting one by one begins
 }
 
 // NewS3 returns the store of one bucket. It reads configuration, and with the SDK's default chain

@@ -2,7 +2,10 @@ package objects_test
 
 import (
 	"crypto/x509"
+	"io"
+	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,8 +25,13 @@ func TestMinIO(t *testing.T) {
 		o.UploadLifetime, o.DownloadLifetime = time.Second, time.Second
 		short, err := objects.NewS3(t.Context(), o)
 		require.NoError(t, err)
-		return objectstest.Harness{Store: store, ShortLived: short, HTTP: m.Client()}
+		return objectstest.Harness{Store: store, ShortLived: short, HTTP: m.Client(), HoldUp: func(t *testing.T, object string) (objects.Store, func()) {
+			held, err := objects.NewS3(t.Context(), m.Denying(t, object))
+			require.NoError(t, err)
+			return held, func() {}
+		}}
 	})
+	t.Run("an upload under way holds up no other object", func(t *testing.T) { uploadUnderWay(t, m) })
 	t.Run("separate public endpoint", func(t *testing.T) {
 		o := m.Options()
 		o.PublicEndpoint = strings.Replace(m.Endpoint, "127.0.0.1", "localhost", 1)
@@ -55,4 +63,48 @@ func TestMinIO(t *testing.T) {
 			}
 		})
 	}
+}
+
+// uploadUnderWay deletes in one batch an object whose upload is under way, which MinIO makes wait, and one beside it.
+func uploadUnderWay(t *testing.T, m *objectstest.MinIO) {
+	o := m.Options()
+	o.Timeout = 3 * time.Second
+	store, err := objects.NewS3(t.Context(), o)
+	require.NoError(t, err)
+	held, key := objectstest.NewObject()
+	up, err := store.SignUpload(objects.Upload{Object: held, Key: key, Size: 300_000})
+	require.NoError(t, err)
+	body, feed := io.Pipe()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, err := objectstest.Send(m.Client(), up, body, 300_000)
+		_ = body.CloseWithError(err)
+	}()
+	_, err = feed.Write(make([]byte, 200_000))
+	require.NoError(t, err)
+	over := make(chan struct{})
+	var feeding sync.WaitGroup
+	feeding.Go(func() { // MinIO drops an upload that sends nothing
+		tick := time.NewTicker(time.Second)
+		defer tick.Stop()
+		for {
+			select {
+			case <-over:
+				return
+			case <-tick.C:
+				_, _ = feed.Write([]byte{0})
+			}
+		}
+	})
+	beside, _ := objectstest.Put(t, store, m.Client(), []byte("value"))
+	requireStay(t, store.Delete(t.Context(), held, beside), held, beside)
+	other, otherKey := objectstest.Put(t, store, m.Client(), []byte("value"))
+	requireStay(t, store.Delete(t.Context(), held, other), held)
+	require.Equal(t, http.StatusNotFound, objectstest.Get(t, store, m.Client(), other, otherKey).Status)
+	close(over)
+	feeding.Wait()
+	_ = feed.CloseWithError(io.ErrUnexpectedEOF)
+	<-done
+	require.Eventually(t, func() bool { return store.Delete(t.Context(), held, beside) == nil }, time.Minute, 10*time.Millisecond)
 }

@@ -199,8 +199,7 @@ func TestS3DeleteSendsBothChecksums(t *testing.T) {
 			return
 		}
 		sizes = append(sizes, bytes.Count(body, []byte("<Key>")))
-		_, _ = io.WriteString(w, `<DeleteResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Error><Key>x</Key><Code>`+
-			map[bool]string{true: "AccessDenied", false: "NoSuchKey"}[bytes.Contains(body, []byte("stays"))]+`</Code></Error></DeleteResult>`)
+		_, _ = io.WriteString(w, `<DeleteResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Error><Key>n-7</Key><Code>NoSuchKey</Code></Error></DeleteResult>`)
 	}))
 	defer srv.Close()
 	s := newS3(t, func(o *objects.S3Options) { o.Endpoint = srv.URL })
@@ -209,9 +208,8 @@ func TestS3DeleteSendsBothChecksums(t *testing.T) {
 		names[i] = fmt.Sprint("n-", i)
 	}
 	require.NoError(t, s.Delete(t.Context(), names...))
-	require.Equal(t, []int{1000, 1000}, sizes[:2])
+	require.Equal(t, []int{1000, 1000, 1}, sizes)
 	require.NoError(t, s.Delete(t.Context(), "one"))
-	require.ErrorContains(t, s.Delete(t.Context(), "a", "stays"), "AccessDenied")
 }
 
 // TestS3ErrorsAreSafeAndTimely asks stores that are down, silent, or talk nonsense.

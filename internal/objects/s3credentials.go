@@ -70,7 +70,7 @@ func (s *signers) get(ctx context.Context) (*signer, error) {
 			go func() {
 				defer s.refresh.Unlock()
 				if _, err := s.renew(context.Background()); err != nil || !s.current.Load().fresh(s.now()) {
-					s.notTill.Store(s.now().Add(refreshPause).UnixNano())
+					s.notTill.Store(now.Add(refreshPause).UnixNano()) // since it was asked: a test's clock may be put forward meanwhile
 				}
 			}()
 		}

@@ -13,8 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
-// tombstoneWorkers is how many tombstones are written at once: S3 has no batch for it.
-const tombstoneWorkers = 16
+// objectWorkers is how many objects are seen to at once where S3 has no batch: tombstones, and what a batch left.
+const objectWorkers = 16
 
 // Tombstone implements Store: a byte, encrypted under a key that nobody keeps, takes the place of each object, so that a
 // download is refused for its key (MinIO answers 200 for an empty object, whatever the key). The PUT replaces
@@ -27,13 +27,19 @@ func (s *s3Store) Tombstone(ctx context.Context, objects ...string) error {
 			return ErrObjectName
 		}
 	}
-	next := make(chan string)
 	var failed failure
+	each(ctx, objects, s.tombstone, &failed)
+	return failed.err()
+}
+
+// each calls do for every object, several at once, and notes those that it fails for.
+func each(ctx context.Context, objects []string, do func(context.Context, string) error, failed *failure) {
+	next := make(chan string)
 	var workers sync.WaitGroup
-	for range min(tombstoneWorkers, len(objects)) {
+	for range min(objectWorkers, len(objects)) {
 		workers.Go(func() {
 			for object := range next {
-				failed.note(object, s.tombstone(ctx, object))
+				failed.note(object, do(ctx, object))
 			}
 		})
 	}
@@ -42,7 +48,6 @@ func (s *s3Store) Tombstone(ctx context.Context, objects ...string) error {
 	}
 	close(next)
 	workers.Wait()
-	return failed.err()
 }
 
 func (s *s3Store) tombstone(ctx context.Context, object string) error {

@@ -41,9 +41,9 @@ func (v *Vault) DeleteTokens(ctx context.Context, tokens []string) (int, error) 
 
 // purge deletes the objects of destroyed tokens, and notes that in their rows. While an upload that was signed for one may
 // still arrive, a tombstone takes its place, so that the store refuses it; the row stays for as long, and the next purge
-// removes both. It returns how many are left with its error: a client that holds up its own object, as it can in some
+// removes both. It returns those that are left with its error: a client that holds up its own object, as it can in some
 // stores, holds up no other.
-func (v *Vault) purge(ctx context.Context, gone []models.Token) (left int, err error) {
+func (v *Vault) purge(ctx context.Context, gone []models.Token) (left []models.Token, err error) {
 	_, now := v.now()
 	var open, closed []models.Token
 	for i := range gone {
@@ -53,15 +53,15 @@ func (v *Vault) purge(ctx context.Context, gone []models.Token) (left int, err e
 			closed = append(closed, gone[i])
 		}
 	}
-	a, err := v.erase(ctx, open, v.Objects.Tombstone, now)
-	b, more := v.erase(ctx, closed, v.Objects.Delete, now)
-	return a + b, errors.Join(err, more)
+	left, err = v.erase(ctx, open, v.Objects.Tombstone, now)
+	more, failed := v.erase(ctx, closed, v.Objects.Delete, now)
+	return append(left, more...), errors.Join(err, failed)
 }
 
-// erase lets the store see to the objects, and purges the rows of those that it has seen to.
-func (v *Vault) erase(ctx context.Context, gone []models.Token, how func(context.Context, ...string) error, now int64) (left int, err error) {
+// erase lets the store see to the objects, purges the rows of those that it has seen to, and returns the others.
+func (v *Vault) erase(ctx context.Context, gone []models.Token, how func(context.Context, ...string) error, now int64) (left []models.Token, err error) {
 	if len(gone) == 0 {
-		return 0, nil
+		return nil, nil
 	}
 	names := make([]string, len(gone))
 	for i := range gone {
@@ -71,18 +71,23 @@ func (v *Vault) erase(ctx context.Context, gone []models.Token, how func(context
 	if err = how(ctx, names...); err != nil {
 		var partial *objects.PartialError
 		if !errors.As(err, &partial) {
-			return len(gone), err
+			return gone, err
 		}
-		done = slices.DeleteFunc(slices.Clone(gone), func(t models.Token) bool { return slices.Contains(partial.Objects, t.Object) })
+		stays := func(t models.Token) bool { return slices.Contains(partial.Objects, t.Object) }
+		done = slices.DeleteFunc(slices.Clone(gone), stays)
+		left = slices.DeleteFunc(slices.Clone(gone), func(t models.Token) bool { return !stays(t) })
 	}
 	if failed := v.Rows.PurgeTokens(ctx, done, now); failed != nil {
-		return len(gone), errors.Join(err, failed)
+		return gone, errors.Join(err, failed)
 	}
-	return len(gone) - len(done), err
+	return left, err
 }
 
 // sweepBatch bounds one transaction of the sweeper, so that requests don't wait long behind it.
 const sweepBatch = 500
+
+// sweepPatience is how long a sweep goes on though the store deletes nothing of a batch: other rows wait behind it.
+const sweepPatience = 10 * time.Second
 
 // Sweep removes what has expired, in bounded batches, until nothing is due or ctx ends. A store that does not answer
 // holds up the tokens whose objects it has, and nothing else.
@@ -91,19 +96,42 @@ func (v *Vault) Sweep(ctx context.Context) error {
 		v.sweepRows(ctx, "ended", v.Rows.SweepEnded), v.sweepRows(ctx, "sign_in_states", v.Rows.SweepStates))
 }
 
+// sweepTokens goes on past tokens whose objects the store does not delete, so that those behind them are seen to as well.
+// DueTokens puts what it returns behind all others that are due, so that where the time ends, the next sweep begins with
+// those that this one did not reach. It returns the first error.
 func (v *Vault) sweepTokens(ctx context.Context) error {
+	began, _ := v.now()
+	stuck := make(map[models.Digest]bool)
+	var first error
 	for {
 		_, now := v.now()
-		gone, err := v.Rows.DueTokens(ctx, now, sweepBatch)
+		due, err := v.Rows.DueTokens(ctx, now, sweepBatch)
 		if err != nil {
-			return err
+			return errors.Join(first, err)
 		}
+		gone := slices.DeleteFunc(slices.Clone(due), func(t models.Token) bool { return stuck[t.ID] })
 		left, err := v.purge(ctx, gone)
-		v.Observer.Swept("tokens", len(gone)-left)
-		if len(gone) < sweepBatch || left == len(gone) { // those that are left would come again
-			return err
+		v.Observer.Swept("tokens", len(gone)-len(left))
+		if first == nil {
+			first = err
+		}
+		for i := range left {
+			stuck[left[i].ID] = true
+		}
+		at, _ := v.now()
+		switch {
+		case len(due) < sweepBatch, len(gone) == 0: // the others of the batch have been tried
+			return first
+		case len(left) == len(gone) && (!isPartial(err) || at.Sub(began) >= sweepPatience):
+			return first
 		}
 	}
+}
+
+// isPartial reports whether the store named the objects that it failed for: on another error it failed as a whole.
+func isPartial(err error) bool {
+	var partial *objects.PartialError
+	return errors.As(err, &partial)
 }
 
 func (v *Vault) sweepRows(ctx context.Context, table string, sweep func(ctx context.Context, now int64, limit int) (int, error)) error {

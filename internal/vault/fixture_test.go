@@ -35,7 +35,7 @@ type store struct {
 	ended     []objects.Signer
 	signedOut []objects.Signer
 	err       error
-	stuck     map[string]bool // objects that get no tombstone
+	stuck     map[string]bool // objects that stay
 }
 
 func (s *store) SignUpload(u objects.Upload) (objects.SignedRequest, error) {
@@ -65,19 +65,11 @@ func earlier(end, notAfter time.Time) time.Time {
 	return end
 }
 
-func (s *store) Delete(_ context.Context, names ...string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.err != nil {
-		return s.err
-	}
-	for _, n := range names {
-		s.deleted[n]++
-	}
-	return nil
-}
+func (s *store) Delete(_ context.Context, names ...string) error { return s.erase(s.deleted, names) }
 
-func (s *store) Tombstone(_ context.Context, names ...string) error {
+func (s *store) Tombstone(_ context.Context, names ...string) error { return s.erase(s.buried, names) }
+
+func (s *store) erase(done map[string]int, names []string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.err != nil {
@@ -89,7 +81,7 @@ func (s *store) Tombstone(_ context.Context, names ...string) error {
 			partial.Objects, partial.Err = append(partial.Objects, n), errDown
 			continue
 		}
-		s.buried[n]++
+		done[n]++
 	}
 	if partial.Err != nil {
 		return &partial

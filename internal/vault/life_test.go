@@ -154,6 +154,33 @@ func TestAnObjectThatIsHeldUpHoldsUpNoOther(t *testing.T) {
 	require.Equal(t, 1201, f.sums["swept tokens"])
 }
 
+// TestPagesOfStuckObjectsHoldUpNoOther: more than two pages of objects that stay come before the others.
+func TestPagesOfStuckObjectsHoldUpNoOther(t *testing.T) {
+	for name, after := range map[string]time.Duration{"tombstones": 6 * time.Minute, "deletion": time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t)
+			ctx, user := context.Background(), session("clinic", "s")
+			f.Limits.Batch = 2000
+			inputs := make([]vault.TokenizeInput, 1200)
+			for i := range inputs {
+				inputs[i].TTL = ptr(4 * time.Minute)
+			}
+			require.NoError(t, second(f.TokenizeBatch(user, inputs)))
+			f.store.stuck = map[string]bool{}
+			for object := range f.store.up {
+				f.store.stuck[object] = true
+			}
+			for i := range inputs {
+				inputs[i].TTL = ptr(5 * time.Minute)
+			}
+			require.NoError(t, second(f.TokenizeBatch(user, inputs[:700])))
+			f.at = noon.Add(after)
+			require.ErrorIs(t, f.Sweep(ctx), errDown)
+			require.Equal(t, 700, f.sums["swept tokens"])
+		})
+	}
+}
+
 // TestSecretsAreNotInTheFile: the database holds neither token nor session nor key nor metadata.
 func TestSecretsAreNotInTheFile(t *testing.T) {
 	f := newFixture(t)

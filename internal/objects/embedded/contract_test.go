@@ -50,10 +50,21 @@ func s3For(t testing.TB, o embedded.Options, lifetime time.Duration) objects.Sto
 	return store
 }
 
+func harness(t *testing.T, s *embedded.Server, o embedded.Options) objectstest.Harness {
+	return objectstest.Harness{
+		Store: s, ShortLived: s3For(t, o, time.Second), HTTP: &http.Client{Timeout: time.Minute},
+		HoldUp: func(t *testing.T, object string) (objects.Store, func()) {
+			path := s.File(object) // a directory that is not empty can be neither removed nor opened to write
+			require.NoError(t, os.MkdirAll(filepath.Join(path, "in-the-way"), 0o700))
+			return s, func() { require.NoError(t, os.RemoveAll(path)) }
+		},
+	}
+}
+
 func TestContract(t *testing.T) {
 	objectstest.Run(t, func(t *testing.T) objectstest.Harness {
 		s, o := start(t, nil)
-		return objectstest.Harness{Store: s, ShortLived: s3For(t, o, time.Second), HTTP: &http.Client{Timeout: time.Minute}}
+		return harness(t, s, o)
 	})
 }
 
@@ -61,7 +72,7 @@ func TestContract(t *testing.T) {
 func TestContractBelowPath(t *testing.T) {
 	objectstest.Run(t, func(t *testing.T) objectstest.Harness {
 		s, o := start(t, func(o *embedded.Options) { o.PublicURL += "/store/v1/" })
-		return objectstest.Harness{Store: s, ShortLived: s3For(t, o, time.Second), HTTP: &http.Client{Timeout: time.Minute}}
+		return harness(t, s, o)
 	})
 }
 

@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/cloakroomhq/cloakroom/internal/objects"
 )
 
 // disk keeps the files of one bucket:
@@ -143,22 +145,43 @@ func (d *disk) makeDir(dir string) error {
 
 // remove deletes the objects' files and nothing else: directories stay.
 func (d *disk) remove(ctx context.Context, names []string) error {
+	return d.erase(ctx, names, func(path string) (bool, error) {
+		err := os.Remove(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return false, nil
+		}
+		return err == nil, err
+	})
+}
+
+// erase does something to each object's file, and makes durable what it did to their directories. A file that it fails
+// for holds up no other.
+func (d *disk) erase(ctx context.Context, names []string, one func(path string) (changed bool, err error)) error {
 	dirs := make(map[string]bool)
+	var failed objects.PartialError
 	for _, name := range names {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		path := d.path(name)
-		switch err := os.Remove(path); {
-		case err == nil:
+		changed, err := one(path)
+		if err != nil {
+			failed.Objects = append(failed.Objects, name)
+			if failed.Err == nil {
+				failed.Err = fmt.Errorf("embedded: delete: %w", err)
+			}
+			continue
+		}
+		if changed {
 			dirs[filepath.Dir(path)] = true
-		case !errors.Is(err, fs.ErrNotExist):
-			return fmt.Errorf("embedded: delete: %w", err)
 		}
 	}
 	var err error
 	for dir := range dirs {
 		err = errors.Join(err, syncDir(dir))
+	}
+	if err == nil && failed.Err != nil {
+		return &failed
 	}
 	return err
 }

@@ -3,46 +3,18 @@ package embedded
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-
-	"github.com/cloakroomhq/cloakroom/internal/objects"
 )
 
 // A tombstone is an empty file in an object's place: no upload can be linked over it, and nothing can be read from it. No
 // object is an empty file, as each has a header.
 
-// bury turns the objects' files into tombstones, and makes those of objects that don't exist.
+// bury turns the objects' files into tombstones, and makes those of objects that don't exist: a full disk has no room for
+// a new one, and those that empty a file make room.
 func (d *disk) bury(ctx context.Context, names []string) error {
-	dirs := make(map[string]bool)
-	var failed objects.PartialError
-	for _, name := range names {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		path := d.path(name)
-		made, err := d.buryOne(path)
-		if err != nil { // a full disk has no room for a new one, and those that empty a file make room
-			failed.Objects = append(failed.Objects, name)
-			if failed.Err == nil {
-				failed.Err = fmt.Errorf("embedded: delete: %w", err)
-			}
-			continue
-		}
-		if made {
-			dirs[filepath.Dir(path)] = true
-		}
-	}
-	var err error
-	for dir := range dirs {
-		err = errors.Join(err, syncDir(dir))
-	}
-	if err == nil && failed.Err != nil {
-		return &failed
-	}
-	return err
+	return d.erase(ctx, names, d.buryOne)
 }
 
 // buryOne empties a file in its place, which needs no space on a full disk, and makes a new one only where there is

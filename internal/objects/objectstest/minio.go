@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/hex"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -16,8 +17,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloakroomhq/cloakroom/internal/objects"
@@ -127,6 +130,27 @@ func (m *MinIO) CreateBucket(t testing.TB, name string) {
 	defer cancel()
 	_, err := client.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: &name})
 	require.NoError(t, err)
+}
+
+// Denying returns options as Options, of a user who may do everything except to delete or write one object.
+func (m *MinIO) Denying(t testing.TB, object string) objects.S3Options {
+	t.Helper()
+	policy := fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"arn:aws:s3:::*"},`+
+		`{"Effect":"Deny","Action":["s3:DeleteObject","s3:PutObject"],"Resource":"arn:aws:s3:::%s/%s"}]}`, m.Bucket, object)
+	client := sts.New(sts.Options{
+		Region: m.Region, BaseEndpoint: &m.Endpoint, HTTPClient: m.Client(),
+		Credentials: credentials.NewStaticCredentialsProvider(m.AccessKey, m.SecretKey, ""),
+	})
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	out, err := client.AssumeRole(ctx, &sts.AssumeRoleInput{
+		RoleArn: aws.String("arn:xxx:xxx:xxx:xxxx"), RoleSessionName: aws.String("test"), Policy: &policy, // MinIO ignores the names
+	})
+	require.NoError(t, err)
+	o := m.Options()
+	c := out.Credentials
+	o.Credentials = objects.Credentials{AccessKeyID: *c.AccessKeyId, SecretAccessKey: *c.SecretAccessKey, SessionToken: *c.SessionToken}
+	return o
 }
 
 // findMinIO looks in the module's .tools/bin, then in PATH. Its absence fails the test: a contract

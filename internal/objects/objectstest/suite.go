@@ -20,6 +20,10 @@ type Harness struct {
 	Store      objects.Store
 	ShortLived objects.Store // the same bucket, with URLs that live for one second
 	HTTP       *http.Client  // trusts the store's certificate; sends no cookies, follows no redirects
+
+	// HoldUp returns the same bucket in a state in which this object, which was never stored, can be neither deleted
+	// nor replaced, until release.
+	HoldUp func(t *testing.T, object string) (store objects.Store, release func())
 }
 
 // Run proves that a store keeps the promises of objects.Store. start is called once.
@@ -46,6 +50,7 @@ func Run(t *testing.T, start func(*testing.T) Harness) {
 		"deletes many":             suite.deletesMany,
 		"tombstones":               suite.tombstones,
 		"many tombstones":          suite.manyTombstones,
+		"one that stays":           suite.oneStays,
 		"no URL outlives its end":  suite.notAfter,
 		"forced type and name":     suite.disposition,
 		"refuses bad object keys":  suite.badObjects,

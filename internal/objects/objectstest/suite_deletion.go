@@ -101,6 +101,43 @@ func (s suite) manyTombstones(t *testing.T) {
 	s.requireValue(t, kept, keptKey, []byte("staying"))
 }
 
+// oneStays holds that an object that can't be deleted is named, and holds up no other: in front of them, among them, in a
+// batch, and alone.
+func (s suite) oneStays(t *testing.T) {
+	for name, c := range map[string]struct {
+		many  int
+		erase func(objects.Store, ...string) error
+	}{
+		"deletion":          {0, func(st objects.Store, names ...string) error { return st.Delete(context.Background(), names...) }},
+		"deletion of many":  {1200, func(st objects.Store, names ...string) error { return st.Delete(context.Background(), names...) }},
+		"tombstone":         {0, func(st objects.Store, names ...string) error { return st.Tombstone(context.Background(), names...) }},
+		"tombstone of many": {40, func(st objects.Store, names ...string) error { return st.Tombstone(context.Background(), names...) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			held, _ := NewObject()
+			first, firstKey := s.put(t, []byte("a"))
+			last, lastKey := s.put(t, []byte("b"))
+			all := []string{held, first}
+			for range c.many {
+				name, _ := NewObject()
+				all = append(all, name)
+			}
+			store, release := s.HoldUp(t, held)
+			var partial *objects.PartialError
+			require.ErrorAs(t, c.erase(store, append(all, last)...), &partial)
+			require.Equal(t, []string{held}, partial.Objects)
+			require.NotContains(t, partial.Error(), held)
+			for object, key := range map[string]objects.CustomerKey{first: firstKey, last: lastKey} {
+				require.NotEqual(t, http.StatusOK, Get(t, s.Store, s.HTTP, object, key).Status)
+			}
+			require.ErrorAs(t, c.erase(store, held), &partial, "alone")
+			require.Equal(t, []string{held}, partial.Objects)
+			release()
+			require.NoError(t, s.Store.Delete(context.Background(), append(all, last)...))
+		})
+	}
+}
+
 // notAfter holds that a URL ends when it is told to, be that before the store's own lifetime, and not after it.
 func (s suite) notAfter(t *testing.T) {
 	object, key := NewObject()

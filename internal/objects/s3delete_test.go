@@ -1,0 +1,188 @@
+package objects_test
+
+import (
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloakroomhq/cloakroom/internal/objects"
+)
+
+// deletingStore answers deletions alone, as it is told to, and keeps what it was asked by object.
+type deletingStore struct {
+	mu     sync.Mutex
+	batch  func(w http.ResponseWriter, r *http.Request, keys []string)
+	one    func(w http.ResponseWriter, key string)
+	singly []string
+	asked  int // batches
+}
+
+func (d *deletingStore) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodDelete {
+		key := path.Base(r.URL.Path)
+		d.mu.Lock()
+		d.singly = append(d.singly, key)
+		d.mu.Unlock()
+		if d.one != nil {
+			d.one(w, key)
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	var body struct {
+		Object []struct{ Key string }
+	}
+	if err := xml.NewDecoder(r.Body).Decode(&body); err != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	keys := make([]string, len(body.Object))
+	for i, o := range body.Object {
+		keys[i] = o.Key
+	}
+	d.mu.Lock()
+	d.asked++
+	d.mu.Unlock()
+	d.batch(w, r, keys)
+}
+
+// refusal is a per-object error of DeleteObjects; without a key it names nothing.
+func refusal(key, code string) string {
+	if key != "" {
+		key = "<Key>" + key + "</Key>"
+	}
+	return "<Error>" + key + "<Code>" + code + "</Code></Error>"
+}
+
+func answerBatch(w http.ResponseWriter, refusals ...string) {
+	_, _ = fmt.Fprintf(w, `<DeleteResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">%s</DeleteResult>`, strings.Join(refusals, ""))
+}
+
+func deniedOne(w http.ResponseWriter, key string) {
+	if !strings.HasPrefix(key, "stays") {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	w.WriteHeader(http.StatusForbidden)
+	_, _ = fmt.Fprint(w, "<Error><Code>AccessDenied</Code><Message>hush</Message></Error>")
+}
+
+// TestS3DeleteNamesWhatStays: an object that a store does not delete holds up no other, whatever the store says of it.
+func TestS3DeleteNamesWhatStays(t *testing.T) {
+	names := []string{"stays-1", "a", "b", "stays-2", "c"}
+	for name, c := range map[string]struct {
+		batch        func(http.ResponseWriter, *http.Request, []string)
+		stay, singly []string
+	}{
+		"it names them": {
+			batch: func(w http.ResponseWriter, _ *http.Request, _ []string) {
+				answerBatch(w, refusal("stays-1", "AccessDenied"), refusal("stays-2", "InternalError"), refusal("a", "NoSuchKey"))
+			},
+			stay: []string{"stays-1", "stays-2"}, singly: []string{"stays-1", "stays-2"},
+		},
+		"it names one twice": {
+			batch: func(w http.ResponseWriter, _ *http.Request, _ []string) {
+				answerBatch(w, refusal("stays-1", "AccessDenied"), refusal("stays-1", "AccessDenied"))
+			},
+			stay: []string{"stays-1"}, singly: []string{"stays-1"},
+		},
+		"it refuses one that can be deleted by itself": {
+			batch: func(w http.ResponseWriter, _ *http.Request, _ []string) { answerBatch(w, refusal("b", "SlowDown")) }, singly: []string{"b"},
+		},
+		"it names none": {
+			batch: func(w http.ResponseWriter, _ *http.Request, _ []string) { answerBatch(w, refusal("", "AccessDenied")) },
+			stay:  []string{"stays-1", "stays-2"}, singly: names,
+		},
+		"it names what it was not asked for": {
+			batch: func(w http.ResponseWriter, _ *http.Request, _ []string) {
+				answerBatch(w, refusal("other", "AccessDenied"))
+			},
+			stay: []string{"stays-1", "stays-2"}, singly: names,
+		},
+		"it refuses the batch": {
+			batch: func(w http.ResponseWriter, _ *http.Request, _ []string) { deniedOne(w, "stays") }, stay: names,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := &deletingStore{batch: c.batch, one: deniedOne}
+			srv := httptest.NewServer(d)
+			defer srv.Close()
+			s := newS3(t, func(o *objects.S3Options) { o.Endpoint, o.Timeout = srv.URL, 2*time.Second })
+			requireStay(t, s.Delete(t.Context(), names...), c.stay...)
+			require.ElementsMatch(t, c.singly, d.singly)
+		})
+	}
+}
+
+// TestS3DeleteGoesOnBehindABatch: the second batch is deleted though the first is not.
+func TestS3DeleteGoesOnBehindABatch(t *testing.T) {
+	d := &deletingStore{one: deniedOne, batch: func(w http.ResponseWriter, _ *http.Request, keys []string) {
+		if slices.Contains(keys, "n-0") {
+			deniedOne(w, "stays")
+			return
+		}
+		answerBatch(w)
+	}}
+	srv := httptest.NewServer(d)
+	defer srv.Close()
+	s := newS3(t, func(o *objects.S3Options) { o.Endpoint = srv.URL })
+	names := make([]string, 1500)
+	for i := range names {
+		names[i] = fmt.Sprint("n-", i)
+	}
+	requireStay(t, s.Delete(t.Context(), names...), names[:1000]...)
+	require.Equal(t, 2, d.asked)
+	require.Empty(t, d.singly, "what is refused as a whole is not asked for a thousand times")
+	requireStay(t, s.Delete(t.Context(), "stays"), "stays")
+}
+
+// TestS3DeleteGoesSinglyWhereABatchIsHeldUp, and uses batches again later.
+func TestS3DeleteGoesSinglyWhereABatchIsHeldUp(t *testing.T) {
+	d := &deletingStore{one: deniedOne, batch: func(_ http.ResponseWriter, r *http.Request, _ []string) { <-r.Context().Done() }}
+	srv := httptest.NewServer(d)
+	defer srv.Close()
+	var ahead atomic.Int64
+	s := newS3(t, func(o *objects.S3Options) {
+		o.Endpoint, o.Timeout = srv.URL, 2*time.Second
+		o.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	})
+	names := []string{"stays", "a", "b"}
+	requireStay(t, s.Delete(t.Context(), names...), names...)
+	require.Empty(t, d.singly)
+	for range 2 {
+		d.singly = nil
+		requireStay(t, s.Delete(t.Context(), names...), "stays")
+		require.ElementsMatch(t, names, d.singly)
+	}
+	require.Equal(t, 1, d.asked)
+	d.batch = func(w http.ResponseWriter, _ *http.Request, _ []string) { answerBatch(w) }
+	ahead.Store(int64(2 * time.Hour))
+	require.NoError(t, s.Delete(t.Context(), names...))
+	require.Equal(t, 2, d.asked)
+}
+
+// requireStay wants a PartialError of these objects, in any order, that quotes nothing of the store; or none.
+func requireStay(t *testing.T, err error, stay ...string) {
+	t.Helper()
+	if len(stay) == 0 {
+		require.NoError(t, err)
+		return
+	}
+	var partial *objects.PartialError
+	require.True(t, errors.As(err, &partial), "%v", err)
+	require.ElementsMatch(t, stay, partial.Objects)
+	require.NotContains(t, err.Error(), "hush")
+	require.NotContains(t, err.Error(), "stays")
+}
