@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -130,40 +131,85 @@ func TestTheDocumentationListsEveryCommandAndFlag(t *testing.T) {
 	assert.Empty(t, reflect.ValueOf(sections).MapKeys(), "sections of no command")
 }
 
-// complete returns what a shell offers for a line, by the script that the program prints.
-func complete(t *testing.T, shell, driver string, line string) []string {
+// drivers make a shell complete LINE by SCRIPT, and write what it offers, a line each.
+var drivers = map[string]string{
+	// bash calls the function with the line's words, of which = is one; a line that ends with a blank begins a new word. Where
+	// the function offers nothing, -o default offers files.
+	"bash": `source "$SCRIPT"; read -ra COMP_WORDS <<<"${LINE//=/ = }"; [[ $LINE == *' ' ]] && COMP_WORDS+=("")
+COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _cloakroom
+((${#COMPREPLY[@]})) || [[ $(complete -p cloakroom) != *' -o default '* ]] || COMPREPLY=($(compgen -f -- "${COMP_WORDS[COMP_CWORD]}"))
+printf '%s\n' "${COMPREPLY[@]}"`,
+	// zsh completes in a terminal alone, so it gets one. compadd is what every completion ends in; with -O, -A and -D it only
+	// asks which words fit.
+	"zsh": `zmodload zsh/zpty; export ZDOTDIR=$HOME OUT=$HOME/offered
+print -r -- '
+autoload -Uz compinit && compinit -u -d "$ZDOTDIR/dump" # what compinit learns is kept for the next line
+source "$SCRIPT"
+compadd() {
+    local -a words=()
+    [[ ${argv[(r)-[a-zA-Z]#[OAD]]} == -* ]] || { builtin compadd -A words "$@"; print -lr -- $words >> "$OUT" }
+    builtin compadd "$@"
+}
+offer() { BUFFER=$LINE CURSOR=$#LINE; zle complete-word; exit }
+zle -N zle-line-init offer
+' > $HOME/.zshrc
+zpty shell zsh -d -i; while zpty -r shell text; do :; done; cat "$OUT"; rm "$OUT"`,
+	"fish": `source "$SCRIPT"; complete -C "$LINE" | string split --fields 1 \t; true`,
+}
+
+// complete returns what a shell offers for a line, by the script that the program prints, sorted; there are two files
+// that begin with c.
+func complete(t *testing.T, home, shell, line string) []string {
 	t.Helper()
 	got, script, stderr := start(t, "completion", shell)
 	require.Zero(t, got, stderr)
-	file := filepath.Join(t.TempDir(), "_cloakroom")
+	file, work := filepath.Join(t.TempDir(), "_cloakroom"), t.TempDir()
 	require.NoError(t, os.WriteFile(file, []byte(script), 0o600))
-	cmd := exec.CommandContext(t.Context(), shell, "-c", driver, "driver", file, line)
-	cmd.Env = append(os.Environ(), "SCRIPT="+file, "LINE="+line, "HOME="+t.TempDir())
+	for _, name := range []string{"cloak.yml", "coat.graphqls"} {
+		require.NoError(t, os.WriteFile(filepath.Join(work, name), nil, 0o600))
+	}
+	cmd := exec.CommandContext(t.Context(), shell, "-c", drivers[shell])
+	cmd.Dir = work
+	cmd.Env = append(os.Environ(), "SCRIPT="+file, "LINE="+line, "HOME="+home, "XDG_CONFIG_HOME="+home, "TERM=dumb")
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)
-	return strings.Fields(string(out))
+	offered := strings.Fields(string(out))
+	slices.Sort(offered)
+	return slices.Compact(offered)
 }
 
+// The shells themselves complete, by the scripts that the program prints.
 func TestCompletion(t *testing.T) {
-	// bash calls the function with the line's words; a line that ends with a blank begins a new word.
-	const bash = `source "$SCRIPT"; read -ra COMP_WORDS <<<"$LINE"; [[ $LINE == *' ' ]] && COMP_WORDS+=("")
-COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _cloakroom; printf '%s\n' "${COMPREPLY[@]}"`
-	for _, c := range []struct {
-		line string
-		want []string
-	}{
-		{"cloakroom ser", []string{"serve"}},
-		{"cloakroom keys ", []string{"create"}},
-		{"cloakroom dev --objects", []string{"--objects-listen"}},
-		{"cloakroom dev --log-level ", []string{"debug", "info", "warn", "error"}},
-		{"cloakroom --help dev --da", []string{"--data"}},
-		{"cloakroom lint --format s", []string{"sarif"}},
-		{"cloakroom completion z", []string{"zsh"}},
-		{"cloakroom serve --config ", nil}, // bash offers files
-	} {
-		t.Run("bash "+c.line, func(t *testing.T) {
-			assert.Equal(t, c.want, append([]string(nil), complete(t, "bash", bash, c.line)...))
-		})
+	var commands []string
+	for _, child := range model(t).Children {
+		commands = append(commands, child.Name)
+	}
+	slices.Sort(commands)
+	for _, shell := range []string{"bash", "zsh", "fish"} {
+		home := t.TempDir()
+		for line, want := range map[string][]string{
+			"cloakroom ":                      commands,
+			"cloakroom ser":                   {"serve"},
+			"cloakroom help ke":               {"keys"},
+			"cloakroom keys ":                 {"create"},
+			"cloakroom dev --objects":         {"--objects-listen"},
+			"cloakroom --help dev --da":       {"--data"},
+			"cloakroom dev --log-level ":      {"debug", "error", "info", "warn"},
+			"cloakroom dev --log-level=d":     {"debug"},
+			"cloakroom lint --format s":       {"sarif"},
+			"cloakroom completion z":          {"zsh"},
+			"cloakroom serve --config c":      {"cloak.yml", "coat.graphqls"},
+			"cloakroom lint c":                {"cloak.yml", "coat.graphqls"},
+			"cloakroom lint --format json cl": {"cloak.yml"},
+		} {
+			t.Run(shell+" "+line, func(t *testing.T) {
+				offered := complete(t, home, shell, line)
+				for i, word := range offered { // fish says the flag again
+					offered[i] = strings.TrimPrefix(word, "--log-level=")
+				}
+				assert.Equal(t, want, offered)
+			})
+		}
 	}
 	t.Run("every command is in every script", func(t *testing.T) {
 		for _, shell := range []string{"bash", "zsh", "fish"} {

@@ -58,6 +58,9 @@ func commands(n *kong.Node, path []string) []command {
 	}
 	for _, p := range n.Positional {
 		c.args = append(c.args, values(p)...)
+		if p.Name == "command" { // of which help tells
+			c.args = append(c.args, names(root(n))...)
+		}
 		c.files = c.files || len(c.args) == 0
 	}
 	var below []command
@@ -69,6 +72,23 @@ func commands(n *kong.Node, path []string) []command {
 		below = append(below, commands(child, append(path[:len(path):len(path)], child.Name))...)
 	}
 	return append([]command{c}, below...)
+}
+
+func root(n *kong.Node) *kong.Node {
+	for n.Parent != nil {
+		n = n.Parent
+	}
+	return n
+}
+
+// names returns the commands below a node.
+func names(n *kong.Node) (all []string) {
+	for _, child := range n.Children {
+		if !child.Hidden {
+			all = append(all, child.Name)
+		}
+	}
+	return all
 }
 
 func values(v *kong.Value) []string {

@@ -2,6 +2,7 @@ package limit
 
 import (
 	"net/netip"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,33 +15,39 @@ func address(i int) netip.Prefix {
 	return netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 32)
 }
 
-func newTestTable(t *testing.T, size int) (*table[netip.Prefix], *time.Time) {
+// clock stands still until it is put forward. The table reads it from goroutines of its own, in which it forgets.
+type clock struct{ nanoseconds atomic.Int64 }
+
+func (c *clock) now() time.Time { return time.Unix(0, c.nanoseconds.Load()) }
+
+func newTestTable(t *testing.T, size int) (*table[netip.Prefix], *clock) {
 	t.Helper()
-	now := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
-	b, err := newTable[netip.Prefix](config.Rate{PerSecond: 2, Burst: 100}, size, func() time.Time { return now })
+	c := &clock{}
+	c.nanoseconds.Store(time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC).UnixNano())
+	b, err := newTable[netip.Prefix](config.Rate{PerSecond: 2, Burst: 100}, size, c.now)
 	require.NoError(t, err)
-	return b, &now
+	return b, c
 }
 
 func TestForgottenBuckets(t *testing.T) {
 	t.Run("their number is bounded", func(t *testing.T) {
-		b, now := newTestTable(t, 50)
+		b, c := newTestTable(t, 50)
 		for i := range 5000 {
-			b.bucket(address(i), *now).AllowN(*now, 100)
+			b.bucket(address(i), c.now()).AllowN(c.now(), 100)
 		}
 		b.buckets.CleanUp()
 		require.LessOrEqual(t, b.buckets.EstimatedSize(), 50)
 	})
 	t.Run("evicting one's own gains a second's rate, and no burst", func(t *testing.T) {
-		b, now := newTestTable(t, 50)
-		require.True(t, b.bucket(address(0), *now).AllowN(*now, 100))
+		b, c := newTestTable(t, 50)
+		require.True(t, b.bucket(address(0), c.now()).AllowN(c.now(), 100))
 		for i := 1; i < 5000; i++ {
-			b.bucket(address(i), *now).AllowN(*now, 100)
+			b.bucket(address(i), c.now()).AllowN(c.now(), 100)
 		}
 		b.buckets.CleanUp()
 		gained := 0
 		for i := range 5000 { // whichever were forgotten
-			for b.bucket(address(i), *now).AllowN(*now, 1) {
+			for b.bucket(address(i), c.now()).AllowN(c.now(), 1) {
 				gained++
 			}
 			if i == 0 {
@@ -50,21 +57,21 @@ func TestForgottenBuckets(t *testing.T) {
 		b.buckets.CleanUp()
 	})
 	t.Run("buckets are whole again once those forgotten would be", func(t *testing.T) {
-		b, now := newTestTable(t, 50)
+		b, c := newTestTable(t, 50)
 		for i := range 5000 {
-			b.bucket(address(i), *now).AllowN(*now, 100)
+			b.bucket(address(i), c.now()).AllowN(c.now(), 100)
 		}
 		b.buckets.CleanUp()
-		require.False(t, b.bucket(address(9000), *now).AllowN(*now, 3))
-		*now = now.Add(51 * time.Second)
-		require.True(t, b.bucket(address(9001), *now).AllowN(*now, 100))
+		require.False(t, b.bucket(address(9000), c.now()).AllowN(c.now(), 3))
+		c.nanoseconds.Add(int64(51 * time.Second))
+		require.True(t, b.bucket(address(9001), c.now()).AllowN(c.now(), 100))
 	})
 	t.Run("full ones are forgotten without consequence", func(t *testing.T) {
-		b, now := newTestTable(t, 50)
+		b, c := newTestTable(t, 50)
 		for i := range 5000 {
-			b.bucket(address(i), *now)
+			b.bucket(address(i), c.now())
 		}
 		b.buckets.CleanUp()
-		require.True(t, b.bucket(address(9000), *now).AllowN(*now, 100))
+		require.True(t, b.bucket(address(9000), c.now()).AllowN(c.now(), 100))
 	})
 }

@@ -20,6 +20,15 @@ type slot struct {
 	argument    bool
 	external    bool // another subgraph of the federation has it
 	owner       *ast.Definition
+	of          string // an argument's field
+}
+
+// about returns the name that says what a slot is about: its type's or, of an argument of a root type's field, the field's.
+func (s *slot) about(schema *ast.Schema) string {
+	if s.argument && (s.owner == schema.Query || s.owner == schema.Mutation || s.owner == schema.Subscription) {
+		return s.of
+	}
+	return s.owner.Name
 }
 
 // slots collects every slot of the schema that is the user's own, in the order of coordinates.
@@ -42,7 +51,7 @@ func (l *linter) slots() {
 			for _, a := range f.Arguments {
 				s := &slot{
 					coordinate: fmt.Sprintf("%s.%s(%s:)", name, f.Name, a.Name), name: a.Name, description: a.Description,
-					typ: a.Type, use: a.Directives.ForName("token"), input: true, argument: true, owner: def,
+					typ: a.Type, use: a.Directives.ForName("token"), input: true, argument: true, owner: def, of: f.Name,
 				}
 				l.places[s.coordinate] = a.Position
 				l.all = append(l.all, s)
@@ -61,25 +70,27 @@ func (l *linter) holds(s *slot) bool {
 // dated reports whether a slot holds dates, which only some rules are about.
 func (l *linter) dated(s *slot) bool { return slices.Contains(l.rules.Dates, s.typ.Name()) }
 
+// acts reports whether a slot is a mutation whose name says what it does, and not what it returns.
+func (l *linter) acts(s *slot) bool {
+	verb, _, _ := strings.Cut(words(s.name), " ")
+	return s.owner == l.schema.Mutation && !s.argument && slices.Contains(l.rules.Actions, verb)
+}
+
 func number(s *slot) bool { return s.typ.Name() == "Int" || s.typ.Name() == "Float" }
 
 // sensitive reports what looks sensitive and is no token.
 func (l *linter) sensitive() {
 	for _, s := range l.all {
-		if s.use != nil || !l.holds(s) || s.external {
+		if s.use != nil || !l.holds(s) || s.external || l.acts(s) {
 			continue
 		}
 		if s.typ.Name() == "TokenID" {
 			l.add(ruleUntyped, s.coordinate, "is a TokenID without @token: nothing grants it or checks it")
 			continue
 		}
-		rule, byName := l.rules.match(s.owner.Name, s.name, s.typ.Name(), s.description)
+		rule, by := l.rules.match(s.about(l.schema), s.name, s.typ.Name(), s.description)
 		if rule == nil || l.dated(s) && !rule.Dates {
 			continue
-		}
-		by := "its description"
-		if byName {
-			by = "its name"
 		}
 		level, advice := l.rules.level(rule, s.input)
 		if tokenize := strings.Contains(advice, "annotate it with @token"); tokenize && (number(s) || l.dated(s)) {
@@ -87,7 +98,7 @@ func (l *linter) sensitive() {
 		}
 		l.place(Finding{
 			Rule: ruleSensitive + "/" + rule.ID, Class: rule.Class, Level: level, Coordinate: s.coordinate,
-			Message: fmt.Sprintf("looks by %s like %s: %s", by, rule.What, advice),
+			Message: fmt.Sprintf("looks by its %s like %s: %s", by, rule.What, advice),
 		})
 	}
 }

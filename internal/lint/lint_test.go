@@ -112,9 +112,9 @@ func TestMatch(t *testing.T) {
 		require.NotNil(t, rule, name)
 		require.Equal(t, want, rule.ID, name)
 	}
-	rule, byName := r.match("Thing", "remark", "String", "Holds PII of the patient.")
+	rule, by := r.match("Thing", "remark", "String", "Holds PII of the patient.")
 	require.Equal(t, "declared", rule.ID)
-	require.False(t, byName)
+	require.Equal(t, byDescription, by)
 }
 
 func TestParseRules(t *testing.T) {

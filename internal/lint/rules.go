@@ -31,15 +31,20 @@ type Rules struct {
 	Types     []string         `yaml:"types"`    // types of which nothing is reported
 	Dates     []string         `yaml:"dates"`    // types of which only rules about dates report
 	Common    []string         `yaml:"common"`   // names that mean different things in different places
+	Places    []string         `yaml:"places"`   // words of names that are about a place or a business
+	People    []string         `yaml:"people"`   // words of names that are about a person all the same
 
-	harmless []phrase
+	Actions []string `yaml:"actions"` // words that begin the names of mutations which return no such thing
+
+	harmless, places, people []phrase
 }
 
 // Class is what rules have in common.
 type Class struct {
-	Level  string `yaml:"level"`
-	Advice string `yaml:"advice"`
-	Input  struct {
+	Level    string `yaml:"level"`
+	Advice   string `yaml:"advice"`
+	Personal bool   `yaml:"personal"` // what a place or a business has of it is known to everybody
+	Input    struct {
 		Level  string `yaml:"level"`
 		Advice string `yaml:"advice"`
 	} `yaml:"input"` // of arguments and input fields, where it is another
@@ -95,7 +100,7 @@ func ParseRules(file []byte) (*Rules, error) {
 		}
 		rule.prepare()
 	}
-	r.harmless = phrases(r.Harmless)
+	r.harmless, r.places, r.people = phrases(r.Harmless), phrases(r.Places), phrases(r.People)
 	return r, nil
 }
 
@@ -123,26 +128,52 @@ func firstOf(texts ...string) string {
 	return ""
 }
 
-// match returns the rule that a field falls under by its name or, failing that, by its description.
-func (r *Rules) match(owner, name, typ, description string) (rule *Rule, byName bool) {
+// match returns the rule that a field falls under by its name, by the name of its type or, failing both, by its description.
+func (r *Rules) match(owner, name, typ, description string) (rule *Rule, by string) {
 	owner, name = words(owner), words(name)
+	public := r.ofPlace(owner, name)
+	applies := func(rule *Rule) bool { return rule.in(owner, typ) && (!public || !r.Classes[rule.Class].Personal) }
 	for i := range r.Sensitive {
 		rule := &r.Sensitive[i]
-		if end := rule.reach(name); end > 0 && rule.in(owner, typ) && !r.isHarmless(name, end) {
-			return rule, true
+		if end := rule.reach(name); end > 0 && applies(rule) && !r.isHarmless(name, end) {
+			return rule, byName
 		}
 	}
 	if r.isHarmless(name, 0) {
-		return nil, false
+		return nil, ""
+	}
+	if kind := words(typ); !slices.Contains(builtInScalars, typ) && !slices.Contains(r.Dates, typ) && !r.isHarmless(kind, 0) {
+		for i := range r.Sensitive {
+			if rule := &r.Sensitive[i]; rule.names != nil && !rule.excepts(name) && rule.reach(kind) > 0 && applies(rule) {
+				return rule, byType
+			}
+		}
 	}
 	sentence := words(firstSentence(description))
 	for i := range r.Sensitive {
 		rule := &r.Sensitive[i]
-		if rule.in(owner, typ) && !rule.excepts(name) && slices.ContainsFunc(rule.descriptions, func(p phrase) bool { return says(sentence, p) }) {
-			return rule, false
+		if applies(rule) && !rule.excepts(name) && slices.ContainsFunc(rule.descriptions, func(p phrase) bool { return says(sentence, p) }) {
+			return rule, byDescription
 		}
 	}
-	return nil, false
+	return nil, ""
+}
+
+// What a rule has matched.
+const (
+	byName        = "name"
+	byType        = "type"
+	byDescription = "description"
+)
+
+var builtInScalars = []string{"String", "ID", "Int", "Float", "Boolean"}
+
+// ofPlace reports whether a field is a place's or a business's, and nobody's in it.
+func (r *Rules) ofPlace(owner, name string) bool {
+	has := func(list []phrase) bool {
+		return slices.ContainsFunc(list, func(p phrase) bool { return p.end(owner) > 0 || p.end(name) > 0 })
+	}
+	return has(r.places) && !has(r.people)
 }
 
 // reach returns how far into a name the rule's phrase reaches; 0 where it has none.

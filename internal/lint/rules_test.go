@@ -3,6 +3,7 @@ package lint
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -82,6 +83,45 @@ func TestDescriptionsOfOpaqueNames(t *testing.T) {
 	assert.Equal(t, "sensitive/declared", found["Person.remark"].Rule)
 	assert.Equal(t, "sensitive/health", found["Person.text"].Rule)
 	assert.Equal(t, "sensitive/session-token", found["Person.pat"].Rule)
+	assert.Contains(t, found["Person.text"].Message, "looks by its description like the health of a person")
+}
+
+// What the type, the field's type or the mutation says decides where the name alone does not.
+func TestContext(t *testing.T) {
+	found := lintOf(t, `scalar EmailAddress scalar CreditCardNumber scalar CreditCardLast4 scalar LocalDate
+		type Person { primary: EmailAddress charged: CreditCardNumber ending: CreditCardLast4 symptomOnset: LocalDate childDoB: String
+			witnessSignature: String signature: String sessionId: String }
+		type Warehouse { email: String phone: String streetAddress: String managerEmail: String }
+		type WarehouseManager { phone: String }
+		type Order { token: String merchantEmail: String customerEmail: String }
+		type Login { token: String }
+		type DeviceMetadata { sessionId: String }
+		input CreditCardInput { number: String }
+		type ProjectCard { number: String }
+		type Observation { value: String note: String }
+		type Setting { value: String note: String }
+		input TaxIdentifierInput { identifier: String }
+		type Mutation {
+			updatePatient(notes: String): Boolean
+			updateWarehouse(notes: String, email: String): Boolean
+			changePassword: String
+			refreshToken: String
+		}`)
+	for coordinate, rule := range map[string]string{
+		"Person.primary": "email", "Person.charged": "card", "Person.ending": "", "Person.symptomOnset": "health", "Person.childDoB": "birth",
+		"Person.witnessSignature": "person", "Person.signature": "", "Person.sessionId": "session-id",
+		"Warehouse.email": "", "Warehouse.phone": "", "Warehouse.streetAddress": "", "Warehouse.managerEmail": "email", "WarehouseManager.phone": "phone",
+		"Order.token": "", "Order.merchantEmail": "", "Order.customerEmail": "email", "Login.token": "session-token-of", "DeviceMetadata.sessionId": "",
+		"CreditCardInput.number": "card-of", "ProjectCard.number": "", "Observation.value": "health-of", "Observation.note": "health-of",
+		"Setting.value": "", "Setting.note": "", "TaxIdentifierInput.identifier": "national-id-of",
+		"Mutation.updatePatient(notes:)": "health-notes", "Mutation.updateWarehouse(notes:)": "", "Mutation.updateWarehouse(email:)": "",
+		"Mutation.changePassword": "", "Mutation.refreshToken": "session-token",
+	} {
+		t.Run(coordinate, func(t *testing.T) {
+			assert.Equal(t, rule, strings.TrimPrefix(found[coordinate].Rule, ruleSensitive+"/"))
+		})
+	}
+	assert.Contains(t, found["Person.primary"].Message, "looks by its type like a mailbox")
 }
 
 // Each class has its advice and its level. Nobody is told to tokenize a password: a token can be turned back into it.

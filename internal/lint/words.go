@@ -6,13 +6,16 @@ import (
 	"unicode"
 )
 
-var versions = regexp.MustCompile(`IPv([46])`)
+var (
+	versions = regexp.MustCompile(`IPv([46])`)
+	births   = regexp.MustCompile(`DoB([A-Z]|$)`) // one word, although its capitals say two
+)
 
 // words returns the words of a name or text, in lower case and in the singular, one blank between them: socialSecurityNumber
 // gives "social security number", userSSNs "user ssn", IPv4Address "ipv 4 address", address1 "address 1".
 func words(s string) string {
 	var b strings.Builder
-	runes := []rune(versions.ReplaceAllString(s, "Ipv$1"))
+	runes := []rune(births.ReplaceAllString(versions.ReplaceAllString(s, "Ipv$1"), "Dob$1"))
 	at := func(i int) rune {
 		if i < 0 || i >= len(runes) {
 			return ' '

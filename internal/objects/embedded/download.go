@@ -47,6 +47,7 @@ func (s *Server) get(w http.ResponseWriter, r *http.Request, req *objects.Reques
 	defer b.release()
 	value, err := openValue(r.Context(), file, h, keys, b)
 	if t.stopped() != nil {
+		t.settle(time.Now().Add(s.opts.Grace))
 		return t.stopped()
 	} else if err != nil {
 		return s.fail(r, req.Object, "the object is damaged", err)

@@ -60,6 +60,34 @@ func TestTransfersStop(t *testing.T) {
 	}
 }
 
+// deadlines is a connection of which a handler wakes as soon as its reads are stopped.
+type deadlines struct {
+	http.ResponseWriter
+	wake  func()
+	write time.Time
+}
+
+func (d *deadlines) SetReadDeadline(time.Time) error { d.wake(); return nil }
+
+func (d *deadlines) SetWriteDeadline(t time.Time) error { d.write = t; return nil }
+
+// TestAStoppedTransferAnswers although its handler goes on while the stop is at work.
+func TestAStoppedTransferAnswers(t *testing.T) {
+	d := &deadlines{}
+	s := newServer(t, nil)
+	up, refused := s.transfers.begin("v/up", signer{1}, time.Now(), true, d)
+	require.Nil(t, refused)
+	settled, until := make(chan struct{}), time.Now().Add(time.Minute)
+	d.wake = func() { go func() { up.settle(until); close(settled) }() }
+	up.stop(errEnded)
+	<-settled
+	require.Equal(t, until, d.write)
+	up.stop(errNoSuchKey)
+	require.Equal(t, until, d.write)
+	require.Equal(t, errEnded, up.stopped())
+	up.end()
+}
+
 // TestASessionThatEnded has no use of what was signed for it, until that has expired; then nothing is kept of it.
 func TestASessionThatEnded(t *testing.T) {
 	c := &clock{time.Now()}

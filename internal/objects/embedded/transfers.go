@@ -164,6 +164,15 @@ func (t *transfer) stop(why *apiError) {
 	_ = t.control.SetWriteDeadline(past)
 }
 
+// settle gives the answer until then to reach the client. A stop is waited for, so that the deadline that it sets does not
+// come later and cut off the answer that says why; a further one comes too late.
+func (t *transfer) settle(until time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.over = true
+	_ = t.control.SetWriteDeadline(until)
+}
+
 // do runs f unless the transfer was stopped; a stop waits for it.
 func (t *transfer) do(f func() error) error {
 	t.mu.Lock()

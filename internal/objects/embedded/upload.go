@@ -44,7 +44,7 @@ func (s *Server) put(w http.ResponseWriter, r *http.Request, req *objects.Reques
 	room := func() bool { return s.admits(r, 0) }
 	body := &bodyReader{r: http.MaxBytesReader(w, r.Body, most), t: t, held: size, pace: s.newPace(), room: room}
 	err := s.write(req, h, body)
-	_ = t.control.SetWriteDeadline(time.Now().Add(s.opts.Grace)) // the transfer may have taken long
+	t.settle(time.Now().Add(s.opts.Grace)) // the transfer may have taken long
 	if err != nil {
 		return s.refuseUpload(r, req.Object, body, err)
 	}
