@@ -17,7 +17,6 @@ import (
 	"github.com/cloakroomhq/cloakroom/e2e/browser"
 	"github.com/cloakroomhq/cloakroom/e2e/stack"
 	"github.com/cloakroomhq/cloakroom/examples/clinic"
-	"github.com/cloakroomhq/cloakroom/gateway"
 )
 
 func requireClients(t *testing.T) {
@@ -55,9 +54,7 @@ type typed struct{ dir string }
 
 func generateTypes(t *testing.T, schema, program string) typed {
 	t.Helper()
-	dir, err := os.MkdirTemp("clients", "generated-") //nolint:usetesting // beside node_modules
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	dir := filepath.Join("clients", generatedFolder(t))
 	text, err := os.ReadFile("clients/" + program)
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, program), text, 0o600))
@@ -127,9 +124,7 @@ func runsByID(t *testing.T, manifest string) {
 	var documents map[string]string
 	require.NoError(t, json.Unmarshal(text, &documents))
 	require.Len(t, documents, 2)
-	folder := t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(folder, "persisted-documents.json"), text, 0o600))
-	listed := stack.Start(t, stack.Configure(func(c *gateway.Config) { c.GraphQL.AllowList = folder }))
+	listed := listing(t, manifest)
 	me := listed.Session(t)
 	for id, document := range documents {
 		variables := `{"tokens":["tok-2b58d9b2-83c1-4e9b-9692-b149112810c8"]}`
