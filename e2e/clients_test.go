@@ -17,7 +17,6 @@ import (
 	"github.com/cloakroomhq/cloakroom/e2e/browser"
 	"github.com/cloakroomhq/cloakroom/e2e/stack"
 	"github.com/cloakroomhq/cloakroom/examples/clinic"
-	"github.com/cloakroomhq/cloakroom/gateway"
 )
 
 func requireClients(t *testing.T) {
@@ -34,13 +33,7 @@ func TestTheClientsThatPeopleUse(t *testing.T) {
 	s := stack.Start(t)
 	for _, client := range []string{"apollo4", "apollo3", "urql", "graphql-request"} {
 		t.Run(client, func(t *testing.T) {
-			credentials, err := json.Marshal(clientCredentials(t, s))
-			require.NoError(t, err)
-			command := exec.CommandContext(t.Context(), "node", client+".mjs", s.GatewayURL, s.AppURL)
-			command.Dir, command.Stdin = "clients", bytes.NewReader(credentials)
-			out, err := command.CombinedOutput()
-			require.NoError(t, err, "%s", out)
-			assert.Contains(t, string(out), "story ok")
+			runScript(t, clientCredentials(t, s), client+".mjs", s.GatewayURL, s.AppURL)
 		})
 	}
 }
@@ -56,31 +49,70 @@ func clientCredentials(t *testing.T, s *stack.Stack) map[string]string {
 	return map[string]string{"session": jwt, "expired": s.ExpiredJWT(t), "cookie": strings.Join(pairs, "; ")}
 }
 
+// typed is a folder beside node_modules, where packages are found, with one program's source and graphql-codegen's types for it.
+type typed struct{ dir string }
+
+func generateTypes(t *testing.T, schema, program string) typed {
+	t.Helper()
+	dir := filepath.Join("clients", generatedFolder(t))
+	text, err := os.ReadFile("clients/" + program)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, program), text, 0o600))
+	runTool(t, []string{"SCHEMA=" + schema, "OUT=" + filepath.Base(dir)}, "graphql-codegen", "--config", "codegen.mjs")
+	return typed{dir}
+}
+
+// compile checks a program of the folder by tsc, which writes it as JavaScript beside it.
+func (d typed) compile(t *testing.T, program string) {
+	t.Helper()
+	runTool(t, nil, "tsc", "--strict", "--skipLibCheck", "--target", "es2022", "--module", "esnext", "--moduleResolution", "bundler",
+		"--types", "", "--rootDir", filepath.Base(d.dir), "--outDir", filepath.Base(d.dir), filepath.Base(d.dir)+"/"+program)
+}
+
+// runTool runs a program that npm installed.
+func runTool(t *testing.T, environ []string, name string, args ...string) {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), "node_modules/.bin/"+name, args...)
+	command.Dir, command.Env = "clients", append(os.Environ(), environ...)
+	said, err := command.CombinedOutput()
+	require.NoError(t, err, "%s", said)
+}
+
+// runScript runs one of clients/*.mjs, which says that its story is ok.
+func runScript(t *testing.T, input any, script string, args ...string) {
+	t.Helper()
+	settings, err := json.Marshal(input)
+	require.NoError(t, err)
+	command := exec.CommandContext(t.Context(), "node", append([]string{script}, args...)...)
+	command.Dir, command.Stdin = "clients", bytes.NewReader(settings)
+	out, err := command.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	assert.Contains(t, string(out), "story ok")
+}
+
 // graphql-codegen makes types of the gateway's introspection, and of the schema's files, that typed operations compile with; the
 // manifest that it writes beside them is an allow-list as it is.
 func TestTypesByGraphQLCodegen(t *testing.T) {
 	requireClients(t)
 	s := stack.Start(t)
 	for name, schema := range map[string]string{"introspection": s.GatewayURL + "/graphql", "files": "../../graph/schema/*.graphqls"} {
-		t.Run(name, func(t *testing.T) {
-			dir, err := os.MkdirTemp("clients", "generated-") //nolint:usetesting // beside node_modules, where the packages are found
-			require.NoError(t, err)
-			t.Cleanup(func() { _ = os.RemoveAll(dir) })
-			text, err := os.ReadFile("clients/operations.ts")
-			require.NoError(t, err)
-			require.NoError(t, os.WriteFile(filepath.Join(dir, "operations.ts"), text, 0o600))
-			out := filepath.Base(dir)
-			run := func(name string, args ...string) {
-				command := exec.CommandContext(t.Context(), "node_modules/.bin/"+name, args...)
-				command.Dir, command.Env = "clients", append(os.Environ(), "SCHEMA="+schema, "OUT="+out)
-				said, err := command.CombinedOutput()
-				require.NoError(t, err, "%s", said)
-			}
-			run("graphql-codegen", "--config", "codegen.mjs")
-			run("tsc", "--noEmit", "--strict", "--skipLibCheck", "--target", "es2022", "--module", "esnext", "--moduleResolution", "bundler", "--types", "", out+"/operations.ts")
+		t.Run("gateway, "+name, func(t *testing.T) {
+			made := generateTypes(t, schema, "operations.ts")
+			made.compile(t, "operations.ts")
 			if name == "files" {
-				runsByID(t, filepath.Join(dir, "gql/persisted-documents.json"))
+				runsByID(t, filepath.Join(made.dir, "gql/persisted-documents.json"))
 			}
+		})
+	}
+	for name, schema := range map[string]string{"introspection": s.AppURL + "/graphql", "files": "../../examples/clinic/graph/schema/*.graphqls,../../directives/*.graphqls"} {
+		t.Run("clinic, "+name, func(t *testing.T) {
+			made := generateTypes(t, schema, "clinic-operations.ts")
+			made.compile(t, "clinic-operations.ts")
+			doctor := clientCredentials(t, s)
+			ssn, _ := s.Store(t, doctor["session"], []byte("078-05-1120"), nil)
+			body, _ := s.Store(t, doctor["session"], []byte("a note"), nil)
+			foreign, _ := s.Store(t, s.Session(t).JWT, []byte("somebody else's"), nil)
+			runScript(t, map[string]string{"cookie": doctor["cookie"], "ssn": ssn, "body": body, "foreign": foreign}, "clinic-run.mjs", filepath.Base(made.dir), s.AppURL)
 		})
 	}
 }
@@ -92,9 +124,7 @@ func runsByID(t *testing.T, manifest string) {
 	var documents map[string]string
 	require.NoError(t, json.Unmarshal(text, &documents))
 	require.Len(t, documents, 2)
-	folder := t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(folder, "persisted-documents.json"), text, 0o600))
-	listed := stack.Start(t, stack.Configure(func(c *gateway.Config) { c.GraphQL.AllowList = folder }))
+	listed := listing(t, manifest)
 	me := listed.Session(t)
 	for id, document := range documents {
 		variables := `{"tokens":["tok-2b58d9b2-83c1-4e9b-9692-b149112810c8"]}`

@@ -131,6 +131,7 @@ func (g *Gateway) open(ctx, background context.Context) error {
 	if err != nil {
 		return err
 	}
+	v.OnGrant(auth.Named)
 	flow, err := g.newSignIn(auth, keys, rows, v, endings, rates, metrics)
 	if err != nil {
 		return err

@@ -4,11 +4,13 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cloakroomhq/cloakroom/appkit"
 	"github.com/cloakroomhq/cloakroom/gateway"
 	"github.com/cloakroomhq/cloakroom/internal/gatewaytest"
 )
@@ -56,6 +58,8 @@ func metrics(t *testing.T, g *gatewaytest.Gateway) string {
 	require.NoError(t, err)
 	return string(text)
 }
+
+var tokenOf = regexp.MustCompile(`tok-[0-9a-f-]{36}`)
 
 // almostNever is a bucket that gains nothing while a test runs.
 func almostNever(burst int64) gateway.Rate { return gateway.Rate{PerSecond: 0.001, Burst: burst} }
@@ -139,6 +143,50 @@ func TestRatesOfAnAddress(t *testing.T) {
 		require.Contains(t, ask(t, g, renewed, viewer).body, "own", "a new JWT of a session that is known")
 		requireLimited(t, ask(t, g, jwtOf(t, g.Session(gatewaytest.Own, "2")), viewer), http.StatusTooManyRequests)
 		require.Contains(t, metrics(t, g), `cloakroom_rate_limited_total{by="address",tenant="",thing="refused_credentials"}`)
+	})
+	t.Run("at a spoilt address, the first JWT of a session that its application has named", func(t *testing.T) {
+		g := start(t, func(c *gateway.Config) {
+			c.Rates.RefusedCredentials.Address = almostNever(2)
+			c.Rates.RefusedCredentials.Session = almostNever(2)
+		})
+		app := jwtOf(t, g.Application(gatewaytest.Own))
+		owner := jwtOf(t, g.Session(gatewaytest.Own, "owner"))
+		token := tokenOf.FindString(ask(t, g, owner, `mutation { tokenize { token } }`).body)
+		require.NotEmpty(t, token)
+		grant := func(jwt, session string) string {
+			return ask(t, g, jwt, `mutation { createGrants(input: {sessionId: \"`+appkit.SessionID(session)+`\", grants: [{token: \"`+token+`\"}]}) { grants { kind } } }`).body
+		}
+		require.Contains(t, grant(jwtOf(t, g.Application(gatewaytest.Other)), "stranger"), `"grants":[]`, "of a tenant that does not have the token")
+		require.Contains(t, grant(app, "granted"), "READ")
+		forged := app[:len(app)-8] + "AAAAAAAA"
+		for range 2 {
+			require.Equal(t, http.StatusUnauthorized, ask(t, g, forged, viewer).status)
+		}
+		requireLimited(t, ask(t, g, jwtOf(t, g.Session(gatewaytest.Own, "new")), viewer), http.StatusTooManyRequests)
+		requireLimited(t, ask(t, g, jwtOf(t, g.Session(gatewaytest.Own, "stranger")), viewer), http.StatusTooManyRequests)
+		requireLimited(t, ask(t, g, jwtOf(t, g.Session(gatewaytest.Other, "granted")), viewer), http.StatusTooManyRequests)
+		first := jwtOf(t, g.Session(gatewaytest.Own, "granted"))
+		require.Contains(t, ask(t, g, first, viewer).body, "own")
+		require.NotContains(t, ask(t, g, first, `mutation { detokenize(token: \"`+token+`\") { token } }`).body, "errors")
+
+		require.Contains(t, ask(t, g, app, `mutation { carryGrants(input: {fromSessionId: \"`+appkit.SessionID("granted")+`\", toSessionId: \"`+appkit.SessionID("after login")+`\"}) { carried } }`).body, `"carried":1`)
+		require.Contains(t, ask(t, g, jwtOf(t, g.Session(gatewaytest.Own, "after login")), viewer).body, "own", "grants were carried to it")
+	})
+	t.Run("who forges a named session's JWTs spends that session's account, and no more", func(t *testing.T) {
+		g := start(t, func(c *gateway.Config) {
+			c.Rates.RefusedCredentials.Address = almostNever(1)
+			c.Rates.RefusedCredentials.Session = almostNever(2)
+		})
+		known := jwtOf(t, g.Session(gatewaytest.Own, "1"))
+		require.Contains(t, ask(t, g, known, viewer).body, "own")
+		forged := jwtOf(t, g.Session(gatewaytest.Own, "1"))
+		forged = forged[:len(forged)-8] + "AAAAAAAA"
+		require.Equal(t, http.StatusUnauthorized, ask(t, g, forged, viewer).status)
+		for range 5 {
+			requireLimited(t, ask(t, g, forged, viewer), http.StatusTooManyRequests)
+		}
+		require.Contains(t, metrics(t, g), `cloakroom_rate_limited_total{by="session",tenant="own",thing="refused_credentials"} 3`)
+		require.Contains(t, ask(t, g, known, viewer).body, "own")
 	})
 	t.Run("nobody can use up an application's renewals from its address", func(t *testing.T) {
 		g := start(t, func(c *gateway.Config) {

@@ -1,9 +1,11 @@
-// The configuration of graphql-codegen: SCHEMA is a URL or a pattern of files, OUT a folder with a copy of operations.ts.
+// The configuration of graphql-codegen: SCHEMA is a URL, or patterns of files with commas between; OUT a folder with a copy of what
+// has operations. The clinic's scalars are among the gateway's.
 const scalar = (input, output = input) => ({ input, output });
 
 export default {
-  schema: process.env.SCHEMA,
-  documents: [`${process.env.OUT}/operations.ts`],
+  schema: process.env.SCHEMA.split(','),
+  documents: [`${process.env.OUT}/*.ts`],
+  emitLegacyCommonJSImports: false, // imports end in .js, as Node wants them
   generates: {
     [`${process.env.OUT}/gql/`]: {
       preset: 'client',

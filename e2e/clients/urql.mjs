@@ -2,12 +2,15 @@ import { Client, cacheExchange, fetchExchange } from '@urql/core';
 import { clinic, gateway, story } from './flow.mjs';
 
 // urql sends queries by GET unless told otherwise, with the headers that a browser adds on a sibling site's page.
+// urql aborts each request once it has the answer. Node 20's fetch may then reject a promise that nobody holds, which ends the process.
+const unaborted = (url, { signal: _, ...init }) => fetch(url, init);
+
 const clients = new Map();
 function clientFor({ url, headers }) {
   const key = JSON.stringify([url, headers]);
   const sibling = url.startsWith(gateway) ? { origin: clinic, 'sec-fetch-site': 'same-site', 'sec-fetch-mode': 'cors' } : {};
   const preferGetMethod = url.startsWith(gateway);
-  if (!clients.has(key)) clients.set(key, new Client({ url, preferGetMethod, exchanges: [cacheExchange, fetchExchange], fetchOptions: { headers: { ...sibling, ...headers } } }));
+  if (!clients.has(key)) clients.set(key, new Client({ url, preferGetMethod, fetch: unaborted, exchanges: [cacheExchange, fetchExchange], fetchOptions: { headers: { ...sibling, ...headers } } }));
   return clients.get(key);
 }
 

@@ -14,8 +14,8 @@ import (
 // admission is who may have a credential verified. An address that had many refused may not, until it has waited;
 // but many people can share an address, and whoever spoils it must not lock out the others. So a credential that is
 // remembered is not asked about at all, and a new JWT of a session that was verified before is verified on the
-// session's own account: nobody else knows its id, so nobody else can use that up. One of an application that was
-// verified before always is.
+// session's own account: nobody else knows its id, so nobody else can use that up. So is the first one of a session that
+// its application has named, by a grant that it made for it. One of an application that was verified before always is.
 type admission struct {
 	rates Rates
 	known *otter.Cache[caller.SessionHash, struct{}] // sessions, and applications' subjects
@@ -40,6 +40,14 @@ func account(c *caller.Caller) caller.SessionHash {
 func (a *admission) verified(c *caller.Caller) {
 	if a.rates != nil {
 		a.known.Set(account(c), struct{}{})
+	}
+}
+
+// Named is told of a session to which an application of its tenant gave grants: that application knows its id, and
+// whoever forges JWTs does not. From then on its first JWT is admitted as those of sessions that were verified.
+func (a *Authenticator) Named(session caller.SessionHash) {
+	if a.admission.rates != nil {
+		a.admission.known.Set(session, struct{}{})
 	}
 }
 

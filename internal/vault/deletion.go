@@ -28,7 +28,7 @@ func (v *Vault) DeleteTokens(ctx context.Context, tokens []string) (int, error) 
 	}
 	_, now := v.now()
 	gone, err := v.Rows.DestroyTokens(ctx, c.Tenant, ids, now)
-	v.revoked.tell(c.Tenant, nil, tokens) // after an error too: it may have come about
+	v.listeners.tell(c.Tenant, nil, tokens) // after an error too: it may have come about
 	if err != nil {
 		return 0, unavailable(err)
 	}

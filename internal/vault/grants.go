@@ -57,6 +57,9 @@ func (v *Vault) CreateGrants(ctx context.Context, sessionID string, requests []G
 			return nil, unavailable(err)
 		}
 	}
+	if len(wanted) > 0 {
+		v.listeners.tellNamed(hash)
+	}
 	created := make([]Granted, 0, len(wanted))
 	counts := map[models.Kind]int{}
 	for _, w := range wanted {
@@ -203,7 +206,7 @@ func (v *Vault) RevokeGrants(ctx context.Context, r Revocation) (int, error) {
 	}
 	_, now := v.now()
 	n, err := v.Rows.RevokeGrants(ctx, c.Tenant, f, now)
-	v.revoked.tell(c.Tenant, r.SessionID, r.Tokens) // after an error too: it may have come about
+	v.listeners.tell(c.Tenant, r.SessionID, r.Tokens) // after an error too: it may have come about
 	if err != nil {
 		return 0, unavailable(err)
 	}
@@ -233,9 +236,12 @@ func (v *Vault) CarryGrants(ctx context.Context, fromSessionID, toSessionID stri
 	}
 	_, now := v.now()
 	n, err := v.Rows.MoveGrants(ctx, c.Tenant, models.Digest(from), models.Digest(to), now)
-	v.revoked.tell(c.Tenant, &fromSessionID, nil) // after an error too: it may have come about
+	v.listeners.tell(c.Tenant, &fromSessionID, nil) // after an error too: it may have come about
 	if err != nil {
 		return 0, unavailable(err)
+	}
+	if n > 0 {
+		v.listeners.tellNamed(to)
 	}
 	return n, nil
 }

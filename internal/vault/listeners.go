@@ -1,19 +1,40 @@
 package vault
 
-import "sync"
+import (
+	"sync"
 
-// listeners are told of revocations: what was remembered of the grants is no longer so.
+	"github.com/cloakroomhq/cloakroom/internal/caller"
+)
+
+// listeners are told of revocations, for what was remembered of the grants is no longer so; and of sessions that have grants.
 type listeners struct {
-	mu  sync.RWMutex
-	all []func(tenant, session string, tokens []string)
+	mu    sync.RWMutex
+	all   []func(tenant, session string, tokens []string)
+	named []func(session caller.SessionHash)
+}
+
+// OnGrant calls f with each session for which an application of its tenant has made grants, or to which it has carried
+// some, before the application is answered.
+func (v *Vault) OnGrant(f func(session caller.SessionHash)) {
+	v.listeners.mu.Lock()
+	defer v.listeners.mu.Unlock()
+	v.listeners.named = append(v.listeners.named, f)
+}
+
+func (l *listeners) tellNamed(session caller.SessionHash) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	for _, f := range l.named {
+		f(session)
+	}
 }
 
 // OnRevoke calls f after each revocation, deletion or carrying away made through this vault, before its caller is
 // answered. An empty session stands for every session, nil tokens for every token.
 func (v *Vault) OnRevoke(f func(tenant, session string, tokens []string)) {
-	v.revoked.mu.Lock()
-	defer v.revoked.mu.Unlock()
-	v.revoked.all = append(v.revoked.all, f)
+	v.listeners.mu.Lock()
+	defer v.listeners.mu.Unlock()
+	v.listeners.all = append(v.listeners.all, f)
 }
 
 func (l *listeners) tell(tenant string, session *string, tokens []string) {

@@ -21,7 +21,7 @@ func (v *Vault) RevokeOwn(ctx context.Context) (int, error) {
 	v.Objects.SignOut(signer(c))
 	// Only the hash of the session's id is known here, so listeners forget every session's. After an error
 	// too: it may have come about.
-	v.revoked.tell(c.Tenant, nil, nil)
+	v.listeners.tell(c.Tenant, nil, nil)
 	if err != nil {
 		return 0, unavailable(err)
 	}

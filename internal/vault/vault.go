@@ -119,7 +119,7 @@ type Options struct {
 // Vault is the domain service, safe for concurrent use.
 type Vault struct {
 	Options
-	revoked listeners
+	listeners listeners
 }
 
 // New returns a vault.

@@ -1,0 +1,9 @@
+// What the page never asks, and the manifest does not have. The second has the name of a listed one.
+import { gql } from '@apollo/client';
+
+export const other = gql`
+  query Other { viewer { tenant sessionHash } }
+`;
+export const disguised = gql`
+  query Who { viewer { tenant sessionHash } }
+`;

@@ -1,0 +1,5 @@
+// Prints a server's schema, of its introspection, as relay-compiler wants it: node print-schema.mjs URL
+import { buildClientSchema, getIntrospectionQuery, printSchema } from 'graphql';
+import { request } from 'graphql-request';
+
+console.log(printSchema(buildClientSchema(await request(process.argv[2], getIntrospectionQuery()))));
