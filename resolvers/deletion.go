@@ -4,10 +4,11 @@ import (
 	"context"
 
 	"github.com/cloakroomhq/cloakroom/graph/model"
+	"github.com/cloakroomhq/cloakroom/internal/ids"
 )
 
-func (m mutations) DeleteTokens(ctx context.Context, tokens []string) (*model.DeleteTokensPayload, error) {
-	n, err := m.vault.DeleteTokens(ctx, tokens)
+func (m mutations) DeleteTokens(ctx context.Context, tokens []*ids.Token) (*model.DeleteTokensPayload, error) {
+	n, err := m.vault.DeleteTokens(ctx, each(tokens, value))
 	if err != nil {
 		return nil, err
 	}

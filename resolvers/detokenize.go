@@ -5,10 +5,11 @@ import (
 
 	"github.com/cloakroomhq/cloakroom/graph/model"
 	"github.com/cloakroomhq/cloakroom/internal/fault"
+	"github.com/cloakroomhq/cloakroom/internal/ids"
 	"github.com/cloakroomhq/cloakroom/internal/vault"
 )
 
-func (m mutations) Detokenize(ctx context.Context, token string) (*model.DetokenizePayload, error) {
+func (m mutations) Detokenize(ctx context.Context, token ids.Token) (*model.DetokenizePayload, error) {
 	r, err := m.vault.Detokenize(ctx, token)
 	if err != nil {
 		return nil, err
@@ -16,8 +17,8 @@ func (m mutations) Detokenize(ctx context.Context, token string) (*model.Detoken
 	return encodeRedeemed(r), nil
 }
 
-func (m mutations) DetokenizeBatch(ctx context.Context, tokens []string) ([]model.DetokenizeResult, error) {
-	rs, err := m.vault.DetokenizeBatch(ctx, tokens)
+func (m mutations) DetokenizeBatch(ctx context.Context, tokens []*ids.Token) ([]model.DetokenizeResult, error) {
+	rs, err := m.vault.DetokenizeBatch(ctx, each(tokens, value))
 	if err != nil {
 		return nil, err
 	}
@@ -30,7 +31,7 @@ func (m mutations) DetokenizeBatch(ctx context.Context, tokens []string) ([]mode
 	}), nil
 }
 
-func (q queries) Token(ctx context.Context, id string) (*model.Token, error) {
+func (q queries) Token(ctx context.Context, id ids.Token) (*model.Token, error) {
 	d, err := q.vault.Describe(ctx, id)
 	if err != nil || d == nil {
 		return nil, err

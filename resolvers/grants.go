@@ -4,8 +4,8 @@ import (
 	"context"
 
 	"github.com/cloakroomhq/cloakroom/graph/model"
+	"github.com/cloakroomhq/cloakroom/internal/ids"
 	"github.com/cloakroomhq/cloakroom/internal/vault"
-	"github.com/cloakroomhq/cloakroom/models"
 )
 
 func (m mutations) CreateGrants(ctx context.Context, input model.CreateGrantsInput) (*model.CreateGrantsPayload, error) {
@@ -22,7 +22,7 @@ func (m mutations) CreateGrants(ctx context.Context, input model.CreateGrantsInp
 
 func (m mutations) RevokeGrants(ctx context.Context, input model.RevokeGrantsInput) (*model.RevokeGrantsPayload, error) {
 	n, err := m.vault.RevokeGrants(ctx, vault.Revocation{
-		SessionID: input.SessionID, Tokens: input.Tokens, Kinds: decodeKinds(input.Kinds),
+		SessionID: input.SessionID, Tokens: optional(input.Tokens), Kinds: decodeKinds(input.Kinds),
 	})
 	if err != nil {
 		return nil, err
@@ -39,26 +39,26 @@ func (m mutations) CarryGrants(ctx context.Context, input model.CarryGrantsInput
 }
 
 func (q queries) VerifyGrants(ctx context.Context, input model.VerifyGrantsInput) (*model.VerifyGrantsPayload, error) {
-	missing, err := q.vault.VerifyGrants(ctx, input.SessionID, input.Tokens, decodeKinds([]model.GrantKind{input.Kind}))
+	missing, err := q.vault.VerifyGrants(ctx, input.SessionID, each(input.Tokens, value), decodeKinds([]model.GrantKind{input.Kind}))
 	if err != nil {
 		return nil, err
 	}
-	return &model.VerifyGrantsPayload{Valid: len(missing) == 0, Missing: append([]string{}, missing...)}, nil
+	return &model.VerifyGrantsPayload{Valid: len(missing) == 0, Missing: each(missing, pointer)}, nil
 }
 
-func decodeKinds(kinds []model.GrantKind) (k models.Kind) {
+func decodeKinds(kinds []model.GrantKind) (k ids.Kind) {
 	for _, kind := range kinds {
 		if kind == model.GrantKindStore {
-			k |= models.Store
+			k |= ids.Store
 		} else {
-			k |= models.Read
+			k |= ids.Read
 		}
 	}
 	return k
 }
 
-func encodeKind(k models.Kind) model.GrantKind {
-	if k == models.Store {
+func encodeKind(k ids.Kind) model.GrantKind {
+	if k == ids.Store {
 		return model.GrantKindStore
 	}
 	return model.GrantKindRead

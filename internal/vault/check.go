@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/cloakroomhq/cloakroom/internal/fault"
+	"github.com/cloakroomhq/cloakroom/internal/ids"
 	"github.com/cloakroomhq/cloakroom/internal/objects"
-	"github.com/cloakroomhq/cloakroom/internal/tokenid"
 )
 
 // Bounds of what is sealed beside a data key, in bytes; and of a session id.
@@ -21,6 +21,8 @@ const (
 	maxSessionID = 1024
 )
 
+// checkList bounds a list. A token in an application's list whose prefix is not accepted names nothing, and is no fault:
+// the application may hold tokens of another gateway.
 func checkList(n, limit int, path ...any) error {
 	if n == 0 {
 		return fault.New(fault.BadUserInput, "The list is empty.").At(path...)
@@ -31,8 +33,8 @@ func checkList(n, limit int, path ...any) error {
 	return nil
 }
 
-func (v *Vault) checkPrefix(token string) error {
-	if !tokenid.Valid(token) || !slices.Contains(v.Prefixes, tokenid.Prefix(token)) {
+func (v *Vault) checkPrefix(token ids.Token) error {
+	if !slices.Contains(v.Prefixes, token.Prefix()) {
 		return fault.New(fault.BadUserInput, "Not a token of this gateway.")
 	}
 	return nil

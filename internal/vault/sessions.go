@@ -33,6 +33,6 @@ func (v *Vault) endSession(ctx context.Context, tenant, sessionID, reason string
 	hash := caller.HashSession(tenant, sessionID)
 	n, err := v.Sessions.EndSession(ctx, tenant, hash, reason)
 	v.Objects.EndSession(objects.Signer{Tenant: tenant, Session: hash})
-	v.revoked.tell(tenant, &sessionID, nil) // after an error too: it may have come about
+	v.revoked.tell(tenant, &sessionID, nil) // after an error too: it may have been committed
 	return n, err
 }
