@@ -20,6 +20,7 @@ import (
 
 // TestPragmas: what durability and secrecy rest on holds on every connection of both pools.
 func TestPragmas(t *testing.T) {
+	t.Parallel()
 	db := openSQLite(t)
 	require.Len(t, db.pools, 2)
 	require.Equal(t, 1, db.pools[0].Stats().MaxOpenConnections, "SQLite has one writer")
@@ -38,6 +39,7 @@ func TestPragmas(t *testing.T) {
 }
 
 func TestReadersCannotWrite(t *testing.T) {
+	t.Parallel()
 	db := openSQLite(t)
 	insert(t, db, []models.Token{row("a", "clinic")})
 	everyConnection(t, db.pools[1], func(c *sql.Conn) {
@@ -51,6 +53,7 @@ func TestReadersCannotWrite(t *testing.T) {
 
 // TestFiles: the database and what stands beside it are the owner's alone, under any umask and name.
 func TestFiles(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "new", "fold er")
 	path := filepath.Join(dir, "r%o?w#s&.db")
 	db := openFile(t, path)
@@ -77,6 +80,7 @@ func TestFiles(t *testing.T) {
 
 // TestReopen: what was stored is there, and the migration is not made again.
 func TestReopen(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "rows.db")
 	db := openFile(t, path)
 	insert(t, db, []models.Token{row("a", "clinic")}, grant("s", "a", noon+100, 0))
@@ -87,6 +91,7 @@ func TestReopen(t *testing.T) {
 
 // TestDurable: rows that InsertTokens has returned for are in the files, though nothing was closed.
 func TestDurable(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	db := openFile(t, filepath.Join(dir, "rows.db"))
 	insert(t, db, []models.Token{row("a", "clinic")}, grant("s", "a", noon+100, 0))
@@ -102,6 +107,7 @@ func TestDurable(t *testing.T) {
 
 // TestDestroyedKeysAreGone: a destroyed key is in no file, once Settle has written the log back.
 func TestDestroyedKeysAreGone(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	db := openFile(t, filepath.Join(dir, "rows.db"))
 	secret := row("a", "clinic")
@@ -122,6 +128,7 @@ func TestDestroyedKeysAreGone(t *testing.T) {
 
 // TestALeftTransactionIsEnded: what a failed ROLLBACK leaves open does not end all writing, and is not stored.
 func TestALeftTransactionIsEnded(t *testing.T) {
+	t.Parallel()
 	db := openFile(t, filepath.Join(t.TempDir(), "rows.db"))
 	_, err := db.pools[0].Exec("BEGIN IMMEDIATE")
 	require.NoError(t, err)
@@ -133,6 +140,7 @@ func TestALeftTransactionIsEnded(t *testing.T) {
 }
 
 func TestNewerSchemaIsRefused(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "rows.db")
 	db := openFile(t, path)
 	_, err := db.pools[0].Exec("INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, 1)")
@@ -145,6 +153,7 @@ func TestNewerSchemaIsRefused(t *testing.T) {
 
 // TestTwoOpenAtOnce: two processes' worth of handles share the file, each seeing what the other wrote.
 func TestTwoOpenAtOnce(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "rows.db")
 	var all sync.WaitGroup
 	dbs := make([]*database, 2)
@@ -175,6 +184,7 @@ func TestTwoOpenAtOnce(t *testing.T) {
 
 // TestCloseWhileWriting: each insert that was told to be stored is, each other was told models.ErrClosed.
 func TestCloseWhileWriting(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "rows.db")
 	db := openFile(t, path)
 	const writers = 50
@@ -213,6 +223,7 @@ func TestCloseWhileWriting(t *testing.T) {
 
 // TestACallerWhoLeavesMeanwhile is told nothing of what the writer goes on to do, and shares no memory with it.
 func TestACallerWhoLeavesMeanwhile(t *testing.T) {
+	t.Parallel()
 	db := openSQLite(t)
 	insert(t, db, []models.Token{row("a", "clinic"), row("b", "clinic")}, grant("s", "a", noon+100, 0), grant("s", "b", noon-100, 0))
 	other, err := sql.Open("sqlite", sqliteDSN(db.path))

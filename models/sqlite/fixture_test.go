@@ -51,17 +51,8 @@ func openWith(t testing.TB, o Options) *database {
 // TestRows: this engine keeps the contract.
 func TestRows(t *testing.T) {
 	modelstest.Run(t, func(t *testing.T) *modelstest.Database {
-		db := openSQLite(t)
-		own, err := db.connect(sqliteDSN(db.path), 1)
-		require.NoError(t, err)
-		return &modelstest.Database{Writer: db.Writer, SQL: own}
-	})
-}
-
-// TestRowsReserved: it keeps the contract with a reserve.
-func TestRowsReserved(t *testing.T) {
-	modelstest.Run(t, func(t *testing.T) *modelstest.Database {
-		db := openWith(t, Options{Path: filepath.Join(t.TempDir(), "rows.db"), Reserve: smallReserve})
+		// With a reserve, as the gateway opens it.
+		db := openWith(t, Options{Path: filepath.Join(t.TempDir(), "rows.db"), Reserve: 1 << 20})
 		own, err := db.connect(sqliteDSN(db.path), 1)
 		require.NoError(t, err)
 		return &modelstest.Database{Writer: db.Writer, SQL: own}

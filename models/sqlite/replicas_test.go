@@ -14,6 +14,7 @@ import (
 // TestConsumeStateReplicas: two processes that have one file open agree on who was the first, and a restart
 // forgets nothing.
 func TestConsumeStateReplicas(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "rows.db")
 	a, b := openFile(t, path), openFile(t, path)
 	for round := range 5 {

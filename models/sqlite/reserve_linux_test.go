@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	diskSize    = 64 << 20
+	diskSize    = 40 << 20
 	testReserve = 8 << 20
 )
 
@@ -54,6 +54,7 @@ func numbers(from, n int) (all []int) {
 // TestAFullDisk: with the disk full to its last block, and somebody taking all that is freed, rows are not added, and
 // revocations, deletions and ends succeed, more of them than the reserve holds at once, and are there after a restart.
 func TestAFullDisk(t *testing.T) {
+	t.Parallel()
 	disktest.On(t, diskSize, func(t *testing.T, dir string) {
 		ctx := context.Background()
 		path := filepath.Join(dir, "rows.db")
@@ -136,6 +137,7 @@ func requireEnded(t *testing.T, db *database, from, n int) {
 
 // TestAKillOnAFullDisk: what another process finds of the files as they are, on the full disk.
 func TestAKillOnAFullDisk(t *testing.T) {
+	t.Parallel()
 	disktest.On(t, diskSize, func(t *testing.T, dir string) {
 		path := filepath.Join(dir, "rows.db")
 		db := openReserved(t, path)
@@ -156,6 +158,7 @@ func TestAKillOnAFullDisk(t *testing.T) {
 
 // TestTheDiskFillsWhileARequestIsWritten: the request fails as a whole, and those that end something don't.
 func TestTheDiskFillsWhileARequestIsWritten(t *testing.T) {
+	t.Parallel()
 	disktest.On(t, diskSize, func(t *testing.T, dir string) {
 		ctx := context.Background()
 		db := openReserved(t, filepath.Join(dir, "rows.db"))
@@ -190,9 +193,10 @@ func TestTheDiskFillsWhileARequestIsWritten(t *testing.T) {
 
 // TestALongListOnAFullDisk: a deletion of more than the reserve holds at once is done in parts.
 func TestALongListOnAFullDisk(t *testing.T) {
-	disktest.On(t, diskSize, func(t *testing.T, dir string) {
-		db := openReserved(t, filepath.Join(dir, "rows.db"))
-		const n = 3000
+	t.Parallel()
+	disktest.On(t, smallDisk, func(t *testing.T, dir string) {
+		db := openSmall(t, filepath.Join(dir, "rows.db"))
+		const n = 300 // twice what the reserve holds
 		names := make([]string, n)
 		var tokens []models.Token
 		for i := range n {
@@ -204,7 +208,10 @@ func TestALongListOnAFullDisk(t *testing.T) {
 			insert(t, db, chunk)
 		}
 		disktest.Fill(t, dir)
-		gone, err := db.DestroyTokens(context.Background(), "clinic", digests(names...), noon)
+		all := &models.Destruction{Tenant: "clinic", Tokens: digests(names...)}
+		once := db.queue.submit(db.queue.queue, &request{ctx: t.Context(), batch: &models.Batch{Now: noon, Destroy: all}})
+		require.True(t, isFull(once.err), "%v", once.err)
+		gone, err := db.DestroyTokens(context.Background(), "clinic", all.Tokens, noon)
 		require.NoError(t, err)
 		require.Len(t, gone, n)
 		require.Equal(t, n, count(t, db, "tokens WHERE sealed IS NULL"))
@@ -213,6 +220,7 @@ func TestALongListOnAFullDisk(t *testing.T) {
 
 // TestTheReserveStays: at its end the database has emptied its log, and keeps the log's room for the next start.
 func TestTheReserveStays(t *testing.T) {
+	t.Parallel()
 	disktest.On(t, diskSize, func(t *testing.T, dir string) {
 		ctx := context.Background()
 		path := filepath.Join(dir, "rows.db")

@@ -17,7 +17,8 @@ import (
 
 // many is how many grants change several times the pages that smallReserve holds.
 const (
-	many         = 8000
+	many         = 4000
+	listed       = 2000 // grants of lists beside them
 	smallDisk    = 24 << 20
 	smallReserve = 3 << 19
 )
@@ -49,10 +50,11 @@ INSERT INTO grants (session_id, token_id, read_until, store_until, expires_at) S
 // addLists gives a session grants on n tokens, as lists.
 func addLists(t *testing.T, db *database, session string, n int) {
 	t.Helper()
-	for from := 0; from < n; from += 1000 {
+	const each = 400
+	for from := 0; from < n; from += each {
 		var tokens []models.Token
 		var grants []models.Grant
-		for i := range 1000 {
+		for i := range each {
 			name := fmt.Sprint("listed", from+i)
 			tokens = append(tokens, row(name, "clinic"))
 			grants = append(grants, grant(session, name, noon+1000, noon+1000))
@@ -86,19 +88,21 @@ func killed(t *testing.T, path string) *database {
 
 // TestALargeSessionEndsOnAFullDisk: with more grants than a transaction has room for, and over a kill.
 func TestALargeSessionEndsOnAFullDisk(t *testing.T) {
+	t.Parallel()
 	for name, until := range map[string]int64{"grants of the usual life": noon + 1000, "grants that live longer than the note": noon + 5000} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			disktest.On(t, smallDisk, func(t *testing.T, dir string) {
 				path := filepath.Join(dir, "rows.db")
 				db := openSmall(t, path)
-				addLists(t, db, "s", 5000)
+				addLists(t, db, "s", listed)
 				addGrants(t, db, "s", "", until)
 				id := hash("s")
 				fill(t, db, dir, models.Revocation{Session: &id})
 
 				revoked, err := db.EndSession(context.Background(), "clinic", ended("s", noon, noon+1001))
 				require.NoError(t, err)
-				require.Equal(t, 2*(many+5000), revoked)
+				require.Equal(t, 2*(many+listed), revoked)
 				for _, db := range []*database{db, killed(t, path)} {
 					require.Equal(t, []models.Ended{ended("s", noon, max(noon+1000, until)+1)}, endedSince(t, db, 0, noon))
 					require.Zero(t, count(t, db, "grants"))
@@ -111,6 +115,7 @@ func TestALargeSessionEndsOnAFullDisk(t *testing.T) {
 
 // TestASessionEndsWhereItsGrantsStay: it has ended all the same, and the note outlives them.
 func TestASessionEndsWhereItsGrantsStay(t *testing.T) {
+	t.Parallel()
 	disktest.On(t, smallDisk, func(t *testing.T, dir string) {
 		path := filepath.Join(dir, "rows.db")
 		db := openSmall(t, path)
@@ -130,11 +135,13 @@ func TestASessionEndsWhereItsGrantsStay(t *testing.T) {
 
 // TestManyGrantsAreRevokedOnAFullDisk: all of them, in parts, and no others.
 func TestManyGrantsAreRevokedOnAFullDisk(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	s := hash("s")
-	listed := make([]string, 3000)
-	for i := range listed {
-		listed[i] = fmt.Sprint("listed", i)
+	const some = listed / 4 * 3
+	names := make([]string, some)
+	for i := range names {
+		names[i] = fmt.Sprint("listed", i)
 	}
 	for name, c := range map[string]struct {
 		session, token string // of the rows
@@ -142,15 +149,16 @@ func TestManyGrantsAreRevokedOnAFullDisk(t *testing.T) {
 		want           int // revoked
 		stay           int // others
 	}{
-		"of a session":            {"s", "", models.Revocation{Session: &s}, 2 * (many + 5000), 0},
-		"on a token":              {"", "t", models.Revocation{Tokens: digests("t")}, 2 * many, 5000},
-		"on tokens, of lists too": {"", "t", models.Revocation{Tokens: digests(slices.Concat(listed, []string{"t"})...)}, 2 * (many + 3000), 2000},
+		"of a session":            {"s", "", models.Revocation{Session: &s}, 2 * (many + listed), 0},
+		"on a token":              {"", "t", models.Revocation{Tokens: digests("t")}, 2 * many, listed},
+		"on tokens, of lists too": {"", "t", models.Revocation{Tokens: digests(slices.Concat(names, []string{"t"})...)}, 2 * (many + some), listed - some},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			disktest.On(t, smallDisk, func(t *testing.T, dir string) {
 				db := openSmall(t, filepath.Join(dir, "rows.db"))
 				insert(t, db, []models.Token{row("t", "clinic"), row("u", "clinic")}, grant("other", "u", noon+1000, noon+1000))
-				addLists(t, db, "s", 5000)
+				addLists(t, db, "s", listed)
 				addGrants(t, db, c.session, c.token, noon+1000)
 				fill(t, db, dir, c.f)
 
@@ -177,10 +185,11 @@ func all(t *testing.T, db *database) int {
 
 // TestPartsRevokeWhatOneTransactionDoes: the same grants, and they count the same, whatever the kinds.
 func TestPartsRevokeWhatOneTransactionDoes(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	s := hash("s")
 	var some []string
-	for i := range 1500 {
+	for i := range 300 {
 		some = append(some, fmt.Sprint("listed", 2*i))
 	}
 	filters := map[string]models.Revocation{
@@ -189,7 +198,9 @@ func TestPartsRevokeWhatOneTransactionDoes(t *testing.T) {
 	}
 	for name, f := range filters {
 		for _, kinds := range []ids.Kind{ids.Read, ids.Store, ids.Read | ids.Store} {
-			t.Run(fmt.Sprint(name, " ", kinds), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%s %d", name, kinds), func(t *testing.T) {
+				t.Parallel()
+				f := f
 				f.Tenant = "clinic"
 				f.Kinds = kinds % (ids.Read | ids.Store)
 				var counts, stay [2]int
@@ -199,7 +210,7 @@ func TestPartsRevokeWhatOneTransactionDoes(t *testing.T) {
 					func(db *database) (int, error) { return db.revokeInParts(ctx, revocation{f, noon}, mustLook(t, db, f)) },
 				} {
 					db := openFile(t, filepath.Join(t.TempDir(), "rows.db"))
-					addLists(t, db, "s", 2000)
+					addLists(t, db, "s", 400)
 					insert(t, db, []models.Token{row("foreign", "bank")}, grant("s", "foreign", noon+9, noon+9), grant("s", "listed0", noon+2000, 0), grant("s2", "listed2", noon+9, 0))
 					require.NoError(t, db.SaveGrants(ctx, []models.Grant{grant("s3", "listed4", noon+9, noon-1), grant("s", "listed6", noon-9, noon-9)}))
 					var err error
@@ -233,12 +244,14 @@ func mustLook(t *testing.T, db *database, f models.Revocation) (found suspects) 
 
 // TestATokenWithManyGrantsIsDestroyedOnAFullDisk: its key is, and its grants open nothing any more.
 func TestATokenWithManyGrantsIsDestroyedOnAFullDisk(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	for name, destroy := range map[string]func(*database) ([]models.Token, error){
 		"by a deletion": func(db *database) ([]models.Token, error) { return db.DestroyTokens(ctx, "clinic", digests("t"), noon) },
 		"by the sweep":  func(db *database) ([]models.Token, error) { return db.DueTokens(ctx, noon, 500) },
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			disktest.On(t, smallDisk, func(t *testing.T, dir string) {
 				db := openSmall(t, filepath.Join(dir, "rows.db"))
 				due := row("t", "clinic")
