@@ -10,7 +10,7 @@ import (
 func (m mutations) DeleteTokens(ctx context.Context, tokens []*ids.Token) (*model.DeleteTokensPayload, error) {
 	n, err := m.vault.DeleteTokens(ctx, each(tokens, value))
 	if err != nil {
-		return nil, err
+		return nil, tokenList.in(err)
 	}
 	return &model.DeleteTokensPayload{Deleted: n}, nil
 }

@@ -12,7 +12,7 @@ import (
 func (m mutations) Detokenize(ctx context.Context, token ids.Token) (*model.DetokenizePayload, error) {
 	r, err := m.vault.Detokenize(ctx, token)
 	if err != nil {
-		return nil, err
+		return nil, oneToken.in(err)
 	}
 	return encodeRedeemed(r), nil
 }
@@ -20,7 +20,7 @@ func (m mutations) Detokenize(ctx context.Context, token ids.Token) (*model.Deto
 func (m mutations) DetokenizeBatch(ctx context.Context, tokens []*ids.Token) ([]model.DetokenizeResult, error) {
 	rs, err := m.vault.DetokenizeBatch(ctx, each(tokens, value))
 	if err != nil {
-		return nil, err
+		return nil, tokenList.in(err)
 	}
 	return each(rs, func(r vault.Redeemed) model.DetokenizeResult {
 		if r.Err == nil {
@@ -34,7 +34,7 @@ func (m mutations) DetokenizeBatch(ctx context.Context, tokens []*ids.Token) ([]
 func (q queries) Token(ctx context.Context, id ids.Token) (*model.Token, error) {
 	d, err := q.vault.Describe(ctx, id)
 	if err != nil || d == nil {
-		return nil, err
+		return nil, tokenID.in(err)
 	}
 	return &model.Token{ID: d.Token, CreatedAt: d.CreatedAt, ExpiresAt: d.ExpiresAt, Metadata: (*model.Metadata)(d.Metadata)}, nil
 }

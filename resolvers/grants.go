@@ -13,7 +13,7 @@ func (m mutations) CreateGrants(ctx context.Context, input model.CreateGrantsInp
 		return vault.GrantRequest{Token: g.Token, Kinds: decodeKinds(g.Kinds), Duration: g.Duration}
 	}))
 	if err != nil {
-		return nil, err
+		return nil, grantInput.in(err)
 	}
 	return &model.CreateGrantsPayload{Grants: each(granted, func(g vault.Granted) *model.Grant {
 		return &model.Grant{Token: g.Token, Kind: encodeKind(g.Kind), ExpiresAt: g.ExpiresAt}
@@ -25,7 +25,7 @@ func (m mutations) RevokeGrants(ctx context.Context, input model.RevokeGrantsInp
 		SessionID: input.SessionID, Tokens: optional(input.Tokens), Kinds: decodeKinds(input.Kinds),
 	})
 	if err != nil {
-		return nil, err
+		return nil, grantInput.in(err)
 	}
 	return &model.RevokeGrantsPayload{Revoked: n}, nil
 }
@@ -33,7 +33,7 @@ func (m mutations) RevokeGrants(ctx context.Context, input model.RevokeGrantsInp
 func (m mutations) CarryGrants(ctx context.Context, input model.CarryGrantsInput) (*model.CarryGrantsPayload, error) {
 	n, err := m.vault.CarryGrants(ctx, input.FromSessionID, input.ToSessionID)
 	if err != nil {
-		return nil, err
+		return nil, grantInput.in(err)
 	}
 	return &model.CarryGrantsPayload{Carried: n}, nil
 }
@@ -41,7 +41,7 @@ func (m mutations) CarryGrants(ctx context.Context, input model.CarryGrantsInput
 func (q queries) VerifyGrants(ctx context.Context, input model.VerifyGrantsInput) (*model.VerifyGrantsPayload, error) {
 	missing, err := q.vault.VerifyGrants(ctx, input.SessionID, each(input.Tokens, value), decodeKinds([]model.GrantKind{input.Kind}))
 	if err != nil {
-		return nil, err
+		return nil, grantInput.in(err)
 	}
 	return &model.VerifyGrantsPayload{Valid: len(missing) == 0, Missing: each(missing, pointer)}, nil
 }

@@ -23,7 +23,7 @@ func (v *Vault) DeleteTokens(ctx context.Context, tokens []ids.Token) (int, erro
 	if err != nil {
 		return 0, err
 	}
-	if err := checkList(len(tokens), v.Limits.GrantBatch, "tokens"); err != nil {
+	if err := checkList(len(tokens), v.Limits.GrantBatch, ParamTokens); err != nil {
 		return 0, err
 	}
 	_, now := v.now()

@@ -35,7 +35,7 @@ var errNoGrant = fault.New(fault.GrantRequired, "This session may not read this 
 
 // Detokenize redeems one token, as DetokenizeBatch does; its error is the token's or the whole's.
 func (v *Vault) Detokenize(ctx context.Context, token ids.Token) (Redeemed, error) {
-	out, err := v.detokenize(ctx, []ids.Token{token}, func(int) []any { return []any{"token"} })
+	out, err := v.detokenize(ctx, []ids.Token{token}, one(ParamTokens))
 	if err != nil {
 		return Redeemed{}, err
 	}
@@ -47,7 +47,7 @@ func (v *Vault) Detokenize(ctx context.Context, token ids.Token) (Redeemed, erro
 // whole: UNAUTHENTICATED, FORBIDDEN, BAD_USER_INPUT, LIMIT_EXCEEDED, RATE_LIMITED, UNAVAILABLE; of one token:
 // GRANT_REQUIRED, INTERNAL, UNAVAILABLE.
 func (v *Vault) DetokenizeBatch(ctx context.Context, tokens []ids.Token) ([]Redeemed, error) {
-	return v.detokenize(ctx, tokens, func(i int) []any { return []any{"tokens", i} })
+	return v.detokenize(ctx, tokens, each(ParamTokens))
 }
 
 func (v *Vault) detokenize(ctx context.Context, tokens []ids.Token, path func(i int) []any) ([]Redeemed, error) {
@@ -55,7 +55,7 @@ func (v *Vault) detokenize(ctx context.Context, tokens []ids.Token, path func(i 
 	if err != nil {
 		return nil, err
 	}
-	if err := checkList(len(tokens), v.Limits.Batch, "tokens"); err != nil {
+	if err := checkList(len(tokens), v.Limits.Batch, ParamTokens); err != nil {
 		return nil, err
 	}
 	rowIDs, err := v.rowIDs(tokens, path)
@@ -133,7 +133,7 @@ func (v *Vault) Describe(ctx context.Context, token ids.Token) (*Described, erro
 		return nil, err
 	}
 	if err := v.checkPrefix(token); err != nil {
-		return nil, fault.At(err, "id")
+		return nil, fault.At(err, ParamTokens)
 	}
 	if err := v.Rates.Read(c, 1); err != nil {
 		return nil, err

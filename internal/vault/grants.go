@@ -75,7 +75,7 @@ func (v *Vault) CreateGrants(ctx context.Context, sessionID string, requests []G
 }
 
 func (v *Vault) checkRequests(sessionID string, requests []GrantRequest) ([]ids.Digest, []time.Duration, error) {
-	if err := checkSessionID(sessionID, "sessionId"); err != nil {
+	if err := checkSessionID(sessionID, ParamSession); err != nil {
 		return nil, nil, err
 	}
 	rowIDs := make([]ids.Digest, len(requests))
@@ -83,14 +83,14 @@ func (v *Vault) checkRequests(sessionID string, requests []GrantRequest) ([]ids.
 	for i, r := range requests {
 		rowIDs[i] = r.Token.ID()
 		if r.Kinds == 0 {
-			return nil, nil, fault.New(fault.BadUserInput, "Name a kind of grant.").At("input", "grants", i, "kinds")
+			return nil, nil, fault.New(fault.BadUserInput, "Name a kind of grant.").At(ParamRequests, i, "kinds")
 		}
 		var err error
 		if lives[i], err = v.grantLife(r.Duration); err != nil {
-			return nil, nil, fault.At(err, "input", "grants", i)
+			return nil, nil, fault.At(err, ParamRequests, i)
 		}
 	}
-	return rowIDs, lives, checkList(len(requests), v.Limits.GrantBatch, "input", "grants")
+	return rowIDs, lives, checkList(len(requests), v.Limits.GrantBatch, ParamRequests)
 }
 
 type wantedGrant struct {
@@ -141,10 +141,10 @@ func (v *Vault) VerifyGrants(ctx context.Context, sessionID string, tokens []ids
 	if err != nil {
 		return nil, err
 	}
-	if err := checkSessionID(sessionID, "sessionId"); err != nil {
+	if err := checkSessionID(sessionID, ParamSession); err != nil {
 		return nil, err
 	}
-	if err := checkList(len(tokens), v.Limits.GrantBatch, "input", "tokens"); err != nil {
+	if err := checkList(len(tokens), v.Limits.GrantBatch, ParamTokens); err != nil {
 		return nil, err
 	}
 	_, now := v.now()
@@ -183,17 +183,17 @@ func (v *Vault) RevokeGrants(ctx context.Context, r Revocation) (int, error) {
 		return 0, err
 	}
 	if r.SessionID == nil && r.Tokens == nil {
-		return 0, fault.New(fault.BadUserInput, "Name a session or tokens.").At("input")
+		return 0, fault.New(fault.BadUserInput, "Name a session or tokens.").At(ParamRevocation)
 	}
 	f := models.Revocation{Tenant: c.Tenant, Kinds: r.Kinds}
 	if r.SessionID != nil {
-		if err := checkSessionID(*r.SessionID, "sessionId"); err != nil {
+		if err := checkSessionID(*r.SessionID, ParamSession); err != nil {
 			return 0, err
 		}
 		f.Session = new(caller.HashSession(c.Tenant, *r.SessionID))
 	}
 	if r.Tokens != nil {
-		if err := checkList(len(r.Tokens), v.Limits.GrantBatch, "input", "tokens"); err != nil {
+		if err := checkList(len(r.Tokens), v.Limits.GrantBatch, ParamTokens); err != nil {
 			return 0, err
 		}
 		f.Tokens = ids.IDs(r.Tokens)
@@ -215,14 +215,14 @@ func (v *Vault) CarryGrants(ctx context.Context, fromSessionID, toSessionID stri
 	if err != nil {
 		return 0, err
 	}
-	if err := checkSessionID(fromSessionID, "fromSessionId"); err != nil {
+	if err := checkSessionID(fromSessionID, ParamFrom); err != nil {
 		return 0, err
 	}
-	if err := checkSessionID(toSessionID, "toSessionId"); err != nil {
+	if err := checkSessionID(toSessionID, ParamTo); err != nil {
 		return 0, err
 	}
 	if fromSessionID == toSessionID {
-		return 0, fault.New(fault.BadUserInput, "Name two sessions: grants are carried from one to another.").At("input", "toSessionId")
+		return 0, fault.New(fault.BadUserInput, "Name two sessions: grants are carried from one to another.").At(ParamTo)
 	}
 	from, to := caller.HashSession(c.Tenant, fromSessionID), caller.HashSession(c.Tenant, toSessionID)
 	if v.Sessions.Ended(from) || v.Sessions.Ended(to) { // as for CreateGrants

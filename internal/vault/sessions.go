@@ -27,7 +27,7 @@ func (v *Vault) LogOut(ctx context.Context, tenant, sessionID string) error {
 }
 
 func (v *Vault) endSession(ctx context.Context, tenant, sessionID, reason string) (int, error) {
-	if err := checkSessionID(sessionID, "sessionId"); err != nil {
+	if err := checkSessionID(sessionID, ParamSession); err != nil {
 		return 0, err
 	}
 	hash := caller.HashSession(tenant, sessionID)

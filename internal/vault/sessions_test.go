@@ -94,7 +94,7 @@ func TestEndSessionRefusals(t *testing.T) {
 	requireFault(t, err, fault.Unauthenticated)
 	for _, id := range []string{"", "a\nb", strings.Repeat("s", 1025), "\xff"} {
 		_, err = f.EndSession(app, id)
-		requireFault(t, err, fault.BadUserInput, "input", "sessionId")
+		requireFault(t, err, fault.BadUserInput, vault.ParamSession)
 		require.Error(t, f.LogOut(t.Context(), "clinic", id))
 	}
 	require.Empty(t, f.endings.gone)

@@ -29,7 +29,7 @@ type Tokenized struct {
 
 // Tokenize makes one token, as TokenizeBatch does.
 func (v *Vault) Tokenize(ctx context.Context, in TokenizeInput) (Tokenized, error) {
-	made, err := v.tokenize(ctx, []TokenizeInput{in}, func(int) []any { return []any{"input"} })
+	made, err := v.tokenize(ctx, []TokenizeInput{in}, one(ParamInputs))
 	if err != nil {
 		return Tokenized{}, err
 	}
@@ -40,7 +40,7 @@ func (v *Vault) Tokenize(ctx context.Context, in TokenizeInput) (Tokenized, erro
 // for the calling session, when it returns. Faults: UNAUTHENTICATED, FORBIDDEN, BAD_USER_INPUT,
 // LIMIT_EXCEEDED, RATE_LIMITED, UNAVAILABLE.
 func (v *Vault) TokenizeBatch(ctx context.Context, inputs []TokenizeInput) ([]Tokenized, error) {
-	return v.tokenize(ctx, inputs, func(i int) []any { return []any{"inputs", i} })
+	return v.tokenize(ctx, inputs, each(ParamInputs))
 }
 
 func (v *Vault) tokenize(ctx context.Context, inputs []TokenizeInput, path func(i int) []any) ([]Tokenized, error) {
@@ -48,7 +48,7 @@ func (v *Vault) tokenize(ctx context.Context, inputs []TokenizeInput, path func(
 	if err != nil {
 		return nil, err
 	}
-	if err := checkList(len(inputs), v.Limits.Batch, "inputs"); err != nil {
+	if err := checkList(len(inputs), v.Limits.Batch, ParamInputs); err != nil {
 		return nil, err
 	}
 	bytes := int64(0)

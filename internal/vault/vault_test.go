@@ -2,6 +2,7 @@ package vault_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -137,38 +138,35 @@ func TestRefusals(t *testing.T) {
 		"many inputs":       {second(f.TokenizeBatch(user, make([]vault.TokenizeInput, 11))), fault.LimitExceeded, "inputs"},
 		"many tokens":       {second(f.DetokenizeBatch(user, make([]ids.Token, 11))), fault.LimitExceeded, "tokens"},
 		"no token":          {second(f.DetokenizeBatch(user, []ids.Token{unknown, ids.TokenOf("x")})), fault.BadUserInput, "tokens 1"},
-		"another prefix":    {second(f.Detokenize(user, ids.TokenOf("new"+unknown.String()[3:]))), fault.BadUserInput, "token"},
-		"described":         {second(f.Describe(user, ids.TokenOf("x"))), fault.BadUserInput, "id"},
-		"no kinds":          {grants(vault.GrantRequest{Token: unknown}), fault.BadUserInput, "input grants 1 kinds"},
-		"duration negative": {grants(vault.GrantRequest{Token: unknown, Kinds: 1, Duration: ptr(-time.Hour)}), fault.BadUserInput, "input grants 1 duration"},
-		"duration tiny":     {grants(vault.GrantRequest{Token: unknown, Kinds: 1, Duration: ptr(time.Nanosecond)}), fault.BadUserInput, "input grants 1 duration"},
-		"duration over":     {grants(vault.GrantRequest{Token: unknown, Kinds: 1, Duration: ptr(24*time.Hour + 1)}), fault.LimitExceeded, "input grants 1 duration"},
-		"no session":        {second(f.CreateGrants(app, "", []vault.GrantRequest{{Token: unknown, Kinds: 1}})), fault.BadUserInput, "input sessionId"},
-		"session control":   {second(f.VerifyGrants(app, "a\x00", []ids.Token{unknown}, 1)), fault.BadUserInput, "input sessionId"},
-		"session long":      {second(f.RevokeGrants(app, vault.Revocation{SessionID: ptr(strings.Repeat("s", 1025))})), fault.BadUserInput, "input sessionId"},
-		"no filter":         {second(f.RevokeGrants(app, vault.Revocation{Kinds: 1})), fault.BadUserInput, "input"},
-		"empty filter":      {second(f.RevokeGrants(app, vault.Revocation{Tokens: []ids.Token{}})), fault.BadUserInput, "input tokens"},
-		"carry from nobody": {second(f.CarryGrants(app, "", "t")), fault.BadUserInput, "input fromSessionId"},
-		"carry to nobody":   {second(f.CarryGrants(app, "s", "a\n")), fault.BadUserInput, "input toSessionId"},
-		"carry nowhere":     {second(f.CarryGrants(app, "s", "s")), fault.BadUserInput, "input toSessionId"},
-		"nothing to verify": {second(f.VerifyGrants(app, "s", nil, 1)), fault.BadUserInput, "input tokens"},
+		"another prefix":    {second(f.Detokenize(user, ids.TokenOf("new"+unknown.String()[3:]))), fault.BadUserInput, "tokens"},
+		"described":         {second(f.Describe(user, ids.TokenOf("x"))), fault.BadUserInput, "tokens"},
+		"no kinds":          {grants(vault.GrantRequest{Token: unknown}), fault.BadUserInput, "requests 1 kinds"},
+		"duration negative": {grants(vault.GrantRequest{Token: unknown, Kinds: 1, Duration: ptr(-time.Hour)}), fault.BadUserInput, "requests 1 duration"},
+		"duration tiny":     {grants(vault.GrantRequest{Token: unknown, Kinds: 1, Duration: ptr(time.Nanosecond)}), fault.BadUserInput, "requests 1 duration"},
+		"duration over":     {grants(vault.GrantRequest{Token: unknown, Kinds: 1, Duration: ptr(24*time.Hour + 1)}), fault.LimitExceeded, "requests 1 duration"},
+		"no session":        {second(f.CreateGrants(app, "", []vault.GrantRequest{{Token: unknown, Kinds: 1}})), fault.BadUserInput, "sessionID"},
+		"session control":   {second(f.VerifyGrants(app, "a\x00", []ids.Token{unknown}, 1)), fault.BadUserInput, "sessionID"},
+		"session long":      {second(f.RevokeGrants(app, vault.Revocation{SessionID: ptr(strings.Repeat("s", 1025))})), fault.BadUserInput, "sessionID"},
+		"no filter":         {second(f.RevokeGrants(app, vault.Revocation{Kinds: 1})), fault.BadUserInput, "revocation"},
+		"empty filter":      {second(f.RevokeGrants(app, vault.Revocation{Tokens: []ids.Token{}})), fault.BadUserInput, "tokens"},
+		"carry from nobody": {second(f.CarryGrants(app, "", "t")), fault.BadUserInput, "fromSessionID"},
+		"carry to nobody":   {second(f.CarryGrants(app, "s", "a\n")), fault.BadUserInput, "toSessionID"},
+		"carry nowhere":     {second(f.CarryGrants(app, "s", "s")), fault.BadUserInput, "toSessionID"},
+		"nothing to verify": {second(f.VerifyGrants(app, "s", nil, 1)), fault.BadUserInput, "tokens"},
 		"nothing to delete": {second(f.DeleteTokens(app, nil)), fault.BadUserInput, "tokens"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			requireFault(t, test.err, test.code)
 			var path []string
 			for _, step := range fault.Public(test.err).Path {
-				if i, ok := step.(int); ok {
-					step = string(rune('0' + i))
-				}
-				path = append(path, step.(string))
+				path = append(path, fmt.Sprint(step))
 			}
 			require.Equal(t, test.path, strings.Join(path, " "))
 		})
 	}
 	require.Empty(t, f.rows.take(), "nothing of it reached the database")
 	f.Limits.RequireSize = true
-	requireFault(t, second(f.Tokenize(user, vault.TokenizeInput{})), fault.BadUserInput, "input", "size")
+	requireFault(t, second(f.Tokenize(user, vault.TokenizeInput{})), fault.BadUserInput, vault.ParamInputs, "size")
 }
 
 func second[T any](_ T, err error) error { return err }
