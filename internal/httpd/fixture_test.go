@@ -47,7 +47,9 @@ func (m mutation) Tokenize(ctx context.Context, in *model.TokenizeInput) (*model
 	return m.r.tokenize(ctx, in)
 }
 
-func (q query) Token(ctx context.Context, id ids.Token) (*model.Token, error) { return q.r.token(ctx, id) }
+func (q query) Token(ctx context.Context, id ids.Token) (*model.Token, error) {
+	return q.r.token(ctx, id)
+}
 
 func (q query) Viewer(ctx context.Context) (*model.Viewer, error) {
 	if q.r.viewer != nil {

@@ -82,7 +82,7 @@ func BenchmarkSaveGrants(b *testing.B) {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			db, _ := filled(b, n)
 			_, names := manyTokens("t", n)
-			end := int64(noon + 200)
+			end := noon + 200
 			b.ReportAllocs()
 			for b.Loop() {
 				end++

@@ -17,8 +17,8 @@ import (
 
 // many is how many grants change several times the pages that smallReserve holds.
 const (
-	many         = 4000
-	listed       = 2000 // grants of lists beside them
+	many         = 5000
+	listed       = 1200 // grants of lists beside them
 	smallDisk    = 24 << 20
 	smallReserve = 3 << 19
 )
@@ -40,8 +40,8 @@ func addGrants(t *testing.T, db *database, session, token string, until int64) {
 		id := digest(name)
 		return fmt.Sprintf("x'%x'", id[:])
 	}
-	for range many / 2000 {
-		require.NoError(t, db.write.Exec(fmt.Sprintf(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)
+	for range many / 500 {
+		require.NoError(t, db.write.Exec(fmt.Sprintf(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500)
 INSERT INTO grants (session_id, token_id, read_until, store_until, expires_at) SELECT %s, %s, %d, %[3]d, %[3]d FROM n`,
 			of(session), of(token), until)).Error)
 	}
