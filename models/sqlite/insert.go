@@ -136,7 +136,7 @@ func idIn(column string, list []ids.Digest) clause.Expr {
 }
 
 // idSource returns what follows FROM: a table i of each digest once with its place among them, which are sorted; its
-// arguments; and the digests. They are one value of which each row takes its part: a list in JSON is read in twice the time.
+// arguments; and the digests. They are one blob, cut by substr: a list in JSON is read in twice the time.
 func idSource(all []ids.Digest) (text string, args []any, sorted tokenSet) {
 	if len(all) == 1 {
 		return `(SELECT ? AS id, 0 AS place) i`, []any{all[0]}, all[0][:]

@@ -108,10 +108,11 @@ func saveLists(tx *gorm.DB, lists []grantList) (rows []models.Grant, err error) 
 	return rows, replaceLists(tx, covered, fresh)
 }
 
+// By hand, here and for all reads of lists: BenchmarkSaveGrants, BenchmarkRevokeGrants.
 const (
 	listColumns = `id, session_id, read_until, store_until, tokens`
 
-	// The tokens of all lists are one value, of which each list takes its part.
+	// The tokens of all lists are one blob, cut by substr.
 	insertListsSQL = `INSERT INTO grant_lists (session_id, bucket, read_until, store_until, expires_at, tokens)
 SELECT unhex(value->>0), value->>1, value->>2, value->>3, value->>4, substr(?, value->>5, value->>6) FROM json_each(?)`
 

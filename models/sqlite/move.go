@@ -35,6 +35,7 @@ func moveGrants(tx *gorm.DB, m *models.Move, now int64) (moved int, err error) {
 	return moved + listed, tx.Where("session_id = ?", m.From).Delete(&models.Grant{}).Error
 }
 
+// By hand: GORM has no INSERT of a SELECT.
 const moveRowsSQL = `INSERT INTO grants (session_id, token_id, read_until, store_until, expires_at)
 SELECT ?, token_id, read_until, store_until, expires_at FROM grants WHERE session_id = ?` + extendGrantSQL
 

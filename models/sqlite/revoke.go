@@ -43,16 +43,20 @@ func (f *revocation) revoke(tx *gorm.DB, found suspects) (int, error) {
 		return 0, err
 	}
 	where, args := f.where()
+	n, err := f.clear(tx, where, args...)
+	return revoked + n, err
+}
+
+// clear ends the grants that a condition on their rows selects, and returns how many were in force.
+func (f *revocation) clear(tx *gorm.DB, where string, args ...any) (n int, err error) {
 	for _, column := range f.columns() {
-		r := tx.Exec(`UPDATE grants SET `+column+` = 0 WHERE `+column+` > ? AND `+where, append([]any{f.now}, args...)...)
+		r := tx.Model(&models.Grant{}).Where(column+" > ?", f.now).Where(where, args...).Update(column, 0)
 		if r.Error != nil {
 			return 0, r.Error
 		}
-		revoked += int(r.RowsAffected)
+		n += int(r.RowsAffected)
 	}
-	err = tx.Exec(`DELETE FROM grants WHERE read_until <= ? AND store_until <= ? AND `+where,
-		append([]any{f.now, f.now}, args...)...).Error
-	return revoked, err
+	return n, tx.Where("read_until <= ? AND store_until <= ?", f.now, f.now).Where(where, args...).Delete(&models.Grant{}).Error
 }
 
 func (f *revocation) columns() []string {

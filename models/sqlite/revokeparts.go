@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"gorm.io/gorm"
+
+	"github.com/cloakroomhq/cloakroom/models"
 )
 
 // Parts of what a transaction can't hold on a full disk, where its bound is the log's reserve. A part that is too
@@ -76,12 +78,11 @@ func (f *revocation) count(tx *gorm.DB, lists []grantList) (int, error) {
 	}
 	where, args := f.where()
 	for _, column := range f.columns() {
-		var rows int
-		err := tx.Raw(`SELECT COUNT(*) FROM grants WHERE `+column+` > ? AND `+where, append([]any{f.now}, args...)...).Scan(&rows).Error
-		if err != nil {
+		var rows int64
+		if err := tx.Model(&models.Grant{}).Where(column+" > ?", f.now).Where(where, args...).Count(&rows).Error; err != nil {
 			return 0, err
 		}
-		n += rows
+		n += int(rows)
 	}
 	return n, nil
 }
@@ -111,29 +112,15 @@ func (db *DB) matching(ctx context.Context, f revocation) (found []pair, err err
 		due += ` OR ` + column + ` > ?`
 		moments = append(moments, f.now)
 	}
-	args = append(append(moments, args...), readPart)
-	rows, err := db.query(ctx, `SELECT session_id, token_id FROM grants WHERE (`+due+`) AND `+where+` LIMIT ?`, args)
-	if err != nil {
-		return nil, err
+	var rows []models.Grant
+	err = db.read.WithContext(ctx).Select("session_id", "token_id").Where("("+due+")", moments...).Where(where, args...).Limit(readPart).Find(&rows).Error
+	for i := range rows {
+		found = append(found, pair{rows[i].SessionID, rows[i].TokenID})
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var p pair
-		if err := rows.Scan(&p.session, &p.token); err != nil {
-			return nil, err
-		}
-		found = append(found, p)
-	}
-	return found, rows.Err()
+	return found, err
 }
 
 func (f *revocation) revokePairs(tx *gorm.DB, pairs []pair) error {
-	const these = `(session_id, token_id) IN (SELECT unhex(value->>0), unhex(value->>1) FROM json_each(?))`
-	in := pairList(pairs)
-	for _, column := range f.columns() {
-		if err := execute(tx, `UPDATE grants SET `+column+` = 0 WHERE `+column+` > ? AND `+these, f.now, in); err != nil {
-			return err
-		}
-	}
-	return execute(tx, `DELETE FROM grants WHERE read_until <= ? AND store_until <= ? AND `+these, f.now, f.now, in)
+	_, err := f.clear(tx, `(session_id, token_id) IN (SELECT unhex(value->>0), unhex(value->>1) FROM json_each(?))`, pairList(pairs))
+	return err
 }
