@@ -173,8 +173,8 @@ func (db *DB) Ready(ctx context.Context) error {
 	if !os.SameFile(file, db.file) {
 		return errMoved
 	}
-	var rows int
-	return db.read.WithContext(ctx).Raw("SELECT COUNT(*) FROM settings").Scan(&rows).Error
+	var rows int64
+	return db.read.WithContext(ctx).Model(&models.Setting{}).Count(&rows).Error
 }
 
 // Close finishes the writes that were accepted, then closes the database. The reserve stays, for the next start.
