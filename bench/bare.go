@@ -17,6 +17,7 @@ import (
 
 	"github.com/cloakroomhq/cloakroom/graph"
 	"github.com/cloakroomhq/cloakroom/graph/model"
+	"github.com/cloakroomhq/cloakroom/internal/ids"
 )
 
 // canned is a real answer to every operation, by the names of their root fields.
@@ -85,7 +86,7 @@ func (b *bare) Query() graph.QueryResolver       { return b }
 
 func (b *bare) Viewer(context.Context) (*model.Viewer, error) { return b.answers.Viewer, nil }
 
-func (b *bare) Detokenize(context.Context, string) (*model.DetokenizePayload, error) {
+func (b *bare) Detokenize(context.Context, ids.Token) (*model.DetokenizePayload, error) {
 	return b.answers.Detokenize, nil
 }
 
@@ -93,7 +94,7 @@ func (b *bare) Tokenize(context.Context, *model.TokenizeInput) (*model.TokenizeP
 	return b.answers.Tokenize, nil
 }
 
-func (b *bare) DetokenizeBatch(context.Context, []string) ([]model.DetokenizeResult, error) {
+func (b *bare) DetokenizeBatch(context.Context, []*ids.Token) ([]model.DetokenizeResult, error) {
 	return b.results, nil
 }
 

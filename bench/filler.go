@@ -14,7 +14,7 @@ import (
 
 	_ "modernc.org/sqlite"
 
-	"github.com/cloakroomhq/cloakroom/models"
+	"github.com/cloakroomhq/cloakroom/models/sqlite"
 )
 
 const (
@@ -29,7 +29,7 @@ const (
 // columns are random and as long as real ones. Ids are drawn in ascending order, evenly over their range, and indexes are
 // made last, so that every page is written once.
 func fillDatabase(ctx context.Context, path string, n int) (err error) {
-	made, err := models.Open(ctx, models.Options{Path: path})
+	made, err := sqlite.Open(ctx, sqlite.Options{Path: path})
 	if err != nil {
 		return err
 	}

@@ -152,7 +152,7 @@ func (f *fixture) fillSession(ctx context.Context, i, n int) error {
 		return err
 	}
 	for _, t := range made.Data.TokenizeBatch {
-		f.tokens[i] = append(f.tokens[i], t.Token)
+		f.tokens[i] = append(f.tokens[i], t.Token.String())
 	}
 	return nil
 }

@@ -126,7 +126,7 @@ func (f *fixture) transfers(ctx context.Context) (times [2][]float64, err error)
 		if err != nil {
 			return times, fmt.Errorf("upload: %w", err)
 		}
-		down, err := f.redeem(ctx, 0, made[0].Token)
+		down, err := f.redeem(ctx, 0, made[0].Token.String())
 		if err != nil {
 			return times, err
 		}
@@ -206,7 +206,7 @@ func (f *fixture) attack(ctx context.Context) (plan attackPlan, err error) {
 	if _, err = timedTransfer(ctx, made[0].Upload, stored); err != nil {
 		return plan, err
 	}
-	down, err := f.redeem(ctx, 1, made[0].Token)
+	down, err := f.redeem(ctx, 1, made[0].Token.String())
 	if err != nil {
 		return plan, err
 	}

@@ -14,7 +14,7 @@ import (
 
 	"github.com/cloakroomhq/cloakroom/conformance"
 	"github.com/cloakroomhq/cloakroom/directives"
-	"github.com/cloakroomhq/cloakroom/internal/tokenid"
+	"github.com/cloakroomhq/cloakroom/internal/ids"
 )
 
 // minCases is how many cases there are at least: one that gets lost in an edit is found.
@@ -42,7 +42,7 @@ func TestCasesAreWellFormed(t *testing.T) {
 				require.Contains(t, []string{conformance.Answers, conformance.Fails, conformance.Hangs}, c.Gateway)
 				durations(t, c.Remember)
 				for token, kinds := range c.Held {
-					require.True(t, tokenid.Valid(token), token)
+					require.True(t, ids.ValidToken(token), token)
 					require.Subset(t, []string{"READ", "STORE"}, kinds)
 				}
 				coordinates(t, schema, &c)

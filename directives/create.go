@@ -7,7 +7,7 @@ import (
 
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
-	"github.com/cloakroomhq/cloakroom/internal/tokenid"
+	"github.com/cloakroomhq/cloakroom/internal/ids"
 )
 
 // batch is what one response wants created.
@@ -93,7 +93,7 @@ func newBatch(returned []pending) *batch {
 func (b *batch) want(p *pending) {
 	place, ok := b.places[p.token]
 	if !ok {
-		if !tokenid.Valid(p.token) {
+		if !ids.ValidToken(p.token) {
 			return
 		}
 		place = len(b.tokens)

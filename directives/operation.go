@@ -11,7 +11,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
-	"github.com/cloakroomhq/cloakroom/internal/tokenid"
+	"github.com/cloakroomhq/cloakroom/internal/ids"
 )
 
 // Codes of the errors; they are the gateway's.
@@ -194,7 +194,7 @@ func (op *operation) checks(found []occurrence) ([]Check, map[string]kindSet) {
 	checks, asked := make([]Check, 0, len(found)), make(map[string]kindSet, len(found))
 	for _, o := range found {
 		fresh := o.kinds &^ asked[o.token]
-		if fresh == 0 || !tokenid.Valid(o.token) {
+		if fresh == 0 || !ids.ValidToken(o.token) {
 			continue
 		}
 		asked[o.token] |= fresh

@@ -7,7 +7,7 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 
-	"github.com/cloakroomhq/cloakroom/internal/tokenid"
+	"github.com/cloakroomhq/cloakroom/internal/ids"
 )
 
 // GrantKind is the enum of token.graphqls. A backend binds it in gqlgen.yml, since gqlgen makes a type of its own otherwise.
@@ -37,7 +37,7 @@ type TokenID string
 
 // Valid reports whether it has the form of a token. What has not is no token of any gateway, and a gateway
 // refuses a whole list that holds it.
-func (t TokenID) Valid() bool { return tokenid.Valid(string(t)) }
+func (t TokenID) Valid() bool { return ids.ValidToken(string(t)) }
 
 // MarshalGQL implements graphql.Marshaler.
 func (t TokenID) MarshalGQL(w io.Writer) { graphql.MarshalString(string(t)).MarshalGQL(w) }

@@ -13,7 +13,7 @@ import (
 
 	"github.com/cloakroomhq/cloakroom/internal/keyring"
 	"github.com/cloakroomhq/cloakroom/internal/session"
-	"github.com/cloakroomhq/cloakroom/models"
+	"github.com/cloakroomhq/cloakroom/models/sqlite"
 )
 
 // Diagnose looks for what keeps a gateway with these settings from starting, or its callers from being accepted: settings,
@@ -73,7 +73,7 @@ func (d *Diagnosis) keyset(cfg *Config) *keyring.Keyring {
 
 func (d *Diagnosis) database(ctx context.Context, cfg *Config, keys *keyring.Keyring) {
 	path := cfg.Database.Path
-	found, err := models.Inspect(ctx, path)
+	found, err := sqlite.Inspect(ctx, path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		if info, err := os.Stat(filepath.Dir(path)); err == nil && !info.IsDir() {

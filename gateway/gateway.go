@@ -18,10 +18,11 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/httpd"
 	"github.com/cloakroomhq/cloakroom/internal/keyring"
 	"github.com/cloakroomhq/cloakroom/internal/objects"
+	"github.com/cloakroomhq/cloakroom/internal/sessionrows"
 	"github.com/cloakroomhq/cloakroom/internal/space"
 	"github.com/cloakroomhq/cloakroom/internal/telemetry"
 	"github.com/cloakroomhq/cloakroom/internal/vault"
-	"github.com/cloakroomhq/cloakroom/models"
+	"github.com/cloakroomhq/cloakroom/models/sqlite"
 	"github.com/cloakroomhq/cloakroom/resolvers"
 )
 
@@ -159,14 +160,23 @@ func (g *Gateway) work(ctx context.Context, runs ...func(context.Context)) {
 }
 
 // checks are the parts of /readyz.
-func (g *Gateway) checks(rows *models.DB, keys *keyring.Keyring) []httpd.Check {
+func (g *Gateway) checks(rows database, keys *keyring.Keyring) []httpd.Check {
 	return []httpd.Check{
 		{Name: "database", Ask: rows.Ready}, {Name: "objects", Ask: g.room.storeReady}, {Name: "keys", Ask: keys.Ready},
 		{Name: "space", Ask: g.room.ready, Degrades: true},
 	}
 }
 
-func (g *Gateway) openDatabase(ctx context.Context) (*models.DB, error) {
+// database is what the rooms need of an engine; what its rows are is theirs to know.
+type database interface {
+	vault.Rows
+	sessionrows.Rows
+	reserved
+	Setting(ctx context.Context, name string, initial []byte) ([]byte, error)
+	Ready(ctx context.Context) error
+}
+
+func (g *Gateway) openDatabase(ctx context.Context) (database, error) {
 	reserve := g.cfg.Database.Reserve
 	if reserve == 0 {
 		var err error
@@ -174,7 +184,7 @@ func (g *Gateway) openDatabase(ctx context.Context) (*models.DB, error) {
 			return nil, fmt.Errorf("config: database.path: %w", err)
 		}
 	}
-	rows, err := models.Open(ctx, models.Options{Path: g.cfg.Database.Path, Reserve: reserve})
+	rows, err := sqlite.Open(ctx, sqlite.Options{Path: g.cfg.Database.Path, Reserve: reserve})
 	if err != nil {
 		return nil, err
 	}
@@ -184,7 +194,7 @@ func (g *Gateway) openDatabase(ctx context.Context) (*models.DB, error) {
 
 // openKeys refuses a keyset that is not the one that sealed the database: with it, every token would
 // be unreadable, and new ones would hide that.
-func openKeys(ctx context.Context, cfg *Config, rows *models.DB) (*keyring.Keyring, error) {
+func openKeys(ctx context.Context, cfg *Config, rows database) (*keyring.Keyring, error) {
 	load := keyring.LoadFile
 	if cfg.Keys.Create {
 		load = keyring.LoadOrCreateFile

@@ -7,8 +7,8 @@ import (
 
 	"github.com/cloakroomhq/cloakroom/directives"
 	"github.com/cloakroomhq/cloakroom/internal/caller"
+	"github.com/cloakroomhq/cloakroom/internal/ids"
 	"github.com/cloakroomhq/cloakroom/internal/vault"
-	"github.com/cloakroomhq/cloakroom/models"
 )
 
 // Grants returns what @token needs of the gateway, for an application in the same process. The
@@ -36,7 +36,7 @@ func (g *grants) CreateGrants(ctx context.Context, session string, wanted []dire
 	}
 	requests := make([]vault.GrantRequest, len(wanted))
 	for i, w := range wanted {
-		requests[i] = vault.GrantRequest{Token: w.Token, Kinds: kindsOf(w.Kinds), Duration: positive(w.Duration)}
+		requests[i] = vault.GrantRequest{Token: ids.TokenOf(w.Token), Kinds: kindsOf(w.Kinds), Duration: positive(w.Duration)}
 	}
 	made, err := g.vault.CreateGrants(caller.With(ctx, g.application), session, requests)
 	if err != nil {
@@ -44,16 +44,16 @@ func (g *grants) CreateGrants(ctx context.Context, session string, wanted []dire
 	}
 	granted := make([]directives.Granted, len(made))
 	for i, m := range made {
-		granted[i] = directives.Granted{Token: m.Token, Kind: kindName(m.Kind), ExpiresAt: m.ExpiresAt}
+		granted[i] = directives.Granted{Token: m.Token.String(), Kind: kindName(m.Kind), ExpiresAt: m.ExpiresAt}
 	}
 	return granted, nil
 }
 
 // VerifyGrants implements directives.Grants. What is missing comes in the order of the checks.
 func (g *grants) VerifyGrants(ctx context.Context, session string, checks []directives.Check) (missing []directives.Check, err error) {
-	byKind := map[directives.GrantKind][]string{}
+	byKind := map[directives.GrantKind][]ids.Token{}
 	for _, c := range checks {
-		byKind[c.Kind] = append(byKind[c.Kind], c.Token)
+		byKind[c.Kind] = append(byKind[c.Kind], ids.TokenOf(c.Token))
 	}
 	absent := map[directives.Check]bool{}
 	for kind, tokens := range byKind {
@@ -62,7 +62,7 @@ func (g *grants) VerifyGrants(ctx context.Context, session string, checks []dire
 			return nil, err
 		}
 		for _, token := range names {
-			absent[directives.Check{Token: token, Kind: kind}] = true
+			absent[directives.Check{Token: token.String(), Kind: kind}] = true
 		}
 	}
 	for _, c := range checks {
@@ -75,27 +75,35 @@ func (g *grants) VerifyGrants(ctx context.Context, session string, checks []dire
 
 // OnRevoke implements directives.Revoker.
 func (g *grants) OnRevoke(f func(session string, tokens []string)) {
-	g.vault.OnRevoke(func(tenant, session string, tokens []string) {
+	g.vault.OnRevoke(func(tenant, session string, tokens []ids.Token) {
 		if tenant == g.application.Tenant {
-			f(session, tokens)
+			f(session, texts(tokens))
 		}
 	})
 }
 
-func kindsOf(kinds []directives.GrantKind) (k models.Kind) {
+// texts returns nil for nil, which stands for every token.
+func texts(tokens []ids.Token) (all []string) {
+	for _, t := range tokens {
+		all = append(all, t.String())
+	}
+	return all
+}
+
+func kindsOf(kinds []directives.GrantKind) (k ids.Kind) {
 	for _, kind := range kinds {
 		switch kind {
 		case directives.GrantKindRead:
-			k |= models.Read
+			k |= ids.Read
 		case directives.GrantKindStore:
-			k |= models.Store
+			k |= ids.Store
 		}
 	}
 	return k
 }
 
-func kindName(k models.Kind) directives.GrantKind {
-	if k == models.Store {
+func kindName(k ids.Kind) directives.GrantKind {
+	if k == ids.Store {
 		return directives.GrantKindStore
 	}
 	return directives.GrantKindRead

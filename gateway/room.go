@@ -11,7 +11,6 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/fault"
 	"github.com/cloakroomhq/cloakroom/internal/objects"
 	"github.com/cloakroomhq/cloakroom/internal/space"
-	"github.com/cloakroomhq/cloakroom/models"
 )
 
 // lookEvery is how soon a full disk is noticed by metrics and log, and how soon what it had stopped begins again.
@@ -20,7 +19,7 @@ const lookEvery = time.Second
 // room says whether new values are taken: while the disks have room, and once the store has been proved.
 type room struct {
 	*space.Monitor
-	rows   *models.DB
+	rows   reserved
 	store  objects.Store
 	log    *slog.Logger
 	proved atomic.Bool
@@ -29,7 +28,7 @@ type room struct {
 }
 
 // openRoom watches the disks of the database and of the embedded store.
-func (g *Gateway) openRoom(rows *models.DB) error {
+func (g *Gateway) openRoom(rows reserved) error {
 	disks := []space.Disk{{Name: "database", Dir: filepath.Dir(g.cfg.Database.Path)}}
 	if g.cfg.Objects.Store == "embedded" {
 		disks = append(disks, space.Disk{Name: "objects", Dir: g.cfg.Objects.Embedded.Dir, Values: true})
@@ -38,6 +37,16 @@ func (g *Gateway) openRoom(rows *models.DB) error {
 	g.room = &room{Monitor: m, rows: rows, log: g.log, tell: g.telemetry.SpaceRefusing}
 	return err
 }
+
+// reserved is a database that keeps room on its disk for revocations and deletions.
+type reserved interface {
+	// Full reports whether rows are not added, because the disk has no room beside the reserve.
+	Full() bool
+	// KeepReserve makes the reserve whole where it is not. Where Full holds afterwards, its error is that.
+	KeepReserve(ctx context.Context) error
+}
+
+var errRowsFull = errors.New("gateway: the disk is full: no rows are added")
 
 var errUnproved = errors.New("gateway: the object store has not been proved yet")
 
@@ -72,7 +81,7 @@ func (r *room) ready(ctx context.Context) error {
 		return err
 	}
 	if r.rows.Full() {
-		return models.ErrFull
+		return errRowsFull
 	}
 	return nil
 }
@@ -92,7 +101,7 @@ func (r *room) run(ctx context.Context) {
 	full := false
 	for {
 		_ = r.Look(ctx) // the log has it
-		if err := r.rows.KeepReserve(ctx); err != nil && !errors.Is(err, models.ErrFull) && ctx.Err() == nil {
+		if err := r.rows.KeepReserve(ctx); err != nil && !r.rows.Full() && ctx.Err() == nil {
 			r.log.ErrorContext(ctx, "the database's reserve could not be kept", slog.Any("error", err))
 		}
 		if !r.proved.Load() {

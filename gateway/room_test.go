@@ -13,7 +13,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/fault"
 	"github.com/cloakroomhq/cloakroom/internal/objects"
 	"github.com/cloakroomhq/cloakroom/internal/space"
-	"github.com/cloakroomhq/cloakroom/models"
+	"github.com/cloakroomhq/cloakroom/models/sqlite"
 )
 
 // proof is a store that is asked for its proof alone.
@@ -31,7 +31,7 @@ func (noObserver) SpaceFree(string, int64) {}
 
 func newRoom(t *testing.T, free *int64, store objects.Store) *room {
 	t.Helper()
-	rows, err := models.Open(t.Context(), models.Options{Path: filepath.Join(t.TempDir(), "rows.db")})
+	rows, err := sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(t.TempDir(), "rows.db")})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = rows.Close() })
 	log := slog.New(slog.DiscardHandler)

@@ -5,19 +5,18 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/cloakroomhq/cloakroom/internal/caller"
 	"github.com/cloakroomhq/cloakroom/internal/session"
 	"github.com/cloakroomhq/cloakroom/internal/session/ended"
 	"github.com/cloakroomhq/cloakroom/internal/session/logout"
+	"github.com/cloakroomhq/cloakroom/internal/sessionrows"
 	"github.com/cloakroomhq/cloakroom/internal/telemetry"
 	"github.com/cloakroomhq/cloakroom/internal/vault"
-	"github.com/cloakroomhq/cloakroom/models"
 )
 
 // openEnded reads what sessions have ended, before anything is served.
-func (g *Gateway) openEnded(ctx context.Context, rows *models.DB, metrics *telemetry.Metrics) (*ended.Set, error) {
+func (g *Gateway) openEnded(ctx context.Context, rows database, metrics *telemetry.Metrics) (*ended.Set, error) {
 	return ended.New(ctx, ended.Options{
-		Rows: endedRows{rows}, Lifetimes: lifetimes(g.cfg), Poll: g.cfg.Credentials.EndedPoll, Max: g.cfg.Credentials.MaxEnded,
+		Rows: sessionrows.Ended{Rows: rows}, Lifetimes: lifetimes(g.cfg), Poll: g.cfg.Credentials.EndedPoll, Max: g.cfg.Credentials.MaxEnded,
 		Observer: metrics, Logger: g.log,
 	})
 }
@@ -46,25 +45,6 @@ func lifetimes(cfg *Config) map[string]time.Duration {
 		all[p.Tenant] = max(all[p.Tenant], p.MaxLifetime, grants)
 	}
 	return all
-}
-
-// endedRows gives the session layer the database without its types.
-type endedRows struct{ db *models.DB }
-
-func (r endedRows) End(ctx context.Context, row ended.Row) error { return r.db.End(ctx, encode(row)) }
-
-func (r endedRows) EndSession(ctx context.Context, tenant string, row ended.Row) (int, error) {
-	return r.db.EndSession(ctx, tenant, encode(row))
-}
-
-func (r endedRows) EndedSince(ctx context.Context, since, now int64, each func(ended.Row)) error {
-	return r.db.EndedSince(ctx, since, now, func(e models.Ended) {
-		each(ended.Row{ID: caller.SessionHash(e.ID), IssuedBefore: e.IssuedBefore, EndedAt: e.EndedAt, ExpiresAt: e.ExpiresAt})
-	})
-}
-
-func encode(r ended.Row) models.Ended {
-	return models.Ended{ID: models.Digest(r.ID), IssuedBefore: r.IssuedBefore, EndedAt: r.EndedAt, ExpiresAt: r.ExpiresAt}
 }
 
 // backChannelLogout returns nil where no issuer sends logout tokens.

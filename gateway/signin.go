@@ -1,24 +1,21 @@
 package gateway
 
 import (
-	"context"
-	"time"
-
 	"github.com/cloakroomhq/cloakroom/internal/httpd"
 	"github.com/cloakroomhq/cloakroom/internal/keyring"
 	"github.com/cloakroomhq/cloakroom/internal/session"
 	"github.com/cloakroomhq/cloakroom/internal/session/signin"
+	"github.com/cloakroomhq/cloakroom/internal/sessionrows"
 	"github.com/cloakroomhq/cloakroom/internal/telemetry"
 	"github.com/cloakroomhq/cloakroom/internal/vault"
-	"github.com/cloakroomhq/cloakroom/models"
 )
 
 // newSignIn returns the redirect flow, which adds its cookie to the credentials that next knows.
-func (g *Gateway) newSignIn(next *session.Authenticator, keys *keyring.Keyring, rows *models.DB, v *vault.Vault, ended signin.Ended, rates signin.Rates, metrics *telemetry.Metrics) (*signin.Flow, error) {
+func (g *Gateway) newSignIn(next *session.Authenticator, keys *keyring.Keyring, rows database, v *vault.Vault, ended signin.Ended, rates signin.Rates, metrics *telemetry.Metrics) (*signin.Flow, error) {
 	o := signin.Options{
 		Next: next, Assertions: next, PublicURL: g.cfg.HTTP.PublicURL, AllowedOrigins: g.cfg.HTTP.AllowedOrigins, Cookie: g.cfg.SignIn.Cookie, StateLifetime: g.cfg.SignIn.StateLifetime,
 		Timeout: g.cfg.HTTP.RequestTimeout,
-		Sealer:  keys, States: states{rows}, Grants: v, Ended: ended, Rates: rates, Observer: metrics, Logger: g.log, Refuse: httpd.Refuse(g.log),
+		Sealer:  keys, States: sessionrows.States{Rows: rows}, Grants: v, Ended: ended, Rates: rates, Observer: metrics, Logger: g.log, Refuse: httpd.Refuse(g.log),
 	}
 	for _, i := range g.cfg.Issuers {
 		if i.SignIn.Enabled {
@@ -26,11 +23,4 @@ func (g *Gateway) newSignIn(next *session.Authenticator, keys *keyring.Keyring, 
 		}
 	}
 	return signin.New(o)
-}
-
-// states is signin.States over the database.
-type states struct{ rows *models.DB }
-
-func (s states) ConsumeState(ctx context.Context, digest [32]byte, keepUntil time.Time) (bool, error) {
-	return s.rows.ConsumeState(ctx, digest, keepUntil.UnixMilli())
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/cloakroomhq/cloakroom/graph/model"
+	"github.com/cloakroomhq/cloakroom/internal/ids"
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
@@ -38,8 +39,8 @@ func (ec *executionContext) _DetokenizePayload_token(ctx context.Context, field 
 			return obj.Token, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNTokenID2string(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v ids.Token) graphql.Marshaler {
+			return ec.marshalNTokenID2githubᚗcomᚋcloakroomhqᚋcloakroomᚋinternalᚋidsᚐToken(ctx, selections, v)
 		},
 		true,
 		true,
@@ -125,8 +126,8 @@ func (ec *executionContext) _Token_id(ctx context.Context, field graphql.Collect
 			return obj.ID, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNTokenID2string(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v ids.Token) graphql.Marshaler {
+			return ec.marshalNTokenID2githubᚗcomᚋcloakroomhqᚋcloakroomᚋinternalᚋidsᚐToken(ctx, selections, v)
 		},
 		true,
 		true,
@@ -226,8 +227,8 @@ func (ec *executionContext) _TokenFailure_token(ctx context.Context, field graph
 			return obj.Token, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNTokenID2string(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v ids.Token) graphql.Marshaler {
+			return ec.marshalNTokenID2githubᚗcomᚋcloakroomhqᚋcloakroomᚋinternalᚋidsᚐToken(ctx, selections, v)
 		},
 		true,
 		true,

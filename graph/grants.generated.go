@@ -12,6 +12,7 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/cloakroomhq/cloakroom/graph/model"
+	"github.com/cloakroomhq/cloakroom/internal/ids"
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
@@ -92,8 +93,8 @@ func (ec *executionContext) _Grant_token(ctx context.Context, field graphql.Coll
 			return obj.Token, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNTokenID2string(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v ids.Token) graphql.Marshaler {
+			return ec.marshalNTokenID2githubᚗcomᚋcloakroomhqᚋcloakroomᚋinternalᚋidsᚐToken(ctx, selections, v)
 		},
 		true,
 		true,
@@ -207,8 +208,8 @@ func (ec *executionContext) _VerifyGrantsPayload_missing(ctx context.Context, fi
 			return obj.Missing, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
-			return ec.marshalNTokenID2ᚕstringᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []*ids.Token) graphql.Marshaler {
+			return ec.marshalNTokenID2ᚕᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋinternalᚋidsᚐTokenᚄ(ctx, selections, v)
 		},
 		true,
 		true,
@@ -320,7 +321,7 @@ func (ec *executionContext) unmarshalInputGrantInput(ctx context.Context, obj an
 		switch k {
 		case "token":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("token"))
-			data, err := ec.unmarshalNTokenID2string(ctx, v)
+			data, err := ec.unmarshalNTokenID2githubᚗcomᚋcloakroomhqᚋcloakroomᚋinternalᚋidsᚐToken(ctx, v)
 			if err != nil {
 				return it, err
 			}
@@ -371,7 +372,7 @@ func (ec *executionContext) unmarshalInputRevokeGrantsInput(ctx context.Context,
 			it.SessionID = data
 		case "tokens":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("tokens"))
-			data, err := ec.unmarshalOTokenID2ᚕstringᚄ(ctx, v)
+			data, err := ec.unmarshalOTokenID2ᚕᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋinternalᚋidsᚐTokenᚄ(ctx, v)
 			if err != nil {
 				return it, err
 			}
@@ -419,7 +420,7 @@ func (ec *executionContext) unmarshalInputVerifyGrantsInput(ctx context.Context,
 			it.SessionID = data
 		case "tokens":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("tokens"))
-			data, err := ec.unmarshalNTokenID2ᚕstringᚄ(ctx, v)
+			data, err := ec.unmarshalNTokenID2ᚕᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋinternalᚋidsᚐTokenᚄ(ctx, v)
 			if err != nil {
 				return it, err
 			}

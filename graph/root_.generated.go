@@ -11,6 +11,7 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/cloakroomhq/cloakroom/graph/model"
+	"github.com/cloakroomhq/cloakroom/internal/ids"
 	gqlparser "github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
 )
@@ -74,9 +75,9 @@ type ComplexityRoot struct {
 	Mutation struct {
 		CarryGrants     func(childComplexity int, input model.CarryGrantsInput) int
 		CreateGrants    func(childComplexity int, input model.CreateGrantsInput) int
-		DeleteTokens    func(childComplexity int, tokens []string) int
-		Detokenize      func(childComplexity int, token string) int
-		DetokenizeBatch func(childComplexity int, tokens []string) int
+		DeleteTokens    func(childComplexity int, tokens []*ids.Token) int
+		Detokenize      func(childComplexity int, token ids.Token) int
+		DetokenizeBatch func(childComplexity int, tokens []*ids.Token) int
 		EndSession      func(childComplexity int, input model.EndSessionInput) int
 		RevokeGrants    func(childComplexity int, input model.RevokeGrantsInput) int
 		Tokenize        func(childComplexity int, input *model.TokenizeInput) int
@@ -84,7 +85,7 @@ type ComplexityRoot struct {
 	}
 
 	Query struct {
-		Token        func(childComplexity int, id string) int
+		Token        func(childComplexity int, id ids.Token) int
 		VerifyGrants func(childComplexity int, input model.VerifyGrantsInput) int
 		Viewer       func(childComplexity int) int
 	}
@@ -283,7 +284,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.DeleteTokens(childComplexity, args["tokens"].([]string)), true
+		return e.ComplexityRoot.Mutation.DeleteTokens(childComplexity, args["tokens"].([]*ids.Token)), true
 	case "Mutation.detokenize":
 		if e.ComplexityRoot.Mutation.Detokenize == nil {
 			break
@@ -294,7 +295,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.Detokenize(childComplexity, args["token"].(string)), true
+		return e.ComplexityRoot.Mutation.Detokenize(childComplexity, args["token"].(ids.Token)), true
 	case "Mutation.detokenizeBatch":
 		if e.ComplexityRoot.Mutation.DetokenizeBatch == nil {
 			break
@@ -305,7 +306,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.DetokenizeBatch(childComplexity, args["tokens"].([]string)), true
+		return e.ComplexityRoot.Mutation.DetokenizeBatch(childComplexity, args["tokens"].([]*ids.Token)), true
 	case "Mutation.endSession":
 		if e.ComplexityRoot.Mutation.EndSession == nil {
 			break
@@ -361,7 +362,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Query.Token(childComplexity, args["id"].(string)), true
+		return e.ComplexityRoot.Query.Token(childComplexity, args["id"].(ids.Token)), true
 	case "Query.verifyGrants":
 		if e.ComplexityRoot.Query.VerifyGrants == nil {
 			break

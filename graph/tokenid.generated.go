@@ -7,6 +7,7 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/cloakroomhq/cloakroom/graph/scalar"
+	"github.com/cloakroomhq/cloakroom/internal/ids"
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
@@ -36,12 +37,12 @@ import (
 
 // region    ***************************** type.gotpl *****************************
 
-func (ec *executionContext) unmarshalNTokenID2string(ctx context.Context, v any) (string, error) {
+func (ec *executionContext) unmarshalNTokenID2githubᚗcomᚋcloakroomhqᚋcloakroomᚋinternalᚋidsᚐToken(ctx context.Context, v any) (ids.Token, error) {
 	res, err := scalar.UnmarshalTokenID(v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNTokenID2string(ctx context.Context, sel ast.SelectionSet, v string) graphql.Marshaler {
+func (ec *executionContext) marshalNTokenID2githubᚗcomᚋcloakroomhqᚋcloakroomᚋinternalᚋidsᚐToken(ctx context.Context, sel ast.SelectionSet, v ids.Token) graphql.Marshaler {
 	_ = sel
 	res := scalar.MarshalTokenID(v)
 	if res == graphql.Null {
@@ -52,14 +53,14 @@ func (ec *executionContext) marshalNTokenID2string(ctx context.Context, sel ast.
 	return res
 }
 
-func (ec *executionContext) unmarshalNTokenID2ᚕstringᚄ(ctx context.Context, v any) ([]string, error) {
+func (ec *executionContext) unmarshalNTokenID2ᚕᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋinternalᚋidsᚐTokenᚄ(ctx context.Context, v any) ([]*ids.Token, error) {
 	var vSlice []any
 	vSlice = graphql.CoerceList(v)
 	var err error
-	res := make([]string, len(vSlice))
+	res := make([]*ids.Token, len(vSlice))
 	for i := range vSlice {
 		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
-		res[i], err = ec.unmarshalNTokenID2string(ctx, vSlice[i])
+		res[i], err = ec.unmarshalNTokenID2ᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋinternalᚋidsᚐToken(ctx, vSlice[i])
 		if err != nil {
 			return nil, err
 		}
@@ -67,10 +68,10 @@ func (ec *executionContext) unmarshalNTokenID2ᚕstringᚄ(ctx context.Context, 
 	return res, nil
 }
 
-func (ec *executionContext) marshalNTokenID2ᚕstringᚄ(ctx context.Context, sel ast.SelectionSet, v []string) graphql.Marshaler {
+func (ec *executionContext) marshalNTokenID2ᚕᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋinternalᚋidsᚐTokenᚄ(ctx context.Context, sel ast.SelectionSet, v []*ids.Token) graphql.Marshaler {
 	ret := make(graphql.Array, len(v))
 	for i := range v {
-		ret[i] = ec.marshalNTokenID2string(ctx, sel, v[i])
+		ret[i] = ec.marshalNTokenID2ᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋinternalᚋidsᚐToken(ctx, sel, v[i])
 	}
 
 	for _, e := range ret {
@@ -82,17 +83,39 @@ func (ec *executionContext) marshalNTokenID2ᚕstringᚄ(ctx context.Context, se
 	return ret
 }
 
-func (ec *executionContext) unmarshalOTokenID2ᚕstringᚄ(ctx context.Context, v any) ([]string, error) {
+func (ec *executionContext) unmarshalNTokenID2ᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋinternalᚋidsᚐToken(ctx context.Context, v any) (*ids.Token, error) {
+	res, err := scalar.UnmarshalTokenID(v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNTokenID2ᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋinternalᚋidsᚐToken(ctx context.Context, sel ast.SelectionSet, v *ids.Token) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	_ = sel
+	res := scalar.MarshalTokenID(*v)
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
+func (ec *executionContext) unmarshalOTokenID2ᚕᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋinternalᚋidsᚐTokenᚄ(ctx context.Context, v any) ([]*ids.Token, error) {
 	if v == nil {
 		return nil, nil
 	}
 	var vSlice []any
 	vSlice = graphql.CoerceList(v)
 	var err error
-	res := make([]string, len(vSlice))
+	res := make([]*ids.Token, len(vSlice))
 	for i := range vSlice {
 		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
-		res[i], err = ec.unmarshalNTokenID2string(ctx, vSlice[i])
+		res[i], err = ec.unmarshalNTokenID2ᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋinternalᚋidsᚐToken(ctx, vSlice[i])
 		if err != nil {
 			return nil, err
 		}
@@ -100,13 +123,13 @@ func (ec *executionContext) unmarshalOTokenID2ᚕstringᚄ(ctx context.Context, 
 	return res, nil
 }
 
-func (ec *executionContext) marshalOTokenID2ᚕstringᚄ(ctx context.Context, sel ast.SelectionSet, v []string) graphql.Marshaler {
+func (ec *executionContext) marshalOTokenID2ᚕᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋinternalᚋidsᚐTokenᚄ(ctx context.Context, sel ast.SelectionSet, v []*ids.Token) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
 	ret := make(graphql.Array, len(v))
 	for i := range v {
-		ret[i] = ec.marshalNTokenID2string(ctx, sel, v[i])
+		ret[i] = ec.marshalNTokenID2ᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋinternalᚋidsᚐToken(ctx, sel, v[i])
 	}
 
 	for _, e := range ret {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/cloakroomhq/cloakroom/graph/model"
+	"github.com/cloakroomhq/cloakroom/internal/ids"
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
@@ -20,9 +21,9 @@ import (
 type MutationResolver interface {
 	Tokenize(ctx context.Context, input *model.TokenizeInput) (*model.TokenizePayload, error)
 	TokenizeBatch(ctx context.Context, inputs []*model.TokenizeInput) ([]*model.TokenizePayload, error)
-	DeleteTokens(ctx context.Context, tokens []string) (*model.DeleteTokensPayload, error)
-	Detokenize(ctx context.Context, token string) (*model.DetokenizePayload, error)
-	DetokenizeBatch(ctx context.Context, tokens []string) ([]model.DetokenizeResult, error)
+	DeleteTokens(ctx context.Context, tokens []*ids.Token) (*model.DeleteTokensPayload, error)
+	Detokenize(ctx context.Context, token ids.Token) (*model.DetokenizePayload, error)
+	DetokenizeBatch(ctx context.Context, tokens []*ids.Token) ([]model.DetokenizeResult, error)
 	CreateGrants(ctx context.Context, input model.CreateGrantsInput) (*model.CreateGrantsPayload, error)
 	RevokeGrants(ctx context.Context, input model.RevokeGrantsInput) (*model.RevokeGrantsPayload, error)
 	CarryGrants(ctx context.Context, input model.CarryGrantsInput) (*model.CarryGrantsPayload, error)
@@ -65,8 +66,8 @@ func (ec *executionContext) field_Mutation_deleteTokens_args(ctx context.Context
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "tokens",
-		func(ctx context.Context, v any) ([]string, error) {
-			return ec.unmarshalNTokenID2ᚕstringᚄ(ctx, v)
+		func(ctx context.Context, v any) ([]*ids.Token, error) {
+			return ec.unmarshalNTokenID2ᚕᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋinternalᚋidsᚐTokenᚄ(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -79,8 +80,8 @@ func (ec *executionContext) field_Mutation_detokenizeBatch_args(ctx context.Cont
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "tokens",
-		func(ctx context.Context, v any) ([]string, error) {
-			return ec.unmarshalNTokenID2ᚕstringᚄ(ctx, v)
+		func(ctx context.Context, v any) ([]*ids.Token, error) {
+			return ec.unmarshalNTokenID2ᚕᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋinternalᚋidsᚐTokenᚄ(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -93,8 +94,8 @@ func (ec *executionContext) field_Mutation_detokenize_args(ctx context.Context, 
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "token",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNTokenID2string(ctx, v)
+		func(ctx context.Context, v any) (ids.Token, error) {
+			return ec.unmarshalNTokenID2githubᚗcomᚋcloakroomhqᚋcloakroomᚋinternalᚋidsᚐToken(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -399,7 +400,7 @@ func (ec *executionContext) _Mutation_deleteTokens(ctx context.Context, field gr
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().DeleteTokens(ctx, fc.Args["tokens"].([]string))
+			return ec.Resolvers.Mutation().DeleteTokens(ctx, fc.Args["tokens"].([]*ids.Token))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.DeleteTokensPayload) graphql.Marshaler {
@@ -443,7 +444,7 @@ func (ec *executionContext) _Mutation_detokenize(ctx context.Context, field grap
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().Detokenize(ctx, fc.Args["token"].(string))
+			return ec.Resolvers.Mutation().Detokenize(ctx, fc.Args["token"].(ids.Token))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.DetokenizePayload) graphql.Marshaler {
@@ -487,7 +488,7 @@ func (ec *executionContext) _Mutation_detokenizeBatch(ctx context.Context, field
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().DetokenizeBatch(ctx, fc.Args["tokens"].([]string))
+			return ec.Resolvers.Mutation().DetokenizeBatch(ctx, fc.Args["tokens"].([]*ids.Token))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []model.DetokenizeResult) graphql.Marshaler {
@@ -810,8 +811,8 @@ func (ec *executionContext) _TokenizePayload_token(ctx context.Context, field gr
 			return obj.Token, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNTokenID2string(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v ids.Token) graphql.Marshaler {
+			return ec.marshalNTokenID2githubᚗcomᚋcloakroomhqᚋcloakroomᚋinternalᚋidsᚐToken(ctx, selections, v)
 		},
 		true,
 		true,

@@ -13,6 +13,7 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/introspection"
 	"github.com/cloakroomhq/cloakroom/graph/model"
+	"github.com/cloakroomhq/cloakroom/internal/ids"
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
@@ -20,7 +21,7 @@ import (
 
 type QueryResolver interface {
 	Viewer(ctx context.Context) (*model.Viewer, error)
-	Token(ctx context.Context, id string) (*model.Token, error)
+	Token(ctx context.Context, id ids.Token) (*model.Token, error)
 	VerifyGrants(ctx context.Context, input model.VerifyGrantsInput) (*model.VerifyGrantsPayload, error)
 }
 
@@ -46,8 +47,8 @@ func (ec *executionContext) field_Query_token_args(ctx context.Context, rawArgs 
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNTokenID2string(ctx, v)
+		func(ctx context.Context, v any) (ids.Token, error) {
+			return ec.unmarshalNTokenID2githubᚗcomᚋcloakroomhqᚋcloakroomᚋinternalᚋidsᚐToken(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -116,7 +117,7 @@ func (ec *executionContext) _Query_token(ctx context.Context, field graphql.Coll
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().Token(ctx, fc.Args["id"].(string))
+			return ec.Resolvers.Query().Token(ctx, fc.Args["id"].(ids.Token))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.Token) graphql.Marshaler {

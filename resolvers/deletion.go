@@ -4,12 +4,13 @@ import (
 	"context"
 
 	"github.com/cloakroomhq/cloakroom/graph/model"
+	"github.com/cloakroomhq/cloakroom/internal/ids"
 )
 
-func (m mutations) DeleteTokens(ctx context.Context, tokens []string) (*model.DeleteTokensPayload, error) {
-	n, err := m.vault.DeleteTokens(ctx, tokens)
+func (m mutations) DeleteTokens(ctx context.Context, tokens []*ids.Token) (*model.DeleteTokensPayload, error) {
+	n, err := m.vault.DeleteTokens(ctx, each(tokens, value))
 	if err != nil {
-		return nil, err
+		return nil, tokenList.in(err)
 	}
 	return &model.DeleteTokensPayload{Deleted: n}, nil
 }

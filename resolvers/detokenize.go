@@ -5,21 +5,22 @@ import (
 
 	"github.com/cloakroomhq/cloakroom/graph/model"
 	"github.com/cloakroomhq/cloakroom/internal/fault"
+	"github.com/cloakroomhq/cloakroom/internal/ids"
 	"github.com/cloakroomhq/cloakroom/internal/vault"
 )
 
-func (m mutations) Detokenize(ctx context.Context, token string) (*model.DetokenizePayload, error) {
+func (m mutations) Detokenize(ctx context.Context, token ids.Token) (*model.DetokenizePayload, error) {
 	r, err := m.vault.Detokenize(ctx, token)
 	if err != nil {
-		return nil, err
+		return nil, oneToken.in(err)
 	}
 	return encodeRedeemed(r), nil
 }
 
-func (m mutations) DetokenizeBatch(ctx context.Context, tokens []string) ([]model.DetokenizeResult, error) {
-	rs, err := m.vault.DetokenizeBatch(ctx, tokens)
+func (m mutations) DetokenizeBatch(ctx context.Context, tokens []*ids.Token) ([]model.DetokenizeResult, error) {
+	rs, err := m.vault.DetokenizeBatch(ctx, each(tokens, value))
 	if err != nil {
-		return nil, err
+		return nil, tokenList.in(err)
 	}
 	return each(rs, func(r vault.Redeemed) model.DetokenizeResult {
 		if r.Err == nil {
@@ -30,10 +31,10 @@ func (m mutations) DetokenizeBatch(ctx context.Context, tokens []string) ([]mode
 	}), nil
 }
 
-func (q queries) Token(ctx context.Context, id string) (*model.Token, error) {
+func (q queries) Token(ctx context.Context, id ids.Token) (*model.Token, error) {
 	d, err := q.vault.Describe(ctx, id)
 	if err != nil || d == nil {
-		return nil, err
+		return nil, tokenID.in(err)
 	}
 	return &model.Token{ID: d.Token, CreatedAt: d.CreatedAt, ExpiresAt: d.ExpiresAt, Metadata: (*model.Metadata)(d.Metadata)}, nil
 }

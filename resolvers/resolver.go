@@ -4,6 +4,7 @@ package resolvers
 
 import (
 	"github.com/cloakroomhq/cloakroom/graph"
+	"github.com/cloakroomhq/cloakroom/internal/ids"
 	"github.com/cloakroomhq/cloakroom/internal/vault"
 )
 
@@ -20,6 +21,18 @@ type (
 	mutations struct{ vault *vault.Vault }
 	queries   struct{ vault *vault.Vault }
 )
+
+// value and pointer convert members of lists of tokens: the executor has pointers.
+func value(t *ids.Token) ids.Token   { return *t }
+func pointer(t ids.Token) *ids.Token { return &t }
+
+// optional is each for a list that may be absent.
+func optional(tokens []*ids.Token) []ids.Token {
+	if tokens == nil {
+		return nil
+	}
+	return each(tokens, value)
+}
 
 // each returns f of every member.
 func each[A, B any](in []A, f func(A) B) []B {

@@ -22,6 +22,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/telemetry"
 	"github.com/cloakroomhq/cloakroom/internal/vault"
 	"github.com/cloakroomhq/cloakroom/models"
+	"github.com/cloakroomhq/cloakroom/models/sqlite"
 	"github.com/cloakroomhq/cloakroom/resolvers"
 )
 
@@ -43,11 +44,14 @@ func (store) EndSession(objects.Signer)                  {}
 func (store) SignOut(objects.Signer)                     {}
 
 // sessions end with their grants, and are forgotten.
-type sessions struct{ rows *models.DB }
+type sessions struct{ rows *sqlite.DB }
 
 func (s sessions) EndSession(ctx context.Context, tenant string, session caller.SessionHash, _ string) (int, error) {
 	now := time.Now().UnixMilli()
-	return s.rows.EndSession(ctx, tenant, models.Ended{ID: models.Digest(session), EndedAt: now, ExpiresAt: now})
+	done, err := s.rows.Write(ctx, models.Batch{
+		Now: now, Ended: []models.Ended{{ID: session, EndedAt: now, ExpiresAt: now}}, Revoke: &models.Revocation{Tenant: tenant, Session: &session},
+	})
+	return done.Revoked, err
 }
 
 func (sessions) Ended(caller.SessionHash) bool { return false }
@@ -64,7 +68,7 @@ type gateway struct {
 
 func newGateway(t *testing.T) *gateway {
 	dir := t.TempDir()
-	db, err := models.Open(context.Background(), models.Options{Path: filepath.Join(dir, "rows.db")})
+	db, err := sqlite.Open(context.Background(), sqlite.Options{Path: filepath.Join(dir, "rows.db")})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = db.Close() })
 	keys, err := keyring.LoadOrCreateFile(filepath.Join(dir, "keys.json"))

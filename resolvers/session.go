@@ -9,7 +9,7 @@ import (
 func (m mutations) EndSession(ctx context.Context, input model.EndSessionInput) (*model.EndSessionPayload, error) {
 	n, err := m.vault.EndSession(ctx, input.SessionID)
 	if err != nil {
-		return nil, err
+		return nil, grantInput.in(err)
 	}
 	return &model.EndSessionPayload{Revoked: n}, nil
 }

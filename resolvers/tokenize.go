@@ -11,7 +11,7 @@ import (
 func (m mutations) Tokenize(ctx context.Context, input *model.TokenizeInput) (*model.TokenizePayload, error) {
 	made, err := m.vault.Tokenize(ctx, decodeTokenize(input))
 	if err != nil {
-		return nil, err
+		return nil, oneInput.in(err)
 	}
 	return encodeTokenized(made), nil
 }
@@ -19,7 +19,7 @@ func (m mutations) Tokenize(ctx context.Context, input *model.TokenizeInput) (*m
 func (m mutations) TokenizeBatch(ctx context.Context, inputs []*model.TokenizeInput) ([]*model.TokenizePayload, error) {
 	made, err := m.vault.TokenizeBatch(ctx, each(inputs, decodeTokenize))
 	if err != nil {
-		return nil, err
+		return nil, inputList.in(err)
 	}
 	return each(made, encodeTokenized), nil
 }

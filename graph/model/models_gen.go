@@ -8,6 +8,8 @@ import (
 	"io"
 	"strconv"
 	"time"
+
+	"github.com/cloakroomhq/cloakroom/internal/ids"
 )
 
 // One answer of a batch.
@@ -52,7 +54,7 @@ type DeleteTokensPayload struct {
 // The request that downloads a value.
 type DetokenizePayload struct {
 	// The token that was asked for.
-	Token string `json:"token"`
+	Token ids.Token `json:"token"`
 	// Its answer's body is the value.
 	Download *SignedRequest `json:"download"`
 	// As given when the value was tokenized; null if nothing was.
@@ -76,7 +78,7 @@ type EndSessionPayload struct {
 // One grant.
 type Grant struct {
 	// The token that it opens.
-	Token string `json:"token"`
+	Token ids.Token `json:"token"`
 	// What it permits.
 	Kind GrantKind `json:"kind"`
 	// When it ends; a grant that existed may last longer than was asked for now.
@@ -86,7 +88,7 @@ type Grant struct {
 // Grants on one token.
 type GrantInput struct {
 	// The token.
-	Token string `json:"token"`
+	Token ids.Token `json:"token"`
 	// The kinds to create.
 	Kinds []GrantKind `json:"kinds"`
 	// Life of the grants: the gateway's default where absent; refused over its maximum. No grant outlives its token.
@@ -136,7 +138,7 @@ type RevokeGrantsInput struct {
 	// Grants of this session; of every session where absent.
 	SessionID *string `json:"sessionId,omitempty"`
 	// Grants on these tokens; on every token where absent. The gateway's batch limit bounds the list.
-	Tokens []string `json:"tokens,omitempty"`
+	Tokens []*ids.Token `json:"tokens,omitempty"`
 	// Grants of these kinds; of both where absent.
 	Kinds []GrantKind `json:"kinds,omitempty"`
 }
@@ -162,7 +164,7 @@ type SignedRequest struct {
 // What the gateway knows of a token.
 type Token struct {
 	// The token that was asked for.
-	ID string `json:"id"`
+	ID ids.Token `json:"id"`
 	// When it was made.
 	CreatedAt time.Time `json:"createdAt"`
 	// When it and its value will be deleted; null: kept until deleted.
@@ -174,7 +176,7 @@ type Token struct {
 // Why one token of a batch was not redeemed.
 type TokenFailure struct {
 	// The token that was asked for.
-	Token string `json:"token"`
+	Token ids.Token `json:"token"`
 	// One of ErrorCode.
 	Code string `json:"code"`
 	// For people; it says no more than the code.
@@ -196,7 +198,7 @@ type TokenizeInput struct {
 // A reserved token and the request that uploads its value.
 type TokenizePayload struct {
 	// The token: save it where the value would have been.
-	Token string `json:"token"`
+	Token ids.Token `json:"token"`
 	// Send it once, with the value as the body.
 	Upload *SignedRequest `json:"upload"`
 	// When the token and its value will be deleted; null: kept until deleted.
@@ -208,7 +210,7 @@ type VerifyGrantsInput struct {
 	// The session id, as the session's JWT names it.
 	SessionID string `json:"sessionId"`
 	// The tokens; the gateway's batch limit bounds the list.
-	Tokens []string `json:"tokens"`
+	Tokens []*ids.Token `json:"tokens"`
 	// The kind that each token needs.
 	Kind GrantKind `json:"kind"`
 }
@@ -218,7 +220,7 @@ type VerifyGrantsPayload struct {
 	// True if nothing is missing.
 	Valid bool `json:"valid"`
 	// The tokens without such a grant (unknown ones too), in the order asked for.
-	Missing []string `json:"missing"`
+	Missing []*ids.Token `json:"missing"`
 }
 
 // The caller, as its credentials say.

@@ -3,18 +3,19 @@ package scalar
 import (
 	"github.com/99designs/gqlgen/graphql"
 
-	"github.com/cloakroomhq/cloakroom/internal/tokenid"
+	"github.com/cloakroomhq/cloakroom/internal/ids"
 )
 
 // MarshalTokenID encodes a token.
-func MarshalTokenID(s string) graphql.Marshaler { return graphql.MarshalString(s) }
+func MarshalTokenID(t ids.Token) graphql.Marshaler { return graphql.MarshalString(t.String()) }
 
-// UnmarshalTokenID decodes a token. Whether its prefix is one that the gateway accepts is the
+// UnmarshalTokenID decodes a token, with the id of its row. Whether its prefix is one that the gateway accepts is the
 // domain's to say.
-func UnmarshalTokenID(v any) (string, error) {
-	s, ok := v.(string)
-	if !ok || !tokenid.Valid(s) {
-		return "", bad("Expected a token: a prefix and a random UUID.")
+func UnmarshalTokenID(v any) (ids.Token, error) {
+	s, _ := v.(string)
+	t, ok := ids.ParseToken(s)
+	if !ok {
+		return t, bad("Expected a token: a prefix and a random UUID.")
 	}
-	return s, nil
+	return t, nil
 }

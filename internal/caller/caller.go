@@ -5,11 +5,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"slices"
 	"time"
 
 	"github.com/cloakroomhq/cloakroom/internal/fault"
+	"github.com/cloakroomhq/cloakroom/internal/ids"
 )
 
 // Roles that raise a caller above an end user's session.
@@ -25,11 +25,8 @@ const (
 	EndedBySignOut     = "sign_out"
 )
 
-// SessionHash stands for a session id, which is kept nowhere.
-type SessionHash [sha256.Size]byte
-
-// String is the hash as clients see it: 64 hexadecimal digits, in lower case.
-func (h SessionHash) String() string { return hex.EncodeToString(h[:]) }
+// SessionHash stands for a session, a sign-in or a subject; HashSession, HashLogin and HashSubject make it.
+type SessionHash = ids.SessionHash
 
 // Caller is a verified credential. It is shared between requests: never change one.
 type Caller struct {

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cloakroomhq/cloakroom/internal/tokenid"
+	"github.com/cloakroomhq/cloakroom/internal/ids"
 )
 
 // problems gathers what is wrong, each with the setting's name and the remedy.
@@ -100,7 +100,7 @@ func (c *Config) verifyGraphQL(p *problems) {
 
 func (c *Config) verifyTokens(p *problems) {
 	prefix := func(setting, s string) {
-		if !tokenid.ValidPrefix(s) {
+		if !ids.ValidPrefix(s) {
 			p.add(setting, "%q must be a lower-case letter, then up to 15 of a-z, 0-9 and _", s)
 		}
 	}

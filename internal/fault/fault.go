@@ -30,7 +30,7 @@ const (
 type Error struct {
 	Code       Code
 	Message    string
-	Path       []any         // below the GraphQL field: argument and input names (string), list indexes (int)
+	Path       []any         // below the GraphQL field: argument and input names (strings), list indexes (int)
 	RetryAfter time.Duration // in whole seconds, when it is worth trying again; 0: not known
 	cause      error
 }

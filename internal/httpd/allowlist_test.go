@@ -20,6 +20,7 @@ import (
 	"github.com/vektah/gqlparser/v2/parser"
 
 	"github.com/cloakroomhq/cloakroom/graph/model"
+	"github.com/cloakroomhq/cloakroom/internal/ids"
 )
 
 // listing is the folder of an allow-list with the given files.
@@ -188,8 +189,8 @@ func (c *calls) add(call string) {
 
 func (c *calls) resolver() resolver {
 	return resolver{
-		token: func(_ context.Context, id string) (*model.Token, error) {
-			c.add("token " + id)
+		token: func(_ context.Context, id ids.Token) (*model.Token, error) {
+			c.add("token " + id.String())
 			return &model.Token{ID: id, CreatedAt: time.Unix(0, 0)}, nil
 		},
 		viewer: func(context.Context) (*model.Viewer, error) {

@@ -16,6 +16,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/config"
 	"github.com/cloakroomhq/cloakroom/internal/costtest"
 	"github.com/cloakroomhq/cloakroom/internal/fault"
+	"github.com/cloakroomhq/cloakroom/internal/ids"
 )
 
 // adversarial documents, each of a size that is made as large as the limits let it be.
@@ -174,7 +175,7 @@ func largest(make func(int) string, tokens, body int) string {
 // rules of production and of development.
 func TestWorstCase(t *testing.T) {
 	r := resolver{
-		token: func(context.Context, string) (*model.Token, error) { return nil, nil },
+		token: func(context.Context, ids.Token) (*model.Token, error) { return nil, nil },
 		tokenize: func(context.Context, *model.TokenizeInput) (*model.TokenizePayload, error) {
 			return nil, fault.New(fault.Unavailable, "x")
 		},

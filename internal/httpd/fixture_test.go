@@ -22,6 +22,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/caller"
 	"github.com/cloakroomhq/cloakroom/internal/config"
 	"github.com/cloakroomhq/cloakroom/internal/fault"
+	"github.com/cloakroomhq/cloakroom/internal/ids"
 )
 
 const publicURL = "https://gateway.example"
@@ -29,7 +30,7 @@ const publicURL = "https://gateway.example"
 // resolver answers the whole schema; what it does is a test's.
 type resolver struct {
 	tokenize func(context.Context, *model.TokenizeInput) (*model.TokenizePayload, error)
-	token    func(context.Context, string) (*model.Token, error)
+	token    func(context.Context, ids.Token) (*model.Token, error)
 	viewer   func(context.Context) (*model.Viewer, error)
 }
 
@@ -46,7 +47,9 @@ func (m mutation) Tokenize(ctx context.Context, in *model.TokenizeInput) (*model
 	return m.r.tokenize(ctx, in)
 }
 
-func (q query) Token(ctx context.Context, id string) (*model.Token, error) { return q.r.token(ctx, id) }
+func (q query) Token(ctx context.Context, id ids.Token) (*model.Token, error) {
+	return q.r.token(ctx, id)
+}
 
 func (q query) Viewer(ctx context.Context) (*model.Viewer, error) {
 	if q.r.viewer != nil {
@@ -56,7 +59,7 @@ func (q query) Viewer(ctx context.Context) (*model.Viewer, error) {
 }
 
 func (q query) VerifyGrants(context.Context, model.VerifyGrantsInput) (*model.VerifyGrantsPayload, error) {
-	return &model.VerifyGrantsPayload{Valid: true, Missing: []string{}}, nil
+	return &model.VerifyGrantsPayload{Valid: true, Missing: []*ids.Token{}}, nil
 }
 
 // credentials accepts "Bearer good", and "Bearer ambient" as one that the browser sends by itself.

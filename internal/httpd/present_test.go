@@ -12,6 +12,7 @@ import (
 
 	"github.com/cloakroomhq/cloakroom/graph/model"
 	"github.com/cloakroomhq/cloakroom/internal/fault"
+	"github.com/cloakroomhq/cloakroom/internal/ids"
 )
 
 const secret = "SECRET-dsn-postgres://user:pw@host"
@@ -37,7 +38,7 @@ func TestUnknownErrorsTellNothing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t, resolver{
-				token: func(context.Context, string) (*model.Token, error) { return nil, test.fail() },
+				token: func(context.Context, ids.Token) (*model.Token, error) { return nil, test.fail() },
 				tokenize: func(context.Context, *model.TokenizeInput) (*model.TokenizePayload, error) {
 					return nil, test.fail()
 				},
@@ -91,7 +92,7 @@ func TestPaths(t *testing.T) {
 // TestBadInput: a client's mistakes are BAD_USER_INPUT with a path, wherever they are written.
 func TestBadInput(t *testing.T) {
 	s := newServer(t, resolver{
-		token: func(context.Context, string) (*model.Token, error) { return nil, nil },
+		token: func(context.Context, ids.Token) (*model.Token, error) { return nil, nil },
 		tokenize: func(context.Context, *model.TokenizeInput) (*model.TokenizePayload, error) {
 			return nil, fault.New(fault.Forbidden, "It came through.")
 		},
@@ -128,7 +129,7 @@ func TestBadInput(t *testing.T) {
 
 // TestLogHoldsNoSecrets: neither credentials nor documents nor variables are logged.
 func TestLogHoldsNoSecrets(t *testing.T) {
-	s := newServer(t, resolver{token: func(context.Context, string) (*model.Token, error) { return nil, errors.New("x") }}, nil)
+	s := newServer(t, resolver{token: func(context.Context, ids.Token) (*model.Token, error) { return nil, errors.New("x") }}, nil)
 	r := post(bodyOf(`query SECRETName($t:TokenID!){SECRETalias:token(id:$t){id}}`, `{"t":"`+someToken+`"}`))
 	r.Header.Set("Authorization", "Bearer SECRET")
 	s.do(t, r)

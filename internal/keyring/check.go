@@ -3,12 +3,14 @@ package keyring
 import (
 	"context"
 	"errors"
+
+	"github.com/cloakroomhq/cloakroom/internal/ids"
 )
 
 // ErrMismatch is returned by Check where a keyset is not the one that sealed the database.
 var ErrMismatch = errors.New("keyring: the keyset is not the one that this database was sealed with")
 
-var checkID = ID{} // no token's row: a token would have to hash to zero
+var checkID = ids.Digest{} // no token's row: a token would have to hash to zero
 
 // NewCheck returns a mark to keep in the database, by which Check knows the keyset again.
 func (k *Keyring) NewCheck() ([]byte, error) { return k.wrap(checkID, []byte("cloakroom")) }

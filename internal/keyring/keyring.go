@@ -22,6 +22,8 @@ import (
 	"github.com/tink-crypto/tink-go/v2/aead"
 	"github.com/tink-crypto/tink-go/v2/keyset"
 	"github.com/tink-crypto/tink-go/v2/tink"
+
+	"github.com/cloakroomhq/cloakroom/internal/ids"
 )
 
 // ErrOpen is returned for an envelope that does not open: another token, another id, another
@@ -31,18 +33,8 @@ var ErrOpen = errors.New("keyring: the envelope does not open")
 const (
 	version1  = 0x01
 	innerInfo = "cloakroom/envelope/v1/token-key"
-	idDomain  = "cloakroom/token/v1\x00"
 	nonceSize = 12
 )
-
-// ID is the name that a token's row bears.
-type ID [sha256.Size]byte
-
-// IDOf returns the id of a token: SHA-256 over a domain name and the token.
-func IDOf(token string) ID {
-	var b [len(idDomain) + 64]byte
-	return sha256.Sum256(append(append(b[:0], idDomain...), token...))
-}
 
 // Keyring seals and opens envelopes. It is safe for concurrent use.
 type Keyring struct{ outer tink.AEAD }
@@ -56,9 +48,9 @@ func fromHandle(h *keyset.Handle) (*Keyring, error) {
 }
 
 // Seal returns the envelope of payload for the token.
-func (k *Keyring) Seal(token string, payload []byte) ([]byte, error) {
-	id := IDOf(token)
-	gcm, err := tokenCipher(token, id)
+func (k *Keyring) Seal(token ids.Token, payload []byte) ([]byte, error) {
+	id := token.ID()
+	gcm, err := tokenCipher(token.String(), id)
 	if err != nil {
 		return nil, err
 	}
@@ -71,13 +63,13 @@ func (k *Keyring) Seal(token string, payload []byte) ([]byte, error) {
 }
 
 // Open returns the payload of a token's envelope, or ErrOpen.
-func (k *Keyring) Open(token string, envelope []byte) ([]byte, error) {
-	id := IDOf(token)
+func (k *Keyring) Open(token ids.Token, envelope []byte) ([]byte, error) {
+	id := token.ID()
 	inner, err := k.unwrap(id, envelope)
 	if err != nil {
 		return nil, err
 	}
-	gcm, err := tokenCipher(token, id)
+	gcm, err := tokenCipher(token.String(), id)
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +85,7 @@ func (k *Keyring) Open(token string, envelope []byte) ([]byte, error) {
 
 // Reseal puts an envelope's outer layer under the keyset's primary key; it needs no token. It returns
 // ErrOpen where the keyset can't open the envelope.
-func (k *Keyring) Reseal(id ID, envelope []byte) ([]byte, error) {
+func (k *Keyring) Reseal(id ids.Digest, envelope []byte) ([]byte, error) {
 	inner, err := k.unwrap(id, envelope)
 	if err != nil {
 		return nil, err
@@ -101,7 +93,7 @@ func (k *Keyring) Reseal(id ID, envelope []byte) ([]byte, error) {
 	return k.wrap(id, inner)
 }
 
-func (k *Keyring) wrap(id ID, inner []byte) ([]byte, error) {
+func (k *Keyring) wrap(id ids.Digest, inner []byte) ([]byte, error) {
 	outer, err := k.outer.Encrypt(inner, id[:])
 	if err != nil {
 		return nil, fmt.Errorf("keyring: sealing: %w", err)
@@ -109,7 +101,7 @@ func (k *Keyring) wrap(id ID, inner []byte) ([]byte, error) {
 	return append([]byte{version1}, outer...), nil
 }
 
-func (k *Keyring) unwrap(id ID, envelope []byte) ([]byte, error) {
+func (k *Keyring) unwrap(id ids.Digest, envelope []byte) ([]byte, error) {
 	if len(envelope) == 0 || envelope[0] != version1 {
 		return nil, ErrOpen
 	}
@@ -121,7 +113,7 @@ func (k *Keyring) unwrap(id ID, envelope []byte) ([]byte, error) {
 }
 
 // tokenCipher derives the token's key by HKDF-SHA-256 (RFC 5869), salted with the id.
-func tokenCipher(token string, id ID) (cipher.AEAD, error) {
+func tokenCipher(token string, id ids.Digest) (cipher.AEAD, error) {
 	key, err := hkdf.Key(sha256.New, []byte(token), id[:], innerInfo, 32)
 	if err != nil {
 		return nil, err

@@ -12,11 +12,13 @@ import (
 	"github.com/tink-crypto/tink-go/v2/aead"
 	"github.com/tink-crypto/tink-go/v2/insecurecleartextkeyset"
 	"github.com/tink-crypto/tink-go/v2/keyset"
+
+	"github.com/cloakroomhq/cloakroom/internal/ids"
 )
 
-const (
-	tokenA = "tok-2b58d9b2-83c1-4e9b-9692-b149112810c8"
-	tokenB = "tok-2b58d9b2-83c1-4e9b-9692-b149112810c9"
+var (
+	tokenA = ids.TokenOf("tok-2b58d9b2-83c1-4e9b-9692-b149112810c8")
+	tokenB = ids.TokenOf("tok-2b58d9b2-83c1-4e9b-9692-b149112810c9")
 )
 
 func newKeyring(t testing.TB) *Keyring {
@@ -76,35 +78,27 @@ func TestKeysetAloneOpensNothing(t *testing.T) {
 	payload := []byte("the data key, 32 bytes of it....")
 	envelope, err := k.Seal(tokenA, payload)
 	require.NoError(t, err)
-	id := IDOf(tokenA)
+	id := tokenA.ID()
 	inner, err := k.unwrap(id, envelope)
 	require.NoError(t, err)
 	require.False(t, bytes.Contains(inner, payload[:8]))
-	for _, guess := range []string{"", tokenB, string(id[:]), hex.EncodeToString(id[:]), strings.ToUpper(tokenA), tokenA + " ", tokenA[4:]} {
+	for _, guess := range []string{"", tokenB.String(), string(id[:]), hex.EncodeToString(id[:]), strings.ToUpper(tokenA.String()), tokenA.String() + " ", tokenA.String()[4:]} {
 		gcm, err := tokenCipher(guess, id)
 		require.NoError(t, err)
 		_, err = gcm.Open(nil, inner[:nonceSize], inner[nonceSize:], id[:])
 		require.Error(t, err, guess)
 	}
 	// And the token without the keyset: the outer layer does not open under what the token gives.
-	gcm, err := tokenCipher(tokenA, id)
+	gcm, err := tokenCipher(tokenA.String(), id)
 	require.NoError(t, err)
 	for at := range len(envelope) - nonceSize {
 		_, err = gcm.Open(nil, envelope[at:at+nonceSize], envelope[at+nonceSize:], id[:])
 		require.Error(t, err)
 	}
 	// Nor does an envelope open in another row.
-	_, err = k.unwrap(IDOf(tokenB), envelope)
+	_, err = k.unwrap(tokenB.ID(), envelope)
 	require.ErrorIs(t, err, ErrOpen)
 }
-
-func TestIDOf(t *testing.T) {
-	require.Equal(t, "56e5f291daada5e8", hex.EncodeToString(first8(IDOf(tokenA))))
-	require.NotEqual(t, IDOf(tokenA), IDOf(tokenB))
-	require.NotEqual(t, IDOf(strings.Repeat("x", 500)), IDOf(strings.Repeat("x", 501)))
-}
-
-func first8(id ID) []byte { return id[:8] }
 
 // TestRotation: envelopes go under a new key without any token; the old key can then be taken away.
 func TestRotation(t *testing.T) {
@@ -129,9 +123,9 @@ func TestRotation(t *testing.T) {
 	require.NoError(t, m.SetPrimary(next))
 	both := ring()
 	require.NoError(t, both.Check(mark))
-	resealed, err := both.Reseal(IDOf(tokenA), envelope)
+	resealed, err := both.Reseal(tokenA.ID(), envelope)
 	require.NoError(t, err)
-	_, err = both.Reseal(IDOf(tokenB), envelope)
+	_, err = both.Reseal(tokenB.ID(), envelope)
 	require.ErrorIs(t, err, ErrOpen)
 	require.NoError(t, m.Disable(first))
 	require.NoError(t, m.Delete(first))
@@ -195,15 +189,15 @@ func TestCheck(t *testing.T) {
 func FuzzOpen(f *testing.F) {
 	k := goldenKeyring(f)
 	sealed := goldenEnvelope(f) // the only one: each process of the fuzzer would seal another
-	f.Add(tokenA, sealed)
-	f.Add(tokenB, sealed)
+	f.Add(tokenA.String(), sealed)
+	f.Add(tokenB.String(), sealed)
 	f.Add("", []byte{version1})
-	short, err := k.wrap(IDOf(tokenA), []byte("short"))
+	short, err := k.wrap(tokenA.ID(), []byte("short"))
 	require.NoError(f, err)
-	f.Add(tokenA, short)
+	f.Add(tokenA.String(), short)
 	f.Fuzz(func(t *testing.T, token string, envelope []byte) {
-		got, err := k.Open(token, envelope)
-		if token == tokenA && bytes.Equal(envelope, sealed) {
+		got, err := k.Open(ids.TokenOf(token), envelope)
+		if token == tokenA.String() && bytes.Equal(envelope, sealed) {
 			require.NoError(t, err)
 			require.Equal(t, "golden payload", string(got))
 			return

@@ -43,8 +43,8 @@ func TestPurposesAndEnvelopes(t *testing.T) {
 	require.NoError(t, err)
 	mark, err := k.NewCheck()
 	require.NoError(t, err)
-	id := IDOf(tokenA)
-	purposes := []string{"state", "", string(id[:]), string(checkID[:]), tokenA}
+	id := tokenA.ID()
+	purposes := []string{"state", "", string(id[:]), string(checkID[:]), tokenA.String()}
 	for _, sealed := range [][]byte{envelope, mark} {
 		for _, purpose := range purposes {
 			_, err := k.OpenFor(purpose, sealed)

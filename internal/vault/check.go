@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/cloakroomhq/cloakroom/internal/fault"
+	"github.com/cloakroomhq/cloakroom/internal/ids"
 	"github.com/cloakroomhq/cloakroom/internal/objects"
-	"github.com/cloakroomhq/cloakroom/internal/tokenid"
 )
 
 // Bounds of what is sealed beside a data key, in bytes; and of a session id.
@@ -21,28 +21,29 @@ const (
 	maxSessionID = 1024
 )
 
-func checkList(n, limit int, path ...any) error {
+// checkList bounds a list. A token in an application's list whose prefix is not accepted names nothing, and is no fault:
+// the application may hold tokens of another gateway.
+func checkList(n, limit int, list Param) error {
 	if n == 0 {
-		return fault.New(fault.BadUserInput, "The list is empty.").At(path...)
+		return fault.New(fault.BadUserInput, "The list is empty.").At(list)
 	}
 	if n > limit {
-		return fault.New(fault.LimitExceeded, "The list has %d entries; at most %d are allowed.", n, limit).At(path...)
+		return fault.New(fault.LimitExceeded, "The list has %d entries; at most %d are allowed.", n, limit).At(list)
 	}
 	return nil
 }
 
-func (v *Vault) checkPrefix(token string) error {
-	if !tokenid.Valid(token) || !slices.Contains(v.Prefixes, tokenid.Prefix(token)) {
+func (v *Vault) checkPrefix(token ids.Token) error {
+	if !slices.Contains(v.Prefixes, token.Prefix()) {
 		return fault.New(fault.BadUserInput, "Not a token of this gateway.")
 	}
 	return nil
 }
 
-// checkSessionID names the input's field in its fault.
-func checkSessionID(id, field string) error {
+func checkSessionID(id string, which Param) error {
 	if id == "" || len(id) > maxSessionID || hasControls(id) {
 		return fault.New(fault.BadUserInput, "A session id has 1 to %d bytes, none of them control characters.", maxSessionID).
-			At("input", field)
+			At(which)
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cloakroomhq/cloakroom/internal/caller"
+	"github.com/cloakroomhq/cloakroom/internal/ids"
 	"github.com/cloakroomhq/cloakroom/internal/objects"
 	"github.com/cloakroomhq/cloakroom/models"
 )
@@ -17,21 +18,21 @@ import (
 // values are unreadable all the same, and the sweeper deletes the objects later. Faults:
 // UNAUTHENTICATED, FORBIDDEN, BAD_USER_INPUT, LIMIT_EXCEEDED, UNAVAILABLE (all of them were destroyed, or none; on a full
 // disk perhaps some).
-func (v *Vault) DeleteTokens(ctx context.Context, tokens []string) (int, error) {
+func (v *Vault) DeleteTokens(ctx context.Context, tokens []ids.Token) (int, error) {
 	c, err := caller.RequireApplication(ctx)
 	if err != nil {
 		return 0, err
 	}
-	ids, err := v.listIDs(tokens, "tokens")
-	if err != nil {
+	if err := checkList(len(tokens), v.Limits.GrantBatch, ParamTokens); err != nil {
 		return 0, err
 	}
 	_, now := v.now()
-	gone, err := v.Rows.DestroyTokens(ctx, c.Tenant, ids, now)
-	v.listeners.tell(c.Tenant, nil, tokens) // after an error too: it may have come about
+	done, err := v.Rows.Write(ctx, models.Batch{Now: now, Destroy: &models.Destruction{Tenant: c.Tenant, Tokens: ids.IDs(tokens)}})
+	v.listeners.tell(c.Tenant, nil, tokens) // after an error too: it may have been committed
 	if err != nil {
 		return 0, unavailable(err)
 	}
+	gone := done.Destroyed
 	if _, err := v.purge(ctx, gone); err != nil {
 		v.Logger.ErrorContext(ctx, "objects of deleted tokens remain; the sweeper will try again",
 			slog.Int("objects", len(gone)), slog.Any("error", err))
@@ -77,7 +78,11 @@ func (v *Vault) erase(ctx context.Context, gone []models.Token, how func(context
 		done = slices.DeleteFunc(slices.Clone(gone), stays)
 		left = slices.DeleteFunc(slices.Clone(gone), func(t models.Token) bool { return !stays(t) })
 	}
-	if failed := v.Rows.PurgeTokens(ctx, done, now); failed != nil {
+	purged := make([]ids.Digest, len(done))
+	for i := range done {
+		purged[i] = done[i].ID
+	}
+	if _, failed := v.Rows.Write(ctx, models.Batch{Now: now, Purge: purged}); failed != nil {
 		return gone, errors.Join(err, failed)
 	}
 	return left, err
@@ -101,7 +106,7 @@ func (v *Vault) Sweep(ctx context.Context) error {
 // those that this one did not reach. It returns the first error.
 func (v *Vault) sweepTokens(ctx context.Context) error {
 	began, _ := v.now()
-	stuck := make(map[models.Digest]bool)
+	stuck := make(map[ids.Digest]bool)
 	var first error
 	for {
 		_, now := v.now()

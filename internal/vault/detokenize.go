@@ -8,14 +8,14 @@ import (
 
 	"github.com/cloakroomhq/cloakroom/internal/caller"
 	"github.com/cloakroomhq/cloakroom/internal/fault"
-	"github.com/cloakroomhq/cloakroom/internal/keyring"
+	"github.com/cloakroomhq/cloakroom/internal/ids"
 	"github.com/cloakroomhq/cloakroom/internal/objects"
 	"github.com/cloakroomhq/cloakroom/models"
 )
 
 // Redeemed is what a token gave: the request that downloads its value, or Err, a fault.
 type Redeemed struct {
-	Token    string
+	Token    ids.Token
 	Download objects.SignedRequest
 	Metadata *Metadata // nil: none was given
 	Err      error
@@ -23,7 +23,7 @@ type Redeemed struct {
 
 // Described is what the gateway knows of a token.
 type Described struct {
-	Token     string
+	Token     ids.Token
 	CreatedAt time.Time
 	ExpiresAt *time.Time
 	Metadata  *Metadata
@@ -34,8 +34,8 @@ type Described struct {
 var errNoGrant = fault.New(fault.GrantRequired, "This session may not read this token: ask the application for it again.")
 
 // Detokenize redeems one token, as DetokenizeBatch does; its error is the token's or the whole's.
-func (v *Vault) Detokenize(ctx context.Context, token string) (Redeemed, error) {
-	out, err := v.detokenize(ctx, []string{token}, func(int) []any { return []any{"token"} })
+func (v *Vault) Detokenize(ctx context.Context, token ids.Token) (Redeemed, error) {
+	out, err := v.detokenize(ctx, []ids.Token{token}, one(ParamTokens))
 	if err != nil {
 		return Redeemed{}, err
 	}
@@ -46,19 +46,19 @@ func (v *Vault) Detokenize(ctx context.Context, token string) (Redeemed, error) 
 // and keys are read by one statement, and the work for each kind of refusal is the same. Faults of the
 // whole: UNAUTHENTICATED, FORBIDDEN, BAD_USER_INPUT, LIMIT_EXCEEDED, RATE_LIMITED, UNAVAILABLE; of one token:
 // GRANT_REQUIRED, INTERNAL, UNAVAILABLE.
-func (v *Vault) DetokenizeBatch(ctx context.Context, tokens []string) ([]Redeemed, error) {
-	return v.detokenize(ctx, tokens, func(i int) []any { return []any{"tokens", i} })
+func (v *Vault) DetokenizeBatch(ctx context.Context, tokens []ids.Token) ([]Redeemed, error) {
+	return v.detokenize(ctx, tokens, each(ParamTokens))
 }
 
-func (v *Vault) detokenize(ctx context.Context, tokens []string, path func(i int) []any) ([]Redeemed, error) {
+func (v *Vault) detokenize(ctx context.Context, tokens []ids.Token, path func(i int) []any) ([]Redeemed, error) {
 	c, err := caller.RequireSession(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkList(len(tokens), v.Limits.Batch, "tokens"); err != nil {
+	if err := checkList(len(tokens), v.Limits.Batch, ParamTokens); err != nil {
 		return nil, err
 	}
-	ids, err := v.ids(tokens, path)
+	rowIDs, err := v.rowIDs(tokens, path)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +66,7 @@ func (v *Vault) detokenize(ctx context.Context, tokens []string, path func(i int
 		return nil, err
 	}
 	_, now := v.now()
-	rows, err := v.Rows.ReadableTokens(ctx, c.Tenant, session(c), ids, now)
+	rows, err := v.Rows.ReadableTokens(ctx, c.Tenant, *c.Session, rowIDs, now)
 	if err != nil {
 		return nil, unavailable(err)
 	}
@@ -75,7 +75,7 @@ func (v *Vault) detokenize(ctx context.Context, tokens []string, path func(i int
 	held, signed := 0, 0
 	for i, token := range tokens {
 		out[i].Token = token
-		row, ok := byID[ids[i]]
+		row, ok := byID[rowIDs[i]]
 		if !ok {
 			out[i].Err = errNoGrant
 			continue
@@ -92,7 +92,7 @@ func (v *Vault) detokenize(ctx context.Context, tokens []string, path func(i int
 
 // redeem signs the download of a token's value. The URL ends with the token; it may outlive the grant by its own life,
 // which is short: docs/adr/0021.
-func (v *Vault) redeem(c *caller.Caller, token string, row *models.Token) (objects.SignedRequest, *Metadata, error) {
+func (v *Vault) redeem(c *caller.Caller, token ids.Token, row *models.Token) (objects.SignedRequest, *Metadata, error) {
 	key, meta, err := v.open(token, row)
 	if err != nil {
 		return objects.SignedRequest{}, nil, err
@@ -116,7 +116,7 @@ func (v *Vault) redeem(c *caller.Caller, token string, row *models.Token) (objec
 	return signed, meta, nil
 }
 
-func (v *Vault) open(token string, row *models.Token) (objects.CustomerKey, *Metadata, error) {
+func (v *Vault) open(token ids.Token, row *models.Token) (objects.CustomerKey, *Metadata, error) {
 	payload, err := v.Keys.Open(token, row.Sealed)
 	if err != nil {
 		return objects.CustomerKey{}, nil, fmt.Errorf("opening a token's envelope: %w", err)
@@ -127,24 +127,24 @@ func (v *Vault) open(token string, row *models.Token) (objects.CustomerKey, *Met
 
 // Describe returns what is known of a token that the calling session may READ, or that is the calling
 // application's own; nil for every other token.
-func (v *Vault) Describe(ctx context.Context, token string) (*Described, error) {
+func (v *Vault) Describe(ctx context.Context, token ids.Token) (*Described, error) {
 	c, err := caller.Require(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if err := v.checkPrefix(token); err != nil {
-		return nil, fault.At(err, "id")
+		return nil, fault.At(err, ParamTokens)
 	}
 	if err := v.Rates.Read(c, 1); err != nil {
 		return nil, err
 	}
-	ids := []models.Digest{models.Digest(keyring.IDOf(token))}
+	rowIDs := []ids.Digest{token.ID()}
 	_, now := v.now()
 	var rows []models.Token
 	if c.Session != nil {
-		rows, err = v.Rows.ReadableTokens(ctx, c.Tenant, session(c), ids, now)
+		rows, err = v.Rows.ReadableTokens(ctx, c.Tenant, *c.Session, rowIDs, now)
 	} else {
-		rows, err = v.Rows.Tokens(ctx, c.Tenant, ids, now)
+		rows, err = v.Rows.Tokens(ctx, c.Tenant, rowIDs, now)
 	}
 	if err != nil {
 		return nil, unavailable(err)
@@ -164,8 +164,8 @@ func (v *Vault) Describe(ctx context.Context, token string) (*Described, error) 
 	return d, nil
 }
 
-func index(rows []models.Token) map[models.Digest]*models.Token {
-	byID := make(map[models.Digest]*models.Token, len(rows))
+func index(rows []models.Token) map[ids.Digest]*models.Token {
+	byID := make(map[ids.Digest]*models.Token, len(rows))
 	for i := range rows {
 		byID[rows[i].ID] = &rows[i]
 	}

@@ -14,10 +14,12 @@ import (
 
 	"github.com/cloakroomhq/cloakroom/internal/caller"
 	"github.com/cloakroomhq/cloakroom/internal/fault"
+	"github.com/cloakroomhq/cloakroom/internal/ids"
 	"github.com/cloakroomhq/cloakroom/internal/keyring"
 	"github.com/cloakroomhq/cloakroom/internal/objects"
 	"github.com/cloakroomhq/cloakroom/internal/vault"
 	"github.com/cloakroomhq/cloakroom/models"
+	"github.com/cloakroomhq/cloakroom/models/sqlite"
 )
 
 var noon = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
@@ -109,7 +111,7 @@ func (s *store) fail(err error) {
 
 // counted counts the calls to the database, by method, and fails them on demand.
 type counted struct {
-	*models.DB
+	*sqlite.DB
 	calls map[string]int
 	err   error
 }
@@ -122,63 +124,46 @@ func (c *counted) take() map[string]int {
 	return calls
 }
 
-func (c *counted) InsertTokens(ctx context.Context, t []models.Token, g []models.Grant) error {
-	return errors.Join(c.note("InsertTokens"), c.DB.InsertTokens(ctx, t, g))
+// Write notes each part of the batch.
+func (c *counted) Write(ctx context.Context, b models.Batch) (models.Result, error) {
+	for name, has := range map[string]bool{
+		"Tokens": len(b.Tokens) > 0, "Grants": len(b.Tokens) == 0 && len(b.Grants) > 0, "Move": b.Move != nil,
+		"Revoke": b.Revoke != nil, "Destroy": b.Destroy != nil, "Purge": len(b.Purge) > 0,
+	} {
+		if has {
+			_ = c.note("Write " + name)
+		}
+	}
+	if c.err != nil {
+		return models.Result{}, c.err
+	}
+	return c.DB.Write(ctx, b)
 }
 
-func (c *counted) ReadableTokens(ctx context.Context, tenant string, s models.Digest, ids []models.Digest, now int64) ([]models.Token, error) {
+func (c *counted) ReadableTokens(ctx context.Context, tenant string, s ids.SessionHash, tokens []ids.Digest, now int64) ([]models.Token, error) {
 	if err := c.note("ReadableTokens"); err != nil {
 		return nil, err
 	}
-	return c.DB.ReadableTokens(ctx, tenant, s, ids, now)
+	return c.DB.ReadableTokens(ctx, tenant, s, tokens, now)
 }
 
-func (c *counted) Tokens(ctx context.Context, tenant string, ids []models.Digest, now int64) ([]models.Token, error) {
+func (c *counted) Tokens(ctx context.Context, tenant string, tokens []ids.Digest, now int64) ([]models.Token, error) {
 	if err := c.note("Tokens"); err != nil {
 		return nil, err
 	}
-	return c.DB.Tokens(ctx, tenant, ids, now)
+	return c.DB.Tokens(ctx, tenant, tokens, now)
 }
 
-func (c *counted) DestroyTokens(ctx context.Context, tenant string, ids []models.Digest, now int64) ([]models.Token, error) {
-	if err := c.note("DestroyTokens"); err != nil {
-		return nil, err
-	}
-	return c.DB.DestroyTokens(ctx, tenant, ids, now)
-}
-
-func (c *counted) PurgeTokens(ctx context.Context, t []models.Token, now int64) error {
-	return errors.Join(c.note("PurgeTokens"), c.DB.PurgeTokens(ctx, t, now))
-}
-
-func (c *counted) SaveGrants(ctx context.Context, g []models.Grant) error {
-	return errors.Join(c.note("SaveGrants"), c.DB.SaveGrants(ctx, g))
-}
-
-func (c *counted) TokenGrants(ctx context.Context, tenant string, s models.Digest, ids []models.Digest, now int64) ([]models.TokenGrant, error) {
+func (c *counted) TokenGrants(ctx context.Context, tenant string, s ids.SessionHash, tokens []ids.Digest, now int64) ([]models.TokenGrant, error) {
 	if err := c.note("TokenGrants"); err != nil {
 		return nil, err
 	}
-	return c.DB.TokenGrants(ctx, tenant, s, ids, now)
-}
-
-func (c *counted) RevokeGrants(ctx context.Context, tenant string, f models.GrantFilter, now int64) (int, error) {
-	if err := c.note("RevokeGrants"); err != nil {
-		return 0, err
-	}
-	return c.DB.RevokeGrants(ctx, tenant, f, now)
-}
-
-func (c *counted) MoveGrants(ctx context.Context, tenant string, from, to models.Digest, now int64) (int, error) {
-	if err := c.note("MoveGrants"); err != nil {
-		return 0, err
-	}
-	return c.DB.MoveGrants(ctx, tenant, from, to, now)
+	return c.DB.TokenGrants(ctx, tenant, s, tokens, now)
 }
 
 // endings are the sessions that have ended, as the vault sees them.
 type endings struct {
-	rows    *models.DB
+	rows    *sqlite.DB
 	gone    map[caller.SessionHash]bool
 	reasons []string
 	err     error
@@ -191,7 +176,10 @@ func (e *endings) EndSession(ctx context.Context, tenant string, session caller.
 		return 0, e.err
 	}
 	at := noon.UnixMilli()
-	return e.rows.EndSession(ctx, tenant, models.Ended{ID: models.Digest(session), EndedAt: at, ExpiresAt: at + 1000})
+	done, err := e.rows.Write(ctx, models.Batch{
+		Now: at, Ended: []models.Ended{{ID: session, EndedAt: at, ExpiresAt: at + 1000}}, Revoke: &models.Revocation{Tenant: tenant, Session: &session},
+	})
+	return done.Revoked, err
 }
 
 func (e *endings) Ended(session caller.SessionHash) bool { return e.gone[session] }
@@ -239,7 +227,7 @@ func newFixture(t testing.TB) *fixture {
 	f := &fixture{at: noon, rates: &rates{}, sums: sums{}, path: filepath.Join(dir, "rows.db")}
 	now := func() time.Time { return f.at }
 	f.store = &store{now: now, up: map[string]objects.Upload{}, deleted: map[string]int{}, buried: map[string]int{}}
-	db, err := models.Open(context.Background(), models.Options{Path: f.path})
+	db, err := sqlite.Open(context.Background(), sqlite.Options{Path: f.path})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = db.Close() })
 	f.rows = &counted{DB: db, calls: map[string]int{}}
@@ -265,7 +253,7 @@ func application(tenant string) context.Context {
 	return caller.With(context.Background(), &caller.Caller{Tenant: tenant, Subject: "app", Roles: []string{caller.RoleApplication}})
 }
 
-func (f *fixture) tokenize(t testing.TB, ctx context.Context, ttl time.Duration) string {
+func (f *fixture) tokenize(t testing.TB, ctx context.Context, ttl time.Duration) ids.Token {
 	t.Helper()
 	in := vault.TokenizeInput{}
 	if ttl > 0 {

@@ -6,20 +6,21 @@ import (
 
 	"github.com/cloakroomhq/cloakroom/internal/caller"
 	"github.com/cloakroomhq/cloakroom/internal/fault"
+	"github.com/cloakroomhq/cloakroom/internal/ids"
 	"github.com/cloakroomhq/cloakroom/models"
 )
 
 // GrantRequest asks for grants on one token.
 type GrantRequest struct {
-	Token    string
-	Kinds    models.Kind
+	Token    ids.Token
+	Kinds    ids.Kind
 	Duration *time.Duration // nil: the default
 }
 
 // Granted is one grant that exists.
 type Granted struct {
-	Token     string
-	Kind      models.Kind
+	Token     ids.Token
+	Kind      ids.Kind
 	ExpiresAt time.Time
 }
 
@@ -33,7 +34,7 @@ func (v *Vault) CreateGrants(ctx context.Context, sessionID string, requests []G
 	if err != nil {
 		return nil, err
 	}
-	ids, lives, err := v.checkRequests(sessionID, requests)
+	rowIDs, lives, err := v.checkRequests(sessionID, requests)
 	if err != nil {
 		return nil, err
 	}
@@ -42,18 +43,17 @@ func (v *Vault) CreateGrants(ctx context.Context, sessionID string, requests []G
 	if v.Sessions.Ended(hash) {
 		return []Granted{}, nil
 	}
-	subject := models.Digest(hash)
-	rows, err := v.Rows.TokenGrants(ctx, c.Tenant, subject, ids, ms)
+	rows, err := v.Rows.TokenGrants(ctx, c.Tenant, hash, rowIDs, ms)
 	if err != nil {
 		return nil, unavailable(err)
 	}
-	have := make(map[models.Digest]*models.TokenGrant, len(rows))
+	have := make(map[ids.Digest]*models.TokenGrant, len(rows))
 	for i := range rows {
 		have[rows[i].TokenID] = &rows[i]
 	}
-	wanted, writes := v.merge(subject, ids, requests, lives, have, now)
+	wanted, writes := v.merge(hash, requests, lives, have, now)
 	if len(writes) > 0 {
-		if err := v.Rows.SaveGrants(ctx, writes); err != nil {
+		if _, err := v.Rows.Write(ctx, models.Batch{Grants: writes}); err != nil {
 			return nil, unavailable(err)
 		}
 	}
@@ -61,70 +61,68 @@ func (v *Vault) CreateGrants(ctx context.Context, sessionID string, requests []G
 		v.listeners.tellNamed(hash)
 	}
 	created := make([]Granted, 0, len(wanted))
-	counts := map[models.Kind]int{}
+	counts := map[ids.Kind]int{}
 	for _, w := range wanted {
-		g := have[w.id]
+		g := have[w.token.ID()]
 		end := g.ReadUntil
-		if w.kind == models.Store {
+		if w.kind == ids.Store {
 			end = g.StoreUntil
 		}
 		created = append(created, Granted{Token: w.token, Kind: w.kind, ExpiresAt: time.UnixMilli(end).UTC()})
 		counts[w.kind]++
 	}
 	for kind, n := range counts {
-		v.Observer.GrantsCreated(kindName(kind), n)
+		v.Observer.GrantsCreated(kind.String(), n)
 	}
 	return created, nil
 }
 
-func (v *Vault) checkRequests(sessionID string, requests []GrantRequest) ([]models.Digest, []time.Duration, error) {
-	if err := checkSessionID(sessionID, "sessionId"); err != nil {
+func (v *Vault) checkRequests(sessionID string, requests []GrantRequest) ([]ids.Digest, []time.Duration, error) {
+	if err := checkSessionID(sessionID, ParamSession); err != nil {
 		return nil, nil, err
 	}
-	tokens := make([]string, len(requests))
+	rowIDs := make([]ids.Digest, len(requests))
 	lives := make([]time.Duration, len(requests))
 	for i, r := range requests {
-		tokens[i] = r.Token
+		rowIDs[i] = r.Token.ID()
 		if r.Kinds == 0 {
-			return nil, nil, fault.New(fault.BadUserInput, "Name a kind of grant.").At("input", "grants", i, "kinds")
+			return nil, nil, fault.New(fault.BadUserInput, "Name a kind of grant.").At(ParamRequests, i, "kinds")
 		}
 		var err error
 		if lives[i], err = v.grantLife(r.Duration); err != nil {
-			return nil, nil, fault.At(err, "input", "grants", i)
+			return nil, nil, fault.At(err, ParamRequests, i)
 		}
 	}
-	ids, err := v.listIDs(tokens, "input", "grants")
-	return ids, lives, err
+	return rowIDs, lives, checkList(len(requests), v.Limits.GrantBatch, ParamRequests)
 }
 
 type wantedGrant struct {
-	id    models.Digest
-	token string
-	kind  models.Kind
+	token ids.Token
+	kind  ids.Kind
 }
 
 // merge raises the ends in have to what is asked for, and returns each grant asked for and the rows
 // whose ends rose.
-func (v *Vault) merge(session models.Digest, ids []models.Digest, requests []GrantRequest, lives []time.Duration,
-	have map[models.Digest]*models.TokenGrant, now time.Time) (wanted []wantedGrant, writes []models.Grant) {
+func (v *Vault) merge(session ids.SessionHash, requests []GrantRequest, lives []time.Duration,
+	have map[ids.Digest]*models.TokenGrant, now time.Time) (wanted []wantedGrant, writes []models.Grant) {
 	wanted, writes = make([]wantedGrant, 0, len(requests)), make([]models.Grant, 0, len(requests))
 	for i, r := range requests {
-		g, ok := have[ids[i]]
+		g, ok := have[r.Token.ID()]
 		if !ok {
 			continue
 		}
 		end := until(now, lives[i], g.TokenExpiresAt)
 		before := *g
-		if r.Kinds&models.Read != 0 {
+		if r.Kinds&ids.Read != 0 {
 			g.ReadUntil = max(g.ReadUntil, end)
-			wanted = append(wanted, wantedGrant{ids[i], r.Token, models.Read})
+			wanted = append(wanted, wantedGrant{r.Token, ids.Read})
 		}
-		if r.Kinds&models.Store != 0 {
+		if r.Kinds&ids.Store != 0 {
 			g.StoreUntil = max(g.StoreUntil, end)
-			wanted = append(wanted, wantedGrant{ids[i], r.Token, models.Store})
+			wanted = append(wanted, wantedGrant{r.Token, ids.Store})
 		}
 		if *g != before {
-			row := models.Grant{SessionID: session, TokenID: ids[i]}
+			row := models.Grant{SessionID: session, TokenID: r.Token.ID()}
 			if g.ReadUntil != before.ReadUntil {
 				row.ReadUntil = g.ReadUntil
 			}
@@ -141,44 +139,43 @@ func (v *Vault) merge(session models.Digest, ids []models.Digest, requests []Gra
 // VerifyGrants returns those of the tokens for which the session of the calling application's tenant
 // holds no grant of the kind, in order: all of them once the session has ended. One statement. Faults as for
 // CreateGrants.
-func (v *Vault) VerifyGrants(ctx context.Context, sessionID string, tokens []string, kind models.Kind) (missing []string, err error) {
+func (v *Vault) VerifyGrants(ctx context.Context, sessionID string, tokens []ids.Token, kind ids.Kind) (missing []ids.Token, err error) {
 	c, err := caller.RequireApplication(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkSessionID(sessionID, "sessionId"); err != nil {
+	if err := checkSessionID(sessionID, ParamSession); err != nil {
 		return nil, err
 	}
-	ids, err := v.listIDs(tokens, "input", "tokens")
-	if err != nil {
+	if err := checkList(len(tokens), v.Limits.GrantBatch, ParamTokens); err != nil {
 		return nil, err
 	}
 	_, now := v.now()
 	hash := caller.HashSession(c.Tenant, sessionID)
 	var rows []models.TokenGrant
 	if !v.Sessions.Ended(hash) {
-		if rows, err = v.Rows.TokenGrants(ctx, c.Tenant, models.Digest(hash), ids, now); err != nil {
+		if rows, err = v.Rows.TokenGrants(ctx, c.Tenant, hash, ids.IDs(tokens), now); err != nil {
 			return nil, unavailable(err)
 		}
 	}
-	held := make(map[models.Digest]bool, len(rows))
+	held := make(map[ids.Digest]bool, len(rows))
 	for _, g := range rows {
-		held[g.TokenID] = kind == models.Read && g.ReadUntil > now || kind == models.Store && g.StoreUntil > now
+		held[g.TokenID] = kind == ids.Read && g.ReadUntil > now || kind == ids.Store && g.StoreUntil > now
 	}
-	for i, token := range tokens {
-		if !held[ids[i]] {
+	for _, token := range tokens {
+		if !held[token.ID()] {
 			missing = append(missing, token)
 		}
 	}
-	v.Observer.GrantsChecked(kindName(kind), len(tokens)-len(missing), len(missing))
+	v.Observer.GrantsChecked(kind.String(), len(tokens)-len(missing), len(missing))
 	return missing, nil
 }
 
 // Revocation narrows which grants to revoke; a nil part does not.
 type Revocation struct {
 	SessionID *string
-	Tokens    []string
-	Kinds     models.Kind // 0: both
+	Tokens    []ids.Token
+	Kinds     ids.Kind // 0: both
 }
 
 // RevokeGrants ends grants of the calling application's tenant, and returns how many were in force.
@@ -189,31 +186,31 @@ func (v *Vault) RevokeGrants(ctx context.Context, r Revocation) (int, error) {
 		return 0, err
 	}
 	if r.SessionID == nil && r.Tokens == nil {
-		return 0, fault.New(fault.BadUserInput, "Name a session or tokens.").At("input")
+		return 0, fault.New(fault.BadUserInput, "Name a session or tokens.").At(ParamRevocation)
 	}
-	f := models.GrantFilter{Kinds: r.Kinds}
+	f := models.Revocation{Tenant: c.Tenant, Kinds: r.Kinds}
 	if r.SessionID != nil {
-		if err := checkSessionID(*r.SessionID, "sessionId"); err != nil {
+		if err := checkSessionID(*r.SessionID, ParamSession); err != nil {
 			return 0, err
 		}
-		subject := models.Digest(caller.HashSession(c.Tenant, *r.SessionID))
-		f.Session = &subject
+		f.Session = new(caller.HashSession(c.Tenant, *r.SessionID))
 	}
 	if r.Tokens != nil {
-		if f.Tokens, err = v.listIDs(r.Tokens, "input", "tokens"); err != nil {
+		if err := checkList(len(r.Tokens), v.Limits.GrantBatch, ParamTokens); err != nil {
 			return 0, err
 		}
+		f.Tokens = ids.IDs(r.Tokens)
 	}
 	_, now := v.now()
-	n, err := v.Rows.RevokeGrants(ctx, c.Tenant, f, now)
-	v.listeners.tell(c.Tenant, r.SessionID, r.Tokens) // after an error too: it may have come about
+	done, err := v.Rows.Write(ctx, models.Batch{Now: now, Revoke: &f})
+	v.listeners.tell(c.Tenant, r.SessionID, r.Tokens) // after an error too: it may have been committed
 	if err != nil {
 		return 0, unavailable(err)
 	}
-	return n, nil
+	return done.Revoked, nil
 }
 
-// CarryGrants moves the grants of one session of the calling application's tenant to another, as when who was nobody
+// CarryGrants moves the grants of one session of the calling application's tenant to another, for example, when a visitor
 // signs in, and returns how many were in force. What both have ends with the later; the first session has none
 // left. From or to a session that has ended nothing is carried. Faults as for CreateGrants.
 func (v *Vault) CarryGrants(ctx context.Context, fromSessionID, toSessionID string) (int, error) {
@@ -221,34 +218,27 @@ func (v *Vault) CarryGrants(ctx context.Context, fromSessionID, toSessionID stri
 	if err != nil {
 		return 0, err
 	}
-	if err := checkSessionID(fromSessionID, "fromSessionId"); err != nil {
+	if err := checkSessionID(fromSessionID, ParamFrom); err != nil {
 		return 0, err
 	}
-	if err := checkSessionID(toSessionID, "toSessionId"); err != nil {
+	if err := checkSessionID(toSessionID, ParamTo); err != nil {
 		return 0, err
 	}
 	if fromSessionID == toSessionID {
-		return 0, fault.New(fault.BadUserInput, "Name two sessions: grants are carried from one to another.").At("input", "toSessionId")
+		return 0, fault.New(fault.BadUserInput, "Name two sessions: grants are carried from one to another.").At(ParamTo)
 	}
 	from, to := caller.HashSession(c.Tenant, fromSessionID), caller.HashSession(c.Tenant, toSessionID)
 	if v.Sessions.Ended(from) || v.Sessions.Ended(to) { // as for CreateGrants
 		return 0, nil
 	}
 	_, now := v.now()
-	n, err := v.Rows.MoveGrants(ctx, c.Tenant, models.Digest(from), models.Digest(to), now)
-	v.listeners.tell(c.Tenant, &fromSessionID, nil) // after an error too: it may have come about
+	done, err := v.Rows.Write(ctx, models.Batch{Now: now, Move: &models.Move{Tenant: c.Tenant, From: from, To: to}})
+	v.listeners.tell(c.Tenant, &fromSessionID, nil) // after an error too: it may have been committed
 	if err != nil {
 		return 0, unavailable(err)
 	}
-	if n > 0 {
+	if done.Moved > 0 {
 		v.listeners.tellNamed(to)
 	}
-	return n, nil
-}
-
-func kindName(k models.Kind) string {
-	if k == models.Store {
-		return "STORE"
-	}
-	return "READ"
+	return done.Moved, nil
 }

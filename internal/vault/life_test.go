@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloakroomhq/cloakroom/internal/fault"
+	"github.com/cloakroomhq/cloakroom/internal/ids"
 	"github.com/cloakroomhq/cloakroom/internal/vault"
 	"github.com/cloakroomhq/cloakroom/models"
 )
@@ -19,7 +20,7 @@ func TestNoGrantOutlivesItsToken(t *testing.T) {
 	f := newFixture(t)
 	user, app := session("clinic", "s"), application("clinic")
 	token := f.tokenize(t, user, 5*time.Minute)
-	granted, err := f.CreateGrants(app, "s", []vault.GrantRequest{{Token: token, Kinds: models.Read | models.Store, Duration: ptr(time.Hour)}})
+	granted, err := f.CreateGrants(app, "s", []vault.GrantRequest{{Token: token, Kinds: ids.Read | ids.Store, Duration: ptr(time.Hour)}})
 	require.NoError(t, err)
 	for _, g := range granted {
 		require.Equal(t, noon.Add(5*time.Minute), g.ExpiresAt)
@@ -28,7 +29,7 @@ func TestNoGrantOutlivesItsToken(t *testing.T) {
 	require.NoError(t, second(f.Detokenize(user, token)))
 	f.at = noon.Add(5 * time.Minute)
 	requireFault(t, second(f.Detokenize(user, token)), fault.GrantRequired)
-	granted, err = f.CreateGrants(app, "s", []vault.GrantRequest{{Token: token, Kinds: models.Read}})
+	granted, err = f.CreateGrants(app, "s", []vault.GrantRequest{{Token: token, Kinds: ids.Read}})
 	require.NoError(t, err)
 	require.Empty(t, granted, "an expired token gets none, before it is swept too")
 }
@@ -38,17 +39,17 @@ func TestSameTokenTwice(t *testing.T) {
 	f := newFixture(t)
 	token := f.tokenize(t, session("clinic", "s"), 0)
 	granted, err := f.CreateGrants(application("clinic"), "s2", []vault.GrantRequest{
-		{Token: token, Kinds: models.Read, Duration: ptr(time.Hour)}, {Token: unknown, Kinds: models.Read}, {Token: token, Kinds: models.Read | models.Store, Duration: ptr(time.Minute)},
+		{Token: token, Kinds: ids.Read, Duration: ptr(time.Hour)}, {Token: unknown, Kinds: ids.Read}, {Token: token, Kinds: ids.Read | ids.Store, Duration: ptr(time.Minute)},
 	})
 	require.NoError(t, err)
 	require.Equal(t, []vault.Granted{
-		{Token: token, Kind: models.Read, ExpiresAt: noon.Add(time.Hour)}, {Token: token, Kind: models.Read, ExpiresAt: noon.Add(time.Hour)},
-		{Token: token, Kind: models.Store, ExpiresAt: noon.Add(time.Minute)},
+		{Token: token, Kind: ids.Read, ExpiresAt: noon.Add(time.Hour)}, {Token: token, Kind: ids.Read, ExpiresAt: noon.Add(time.Hour)},
+		{Token: token, Kind: ids.Store, ExpiresAt: noon.Add(time.Minute)},
 	}, granted)
 	f.at = noon.Add(time.Minute)
-	missing, err := f.VerifyGrants(application("clinic"), "s2", []string{token}, models.Store)
+	missing, err := f.VerifyGrants(application("clinic"), "s2", []ids.Token{token}, ids.Store)
 	require.NoError(t, err)
-	require.Equal(t, []string{token}, missing)
+	require.Equal(t, []ids.Token{token}, missing)
 	require.NoError(t, second(f.Detokenize(session("clinic", "s2"), token)))
 }
 
@@ -61,7 +62,7 @@ func TestDeleteWhileTheStoreIsDown(t *testing.T) {
 	require.NoError(t, second(f.Detokenize(user, token)))
 	object := f.store.down[0].Object
 	f.store.fail(errDown)
-	n, err := f.DeleteTokens(app, []string{token})
+	n, err := f.DeleteTokens(app, []ids.Token{token})
 	require.NoError(t, err)
 	require.Equal(t, 1, n)
 	requireFault(t, second(f.Detokenize(user, token)), fault.GrantRequired)
@@ -85,7 +86,7 @@ func TestDeleteWhileTheStoreIsDown(t *testing.T) {
 	require.NoError(t, f.Sweep(ctx))
 	require.Equal(t, 1, f.store.deleted[object])
 	require.Equal(t, 1, f.store.buried[object])
-	n, err = f.DeleteTokens(app, []string{token})
+	n, err = f.DeleteTokens(app, []ids.Token{token})
 	require.NoError(t, err)
 	require.Zero(t, n)
 }
@@ -95,10 +96,10 @@ func TestDeleteIsTheTenants(t *testing.T) {
 	f := newFixture(t)
 	user := session("clinic", "s")
 	a, b := f.tokenize(t, user, 0), f.tokenize(t, user, 0)
-	n, err := f.DeleteTokens(application("bank"), []string{a, b})
+	n, err := f.DeleteTokens(application("bank"), []ids.Token{a, b})
 	require.NoError(t, err)
 	require.Zero(t, n)
-	n, err = f.DeleteTokens(application("clinic"), []string{a, a, unknown})
+	n, err = f.DeleteTokens(application("clinic"), []ids.Token{a, a, unknown})
 	require.NoError(t, err)
 	require.Equal(t, 1, n)
 	require.NoError(t, second(f.Detokenize(user, b)))
@@ -192,7 +193,7 @@ func TestSecretsAreNotInTheFile(t *testing.T) {
 	for _, suffix := range []string{"", "-wal", "-shm"} {
 		b, err := os.ReadFile(f.path + suffix)
 		require.NoError(t, err)
-		for _, s := range []string{"SECRET", made.Token, made.Token[4:], string(key[:]), string(key[:8])} {
+		for _, s := range []string{"SECRET", made.Token.String(), made.Token.String()[4:], string(key[:]), string(key[:8])} {
 			require.NotContains(t, string(b), s)
 		}
 	}

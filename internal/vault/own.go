@@ -15,15 +15,14 @@ func (v *Vault) RevokeOwn(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	own := session(c)
 	_, now := v.now()
-	n, err := v.Rows.RevokeGrants(ctx, c.Tenant, models.GrantFilter{Session: &own}, now)
+	done, err := v.Rows.Write(ctx, models.Batch{Now: now, Revoke: &models.Revocation{Tenant: c.Tenant, Session: c.Session}})
 	v.Objects.SignOut(signer(c))
 	// Only the hash of the session's id is known here, so listeners forget every session's. After an error
-	// too: it may have come about.
+	// too: it may have been committed.
 	v.listeners.tell(c.Tenant, nil, nil)
 	if err != nil {
 		return 0, unavailable(err)
 	}
-	return n, nil
+	return done.Revoked, nil
 }

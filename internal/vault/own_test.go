@@ -8,6 +8,7 @@ import (
 
 	"github.com/cloakroomhq/cloakroom/internal/caller"
 	"github.com/cloakroomhq/cloakroom/internal/fault"
+	"github.com/cloakroomhq/cloakroom/internal/ids"
 	"github.com/cloakroomhq/cloakroom/internal/objects"
 )
 
@@ -17,7 +18,7 @@ func TestRevokeOwn(t *testing.T) {
 	mine, other, foreign := session("clinic", "s1"), session("clinic", "s2"), session("bank", "s1")
 	token, kept, elsewhere := f.tokenize(t, mine, 0), f.tokenize(t, other, 0), f.tokenize(t, foreign, 0)
 	var told []string
-	f.OnRevoke(func(tenant, session string, tokens []string) {
+	f.OnRevoke(func(tenant, session string, tokens []ids.Token) {
 		require.Nil(t, tokens)
 		told = append(told, tenant+"/"+session)
 	})

@@ -10,13 +10,13 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/cloakroomhq/cloakroom/internal/fault"
+	"github.com/cloakroomhq/cloakroom/internal/ids"
 	"github.com/cloakroomhq/cloakroom/internal/vault"
-	"github.com/cloakroomhq/cloakroom/models"
 )
 
 // reference is the grants' domain written down in the most obvious way.
 type reference struct {
-	tokens map[string]*refToken
+	tokens map[ids.Token]*refToken
 	grants map[refGrant]time.Time // until when
 }
 
@@ -27,11 +27,12 @@ type refToken struct {
 }
 
 type refGrant struct {
-	tenant, session, token string
-	kind                   models.Kind
+	tenant, session string
+	token           ids.Token
+	kind            ids.Kind
 }
 
-func (r *reference) alive(tenant, token string, now time.Time) bool {
+func (r *reference) alive(tenant string, token ids.Token, now time.Time) bool {
 	t := r.tokens[token]
 	return t != nil && t.tenant == tenant && !t.gone && (t.ends.IsZero() || now.Before(t.ends))
 }
@@ -69,7 +70,7 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-var bothKinds = []models.Kind{models.Read, models.Store}
+var bothKinds = []ids.Kind{ids.Read, ids.Store}
 
 // TestAgainstReference: over random sequences of everything that a session and an application can do, the
 // vault answers as the reference does.
@@ -78,13 +79,13 @@ func TestAgainstReference(t *testing.T) {
 	round := 0
 	rapid.Check(t, func(t *rapid.T) {
 		round++ // tenants of their own keep the rounds apart in one database
-		ref := &reference{tokens: map[string]*refToken{}, grants: map[refGrant]time.Time{}}
-		tokens := []string{unknown}
+		ref := &reference{tokens: map[ids.Token]*refToken{}, grants: map[refGrant]time.Time{}}
+		tokens := []ids.Token{unknown}
 		tenants := []string{fmt.Sprint("clinic", round), fmt.Sprint("bank", round)}
 		tenant := func() string { return rapid.SampledFrom(tenants).Draw(t, "tenant") }
 		sessionID := func() string { return rapid.SampledFrom([]string{"s1", "s2", "s3"}).Draw(t, "session") }
-		some := func() []string { return rapid.SliceOfN(rapid.SampledFrom(tokens), 1, 4).Draw(t, "tokens") }
-		kinds := func() models.Kind { return models.Kind(rapid.IntRange(1, 3).Draw(t, "kinds")) }
+		some := func() []ids.Token { return rapid.SliceOfN(rapid.SampledFrom(tokens), 1, 4).Draw(t, "tokens") }
+		kinds := func() ids.Kind { return ids.Kind(rapid.IntRange(1, 3).Draw(t, "kinds")) }
 		t.Repeat(map[string]func(*rapid.T){
 			"tokenize": func(t *rapid.T) {
 				tenant, id := tenant(), sessionID()
@@ -139,7 +140,7 @@ func TestAgainstReference(t *testing.T) {
 				list := some()
 				got, err := f.VerifyGrants(application(tenant), id, list, kind)
 				require.NoError(t, err)
-				var want []string
+				var want []ids.Token
 				for _, token := range list {
 					if !ref.holds(refGrant{tenant, id, token, kind}, f.at) {
 						want = append(want, token)
@@ -153,7 +154,7 @@ func TestAgainstReference(t *testing.T) {
 				got, err := f.DetokenizeBatch(session(tenant, id), list)
 				require.NoError(t, err)
 				for i, token := range list {
-					if ref.holds(refGrant{tenant, id, token, models.Read}, f.at) {
+					if ref.holds(refGrant{tenant, id, token, ids.Read}, f.at) {
 						require.NoError(t, got[i].Err)
 					} else {
 						requireFault(t, got[i].Err, fault.GrantRequired)
@@ -167,7 +168,7 @@ func TestAgainstReference(t *testing.T) {
 				require.Equal(t, ref.alive(tenant, token, f.at), got != nil)
 			},
 			"revoke": func(t *rapid.T) {
-				tenant, kind := tenant(), models.Kind(rapid.IntRange(0, 3).Draw(t, "kinds"))
+				tenant, kind := tenant(), ids.Kind(rapid.IntRange(0, 3).Draw(t, "kinds"))
 				r := vault.Revocation{Kinds: kind}
 				by := rapid.IntRange(1, 3).Draw(t, "filter")
 				if by&1 != 0 {

@@ -8,11 +8,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloakroomhq/cloakroom/internal/fault"
+	"github.com/cloakroomhq/cloakroom/internal/ids"
 	"github.com/cloakroomhq/cloakroom/internal/vault"
-	"github.com/cloakroomhq/cloakroom/models"
 )
 
-const missing = "tok-00000000-0000-4000-8000-000000000001"
+var missing = ids.TokenOf("tok-00000000-0000-4000-8000-000000000001")
 
 func TestWhatIsCharged(t *testing.T) {
 	f := newFixture(t)
@@ -28,14 +28,14 @@ func TestWhatIsCharged(t *testing.T) {
 			return second(f.TokenizeBatch(s, []vault.TokenizeInput{{Size: ptr(int64(7))}, {}, {Size: ptr(int64(1000))}}))
 		}, []string{"reserve 3 of 1107 bytes"}},
 		"a read":                       {func() error { return second(f.Detokenize(s, token)) }, []string{"read 1"}},
-		"each of a batch of reads":     {func() error { return second(f.DetokenizeBatch(s, []string{token, token, missing})) }, []string{"read 3"}},
+		"each of a batch of reads":     {func() error { return second(f.DetokenizeBatch(s, []ids.Token{token, token, missing})) }, []string{"read 3"}},
 		"what is known of a token":     {func() error { return second(f.Describe(s, token)) }, []string{"read 1"}},
 		"an application's":             {func() error { return second(f.Describe(application("clinic"), token)) }, []string{"read 1"}},
 		"nothing of what is malformed": {func() error { _ = second(f.Tokenize(s, vault.TokenizeInput{Size: ptr(int64(1001))})); return nil }, nil},
 		"nothing of nobody":            {func() error { _ = second(f.Detokenize(context.Background(), token)); return nil }, nil},
-		"nothing of a list too long":   {func() error { _ = second(f.DetokenizeBatch(s, make([]string, 11))); return nil }, nil},
+		"nothing of a list too long":   {func() error { _ = second(f.DetokenizeBatch(s, make([]ids.Token, 11))); return nil }, nil},
 		"nothing of grants": {func() error {
-			return second(f.CreateGrants(application("clinic"), "1", []vault.GrantRequest{{Token: token, Kinds: models.Read}}))
+			return second(f.CreateGrants(application("clinic"), "1", []vault.GrantRequest{{Token: token, Kinds: ids.Read}}))
 		}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -57,7 +57,7 @@ func TestRefusedByTheRates(t *testing.T) {
 		"tokenize":        func() error { return second(f.Tokenize(s, vault.TokenizeInput{})) },
 		"tokenizeBatch":   func() error { return second(f.TokenizeBatch(s, []vault.TokenizeInput{{}, {}})) },
 		"detokenize":      func() error { return second(f.Detokenize(s, token)) },
-		"detokenizeBatch": func() error { return second(f.DetokenizeBatch(s, []string{token, missing})) },
+		"detokenizeBatch": func() error { return second(f.DetokenizeBatch(s, []ids.Token{token, missing})) },
 		"token":           func() error { return second(f.Describe(s, token)) },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -27,12 +27,12 @@ func (v *Vault) LogOut(ctx context.Context, tenant, sessionID string) error {
 }
 
 func (v *Vault) endSession(ctx context.Context, tenant, sessionID, reason string) (int, error) {
-	if err := checkSessionID(sessionID, "sessionId"); err != nil {
+	if err := checkSessionID(sessionID, ParamSession); err != nil {
 		return 0, err
 	}
 	hash := caller.HashSession(tenant, sessionID)
 	n, err := v.Sessions.EndSession(ctx, tenant, hash, reason)
 	v.Objects.EndSession(objects.Signer{Tenant: tenant, Session: hash})
-	v.listeners.tell(tenant, &sessionID, nil) // after an error too: it may have come about
+	v.listeners.tell(tenant, &sessionID, nil) // after an error too: it may have been committed
 	return n, err
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cloakroomhq/cloakroom/internal/caller"
 	"github.com/cloakroomhq/cloakroom/internal/fault"
+	"github.com/cloakroomhq/cloakroom/internal/ids"
 	"github.com/cloakroomhq/cloakroom/internal/vault"
 	"github.com/cloakroomhq/cloakroom/models"
 )
@@ -19,7 +20,7 @@ func TestEndSession(t *testing.T) {
 	token := f.tokenize(t, session("clinic", "s1"), 0)
 	other := f.tokenize(t, session("clinic", "s2"), 0)
 	var told []string
-	f.OnRevoke(func(tenant, session string, tokens []string) {
+	f.OnRevoke(func(tenant, session string, tokens []ids.Token) {
 		require.Nil(t, tokens)
 		told = append(told, tenant+" "+session)
 	})
@@ -32,12 +33,12 @@ func TestEndSession(t *testing.T) {
 	require.NoError(t, f.LogOut(session("bank", "x"), "clinic", "s3"), "the caller is not asked")
 	require.Equal(t, []string{"clinic s1", "clinic s1", "clinic s3"}, told)
 	require.Equal(t, []string{"clinic application", "clinic application", "clinic back_channel"}, f.endings.reasons)
-	missing, err := f.VerifyGrants(app, "s2", []string{other}, models.Store)
+	missing, err := f.VerifyGrants(app, "s2", []ids.Token{other}, ids.Store)
 	require.NoError(t, err)
 	require.Empty(t, missing)
-	missing, err = f.VerifyGrants(app, "s1", []string{token}, models.Store)
+	missing, err = f.VerifyGrants(app, "s1", []ids.Token{token}, ids.Store)
 	require.NoError(t, err)
-	require.Equal(t, []string{token}, missing)
+	require.Equal(t, []ids.Token{token}, missing)
 }
 
 // TestEndedSessionsGetNoGrants: an application that answers while its user logs out is not told of a fault, and
@@ -49,7 +50,7 @@ func TestEndedSessionsGetNoGrants(t *testing.T) {
 	_, err := f.EndSession(app, "s1")
 	require.NoError(t, err)
 	f.rows.take()
-	made, err := f.CreateGrants(app, "s1", []vault.GrantRequest{{Token: token, Kinds: models.Read | models.Store}})
+	made, err := f.CreateGrants(app, "s1", []vault.GrantRequest{{Token: token, Kinds: ids.Read | ids.Store}})
 	require.NoError(t, err)
 	require.Equal(t, []vault.Granted{}, made)
 	require.Empty(t, f.rows.take(), "nothing is asked, and nothing written")
@@ -57,13 +58,13 @@ func TestEndedSessionsGetNoGrants(t *testing.T) {
 	// As if another replica had created it before it knew.
 	gone := f.endings.gone
 	f.endings.gone = nil
-	made, err = f.CreateGrants(app, "s1", []vault.GrantRequest{{Token: token, Kinds: models.Store}})
+	made, err = f.CreateGrants(app, "s1", []vault.GrantRequest{{Token: token, Kinds: ids.Store}})
 	require.NoError(t, err)
 	require.Len(t, made, 1)
 	f.endings.gone = gone
-	missing, err := f.VerifyGrants(app, "s1", []string{token, "tok-2b58d9b2-83c1-4e9b-9692-b149112810c8"}, models.Store)
+	missing, err := f.VerifyGrants(app, "s1", []ids.Token{token, unknown}, ids.Store)
 	require.NoError(t, err)
-	require.Equal(t, []string{token, "tok-2b58d9b2-83c1-4e9b-9692-b149112810c8"}, missing)
+	require.Equal(t, []ids.Token{token, unknown}, missing)
 }
 
 // TestNothingIsCarriedFromOrToAnEndedSession: a grant that another replica made for it before it knew would open
@@ -93,12 +94,12 @@ func TestEndSessionRefusals(t *testing.T) {
 	requireFault(t, err, fault.Unauthenticated)
 	for _, id := range []string{"", "a\nb", strings.Repeat("s", 1025), "\xff"} {
 		_, err = f.EndSession(app, id)
-		requireFault(t, err, fault.BadUserInput, "input", "sessionId")
+		requireFault(t, err, fault.BadUserInput, vault.ParamSession)
 		require.Error(t, f.LogOut(t.Context(), "clinic", id))
 	}
 	require.Empty(t, f.endings.gone)
 	told := 0
-	f.OnRevoke(func(string, string, []string) { told++ })
+	f.OnRevoke(func(string, string, []ids.Token) { told++ })
 	f.endings.err = fault.New(fault.LimitExceeded, "too many")
 	_, err = f.EndSession(app, "s1")
 	requireFault(t, err, fault.LimitExceeded)
@@ -108,7 +109,7 @@ func TestEndSessionRefusals(t *testing.T) {
 // TestSweepStates: so are notes of used sign-ins that no replica takes for fresh any more.
 func TestSweepStates(t *testing.T) {
 	f := newFixture(t)
-	_, err := f.rows.ConsumeState(t.Context(), models.Digest{1}, noon.Add(time.Hour).UnixMilli())
+	_, err := f.rows.DB.Write(t.Context(), models.Batch{Used: []models.UsedState{{Digest: ids.Digest{1}, ExpiresAt: noon.Add(time.Hour).UnixMilli()}}})
 	require.NoError(t, err)
 	require.NoError(t, f.Sweep(t.Context()))
 	require.Zero(t, f.sums["swept sign_in_states"])

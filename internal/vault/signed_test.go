@@ -8,6 +8,7 @@ import (
 
 	"github.com/cloakroomhq/cloakroom/internal/caller"
 	"github.com/cloakroomhq/cloakroom/internal/fault"
+	"github.com/cloakroomhq/cloakroom/internal/ids"
 	"github.com/cloakroomhq/cloakroom/internal/objects"
 	"github.com/cloakroomhq/cloakroom/internal/vault"
 )
@@ -54,13 +55,13 @@ func TestDeletedBeforeItsUploadEnds(t *testing.T) {
 	f := newFixture(t)
 	user, app := session("clinic", "s"), application("clinic")
 	early, late := f.tokenize(t, user, 0), f.tokenize(t, user, 0)
-	require.NoError(t, second(f.DetokenizeBatch(user, []string{early, late})))
-	objectOf := map[string]string{early: f.store.down[0].Object, late: f.store.down[1].Object}
-	require.NoError(t, second(f.DeleteTokens(app, []string{early})))
+	require.NoError(t, second(f.DetokenizeBatch(user, []ids.Token{early, late})))
+	objectOf := map[ids.Token]string{early: f.store.down[0].Object, late: f.store.down[1].Object}
+	require.NoError(t, second(f.DeleteTokens(app, []ids.Token{early})))
 	require.Equal(t, map[string]int{objectOf[early]: 1}, f.store.buried)
 	require.Empty(t, f.store.deleted)
 	f.at = noon.Add(31 * time.Minute)
-	require.NoError(t, second(f.DeleteTokens(app, []string{late})))
+	require.NoError(t, second(f.DeleteTokens(app, []ids.Token{late})))
 	require.Equal(t, map[string]int{objectOf[late]: 1}, f.store.deleted)
 	require.NoError(t, f.Sweep(t.Context()))
 	require.Equal(t, map[string]int{objectOf[early]: 1, objectOf[late]: 1}, f.store.deleted)

@@ -8,9 +8,8 @@ import (
 
 	"github.com/cloakroomhq/cloakroom/internal/caller"
 	"github.com/cloakroomhq/cloakroom/internal/fault"
-	"github.com/cloakroomhq/cloakroom/internal/keyring"
+	"github.com/cloakroomhq/cloakroom/internal/ids"
 	"github.com/cloakroomhq/cloakroom/internal/objects"
-	"github.com/cloakroomhq/cloakroom/internal/tokenid"
 	"github.com/cloakroomhq/cloakroom/models"
 )
 
@@ -23,14 +22,14 @@ type TokenizeInput struct {
 
 // Tokenized is a new token and the request that uploads its value.
 type Tokenized struct {
-	Token     string
+	Token     ids.Token
 	Upload    objects.SignedRequest
 	ExpiresAt *time.Time // nil: kept until deleted
 }
 
 // Tokenize makes one token, as TokenizeBatch does.
 func (v *Vault) Tokenize(ctx context.Context, in TokenizeInput) (Tokenized, error) {
-	made, err := v.tokenize(ctx, []TokenizeInput{in}, func(int) []any { return []any{"input"} })
+	made, err := v.tokenize(ctx, []TokenizeInput{in}, one(ParamInputs))
 	if err != nil {
 		return Tokenized{}, err
 	}
@@ -41,7 +40,7 @@ func (v *Vault) Tokenize(ctx context.Context, in TokenizeInput) (Tokenized, erro
 // for the calling session, when it returns. Faults: UNAUTHENTICATED, FORBIDDEN, BAD_USER_INPUT,
 // LIMIT_EXCEEDED, RATE_LIMITED, UNAVAILABLE.
 func (v *Vault) TokenizeBatch(ctx context.Context, inputs []TokenizeInput) ([]Tokenized, error) {
-	return v.tokenize(ctx, inputs, func(i int) []any { return []any{"inputs", i} })
+	return v.tokenize(ctx, inputs, each(ParamInputs))
 }
 
 func (v *Vault) tokenize(ctx context.Context, inputs []TokenizeInput, path func(i int) []any) ([]Tokenized, error) {
@@ -49,7 +48,7 @@ func (v *Vault) tokenize(ctx context.Context, inputs []TokenizeInput, path func(
 	if err != nil {
 		return nil, err
 	}
-	if err := checkList(len(inputs), v.Limits.Batch, "inputs"); err != nil {
+	if err := checkList(len(inputs), v.Limits.Batch, ParamInputs); err != nil {
 		return nil, err
 	}
 	bytes := int64(0)
@@ -79,10 +78,10 @@ func (v *Vault) tokenize(ctx context.Context, inputs []TokenizeInput, path func(
 		}
 		until := until(now, v.Limits.DefaultGrant, tokens[i].ExpiresAt)
 		grants[i] = models.Grant{
-			SessionID: session(c), TokenID: tokens[i].ID, ReadUntil: until, StoreUntil: until, ExpiresAt: until,
+			SessionID: *c.Session, TokenID: tokens[i].ID, ReadUntil: until, StoreUntil: until, ExpiresAt: until,
 		}
 	}
-	if err := v.Rows.InsertTokens(ctx, tokens, grants); err != nil {
+	if _, err := v.Rows.Write(ctx, models.Batch{Tokens: tokens, Grants: grants}); err != nil {
 		return nil, unavailable(err)
 	}
 	v.Observer.Presigned("PUT", len(made))
@@ -105,9 +104,7 @@ func (v *Vault) bytesOf(inputs []TokenizeInput) (n int64) {
 
 // reserve makes one token with its key and object, in memory only.
 func (v *Vault) reserve(c *caller.Caller, in *TokenizeInput, now time.Time) (t Tokenized, row models.Token, err error) {
-	if t.Token, err = tokenid.New(v.Prefixes[0]); err != nil {
-		return t, row, err
-	}
+	t.Token = ids.NewToken(v.Prefixes[0])
 	var key objects.CustomerKey
 	if _, err = rand.Read(key[:]); err != nil {
 		return t, row, err
@@ -131,7 +128,7 @@ func (v *Vault) reserve(c *caller.Caller, in *TokenizeInput, now time.Time) (t T
 	if err != nil {
 		return t, row, err
 	}
-	row.ID, row.Tenant, row.Object = models.Digest(keyring.IDOf(t.Token)), c.Tenant, up.Object
+	row.ID, row.Tenant, row.Object = t.Token.ID(), c.Tenant, up.Object
 	row.CreatedAt, row.UploadUntil = now.UnixMilli(), lastUpload(now, t.Upload.ExpiresAt).UnixMilli()
 	row.Sealed, err = v.Keys.Seal(t.Token, payload)
 	return t, row, err

@@ -10,30 +10,22 @@ import (
 
 	"github.com/cloakroomhq/cloakroom/internal/caller"
 	"github.com/cloakroomhq/cloakroom/internal/fault"
-	"github.com/cloakroomhq/cloakroom/internal/keyring"
+	"github.com/cloakroomhq/cloakroom/internal/ids"
 	"github.com/cloakroomhq/cloakroom/internal/objects"
 	"github.com/cloakroomhq/cloakroom/models"
 )
 
-// Rows is what the vault needs of the database. Writes are durable when they return nil; each method
-// is one statement or one transaction, however many rows it is given.
+// Rows is what the vault needs of the database: a part of models.Rows, which says what it may rely on.
 type Rows interface {
-	InsertTokens(ctx context.Context, tokens []models.Token, grants []models.Grant) error
-	ReadableTokens(ctx context.Context, tenant string, session models.Digest, ids []models.Digest, now int64) ([]models.Token, error)
-	Tokens(ctx context.Context, tenant string, ids []models.Digest, now int64) ([]models.Token, error)
-	DestroyTokens(ctx context.Context, tenant string, ids []models.Digest, now int64) ([]models.Token, error)
+	Write(ctx context.Context, b models.Batch) (models.Result, error)
+	ReadableTokens(ctx context.Context, tenant string, session ids.SessionHash, tokens []ids.Digest, now int64) ([]models.Token, error)
+	Tokens(ctx context.Context, tenant string, tokens []ids.Digest, now int64) ([]models.Token, error)
+	TokenGrants(ctx context.Context, tenant string, session ids.SessionHash, tokens []ids.Digest, now int64) ([]models.TokenGrant, error)
 	DueTokens(ctx context.Context, now int64, limit int) ([]models.Token, error)
-	PurgeTokens(ctx context.Context, tokens []models.Token, now int64) error
-
-	SaveGrants(ctx context.Context, grants []models.Grant) error
-	TokenGrants(ctx context.Context, tenant string, session models.Digest, ids []models.Digest, now int64) ([]models.TokenGrant, error)
-	RevokeGrants(ctx context.Context, tenant string, f models.GrantFilter, now int64) (int, error)
-	MoveGrants(ctx context.Context, tenant string, from, to models.Digest, now int64) (int, error)
-	// Settle leaves no copy of what was destroyed in the database's files.
-	Settle(ctx context.Context) error
 	SweepGrants(ctx context.Context, now int64, limit int) (int, error)
 	SweepEnded(ctx context.Context, now int64, limit int) (int, error)
 	SweepStates(ctx context.Context, now int64, limit int) (int, error)
+	Settle(ctx context.Context) error
 }
 
 // Sessions knows which sessions have ended.
@@ -57,8 +49,8 @@ type Rates interface {
 
 // Keys seals what a token protects, and opens it again with that token only.
 type Keys interface {
-	Seal(token string, payload []byte) ([]byte, error)
-	Open(token string, envelope []byte) ([]byte, error)
+	Seal(token ids.Token, payload []byte) ([]byte, error)
+	Open(token ids.Token, envelope []byte) ([]byte, error)
 }
 
 // Objects signs requests to the object store, and deletes from it.
@@ -138,32 +130,15 @@ func (v *Vault) now() (time.Time, int64) {
 	return now, now.UnixMilli()
 }
 
-// ids returns the tokens' row ids, once each prefix is one that is accepted.
-func (v *Vault) ids(tokens []string, path func(i int) []any) ([]models.Digest, error) {
-	ids := make([]models.Digest, len(tokens))
-	for i, t := range tokens {
-		if err := v.checkPrefix(t); err != nil {
+// rowIDs returns the tokens' row ids, once each prefix is one that is accepted.
+func (v *Vault) rowIDs(tokens []ids.Token, path func(i int) []any) ([]ids.Digest, error) {
+	for i := range tokens {
+		if err := v.checkPrefix(tokens[i]); err != nil {
 			return nil, fault.At(err, path(i)...)
 		}
-		ids[i] = models.Digest(keyring.IDOf(t))
 	}
-	return ids, nil
+	return ids.IDs(tokens), nil
 }
-
-// listIDs returns the row ids of an application's list of tokens. A token whose prefix is not accepted
-// names nothing, and is no fault: the application may hold tokens of another gateway.
-func (v *Vault) listIDs(tokens []string, path ...any) ([]models.Digest, error) {
-	if err := checkList(len(tokens), v.Limits.GrantBatch, path...); err != nil {
-		return nil, err
-	}
-	ids := make([]models.Digest, len(tokens))
-	for i, t := range tokens {
-		ids[i] = models.Digest(keyring.IDOf(t))
-	}
-	return ids, nil
-}
-
-func session(c *caller.Caller) models.Digest { return models.Digest(*c.Session) }
 
 // fullRetry is when it is worth trying again what a full disk refuses.
 const fullRetry = 30 * time.Second

@@ -2,6 +2,7 @@ package vault_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -9,11 +10,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloakroomhq/cloakroom/internal/fault"
+	"github.com/cloakroomhq/cloakroom/internal/ids"
 	"github.com/cloakroomhq/cloakroom/internal/vault"
-	"github.com/cloakroomhq/cloakroom/models"
 )
 
-const unknown = "tok-2b58d9b2-83c1-4e9b-9692-b149112810c8"
+var unknown = ids.TokenOf("tok-2b58d9b2-83c1-4e9b-9692-b149112810c8")
 
 func TestStory(t *testing.T) {
 	f := newFixture(t)
@@ -39,7 +40,7 @@ func TestStory(t *testing.T) {
 	// One answer for every token that may not be read, whatever the reason.
 	foreign := f.tokenize(t, session("bank", "s1"), 0)
 	gone := f.tokenize(t, user, 0)
-	_, err = f.DeleteTokens(application("clinic"), []string{gone})
+	_, err = f.DeleteTokens(application("clinic"), []ids.Token{gone})
 	require.NoError(t, err)
 	_, want := f.Detokenize(user, unknown)
 	requireFault(t, want, fault.GrantRequired)
@@ -71,14 +72,14 @@ func TestWho(t *testing.T) {
 			_, err := f.TokenizeBatch(ctx, make([]vault.TokenizeInput, 1))
 			return err
 		}, "s"},
-		"Detokenize": {func(ctx context.Context) error { _, err := f.DetokenizeBatch(ctx, []string{unknown}); return err }, "s"},
+		"Detokenize": {func(ctx context.Context) error { _, err := f.DetokenizeBatch(ctx, []ids.Token{unknown}); return err }, "s"},
 		"Describe":   {func(ctx context.Context) error { _, err := f.Describe(ctx, unknown); return err }, "as"},
 		"CreateGrants": {func(ctx context.Context) error {
-			_, err := f.CreateGrants(ctx, "s", []vault.GrantRequest{{Token: unknown, Kinds: models.Read}})
+			_, err := f.CreateGrants(ctx, "s", []vault.GrantRequest{{Token: unknown, Kinds: ids.Read}})
 			return err
 		}, "a"},
 		"VerifyGrants": {func(ctx context.Context) error {
-			_, err := f.VerifyGrants(ctx, "s", []string{unknown}, models.Read)
+			_, err := f.VerifyGrants(ctx, "s", []ids.Token{unknown}, ids.Read)
 			return err
 		}, "a"},
 		"RevokeGrants": {func(ctx context.Context) error {
@@ -86,7 +87,7 @@ func TestWho(t *testing.T) {
 			return err
 		}, "a"},
 		"CarryGrants":  {func(ctx context.Context) error { _, err := f.CarryGrants(ctx, "s", "t"); return err }, "a"},
-		"DeleteTokens": {func(ctx context.Context) error { _, err := f.DeleteTokens(ctx, []string{unknown}); return err }, "a"},
+		"DeleteTokens": {func(ctx context.Context) error { _, err := f.DeleteTokens(ctx, []ids.Token{unknown}); return err }, "a"},
 	} {
 		requireFault(t, test.call(context.Background()), fault.Unauthenticated)
 		for who, ctx := range map[string]context.Context{"a": application("clinic"), "s": session("clinic", "s")} {
@@ -109,7 +110,7 @@ func TestRefusals(t *testing.T) {
 	}
 	meta := func(m vault.Metadata) error { return tokenize(vault.TokenizeInput{Metadata: &m}) }
 	grants := func(r vault.GrantRequest) error {
-		_, err := f.CreateGrants(app, "s", []vault.GrantRequest{{Token: unknown, Kinds: models.Read}, r})
+		_, err := f.CreateGrants(app, "s", []vault.GrantRequest{{Token: unknown, Kinds: ids.Read}, r})
 		return err
 	}
 	nested := any("x")
@@ -135,40 +136,37 @@ func TestRefusals(t *testing.T) {
 		"custom large":      {meta(vault.Metadata{Custom: map[string]any{"a": strings.Repeat("x", 4096)}}), fault.LimitExceeded, "inputs 1 metadata custom"},
 		"no inputs":         {second(f.TokenizeBatch(user, nil)), fault.BadUserInput, "inputs"},
 		"many inputs":       {second(f.TokenizeBatch(user, make([]vault.TokenizeInput, 11))), fault.LimitExceeded, "inputs"},
-		"many tokens":       {second(f.DetokenizeBatch(user, make([]string, 11))), fault.LimitExceeded, "tokens"},
-		"no token":          {second(f.DetokenizeBatch(user, []string{unknown, "x"})), fault.BadUserInput, "tokens 1"},
-		"another prefix":    {second(f.Detokenize(user, "new"+unknown[3:])), fault.BadUserInput, "token"},
-		"described":         {second(f.Describe(user, "x")), fault.BadUserInput, "id"},
-		"no kinds":          {grants(vault.GrantRequest{Token: unknown}), fault.BadUserInput, "input grants 1 kinds"},
-		"duration negative": {grants(vault.GrantRequest{Token: unknown, Kinds: 1, Duration: ptr(-time.Hour)}), fault.BadUserInput, "input grants 1 duration"},
-		"duration tiny":     {grants(vault.GrantRequest{Token: unknown, Kinds: 1, Duration: ptr(time.Nanosecond)}), fault.BadUserInput, "input grants 1 duration"},
-		"duration over":     {grants(vault.GrantRequest{Token: unknown, Kinds: 1, Duration: ptr(24*time.Hour + 1)}), fault.LimitExceeded, "input grants 1 duration"},
-		"no session":        {second(f.CreateGrants(app, "", []vault.GrantRequest{{Token: unknown, Kinds: 1}})), fault.BadUserInput, "input sessionId"},
-		"session control":   {second(f.VerifyGrants(app, "a\x00", []string{unknown}, 1)), fault.BadUserInput, "input sessionId"},
-		"session long":      {second(f.RevokeGrants(app, vault.Revocation{SessionID: ptr(strings.Repeat("s", 1025))})), fault.BadUserInput, "input sessionId"},
-		"no filter":         {second(f.RevokeGrants(app, vault.Revocation{Kinds: 1})), fault.BadUserInput, "input"},
-		"empty filter":      {second(f.RevokeGrants(app, vault.Revocation{Tokens: []string{}})), fault.BadUserInput, "input tokens"},
-		"carry from nobody": {second(f.CarryGrants(app, "", "t")), fault.BadUserInput, "input fromSessionId"},
-		"carry to nobody":   {second(f.CarryGrants(app, "s", "a\n")), fault.BadUserInput, "input toSessionId"},
-		"carry nowhere":     {second(f.CarryGrants(app, "s", "s")), fault.BadUserInput, "input toSessionId"},
-		"nothing to verify": {second(f.VerifyGrants(app, "s", nil, 1)), fault.BadUserInput, "input tokens"},
+		"many tokens":       {second(f.DetokenizeBatch(user, make([]ids.Token, 11))), fault.LimitExceeded, "tokens"},
+		"no token":          {second(f.DetokenizeBatch(user, []ids.Token{unknown, ids.TokenOf("x")})), fault.BadUserInput, "tokens 1"},
+		"another prefix":    {second(f.Detokenize(user, ids.TokenOf("new"+unknown.String()[3:]))), fault.BadUserInput, "tokens"},
+		"described":         {second(f.Describe(user, ids.TokenOf("x"))), fault.BadUserInput, "tokens"},
+		"no kinds":          {grants(vault.GrantRequest{Token: unknown}), fault.BadUserInput, "requests 1 kinds"},
+		"duration negative": {grants(vault.GrantRequest{Token: unknown, Kinds: 1, Duration: ptr(-time.Hour)}), fault.BadUserInput, "requests 1 duration"},
+		"duration tiny":     {grants(vault.GrantRequest{Token: unknown, Kinds: 1, Duration: ptr(time.Nanosecond)}), fault.BadUserInput, "requests 1 duration"},
+		"duration over":     {grants(vault.GrantRequest{Token: unknown, Kinds: 1, Duration: ptr(24*time.Hour + 1)}), fault.LimitExceeded, "requests 1 duration"},
+		"no session":        {second(f.CreateGrants(app, "", []vault.GrantRequest{{Token: unknown, Kinds: 1}})), fault.BadUserInput, "sessionID"},
+		"session control":   {second(f.VerifyGrants(app, "a\x00", []ids.Token{unknown}, 1)), fault.BadUserInput, "sessionID"},
+		"session long":      {second(f.RevokeGrants(app, vault.Revocation{SessionID: ptr(strings.Repeat("s", 1025))})), fault.BadUserInput, "sessionID"},
+		"no filter":         {second(f.RevokeGrants(app, vault.Revocation{Kinds: 1})), fault.BadUserInput, "revocation"},
+		"empty filter":      {second(f.RevokeGrants(app, vault.Revocation{Tokens: []ids.Token{}})), fault.BadUserInput, "tokens"},
+		"carry from nobody": {second(f.CarryGrants(app, "", "t")), fault.BadUserInput, "fromSessionID"},
+		"carry to nobody":   {second(f.CarryGrants(app, "s", "a\n")), fault.BadUserInput, "toSessionID"},
+		"carry nowhere":     {second(f.CarryGrants(app, "s", "s")), fault.BadUserInput, "toSessionID"},
+		"nothing to verify": {second(f.VerifyGrants(app, "s", nil, 1)), fault.BadUserInput, "tokens"},
 		"nothing to delete": {second(f.DeleteTokens(app, nil)), fault.BadUserInput, "tokens"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			requireFault(t, test.err, test.code)
 			var path []string
 			for _, step := range fault.Public(test.err).Path {
-				if i, ok := step.(int); ok {
-					step = string(rune('0' + i))
-				}
-				path = append(path, step.(string))
+				path = append(path, fmt.Sprint(step))
 			}
 			require.Equal(t, test.path, strings.Join(path, " "))
 		})
 	}
 	require.Empty(t, f.rows.take(), "nothing of it reached the database")
 	f.Limits.RequireSize = true
-	requireFault(t, second(f.Tokenize(user, vault.TokenizeInput{})), fault.BadUserInput, "input", "size")
+	requireFault(t, second(f.Tokenize(user, vault.TokenizeInput{})), fault.BadUserInput, vault.ParamInputs, "size")
 }
 
 func second[T any](_ T, err error) error { return err }
@@ -180,11 +178,11 @@ func TestOneCall(t *testing.T) {
 	user, app := session("clinic", "s"), application("clinic")
 	made, err := f.TokenizeBatch(user, make([]vault.TokenizeInput, 10))
 	require.NoError(t, err)
-	require.Equal(t, map[string]int{"InsertTokens": 1}, f.rows.take())
-	tokens, requests := []string{}, []vault.GrantRequest{}
+	require.Equal(t, map[string]int{"Write Tokens": 1}, f.rows.take())
+	tokens, requests := []ids.Token{}, []vault.GrantRequest{}
 	for _, m := range made {
 		tokens = append(tokens, m.Token)
-		requests = append(requests, vault.GrantRequest{Token: m.Token, Kinds: models.Read | models.Store, Duration: ptr(time.Minute)})
+		requests = append(requests, vault.GrantRequest{Token: m.Token, Kinds: ids.Read | ids.Store, Duration: ptr(time.Minute)})
 	}
 	read, err := f.DetokenizeBatch(user, tokens)
 	require.NoError(t, err)
@@ -200,19 +198,19 @@ func TestOneCall(t *testing.T) {
 	require.Equal(t, map[string]int{"TokenGrants": 1}, f.rows.take(), "nothing to write")
 	_, err = f.CreateGrants(app, "s2", requests)
 	require.NoError(t, err)
-	require.Equal(t, map[string]int{"TokenGrants": 1, "SaveGrants": 1}, f.rows.take())
-	missing, err := f.VerifyGrants(app, "s2", append([]string{unknown}, tokens[:9]...), models.Store)
+	require.Equal(t, map[string]int{"TokenGrants": 1, "Write Grants": 1}, f.rows.take())
+	missing, err := f.VerifyGrants(app, "s2", append([]ids.Token{unknown}, tokens[:9]...), ids.Store)
 	require.NoError(t, err)
-	require.Equal(t, []string{unknown}, missing)
+	require.Equal(t, []ids.Token{unknown}, missing)
 	require.Equal(t, map[string]int{"TokenGrants": 1}, f.rows.take())
 	n, err := f.RevokeGrants(app, vault.Revocation{Tokens: tokens})
 	require.NoError(t, err)
 	require.Equal(t, 40, n)
-	require.Equal(t, map[string]int{"RevokeGrants": 1}, f.rows.take())
+	require.Equal(t, map[string]int{"Write Revoke": 1}, f.rows.take())
 	n, err = f.DeleteTokens(app, tokens)
 	require.NoError(t, err)
 	require.Equal(t, 10, n)
-	require.Equal(t, map[string]int{"DestroyTokens": 1, "PurgeTokens": 1}, f.rows.take())
+	require.Equal(t, map[string]int{"Write Destroy": 1, "Write Purge": 1}, f.rows.take())
 	require.Equal(t, 10, f.sums["PUT"])
 	require.Equal(t, 10, f.sums["GET"])
 	require.Equal(t, 1, f.sums["missing STORE"])
@@ -232,17 +230,17 @@ func TestUnavailable(t *testing.T) {
 	requireFault(t, second(f.Detokenize(user, token)), fault.Unavailable)
 	requireFault(t, second(f.Describe(app, token)), fault.Unavailable)
 	requireFault(t, second(f.CreateGrants(app, "s", []vault.GrantRequest{{Token: token, Kinds: 1}})), fault.Unavailable)
-	requireFault(t, second(f.VerifyGrants(app, "s", []string{token}, 1)), fault.Unavailable)
+	requireFault(t, second(f.VerifyGrants(app, "s", []ids.Token{token}, 1)), fault.Unavailable)
 	requireFault(t, second(f.RevokeGrants(app, vault.Revocation{SessionID: ptr("s")})), fault.Unavailable)
 	requireFault(t, second(f.CarryGrants(app, "s", "t")), fault.Unavailable)
-	requireFault(t, second(f.DeleteTokens(app, []string{token})), fault.Unavailable)
+	requireFault(t, second(f.DeleteTokens(app, []ids.Token{token})), fault.Unavailable)
 }
 
 // TestCarryIsTold: who remembers the first session's grants hears that they are gone, also where it is not clear.
 func TestCarryIsTold(t *testing.T) {
 	f := newFixture(t)
 	var told []string
-	f.OnRevoke(func(tenant, session string, tokens []string) {
+	f.OnRevoke(func(tenant, session string, tokens []ids.Token) {
 		require.Nil(t, tokens)
 		told = append(told, tenant+" "+session)
 	})
@@ -251,7 +249,7 @@ func TestCarryIsTold(t *testing.T) {
 	n, err := f.CarryGrants(application("clinic"), "before", "after")
 	require.NoError(t, err)
 	require.Equal(t, 2, n)
-	require.Equal(t, map[string]int{"MoveGrants": 1}, f.rows.take())
+	require.Equal(t, map[string]int{"Write Move": 1}, f.rows.take())
 	_, err = f.Detokenize(session("clinic", "after"), token)
 	require.NoError(t, err)
 	requireFault(t, second(f.Detokenize(session("clinic", "before"), token)), fault.GrantRequired)

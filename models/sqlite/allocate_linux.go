@@ -1,0 +1,41 @@
+package sqlite
+
+import (
+	"errors"
+	"os"
+	"syscall"
+)
+
+// keepSize is FALLOC_FL_KEEP_SIZE of fallocate(2): what is allocated lies beyond the file's end.
+const keepSize = 1
+
+// allocate gives a file so many bytes of the disk, whatever its size; those that it has stay. Where the file system has
+// no such thing it returns errors.ErrUnsupported.
+func allocate(f *os.File, want int64) error {
+	var s syscall.Stat_t
+	if err := syscall.Fstat(int(f.Fd()), &s); err != nil {
+		return err
+	}
+	if s.Blocks*512 >= want {
+		return nil
+	}
+	for {
+		err := syscall.Fallocate(int(f.Fd()), keepSize, 0, want)
+		switch {
+		case errors.Is(err, syscall.EINTR):
+			continue
+		case errors.Is(err, syscall.EOPNOTSUPP), errors.Is(err, syscall.ENOSYS):
+			return errors.ErrUnsupported
+		}
+		return err
+	}
+}
+
+// room returns how many bytes of the file's disk are free.
+func room(f *os.File) int64 {
+	var s syscall.Statfs_t
+	if err := syscall.Fstatfs(int(f.Fd()), &s); err != nil {
+		return 0
+	}
+	return int64(s.Bavail) * s.Bsize
+}

@@ -1,0 +1,14 @@
+//go:build !linux
+
+package sqlite
+
+import (
+	"errors"
+	"math"
+	"os"
+)
+
+// allocate is not built for this system: there is no reserve.
+func allocate(*os.File, int64) error { return errors.ErrUnsupported }
+
+func room(*os.File) int64 { return math.MaxInt64 }

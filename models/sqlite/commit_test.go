@@ -1,0 +1,321 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"gorm.io/gorm"
+
+	"github.com/cloakroomhq/cloakroom/internal/ids"
+	"github.com/cloakroomhq/cloakroom/models"
+)
+
+// hold keeps the writer busy, so that what arrives meanwhile has to queue, until it is released.
+func hold(t *testing.T, db *database) (release func()) {
+	t.Helper()
+	busy, free, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	go func() {
+		done <- db.queue.do(context.Background(), func(*gorm.DB) error {
+			close(busy)
+			<-free
+			return nil
+		})
+	}()
+	<-busy
+	release = sync.OnceFunc(func() {
+		close(free)
+		require.NoError(t, <-done)
+	})
+	t.Cleanup(release)
+	return release
+}
+
+// insertBehind makes one concurrent request of each list of rows, all of which are waiting when the
+// writer is released, and returns their errors.
+func insertBehind(t *testing.T, db *database, requests [][]models.Token) []error {
+	t.Helper()
+	release := hold(t, db)
+	errs := make([]error, len(requests))
+	var all sync.WaitGroup
+	for i, rows := range requests {
+		all.Go(func() {
+			grants := make([]models.Grant, len(rows))
+			for j, r := range rows {
+				grants[j] = models.Grant{SessionID: hash("s"), TokenID: r.ID, ReadUntil: noon + 100, ExpiresAt: noon + 100}
+			}
+			errs[i] = db.InsertTokens(context.Background(), rows, grants)
+		})
+	}
+	for len(db.queue.queue) < len(requests) {
+		runtime.Gosched()
+	}
+	release()
+	all.Wait()
+	return errs
+}
+
+// TestGroupCommit: 200 requests that wait together become one transaction of a few statements.
+func TestGroupCommit(t *testing.T) {
+	t.Parallel()
+	db := openSQLite(t)
+	s := record(t, db)
+	requests := make([][]models.Token, 200)
+	for i := range requests {
+		requests[i] = []models.Token{row(fmt.Sprint("t", i), "clinic")}
+	}
+	for _, err := range insertBehind(t, db, requests) {
+		require.NoError(t, err)
+	}
+	require.Len(t, s.take(), 2, "one statement of all tokens, one of all grants")
+	require.Equal(t, 200, count(t, db, "tokens"))
+	require.Equal(t, 200, count(t, db, "grants"))
+}
+
+// TestBadRow: a request that can't succeed fails alone, and leaves nothing behind; the others of its
+// group are stored.
+func TestBadRow(t *testing.T) {
+	t.Parallel()
+	db := openSQLite(t)
+	insert(t, db, []models.Token{row("taken", "bank")})
+	requests := make([][]models.Token, 50)
+	for i := range requests {
+		requests[i] = []models.Token{row(fmt.Sprint("t", i), "clinic"), row(fmt.Sprint("u", i), "clinic")}
+	}
+	requests[20][1] = row("taken", "clinic")
+	requests[30], requests[31] = []models.Token{row("twin", "clinic")}, []models.Token{row("twin", "clinic")}
+	errs := insertBehind(t, db, requests)
+	require.Error(t, errs[20])
+	require.True(t, (errs[30] == nil) != (errs[31] == nil), "one of two twins is stored")
+	for i, err := range errs {
+		if i != 20 && i != 30 && i != 31 {
+			require.NoError(t, err, i)
+		}
+	}
+	require.Equal(t, 1+2*47+1, count(t, db, "tokens"))
+	require.Empty(t, readable(t, db, "clinic", "s", noon, "t20", "taken"))
+	require.Equal(t, []string{"u19"}, readable(t, db, "clinic", "s", noon, "u19"))
+}
+
+// TestOrder: inserts and other work keep the order in which they came.
+func TestOrder(t *testing.T) {
+	t.Parallel()
+	db := openSQLite(t)
+	ctx := context.Background()
+	insert(t, db, []models.Token{row("a", "clinic"), row("b", "clinic"), row("c", "clinic")}, grant("s", "c", noon+100, 0))
+	release := hold(t, db)
+	var requests []*request
+	send := func(r *request) {
+		r.ctx, r.result = ctx, make(chan outcome, 1)
+		require.NoError(t, db.queue.send(db.queue.queue, r))
+		requests = append(requests, r)
+	}
+	send(&request{batch: &models.Batch{}, grants: []models.Grant{grant("s", "a", noon+100, 0)}})
+	send(&request{work: func(tx *gorm.DB) error { return tx.Exec("DELETE FROM grants").Error }})
+	send(&request{batch: &models.Batch{}, grants: []models.Grant{grant("s", "b", noon+100, 0)}})
+	release()
+	for _, r := range requests {
+		require.NoError(t, (<-r.result).err)
+	}
+	require.Equal(t, []string{"b"}, readable(t, db, "clinic", "s", noon, "a", "b", "c"))
+}
+
+// TestPanic: work that panics, or fails, is rolled back, and the writer lives.
+func TestPanic(t *testing.T) {
+	t.Parallel()
+	db := openSQLite(t)
+	ctx := context.Background()
+	for _, end := range []func() error{func() error { panic("boom") }, func() error { return errors.New("boom") }} {
+		err := db.queue.do(ctx, func(tx *gorm.DB) error {
+			require.NoError(t, insertRows(tx, []models.Token{row("a", "clinic")}, nil, nil))
+			return end()
+		})
+		require.ErrorContains(t, err, "boom")
+		require.Zero(t, count(t, db, "tokens"))
+	}
+	insert(t, db, []models.Token{row("a", "clinic")})
+}
+
+func TestClose(t *testing.T) {
+	t.Parallel()
+	db := openSQLite(t)
+	ctx := context.Background()
+	release := hold(t, db)
+	accepted := &request{ctx: ctx, batch: &models.Batch{Tokens: []models.Token{row("a", "clinic")}}, result: make(chan outcome, 1)}
+	require.NoError(t, db.queue.send(db.queue.queue, accepted))
+	closed := make(chan error, 2)
+	go func() { closed <- db.Close() }()
+	go func() { closed <- db.Close() }()
+	for { // until Close has shut the door; what it accepted waits still
+		if err := db.queue.send(db.queue.queue, &request{ctx: ctx, batch: &models.Batch{}, result: make(chan outcome, 1)}); err != nil {
+			require.ErrorIs(t, err, models.ErrClosed)
+			break
+		}
+		runtime.Gosched()
+	}
+	require.Empty(t, closed)
+	release()
+	require.NoError(t, (<-accepted.result).err)
+	require.NoError(t, <-closed)
+	require.NoError(t, <-closed)
+}
+
+// TestCancel: a request whose client has left is not carried out if it still waits.
+func TestCancel(t *testing.T) {
+	t.Parallel()
+	db := openSQLite(t)
+	gone, cancel := context.WithCancel(context.Background())
+	cancel()
+	require.ErrorIs(t, db.InsertTokens(gone, []models.Token{row("a", "clinic")}, nil), context.Canceled)
+	require.ErrorIs(t, second(db.Tokens(gone, "clinic", digests("a"), noon)), context.Canceled)
+
+	release := hold(t, db)
+	leaving, leave := context.WithCancel(context.Background())
+	result := make(chan error)
+	go func() { result <- db.InsertTokens(leaving, []models.Token{row("b", "clinic")}, nil) }()
+	for len(db.queue.queue) == 0 {
+		runtime.Gosched()
+	}
+	leave()
+	require.ErrorIs(t, <-result, context.Canceled)
+	release()
+	insert(t, db, []models.Token{row("c", "clinic")}) // behind it
+	require.Equal(t, 1, count(t, db, "tokens"))
+}
+
+// TestStatements: however long the lists are, each direction is one statement for each table.
+func TestStatements(t *testing.T) {
+	t.Parallel()
+	db := openSQLite(t)
+	ctx := context.Background()
+	s := record(t, db)
+	session := hash("s")
+	for _, n := range []int{1, 63, 1000} {
+		ids, tokens, grants := make([]ids.Digest, n), make([]models.Token, n), make([]models.Grant, n)
+		for i := range ids {
+			name := fmt.Sprint(n, "-", i)
+			ids[i], tokens[i], grants[i] = digest(name), row(name, "clinic"), grant("s", name, noon+100, noon+100)
+		}
+		var gone []models.Token
+		listed := 0
+		if n >= minList {
+			listed = 1
+		}
+		for _, step := range []struct {
+			name string
+			want int
+			do   func() error
+		}{
+			{"InsertTokens", 2, func() error { return db.InsertTokens(ctx, tokens, grants) }},
+			{"SaveGrants", 1 + listed, func() error { return db.SaveGrants(ctx, grants) }},
+			{"ReadableTokens", 1, func() error { return second(db.ReadableTokens(ctx, "clinic", session, ids, noon)) }},
+			{"Tokens", 1, func() error { return second(db.Tokens(ctx, "clinic", ids, noon)) }},
+			{"TokenGrants", 1, func() error { return second(db.TokenGrants(ctx, "clinic", session, ids, noon)) }},
+			{"RevokeGrants", 5 + 2*listed, func() error { return second(db.RevokeGrants(ctx, "clinic", models.Revocation{Tokens: ids}, noon)) }},
+			{"DestroyTokens", 3, func() (err error) { gone, err = db.DestroyTokens(ctx, "clinic", ids, noon); return err }},
+			{"PurgeTokens", 2, func() error { return db.PurgeTokens(ctx, gone, noon+9999) }},
+		} {
+			s.take()
+			require.NoError(t, step.do())
+			require.Len(t, s.take(), step.want, "%s of %d", step.name, n)
+		}
+	}
+}
+
+// TestPlans: every statement finds its rows by a key or an index.
+func TestPlans(t *testing.T) {
+	t.Parallel()
+	db := openSQLite(t)
+	if db.read.Name() != "sqlite" {
+		return // EXPLAIN QUERY PLAN is SQLite's
+	}
+	ctx := context.Background()
+	s := record(t, db)
+	session := hash("s")
+	insert(t, db, []models.Token{row("a", "clinic"), expiring("old", "clinic", noon)}, grant("s", "a", noon+100, 0), grant("s", "old", noon, 0))
+	_, _ = db.ReadableTokens(ctx, "clinic", session, digests("a", "b", "c"), noon)
+	_, _ = db.ReadableTokens(ctx, "clinic", session, digests("a"), noon)
+	_, _ = db.Tokens(ctx, "clinic", digests("a"), noon)
+	_, _ = db.TokenGrants(ctx, "clinic", session, digests("a"), noon)
+	_, _ = db.TokenGrants(ctx, "clinic", session, digests("a", "b"), noon)
+	many, names := manyTokens("m", minList)
+	insert(t, db, many)
+	for _, end := range []int64{noon + 50, noon + 60} { // the second covers the first
+		require.NoError(t, db.SaveGrants(ctx, grantsOn("s", end, 0, names...)))
+	}
+	require.NoError(t, second(db.MoveGrants(ctx, "clinic", session, hash("s2"), noon)))
+	require.NoError(t, second(db.MoveGrants(ctx, "clinic", hash("s2"), session, noon)))
+	require.NoError(t, second(db.RevokeGrants(ctx, "clinic", models.Revocation{Tokens: digests(names[0])}, noon)))
+	for _, f := range []models.Revocation{{Session: &session}, {Tokens: digests("a")}, {Session: &session, Tokens: digests("a"), Kinds: ids.Read}} {
+		require.NoError(t, second(db.RevokeGrants(ctx, "clinic", f, noon)))
+	}
+	require.NoError(t, second(db.SweepGrants(ctx, noon, 10)))
+	gone, err := db.DestroyTokens(ctx, "clinic", digests("a"), noon)
+	require.NoError(t, err)
+	require.NoError(t, db.PurgeTokens(ctx, gone, noon+9999))
+	require.NoError(t, second(db.DueTokens(ctx, noon, 10)))
+	require.NoError(t, second(db.Setting(ctx, "mark", []byte("x"))))
+	require.NoError(t, second(db.ConsumeState(ctx, digest("a"), noon)))
+	require.NoError(t, second(db.SweepStates(ctx, noon, 10)))
+	list := s.take()
+	require.GreaterOrEqual(t, len(list), 20)
+	ordered := 0
+	for _, query := range list {
+		rows, err := db.pools[0].Query("EXPLAIN QUERY PLAN "+query, make([]any, strings.Count(query, "?"))...)
+		require.NoError(t, err, query)
+		searched := ""
+		for rows.Next() {
+			var id, parent, unused int
+			var detail string
+			require.NoError(t, rows.Scan(&id, &parent, &unused, &detail))
+			if table, ok := strings.CutPrefix(detail, "SEARCH "); ok {
+				searched += table[:1]
+			}
+			require.NotRegexp(t, `^SCAN (tokens|grants|grant_lists|settings|sign_in_states|[tgl])\b`, detail, query)
+			require.NotContains(t, detail, "AUTOMATIC", query)
+			require.NotContains(t, detail, "TEMP B-TREE", query)
+		}
+		require.NoError(t, rows.Err())
+		require.NoError(t, rows.Close())
+		if strings.Contains(query, "t.sealed, ") && strings.Contains(query, "grants g") {
+			require.Equal(t, "glt", searched, "the grant before the token, or time tells which tokens exist: %s", query)
+			ordered++
+		}
+	}
+	require.Equal(t, 2, ordered)
+}
+
+// TestEndedPlans: polls and sweeps find their rows by an index.
+func TestEndedPlans(t *testing.T) {
+	t.Parallel()
+	db := openSQLite(t)
+	if db.read.Name() != "sqlite" {
+		return // EXPLAIN QUERY PLAN is SQLite's
+	}
+	ctx := context.Background()
+	require.NoError(t, db.End(ctx, ended("a", noon, noon)))
+	s := record(t, db)
+	require.NoError(t, db.End(ctx, ended("b", noon, noon+1)))
+	endedSince(t, db, noon, noon)
+	require.NoError(t, second(db.SweepEnded(ctx, noon, 10)))
+	list := s.take()
+	require.Len(t, list, 3)
+	for _, query := range list {
+		plan, err := db.pools[0].Query("EXPLAIN QUERY PLAN "+query, make([]any, strings.Count(query, "?"))...)
+		require.NoError(t, err, query)
+		for plan.Next() {
+			var id, parent, unused int
+			var detail string
+			require.NoError(t, plan.Scan(&id, &parent, &unused, &detail))
+			require.NotRegexp(t, `^SCAN ended`, detail, query)
+			require.NotContains(t, detail, "TEMP B-TREE", query)
+		}
+		require.NoError(t, plan.Err())
+		require.NoError(t, plan.Close())
+	}
+}

@@ -1,0 +1,196 @@
+package sqlite
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+
+	"gorm.io/gorm"
+
+	"github.com/cloakroomhq/cloakroom/models"
+)
+
+// What bounds one commit, so that its first request does not wait long: requests, and their rows.
+const (
+	maxGroup     = 256
+	maxGroupRows = 4096
+)
+
+// partEvery is after how many groups one part of a sweep has its turn, where requests never stop coming.
+const partEvery = 8
+
+// committer is group commit: requests that arrive while a transaction is being made durable wait, and
+// all go into the next one. There is no timer; a lone request commits at once. Parts of sweeps have their turn when
+// nothing else waits, so that no request waits for more than one of them.
+type committer struct {
+	db      *gorm.DB
+	reserve *reserve
+	queue   chan *request
+	parts   chan *request
+	done    chan struct{}
+
+	destroyed atomic.Bool // keys were, since Settle
+
+	mu     sync.RWMutex // held shared while sending, so that close never races a send
+	closed bool
+}
+
+// request is a batch, or any other work; its outcome arrives on result exactly once.
+type request struct {
+	ctx    context.Context
+	batch  *models.Batch
+	grants []models.Grant // those of the batch that are to be rows
+	lists  []grantList    // those that are to be lists
+	found  suspects       // of the batch's revocation
+
+	work   func(tx *gorm.DB) error // nil: the batch
+	alone  bool                    // work is not to be in a transaction
+	grows  bool                    // work adds rows, and is refused while the reserve is not whole
+	result chan outcome
+}
+
+type outcome struct {
+	models.Result
+	err error
+}
+
+func newCommitter(db *gorm.DB, reserve *reserve) *committer {
+	c := &committer{db: db, reserve: reserve, queue: make(chan *request, maxGroup), parts: make(chan *request), done: make(chan struct{})}
+	go c.run()
+	return c
+}
+
+// size counts lists as the rows that they may become.
+func (r *request) size() int {
+	if r.batch == nil {
+		return 0
+	}
+	n := len(r.batch.Tokens) + len(r.grants) + len(r.batch.Used) + len(r.batch.Ended) + len(r.batch.Purge)
+	for i := range r.lists {
+		n += r.lists[i].tokens.len()
+	}
+	if r.batch.Revoke != nil {
+		n += len(r.batch.Revoke.Tokens)
+	}
+	if r.batch.Destroy != nil {
+		n += len(r.batch.Destroy.Tokens)
+	}
+	return n
+}
+
+// inserts reports whether a request does nothing but insert tokens and grants: neighbours share statements.
+func (r *request) inserts() bool {
+	return r.batch != nil && !r.batch.Ends() && r.batch.Move == nil && len(r.batch.Used) == 0
+}
+
+// do runs work in a transaction of its own. On a full disk it has the reserve, and may be run twice.
+func (c *committer) do(ctx context.Context, work func(tx *gorm.DB) error) error {
+	return c.submit(c.queue, &request{ctx: ctx, work: work}).err
+}
+
+// part is do for a part of a sweep.
+func (c *committer) part(ctx context.Context, work func(tx *gorm.DB) error) error {
+	return c.submit(c.parts, &request{ctx: ctx, work: work}).err
+}
+
+// grow runs work that adds rows in a transaction of its own; ErrFull where there is no room beside the reserve.
+func (c *committer) grow(ctx context.Context, work func(tx *gorm.DB) error) error {
+	return c.submit(c.queue, &request{ctx: ctx, work: work, grows: true}).err
+}
+
+// alone runs work in the writer's turn, outside any transaction, when nothing else waits.
+func (c *committer) alone(ctx context.Context, work func(w *gorm.DB) error) error {
+	return c.submit(c.parts, &request{ctx: ctx, work: work, alone: true}).err
+}
+
+func (c *committer) submit(queue chan<- *request, r *request) outcome {
+	r.result = make(chan outcome, 1)
+	if err := c.send(queue, r); err != nil {
+		return outcome{err: err}
+	}
+	select {
+	case o := <-r.result:
+		return o
+	case <-r.ctx.Done():
+		return outcome{err: r.ctx.Err()}
+	}
+}
+
+func (c *committer) send(queue chan<- *request, r *request) error {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if c.closed {
+		return models.ErrClosed
+	}
+	select {
+	case queue <- r:
+		return nil
+	case <-r.ctx.Done():
+		return r.ctx.Err()
+	}
+}
+
+// close refuses new requests and returns once the accepted ones are finished.
+func (c *committer) close() {
+	c.mu.Lock()
+	if !c.closed {
+		c.closed = true
+		close(c.queue)
+	}
+	c.mu.Unlock()
+	<-c.done
+}
+
+func (c *committer) run() {
+	defer close(c.done)
+	for groups := 1; ; groups++ {
+		first, ok := c.next(groups%partEvery == 0)
+		if !ok {
+			return
+		}
+		c.commit(c.gather(first))
+	}
+}
+
+// next returns the next request: of the queue, or a part of a sweep if nothing waits there or if it has its turn.
+func (c *committer) next(part bool) (r *request, ok bool) {
+	first, second := c.queue, c.parts
+	if part {
+		first, second = second, first
+	}
+	select {
+	case r, ok = <-first:
+		return r, ok
+	default:
+	}
+	select {
+	case r, ok = <-first:
+	case r, ok = <-second:
+	}
+	return r, ok
+}
+
+// gather takes what is waiting, without waiting for more. Other work is not grouped.
+func (c *committer) gather(first *request) []*request {
+	group := []*request{first}
+	if first.work != nil {
+		return group
+	}
+	rows := first.size()
+	for len(group) < maxGroup && rows < maxGroupRows {
+		select {
+		case r, ok := <-c.queue:
+			if !ok {
+				return group
+			}
+			group = append(group, r)
+			if r.work != nil {
+				return group
+			}
+			rows += r.size()
+		default:
+			return group
+		}
+	}
+	return group
+}

@@ -1,0 +1,58 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+
+	"github.com/pressly/goose/v3"
+)
+
+// Inspection is what a database's file holds, without opening it for use.
+type Inspection struct {
+	Have, Want int64  // versions of the schema: the file's, and this program's
+	KeysetMark []byte // nil where none is kept yet
+}
+
+// Inspect reads a database's file, and neither makes, migrates nor changes it; a running gateway may have it open. It
+// returns an error that wraps fs.ErrNotExist where there is none.
+func Inspect(ctx context.Context, path string) (*Inspection, error) {
+	if _, err := os.Stat(path); err != nil {
+		return nil, fmt.Errorf("sqlite: %w", err)
+	}
+	q := url.Values{"mode": {"ro"}, "_pragma": {"query_only(ON)", "busy_timeout(5000)", "trusted_schema(OFF)"}}
+	pool, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}).String())
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: opening the database: %w", err)
+	}
+	defer func() { _ = pool.Close() }()
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, err
+	}
+	p, err := goose.NewProvider(goose.DialectSQLite3, pool, files, goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: reading migrations: %w", err)
+	}
+	sources := p.ListSources()
+	found := &Inspection{Want: sources[len(sources)-1].Version}
+	var tables int
+	if err := pool.QueryRowContext(ctx, `SELECT COUNT(*) FROM sqlite_master WHERE name IN ('settings', 'goose_db_version')`).Scan(&tables); err != nil {
+		return nil, fmt.Errorf("sqlite: reading the database: %w", err)
+	}
+	if tables < 2 {
+		return found, nil // it was made, and never migrated
+	}
+	if err := pool.QueryRowContext(ctx, `SELECT MAX(version_id) FROM goose_db_version`).Scan(&found.Have); err != nil {
+		return nil, fmt.Errorf("sqlite: reading the schema's version: %w", err)
+	}
+	err = pool.QueryRowContext(ctx, `SELECT value FROM settings WHERE name = 'keyset-check'`).Scan(&found.KeysetMark)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return nil, fmt.Errorf("sqlite: reading the settings: %w", err)
+	}
+	return found, nil
+}

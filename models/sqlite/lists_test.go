@@ -1,0 +1,142 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloakroomhq/cloakroom/models"
+)
+
+// TestListThreshold: many grants that end together are lists, few are rows, and a call may hold both.
+func TestListThreshold(t *testing.T) {
+	t.Parallel()
+	db := openSQLite(t)
+	ctx := context.Background()
+	tokens, names := manyTokens("t", minList)
+	insert(t, db, tokens)
+	require.NoError(t, db.SaveGrants(ctx, grantsOn("few", noon+100, noon+200, names[1:]...)))
+	require.Equal(t, minList-1, count(t, db, "grants"))
+	require.Zero(t, count(t, db, "grant_lists"))
+	requireHeld(t, db, "few", noon+100, noon+200, names[1:]...)
+
+	require.NoError(t, db.SaveGrants(ctx, append(grantsOn("many", noon+100, noon+200, names...), grantsOn("mixed", noon+5, 0, names...)...)))
+	require.Equal(t, minList-1, count(t, db, "grants"))
+	require.LessOrEqual(t, count(t, db, "grant_lists"), 32)
+	requireHeld(t, db, "many", noon+100, noon+200, names...)
+	requireHeld(t, db, "mixed", noon+5, 0, names...)
+
+	// A token named twice, and an end of its own.
+	require.NoError(t, db.SaveGrants(ctx, append(grantsOn("own", noon+100, 0, append(names, names[3])...), grant("own", names[0], 0, noon+7))))
+	requireHeld(t, db, "own", noon+100, 0, names[1:]...)
+	read, store, _ := held(t, db, "clinic", "own", names[0])
+	require.Equal(t, [2]int64{noon + 100, noon + 7}, [2]int64{read, store})
+	require.Equal(t, minList, count(t, db, "grants"))
+}
+
+// TestListSweep: lists go as rows do, in batches, when the later of their ends has passed.
+func TestListSweep(t *testing.T) {
+	t.Parallel()
+	db := openSQLite(t)
+	ctx := context.Background()
+	_, names := manyTokens("t", 4*minList)
+	require.NoError(t, db.SaveGrants(ctx, grantsOn("s", noon, noon-5, names...)))
+	require.NoError(t, db.SaveGrants(ctx, grantsOn("s", noon-5, noon+1, names...)))
+	require.NoError(t, db.SaveGrants(ctx, grantsOn("s", noon, 0, names[:5]...)))
+	require.Equal(t, 32, count(t, db, "grant_lists"))
+	for _, want := range []int{10, 10, 1, 0} {
+		n, err := db.SweepGrants(ctx, noon, 10)
+		require.NoError(t, err)
+		require.Equal(t, want, n)
+	}
+	require.Zero(t, count(t, db, "grants"))
+	require.Equal(t, 16, count(t, db, "grant_lists"))
+}
+
+// TestTooManyLists: what a session has more than reading is to be held up by becomes rows.
+func TestTooManyLists(t *testing.T) {
+	t.Parallel()
+	db := openSQLite(t)
+	ctx := context.Background()
+	tokens, names := manyTokens("t", minList)
+	insert(t, db, tokens)
+	for i := range maxLists { // none covers another
+		require.NoError(t, db.SaveGrants(ctx, grantsOn("s", noon+100+int64(i), noon+200-int64(i), names...)))
+	}
+	require.Zero(t, count(t, db, "grants"))
+	require.NoError(t, db.SaveGrants(ctx, grantsOn("s", noon+500, noon+1, names...)))
+	require.Equal(t, minList, count(t, db, "grants"))
+	requireHeld(t, db, "s", noon+500, noon+200, names...)
+	var most int
+	require.NoError(t, db.read.Raw("SELECT max(n) FROM (SELECT count(*) AS n FROM grant_lists GROUP BY session_id, bucket)").Scan(&most).Error)
+	require.Equal(t, maxLists, most)
+	require.NoError(t, db.SaveGrants(ctx, grantsOn("s", noon+1000, noon+1000, names...)))
+	requireHeld(t, db, "s", noon+1000, noon+1000, names...)
+	require.Equal(t, minList, count(t, db, "grants"), "what covers others has room")
+	n, err := db.RevokeGrants(ctx, "clinic", models.Revocation{Tokens: digests(names[0])}, noon)
+	require.NoError(t, err)
+	require.Equal(t, 2, n)
+}
+
+// TestListStatements: however many tokens a list has.
+func TestListStatements(t *testing.T) {
+	t.Parallel()
+	db := openSQLite(t)
+	ctx := context.Background()
+	s := record(t, db)
+	session, other := hash("s"), hash("other")
+	for _, n := range []int{minList, 1000} {
+		tokens, names := manyTokens(fmt.Sprint(n, "-"), n)
+		insert(t, db, tokens)
+		ids := digests(names...)
+		for _, step := range []struct {
+			name string
+			want int
+			do   func() error
+		}{
+			{"SaveGrants", 2, func() error { return db.SaveGrants(ctx, grantsOn("s", noon+100, 0, names...)) }},
+			{"SaveGrants again", 3, func() error { return db.SaveGrants(ctx, grantsOn("s", noon+200, 0, names...)) }},
+			{"ReadableTokens", 1, func() error { return second(db.ReadableTokens(ctx, "clinic", session, ids, noon)) }},
+			{"ReadableTokens of one", 1, func() error { return second(db.ReadableTokens(ctx, "clinic", session, ids[:1], noon)) }},
+			{"TokenGrants", 1, func() error { return second(db.TokenGrants(ctx, "clinic", session, ids, noon)) }},
+			{"MoveGrants", 8, func() error { return second(db.MoveGrants(ctx, "clinic", session, other, noon)) }},
+			{"RevokeGrants", 7, func() error { return second(db.RevokeGrants(ctx, "clinic", models.Revocation{Tokens: ids}, noon)) }},
+		} {
+			s.take()
+			require.NoError(t, step.do())
+			list := s.take()
+			require.Len(t, list, step.want, "%s of %d: %s", step.name, n, strings.Join(list, "\n"))
+		}
+	}
+}
+
+// TestListsMadeMeanwhile: lists that come while a revocation looks for those to change are not left out.
+func TestListsMadeMeanwhile(t *testing.T) {
+	t.Parallel()
+	db := openSQLite(t)
+	ctx := context.Background()
+	tokens, names := manyTokens("t", minList)
+	insert(t, db, tokens)
+	require.NoError(t, db.SaveGrants(ctx, grantsOn("before", noon+100, 0, names...)))
+	found, err := db.look(ctx, digests(names[0]))
+	require.NoError(t, err)
+	require.Len(t, found.ids, 1)
+	require.NoError(t, db.SaveGrants(ctx, grantsOn("before", noon+200, 0, names...))) // the list that was found goes
+	require.NoError(t, db.SaveGrants(ctx, grantsOn("after", noon+100, 0, names...)))
+	f := revocation{models.Revocation{Tenant: "clinic", Tokens: digests(names[0])}, noon}
+	lists, err := f.lists(db.read.WithContext(ctx), found)
+	require.NoError(t, err)
+	require.Len(t, slices.DeleteFunc(lists, func(l grantList) bool { return !l.tokens.has(digest(names[0])) }), 2)
+
+	// Ids are not used again when all lists are gone, or a new one would look old.
+	require.NoError(t, second(db.SweepGrants(ctx, noon+200, 1000)))
+	require.Zero(t, count(t, db, "grant_lists"))
+	require.NoError(t, db.SaveGrants(ctx, grantsOn("late", noon+300, 0, names...)))
+	lists, err = f.lists(db.read.WithContext(ctx), found)
+	require.NoError(t, err)
+	require.NotEmpty(t, lists)
+}

@@ -1,0 +1,86 @@
+package sqlite
+
+import (
+	"context"
+
+	"gorm.io/gorm"
+
+	"github.com/cloakroomhq/cloakroom/internal/ids"
+	"github.com/cloakroomhq/cloakroom/models"
+)
+
+// revocation is one of a batch: it revokes what is in force at the moment now.
+type revocation struct {
+	models.Revocation
+	now int64
+}
+
+// revoke does it at once, or in parts. With an error it may return how many were in force before.
+func (db *DB) revoke(ctx context.Context, f revocation, found suspects) (int, error) {
+	revoked, err := db.revokeAtOnce(ctx, f, found)
+	if isFull(err) {
+		return db.revokeInParts(ctx, f, found)
+	}
+	return revoked, err
+}
+
+func (db *DB) revokeAtOnce(ctx context.Context, f revocation, found suspects) (int, error) {
+	o := db.queue.submit(db.queue.queue, &request{ctx: ctx, batch: &models.Batch{Now: f.now, Revoke: &f.Revocation}, found: found})
+	return o.Revoked, o.err
+}
+
+// revoke looks into the lists that were found and, of sessions that the filter names, into all.
+func (f *revocation) revoke(tx *gorm.DB, found suspects) (int, error) {
+	if f.Tokens != nil && len(f.Tokens) == 0 {
+		return 0, nil
+	}
+	lists, err := f.lists(tx, found)
+	if err != nil {
+		return 0, err
+	}
+	revoked, err := f.revokeLists(tx, lists)
+	if err != nil {
+		return 0, err
+	}
+	where, args := f.where()
+	n, err := f.clear(tx, where, args...)
+	return revoked + n, err
+}
+
+// clear ends the grants that a condition on their rows selects, and returns how many were in force.
+func (f *revocation) clear(tx *gorm.DB, where string, args ...any) (n int, err error) {
+	for _, column := range f.columns() {
+		r := tx.Model(&models.Grant{}).Where(column+" > ?", f.now).Where(where, args...).Update(column, 0)
+		if r.Error != nil {
+			return 0, r.Error
+		}
+		n += int(r.RowsAffected)
+	}
+	return n, tx.Where("read_until <= ? AND store_until <= ?", f.now, f.now).Where(where, args...).Delete(&models.Grant{}).Error
+}
+
+func (f *revocation) columns() []string {
+	switch f.Kinds {
+	case ids.Read:
+		return []string{"read_until"}
+	case ids.Store:
+		return []string{"store_until"}
+	default:
+		return []string{"read_until", "store_until"}
+	}
+}
+
+// where needs no tenant for a session, whose digest contains it.
+func (f *revocation) where() (string, []any) {
+	if f.Tokens == nil {
+		return `session_id = ?`, []any{*f.Session}
+	}
+	in, list := idList(f.Tokens)
+	where := `token_id IN (SELECT id FROM tokens WHERE tenant = ? AND id IN ` + in + `)`
+	args := []any{f.Tenant, list}
+	if f.Session != nil {
+		where += ` AND session_id = ?`
+		args = append(args, *f.Session)
+	}
+	return where, args
+}

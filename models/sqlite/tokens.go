@@ -1,0 +1,123 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+
+	"gorm.io/gorm"
+
+	"github.com/cloakroomhq/cloakroom/internal/ids"
+	"github.com/cloakroomhq/cloakroom/models"
+)
+
+const tokenColumns = `t.id, t.object, t.sealed, t.created_at, t.expires_at`
+
+// ReadableTokens implements models.Rows. It looks for the grant before the token, so that no time is spent on one token
+// that is not on another.
+//
+// By hand: BenchmarkReadableTokens.
+func (db *DB) ReadableTokens(ctx context.Context, tenant string, session ids.SessionHash, tokens []ids.Digest, now int64) ([]models.Token, error) {
+	if len(tokens) == 0 {
+		return nil, nil
+	}
+	from, args, _ := idSource(tokens)
+	args = append(args, session, now, session, now, tenant, now)
+	return db.selectTokens(ctx, `SELECT `+tokenColumns+` FROM `+from+`
+LEFT JOIN grants g ON g.session_id = ? AND g.token_id = i.id CROSS JOIN tokens t ON t.id = i.id
+WHERE (g.read_until > ? OR EXISTS (SELECT 1 FROM grant_lists l
+WHERE l.session_id = ? AND l.bucket = substr(hex(i.id), 1, 1) AND l.read_until > ? AND instr(l.tokens, i.id) > 0))
+AND t.tenant = ? AND t.sealed IS NOT NULL AND (t.expires_at IS NULL OR t.expires_at > ?)`, args)
+}
+
+// Tokens implements models.Rows.
+//
+// By hand: BenchmarkTokens.
+func (db *DB) Tokens(ctx context.Context, tenant string, tokens []ids.Digest, now int64) ([]models.Token, error) {
+	if len(tokens) == 0 {
+		return nil, nil
+	}
+	in, list := idList(tokens)
+	return db.selectTokens(ctx, `SELECT `+tokenColumns+` FROM tokens t WHERE t.id IN `+in+`
+AND t.tenant = ? AND t.sealed IS NOT NULL AND (t.expires_at IS NULL OR t.expires_at > ?)`, []any{list, tenant, now})
+}
+
+func (db *DB) selectTokens(ctx context.Context, query string, args []any) ([]models.Token, error) {
+	rows, err := db.query(ctx, query, args)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var found []models.Token
+	for rows.Next() {
+		var t models.Token
+		var expires sql.NullInt64
+		if err := rows.Scan(&t.ID, &t.Object, &t.Sealed, &t.CreatedAt, &expires); err != nil {
+			return nil, err
+		}
+		t.ExpiresAt = moment(expires)
+		found = append(found, t)
+	}
+	return found, rows.Err()
+}
+
+// chosen are tokens to destroy, by a condition on the table.
+type chosen func(tx *gorm.DB) *gorm.DB
+
+// tenants chooses those of a destruction that have their keys.
+func tenants(d *models.Destruction) chosen {
+	return func(tx *gorm.DB) *gorm.DB {
+		return tx.Where("tenant = ? AND sealed IS NOT NULL", d.Tenant).Where(idIn("id", d.Tokens))
+	}
+}
+
+// destroy destroys keys, and removes the grants on the tokens if it is to.
+func (c *committer) destroy(tx *gorm.DB, which chosen, now int64, grants bool) (gone []models.Token, err error) {
+	err = which(tx.Model(&models.Token{})).Select("id", "object", "upload_until").Find(&gone).Error
+	if err != nil || len(gone) == 0 {
+		return nil, err
+	}
+	c.destroyed.Store(true)
+	tokens := make([]ids.Digest, len(gone))
+	for i := range gone {
+		tokens[i] = gone[i].ID
+	}
+	err = tx.Model(&models.Token{}).Where(idIn("id", tokens)).Updates(map[string]any{"sealed": nil, "purge_at": now}).Error
+	if err != nil || !grants {
+		return gone, err
+	}
+	return gone, tx.Where(idIn("token_id", tokens)).Delete(&models.Grant{}).Error
+}
+
+// destroyPart is destroy by way of the writer. On a full disk it leaves the grants of a token that is alone.
+func (db *DB) destroyPart(ctx context.Context, which chosen, now int64, alone bool, by func(context.Context, func(*gorm.DB) error) error) ([]models.Token, error) {
+	destroy := func(grants bool) (gone []models.Token, err error) {
+		result := make(chan []models.Token, 2) // the writer may run it twice; the caller may have left
+		err = by(ctx, func(tx *gorm.DB) error {
+			gone, err := db.queue.destroy(tx, which, now, grants)
+			if err == nil {
+				result <- gone
+			}
+			return err
+		})
+		if err == nil {
+			gone = latest(result)
+		}
+		return gone, err
+	}
+	gone, err := destroy(true)
+	if isFull(err) && alone {
+		return destroy(false)
+	}
+	return gone, err
+}
+
+// purge removes the rows of destroyed tokens. One whose upload may still arrive is kept until it can't, so that the
+// sweeper deletes that object too.
+func purge(tx *gorm.DB, tokens []ids.Digest, now int64) error {
+	destroyed := tx.Where("sealed IS NULL").Where(idIn("id", tokens)).Session(&gorm.Session{})
+	err := destroyed.Model(&models.Token{}).Where("upload_until > ?", now).Update("purge_at", gorm.Expr("upload_until")).Error
+	if err != nil {
+		return err
+	}
+	return destroyed.Where("upload_until <= ?", now).Delete(&models.Token{}).Error
+}

@@ -1,0 +1,156 @@
+package sqlite
+
+import (
+	"context"
+
+	"gorm.io/gorm"
+
+	"github.com/cloakroomhq/cloakroom/internal/ids"
+	"github.com/cloakroomhq/cloakroom/models"
+)
+
+// Write implements models.Rows. Batches of concurrent calls share a transaction.
+func (db *DB) Write(ctx context.Context, b models.Batch) (models.Result, error) {
+	if err := b.Check(); err != nil {
+		return models.Result{}, err
+	}
+	if len(b.Events) > 0 {
+		return models.Result{}, models.ErrNoEvents
+	}
+	if !b.Adds() && !b.Ends() {
+		return models.Result{}, ctx.Err()
+	}
+	r := &request{ctx: ctx, batch: &b, grants: b.Grants}
+	if len(b.Tokens) == 0 {
+		r.lists, r.grants = takeLists(b.Grants)
+	}
+	if b.Revoke != nil && b.Revoke.Session == nil {
+		var err error
+		if r.found, err = db.look(ctx, b.Revoke.Tokens); err != nil {
+			return models.Result{}, err
+		}
+	}
+	if db.endsBeforeGrants(&b) && !db.reserve.spare() {
+		return db.endFirst(ctx, r)
+	}
+	o := db.queue.submit(db.queue.queue, r)
+	if isFull(o.err) && !b.Adds() {
+		return db.writeInParts(ctx, r, o.err)
+	}
+	return o.Result, o.err
+}
+
+// apply carries out a batch in a transaction.
+func (c *committer) apply(tx *gorm.DB, r *request) (done models.Result, err error) {
+	b := r.batch
+	if err = insertRows(tx, b.Tokens, r.grants, r.lists); err != nil {
+		return done, err
+	}
+	if b.Move != nil {
+		if done.Moved, err = moveGrants(tx, b.Move, b.Now); err != nil {
+			return done, err
+		}
+	}
+	if len(b.Used) > 0 {
+		if done.FirstUse, err = useStates(tx, b.Used); err != nil {
+			return done, err
+		}
+	}
+	for _, e := range b.Ended {
+		if err = upsertEnded(tx, e); err != nil {
+			return done, err
+		}
+	}
+	if b.Revoke != nil {
+		f := revocation{*b.Revoke, b.Now}
+		if done.Revoked, err = f.revoke(tx, r.found); err != nil {
+			return done, err
+		}
+	}
+	if b.Destroy != nil {
+		if done.Destroyed, err = c.destroy(tx, tenants(b.Destroy), b.Now, true); err != nil {
+			return done, err
+		}
+	}
+	if len(b.Purge) > 0 {
+		err = purge(tx, b.Purge, b.Now)
+	}
+	return done, err
+}
+
+// applyAll carries out the batches of a group in a transaction. Neighbours that insert only share their statements.
+func (c *committer) applyAll(tx *gorm.DB, group []*request, results []models.Result) (err error) {
+	for i := 0; i < len(group); {
+		end := i
+		var merged request
+		merged.batch = &models.Batch{}
+		for ; end < len(group) && group[end].inserts(); end++ {
+			merged.batch.Tokens = append(merged.batch.Tokens, group[end].batch.Tokens...)
+			merged.grants = append(merged.grants, group[end].grants...)
+			merged.lists = append(merged.lists, group[end].lists...)
+		}
+		if end > i {
+			_, err = c.apply(tx, &merged)
+		} else {
+			results[i], err = c.apply(tx, group[i])
+			end++
+		}
+		if err != nil {
+			return err
+		}
+		i = end
+	}
+	return nil
+}
+
+// endsBeforeGrants reports whether what the batch ends may be committed before the grants that it revokes.
+func (db *DB) endsBeforeGrants(b *models.Batch) bool {
+	return len(b.Ended) > 0 && b.Revoke != nil && b.Destroy == nil && len(b.Purge) == 0 && !b.Adds()
+}
+
+// endFirst commits what has ended, by itself, then revokes the grants. It has ended once it is durable, whatever becomes
+// of the grants: those for which there is no room stay, and what has ended outlives them.
+func (db *DB) endFirst(ctx context.Context, r *request) (models.Result, error) {
+	err := db.queue.do(ctx, func(tx *gorm.DB) error {
+		for _, e := range r.batch.Ended {
+			if err := endBeforeGrants(tx, e); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return models.Result{}, err
+	}
+	revoked, _ := db.revoke(ctx, revocation{*r.batch.Revoke, r.batch.Now}, r.found)
+	return models.Result{Revoked: revoked}, nil
+}
+
+// writeInParts carries out on a full disk what one transaction can't hold; full is why.
+func (db *DB) writeInParts(ctx context.Context, r *request, full error) (done models.Result, err error) {
+	b := r.batch
+	switch {
+	case db.endsBeforeGrants(b):
+		return db.endFirst(ctx, r)
+	case b.Revoke != nil && len(b.Ended) == 0 && b.Destroy == nil && len(b.Purge) == 0:
+		done.Revoked, err = db.revokeInParts(ctx, revocation{*b.Revoke, b.Now}, r.found)
+	case b.Destroy != nil && len(b.Ended) == 0 && b.Revoke == nil && len(b.Purge) == 0:
+		done.Destroyed, err = db.destroyInParts(ctx, b.Destroy, b.Now)
+	default:
+		return done, full
+	}
+	if err != nil {
+		return models.Result{}, err
+	}
+	return done, nil
+}
+
+// destroyInParts destroys keys in as many transactions as are needed.
+func (db *DB) destroyInParts(ctx context.Context, d *models.Destruction, now int64) (gone []models.Token, err error) {
+	err = inParts(d.Tokens, len(d.Tokens), func(part []ids.Digest) error {
+		some, err := db.destroyPart(ctx, tenants(&models.Destruction{Tenant: d.Tenant, Tokens: part}), now, len(part) == 1, db.queue.do)
+		gone = append(gone, some...)
+		return err
+	})
+	return gone, err
+}

@@ -1,0 +1,65 @@
+package models
+
+import "github.com/cloakroomhq/cloakroom/internal/ids"
+
+// Token is one row of the table tokens.
+type Token struct {
+	ID          ids.Digest `gorm:"primaryKey"`
+	Tenant      string
+	Object      string
+	Sealed      []byte // nil: the key has been destroyed
+	CreatedAt   int64  `gorm:"autoCreateTime:false"`
+	ExpiresAt   *int64 // nil: kept until deleted
+	UploadUntil int64
+	PurgeAt     *int64 // nil: the sweeper never looks at the row
+}
+
+// Grant is one row of the table grants: what one session may do with one token.
+type Grant struct {
+	SessionID  ids.SessionHash `gorm:"primaryKey"`
+	TokenID    ids.Digest      `gorm:"primaryKey"`
+	ReadUntil  int64           // 0: no READ grant
+	StoreUntil int64           // 0: no STORE grant
+	ExpiresAt  int64           // the later of the two
+}
+
+// TokenGrant is what a session may do with one token that exists; its moments may have passed, or be 0.
+type TokenGrant struct {
+	TokenID        ids.Digest
+	TokenExpiresAt *int64
+	ReadUntil      int64
+	StoreUntil     int64
+}
+
+// Ended is one row of the table ended: credentials that bear the ID are refused, if they were issued
+// before a moment.
+type Ended struct {
+	ID           ids.SessionHash `gorm:"primaryKey"` // of a session, a sign-in or a subject
+	IssuedBefore int64
+	EndedAt      int64
+	ExpiresAt    int64
+}
+
+// TableName implements gorm's schema.Tabler.
+func (Ended) TableName() string { return "ended" }
+
+// UsedState is one row of the table sign_in_states: the state of a sign-in that has been used.
+type UsedState struct {
+	Digest    ids.Digest `gorm:"primaryKey"` // of the state's nonce
+	ExpiresAt int64      // from then on the state is refused by itself
+}
+
+// TableName implements gorm's schema.Tabler.
+func (UsedState) TableName() string { return "sign_in_states" }
+
+// Setting is one row of the table settings.
+type Setting struct {
+	Name  string `gorm:"primaryKey"`
+	Value []byte
+}
+
+// Event is one entry of the audit log, encoded. No engine has a table for it yet.
+type Event struct {
+	At   int64
+	Body []byte
+}

@@ -1,0 +1,61 @@
+package resolvers_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/stretchr/testify/require"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"github.com/cloakroomhq/cloakroom/internal/fault"
+)
+
+// TestPathsOfFaults: what is wrong with an argument is said by the contract's names for it.
+func TestPathsOfFaults(t *testing.T) {
+	const token = `"old-2b58d9b2-83c1-4e9b-9692-b149112810c8"` // of a prefix that is not accepted
+	user, app := session("s"), application()
+	for name, test := range map[string]struct {
+		ctx  context.Context
+		text string
+		want string
+	}{
+		"tokenize":           {user, `mutation { tokenize(input: {ttl: "1ms"}) { token } }`, "[input ttl]"},
+		"tokenizeBatch":      {user, `mutation { tokenizeBatch(inputs: [{}, {size: -1}]) { token } }`, "[inputs 1 size]"},
+		"no inputs":          {user, `mutation { tokenizeBatch(inputs: []) { token } }`, "[inputs]"},
+		"detokenize":         {user, `mutation { detokenize(token: ` + token + `) { token } }`, "[token]"},
+		"detokenizeBatch":    {user, `mutation { detokenizeBatch(tokens: [` + token + `]) { __typename } }`, "[tokens 0]"},
+		"token":              {user, `{ token(id: ` + token + `) { id } }`, "[id]"},
+		"deleteTokens":       {app, `mutation { deleteTokens(tokens: []) { deleted } }`, "[tokens]"},
+		"createGrants":       {app, `mutation { createGrants(input: {sessionId: "", grants: []}) { grants { token } } }`, "[input sessionId]"},
+		"no grants":          {app, `mutation { createGrants(input: {sessionId: "s", grants: []}) { grants { token } } }`, "[input grants]"},
+		"a duration":         {app, `mutation { createGrants(input: {sessionId: "s", grants: [{token: ` + token + `, kinds: [READ], duration: "25h"}]}) { grants { token } } }`, "[input grants 0 duration]"},
+		"verifyGrants":       {app, `{ verifyGrants(input: {sessionId: "s", tokens: [], kind: READ}) { valid } }`, "[input tokens]"},
+		"revokeGrants":       {app, `mutation { revokeGrants(input: {}) { revoked } }`, "[input]"},
+		"revoke on none":     {app, `mutation { revokeGrants(input: {tokens: []}) { revoked } }`, "[input tokens]"},
+		"carryGrants":        {app, `mutation { carryGrants(input: {fromSessionId: "", toSessionId: "t"}) { carried } }`, "[input fromSessionId]"},
+		"carry to itself":    {app, `mutation { carryGrants(input: {fromSessionId: "t", toSessionId: "t"}) { carried } }`, "[input toSessionId]"},
+		"endSession":         {app, `mutation { endSession(input: {sessionId: ""}) { revoked } }`, "[input sessionId]"},
+		"about no argument":  {app, `mutation { tokenize { token } }`, "[]"},
+		"another's argument": {user, `mutation { endSession(input: {sessionId: ""}) { revoked } }`, "[]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := newGateway(t)
+			ctx := graphql.StartOperationTrace(test.ctx)
+			op, errs := g.exec.CreateOperationContext(ctx, &graphql.RawParams{Query: test.text})
+			require.Empty(t, errs)
+			var path []any
+			g.exec.SetErrorPresenter(func(ctx context.Context, err error) *gqlerror.Error {
+				path = fault.Public(err).Path
+				return graphql.DefaultErrorPresenter(ctx, err)
+			})
+			responses, ctx := g.exec.DispatchOperation(ctx, op)
+			require.NotEmpty(t, responses(ctx).Errors)
+			require.Equal(t, test.want, fmt.Sprint(path))
+			for _, step := range path {
+				require.Contains(t, []string{"string", "int"}, fmt.Sprintf("%T", step))
+			}
+		})
+	}
+}
