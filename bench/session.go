@@ -15,7 +15,7 @@ import (
 	"github.com/lestrrat-go/jwx/v2/jwt"
 
 	"github.com/cloakroomhq/cloakroom/gateway"
-	"github.com/cloakroomhq/cloakroom/internal/session"
+	"github.com/cloakroomhq/cloakroom/internal/credential"
 )
 
 const (
@@ -169,7 +169,7 @@ func (b *bench) firstVerification(ctx context.Context) error {
 			return err
 		}
 		requests := bearers(texts...)
-		var auth *session.Authenticator
+		var auth *credential.Authenticator
 		fresh := func() (err error) {
 			auth, err = k.authenticator()
 			return err

@@ -21,7 +21,7 @@ import (
 	"github.com/lestrrat-go/jwx/v2/jwk"
 	"github.com/lestrrat-go/jwx/v2/jwt"
 
-	"github.com/cloakroomhq/cloakroom/internal/session"
+	"github.com/cloakroomhq/cloakroom/internal/credential"
 )
 
 // signer makes keys of an algorithm.
@@ -87,9 +87,9 @@ func (k *issuerKey) jwts(n int, issuer string) ([]string, error) {
 }
 
 // authenticator trusts the key, and remembers nothing yet.
-func (k *issuerKey) authenticator() (*session.Authenticator, error) {
-	return session.New(session.Options{
-		Issuers: []session.Issuer{{
+func (k *issuerKey) authenticator() (*credential.Authenticator, error) {
+	return credential.New(credential.Options{
+		Issuers: []credential.Issuer{{
 			Name: tenant, Issuer: issuerName, Audience: "gateway", Algorithms: []string{k.alg.String()}, Types: []string{"JWT"}, SessionClaim: "sid", TrustRoles: true,
 			MaxLifetime: 24 * time.Hour, ClockSkew: 5 * time.Second, JWKS: k.set,
 		}},
@@ -130,7 +130,7 @@ func (b *bench) refusals(ctx context.Context) error {
 	otherKid := b64([]byte(`{"alg":"ES256","kid":"k2","typ":"JWT"}`)) + "." + parts[1] + "." + parts[2]
 	forged := parts[0] + "." + parts[1] + "." + b64([]byte(rand.Text() + rand.Text() + rand.Text())[:64])
 	names := []string{"over 8 KiB", "not a JWT", "a claim twice", "an unknown issuer", "an unknown `kid`", "a signature that does not verify", "8 KiB of claims, unknown issuer"}
-	requests := bearers(strings.Repeat("A", session.DefaultMaxSize+1), "A.A.A", parts[0]+"."+b64([]byte(`{"iss":"a","sub":"b","iss":"c"}`))+"."+parts[2],
+	requests := bearers(strings.Repeat("A", credential.DefaultMaxSize+1), "A.A.A", parts[0]+"."+b64([]byte(`{"iss":"a","sub":"b","iss":"c"}`))+"."+parts[2],
 		foreign[0], otherKid, forged, parts[0]+"."+b64([]byte(`{"iss":"a"`+distinct(430)+`}`))+"."+parts[2])
 	all := make([]*timed, len(names))
 	for i, name := range names {

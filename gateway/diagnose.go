@@ -11,8 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cloakroomhq/cloakroom/internal/credential"
 	"github.com/cloakroomhq/cloakroom/internal/keyring"
-	"github.com/cloakroomhq/cloakroom/internal/session"
 	"github.com/cloakroomhq/cloakroom/models/sqlite"
 )
 
@@ -53,7 +53,7 @@ func Diagnose(ctx context.Context, cfg *Config, jwt string) Diagnosis {
 // unobserved counts nothing.
 type unobserved struct{}
 
-// Credential implements session.Observer.
+// Credential implements credential.Observer.
 func (unobserved) Credential(string) {}
 
 func (d *Diagnosis) keyset(cfg *Config) *keyring.Keyring {
@@ -94,7 +94,7 @@ func (d *Diagnosis) database(ctx context.Context, cfg *Config, keys *keyring.Key
 	}
 }
 
-func (d *Diagnosis) issuers(answers []session.Answer, cfg *Config) {
+func (d *Diagnosis) issuers(answers []credential.Answer, cfg *Config) {
 	granting := false
 	for _, i := range cfg.Issuers {
 		granting = granting || i.TrustRoles
@@ -132,7 +132,7 @@ func (d *Diagnosis) clock(topic string, told bool, ahead, skew time.Duration) {
 	}
 }
 
-func (d *Diagnosis) jwt(why *session.Explanation) {
+func (d *Diagnosis) jwt(why *credential.Explanation) {
 	for _, c := range why.Checks {
 		topic := "jwt: " + string(c.Reason)
 		if c.Err == nil {

@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"net/netip"
 
-	"github.com/cloakroomhq/cloakroom/internal/session"
+	"github.com/cloakroomhq/cloakroom/internal/credential"
 )
 
 // newAuthenticator makes what verifies credentials, of the settings that are about them.
-func (g *Gateway) newAuthenticator(rates session.Rates, observer session.Observer) (*session.Authenticator, error) {
+func (g *Gateway) newAuthenticator(rates credential.Rates, observer credential.Observer) (*credential.Authenticator, error) {
 	issuers, err := issuers(g.cfg)
 	if err != nil {
 		return nil, fmt.Errorf("config: %w", err)
@@ -18,13 +18,13 @@ func (g *Gateway) newAuthenticator(rates session.Rates, observer session.Observe
 	if err != nil {
 		return nil, fmt.Errorf("config: %w", err)
 	}
-	return session.New(session.Options{
+	return credential.New(credential.Options{
 		Issuers: issuers, Header: g.cfg.Credentials.Header, Proxy: proxy, Remember: g.cfg.Credentials.Remember, MaxSize: g.cfg.Credentials.MaxSize, Rates: rates, Logger: g.log, Observer: observer,
 	})
 }
 
-func issuers(cfg *Config) ([]session.Issuer, error) {
-	list := make([]session.Issuer, len(cfg.Issuers))
+func issuers(cfg *Config) ([]credential.Issuer, error) {
+	list := make([]credential.Issuer, len(cfg.Issuers))
 	for n, i := range cfg.Issuers {
 		audience := i.Audience
 		if audience == "" {
@@ -34,9 +34,9 @@ func issuers(cfg *Config) ([]session.Issuer, error) {
 		if err != nil {
 			return nil, err
 		}
-		list[n] = session.Issuer{
+		list[n] = credential.Issuer{
 			Name: i.Name, Tenant: i.TenantName(), Issuer: i.Issuer, Audience: audience, AudienceClaim: i.AudienceClaim, Algorithms: i.Algorithms, Types: i.Types,
-			SessionClaim: i.SessionClaim, Claims: session.Claims(i.Claims), TrustRoles: i.TrustRoles, Ambient: i.Ambient,
+			SessionClaim: i.SessionClaim, Claims: credential.Claims(i.Claims), TrustRoles: i.TrustRoles, Ambient: i.Ambient,
 			MaxLifetime: i.MaxLifetime, ClockSkew: cfg.Credentials.ClockSkew,
 			JWKS: []byte(i.JWKS), JWKSURL: i.JWKSURL, Discovery: i.Discovery, RootCAs: roots, Refresh: i.JWKSRefresh, MaxAge: i.JWKSMaxAge,
 			Logout: logoutRules(&i, audience),
@@ -45,19 +45,19 @@ func issuers(cfg *Config) ([]session.Issuer, error) {
 	return list, nil
 }
 
-func logoutRules(i *Issuer, audience string) *session.LogoutRules {
+func logoutRules(i *Issuer, audience string) *credential.LogoutRules {
 	if !i.BackChannelLogout {
 		return nil
 	}
-	return &session.LogoutRules{Audience: cmp.Or(i.LogoutAudience, audience), Types: i.LogoutTypes}
+	return &credential.LogoutRules{Audience: cmp.Or(i.LogoutAudience, audience), Types: i.LogoutTypes}
 }
 
-func trustedProxy(cfg *Config) (*session.TrustedProxy, error) {
+func trustedProxy(cfg *Config) (*credential.TrustedProxy, error) {
 	t := cfg.TrustedProxy
 	if t.Tenant == "" {
 		return nil, nil
 	}
-	p := &session.TrustedProxy{
+	p := &credential.TrustedProxy{
 		Tenant: t.Tenant, SessionHeader: t.SessionHeader, SubjectHeader: t.SubjectHeader, MaxLifetime: t.MaxLifetime,
 		SecretHeader: t.SecretHeader, Secret: t.Secret.Reveal(), ClientName: t.ClientName,
 	}

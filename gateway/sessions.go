@@ -5,24 +5,24 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/cloakroomhq/cloakroom/internal/session"
-	"github.com/cloakroomhq/cloakroom/internal/session/ended"
-	"github.com/cloakroomhq/cloakroom/internal/session/logout"
+	"github.com/cloakroomhq/cloakroom/internal/credential"
+	"github.com/cloakroomhq/cloakroom/internal/revocation"
+	"github.com/cloakroomhq/cloakroom/internal/revocation/logout"
 	"github.com/cloakroomhq/cloakroom/internal/sessionrows"
 	"github.com/cloakroomhq/cloakroom/internal/telemetry"
 	"github.com/cloakroomhq/cloakroom/internal/vault"
 )
 
 // openEnded reads what sessions have ended, before anything is served.
-func (g *Gateway) openEnded(ctx context.Context, rows database, metrics *telemetry.Metrics) (*ended.Set, error) {
-	return ended.New(ctx, ended.Options{
+func (g *Gateway) openEnded(ctx context.Context, rows database, metrics *telemetry.Metrics) (*revocation.Set, error) {
+	return revocation.New(ctx, revocation.Options{
 		Rows: sessionrows.Ended{Rows: rows}, Lifetimes: lifetimes(g.cfg), Poll: g.cfg.Credentials.EndedPoll, Max: g.cfg.Credentials.MaxEnded,
 		Observer: metrics, Logger: g.log,
 	})
 }
 
 // pollEnded keeps up with what other replicas end, until ctx ends.
-func (g *Gateway) pollEnded(ctx context.Context, set *ended.Set) {
+func (g *Gateway) pollEnded(ctx context.Context, set *revocation.Set) {
 	tick := time.NewTicker(g.cfg.Credentials.EndedPoll)
 	defer tick.Stop()
 	set.Run(ctx, tick.C)
@@ -37,7 +37,7 @@ func lifetimes(cfg *Config) map[string]time.Duration {
 	for _, i := range cfg.Issuers {
 		life := i.MaxLifetime
 		if i.SignIn.Enabled {
-			life = max(life, session.MaxAssertionLifetime+cfg.SignIn.Cookie.Lifetime)
+			life = max(life, credential.MaxAssertionLifetime+cfg.SignIn.Cookie.Lifetime)
 		}
 		all[i.TenantName()] = max(all[i.TenantName()], life+cfg.Credentials.ClockSkew, grants)
 	}
@@ -48,7 +48,7 @@ func lifetimes(cfg *Config) map[string]time.Duration {
 }
 
 // backChannelLogout returns nil where no issuer sends logout tokens.
-func (g *Gateway) backChannelLogout(v *vault.Vault, set *ended.Set, auth *session.Authenticator, rates logout.Rates, metrics *telemetry.Metrics) http.Handler {
+func (g *Gateway) backChannelLogout(v *vault.Vault, set *revocation.Set, auth *credential.Authenticator, rates logout.Rates, metrics *telemetry.Metrics) http.Handler {
 	for _, i := range g.cfg.Issuers {
 		if i.BackChannelLogout {
 			return &logout.Handler{Options: logout.Options{
@@ -62,7 +62,7 @@ func (g *Gateway) backChannelLogout(v *vault.Vault, set *ended.Set, auth *sessio
 // logoutEnder ends sessions where their grants are known, and subjects where credentials are.
 type logoutEnder struct {
 	vault *vault.Vault
-	set   *ended.Set
+	set   *revocation.Set
 }
 
 func (e logoutEnder) LogOut(ctx context.Context, tenant, sessionID string) error {

@@ -16,13 +16,13 @@ import (
 
 	"github.com/cloakroomhq/cloakroom/internal/caller"
 	"github.com/cloakroomhq/cloakroom/internal/fault"
-	"github.com/cloakroomhq/cloakroom/internal/session"
+	"github.com/cloakroomhq/cloakroom/internal/httpd/guard"
 )
 
 // graphQL is the endpoint /graphql.
 type graphQL struct {
 	exec               *executor.Executor
-	auth               session.CallerFinder
+	auth               guard.CallerFinder
 	rates              Rates
 	observer           Observer
 	log                *slog.Logger
@@ -69,7 +69,7 @@ func (g *graphQL) serve(w http.ResponseWriter, r *http.Request, o *outcome) {
 		reject(err)
 		return
 	}
-	if err := guard(r); err != nil {
+	if err := guardRequest(r); err != nil {
 		if r.Method != http.MethodPost && r.Method != http.MethodGet {
 			w.Header().Set("Allow", "GET, POST")
 		}
@@ -88,7 +88,7 @@ func (g *graphQL) serve(w http.ResponseWriter, r *http.Request, o *outcome) {
 		reject(err)
 		return
 	}
-	if err := session.Pin(w.Header(), r, who); err != nil {
+	if err := guard.CheckPrecondition(w.Header(), r, who); err != nil {
 		reject(err)
 		return
 	}

@@ -21,7 +21,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/cloakroomhq/cloakroom/internal/config"
-	"github.com/cloakroomhq/cloakroom/internal/session"
+	"github.com/cloakroomhq/cloakroom/internal/httpd/guard"
 )
 
 // Observer counts requests.
@@ -49,7 +49,7 @@ type Check struct {
 // Options are what the handler is made of. Rates, Playground, Metrics, Sessions and Logout may be nil.
 type Options struct {
 	Schema        graphql.ExecutableSchema
-	Authenticator session.CallerFinder
+	Authenticator guard.CallerFinder
 	Rates         Rates // nil: nothing is bounded
 	Observer      Observer
 	Logger        *slog.Logger

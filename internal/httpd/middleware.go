@@ -14,7 +14,7 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 
 	"github.com/cloakroomhq/cloakroom/internal/fault"
-	"github.com/cloakroomhq/cloakroom/internal/session"
+	"github.com/cloakroomhq/cloakroom/internal/httpd/guard"
 )
 
 type requestIDKey struct{}
@@ -46,8 +46,8 @@ func wrap(next http.Handler, o Options) http.Handler {
 	crossOrigin := cors.New(cors.Options{
 		AllowOriginFunc:  func(origin string) bool { return allowed(origin) },
 		AllowedMethods:   []string{http.MethodGet, http.MethodPost},
-		AllowedHeaders:   append([]string{"Authorization", "Content-Type", preflightHeader, session.HashHeader}, o.HTTP.AllowedHeaders...),
-		ExposedHeaders:   []string{"X-Request-Id", session.HashHeader, "Retry-After"},
+		AllowedHeaders:   append([]string{"Authorization", "Content-Type", preflightHeader, guard.SessionHashHeader}, o.HTTP.AllowedHeaders...),
+		ExposedHeaders:   []string{"X-Request-Id", guard.SessionHashHeader, "Retry-After"},
 		AllowCredentials: true,
 		MaxAge:           600,
 	}).Handler(next)
@@ -65,7 +65,7 @@ func wrap(next http.Handler, o Options) http.Handler {
 		h["X-Content-Type-Options"] = []string{"nosniff"}
 		// On each answer alike: what some have and others lack, a page that can't read them can tell (Fetch, section 3.7).
 		h["Cross-Origin-Resource-Policy"] = []string{"same-origin"}
-		if r.URL.Path == session.CreatePath {
+		if r.URL.Path == guard.CreatePath {
 			// A form of a page that signs users in, whose Origin the endpoint compares itself. No script may
 			// read the answer.
 			next.ServeHTTP(w, r)

@@ -13,7 +13,7 @@ import (
 
 	"github.com/cloakroomhq/cloakroom/internal/caller"
 	"github.com/cloakroomhq/cloakroom/internal/fault"
-	"github.com/cloakroomhq/cloakroom/internal/session"
+	"github.com/cloakroomhq/cloakroom/internal/httpd/guard"
 )
 
 const (
@@ -60,13 +60,13 @@ func statusOf(err error) int {
 	}
 }
 
-// guard refuses whatever a page of another origin could send without asking (CSRF): a POST must be JSON,
+// guardRequest refuses whatever a page of another origin could send without asking (CSRF): a POST must be JSON,
 // which no form can send; a GET with a cookie, or that a browser says is a navigation or cross-site, needs a
 // header that no form or link can set. Origins are checked before, for every route.
-func guard(r *http.Request) error {
+func guardRequest(r *http.Request) error {
 	switch r.Method {
 	case http.MethodPost:
-		if err := session.RequireMedia(r, mediaJSON); err != nil {
+		if err := guard.RequireMedia(r, mediaJSON); err != nil {
 			return httpFault{err, http.StatusUnsupportedMediaType}
 		}
 		return nil
@@ -89,7 +89,7 @@ func errPreflight() error {
 // alone, which has to be there, or by a header that another origin's page can't set.
 func guardAmbient(r *http.Request, who *caller.Caller) error {
 	if r.Method == http.MethodPost {
-		return session.RequireOrigin(r, who)
+		return guard.RequireOrigin(r, who)
 	}
 	if who != nil && who.Ambient && r.Header.Get(preflightHeader) == "" {
 		return errPreflight()

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/cloakroomhq/cloakroom/internal/ids"
-	"github.com/cloakroomhq/cloakroom/internal/session/ended"
+	"github.com/cloakroomhq/cloakroom/internal/revocation"
 	"github.com/cloakroomhq/cloakroom/models"
 )
 
@@ -18,28 +18,28 @@ type Rows interface {
 	EndedSince(ctx context.Context, since, now int64, each func(models.Ended)) error
 }
 
-// Ended is ended.Rows over the database.
+// Ended is revocation.Rows over the database.
 type Ended struct{ Rows Rows }
 
-var _ ended.Rows = Ended{}
+var _ revocation.Rows = Ended{}
 
-// End implements ended.Rows.
-func (e Ended) End(ctx context.Context, row ended.Row) error {
+// End implements revocation.Rows.
+func (e Ended) End(ctx context.Context, row revocation.Row) error {
 	_, err := e.Rows.Write(ctx, models.Batch{Ended: []models.Ended{models.Ended(row)}})
 	return err
 }
 
-// EndSession implements ended.Rows. What has ended and the revocation are one batch.
-func (e Ended) EndSession(ctx context.Context, tenant string, row ended.Row) (int, error) {
+// EndSession implements revocation.Rows. What has ended and the revocation are one batch.
+func (e Ended) EndSession(ctx context.Context, tenant string, row revocation.Row) (int, error) {
 	done, err := e.Rows.Write(ctx, models.Batch{
 		Now: row.EndedAt, Ended: []models.Ended{models.Ended(row)}, Revoke: &models.Revocation{Tenant: tenant, Session: &row.ID},
 	})
 	return done.Revoked, err
 }
 
-// EndedSince implements ended.Rows.
-func (e Ended) EndedSince(ctx context.Context, since, now int64, each func(ended.Row)) error {
-	return e.Rows.EndedSince(ctx, since, now, func(row models.Ended) { each(ended.Row(row)) })
+// EndedSince implements revocation.Rows.
+func (e Ended) EndedSince(ctx context.Context, since, now int64, each func(revocation.Row)) error {
+	return e.Rows.EndedSince(ctx, since, now, func(row models.Ended) { each(revocation.Row(row)) })
 }
 
 // States is signin.States over the database.

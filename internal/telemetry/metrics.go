@@ -94,7 +94,7 @@ func (m *Metrics) Request(field, code string, took time.Duration) {
 	m.latency.WithLabelValues(field).Observe(took.Seconds())
 }
 
-// Credential implements session.Observer.
+// Credential implements credential.Observer.
 func (m *Metrics) Credential(outcome string) { m.credentials.WithLabelValues(outcome).Inc() }
 
 // SignIn implements signin.Observer.
@@ -117,13 +117,13 @@ func (m *Metrics) Presigned(method string, n int) {
 // Swept implements vault.Observer.
 func (m *Metrics) Swept(table string, n int) { m.swept.WithLabelValues(table).Add(float64(n)) }
 
-// Ended implements ended.Observer.
+// Ended implements revocation.Observer.
 func (m *Metrics) Ended(reason string) { m.ended.WithLabelValues(reason).Inc() }
 
-// EndedRefused implements ended.Observer.
+// EndedRefused implements revocation.Observer.
 func (m *Metrics) EndedRefused(by string) { m.stopped.WithLabelValues(by).Inc() }
 
-// EndedKept implements ended.Observer.
+// EndedKept implements revocation.Observer.
 func (m *Metrics) EndedKept(n int) { m.kept.Set(float64(n)) }
 
 // Logout implements logout.Observer.

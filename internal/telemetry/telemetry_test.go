@@ -13,25 +13,25 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloakroomhq/cloakroom/internal/config"
+	"github.com/cloakroomhq/cloakroom/internal/credential"
 	"github.com/cloakroomhq/cloakroom/internal/httpd"
-	"github.com/cloakroomhq/cloakroom/internal/session"
-	"github.com/cloakroomhq/cloakroom/internal/session/signin"
+	"github.com/cloakroomhq/cloakroom/internal/signin"
 	"github.com/cloakroomhq/cloakroom/internal/telemetry"
 	"github.com/cloakroomhq/cloakroom/internal/vault"
 )
 
 var (
-	_ httpd.Observer   = (*telemetry.Metrics)(nil)
-	_ session.Observer = (*telemetry.Metrics)(nil)
-	_ signin.Observer  = (*telemetry.Metrics)(nil)
-	_ vault.Observer   = (*telemetry.Metrics)(nil)
+	_ httpd.Observer      = (*telemetry.Metrics)(nil)
+	_ credential.Observer = (*telemetry.Metrics)(nil)
+	_ signin.Observer     = (*telemetry.Metrics)(nil)
+	_ vault.Observer      = (*telemetry.Metrics)(nil)
 )
 
 func TestMetrics(t *testing.T) {
 	m := telemetry.NewMetrics("1.2.3")
 	m.Request("tokenize", "", 3*time.Millisecond)
 	m.Request("detokenize", "GRANT_REQUIRED", time.Millisecond)
-	m.Credential(session.Remembered)
+	m.Credential(credential.Remembered)
 	m.SignIn("completed")
 	m.GrantsCreated("READ", 2)
 	m.GrantsChecked("STORE", 3, 4)

@@ -1,0 +1,118 @@
+package credential
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cloakroomhq/cloakroom/internal/caller"
+	"github.com/cloakroomhq/cloakroom/internal/config"
+	"github.com/cloakroomhq/cloakroom/internal/jose"
+)
+
+// MaxAssertionLifetime is the longest time between an assertion's `iat` and `exp`.
+const MaxAssertionLifetime = 5 * time.Minute
+
+// Thumbprint names a public key of an issuer's.
+type Thumbprint = jose.Thumbprint
+
+var errAssertion = errors.New("the assertion is not accepted")
+
+// Assertion is what an issuer says of its user's session, in answer to one sign-in at the gateway.
+type Assertion struct {
+	Subject        string
+	Session        caller.SessionHash
+	IssuedAt       time.Time  // UTC
+	SessionExpires *time.Time // UTC; nil: not told
+	Key            Thumbprint // of the key that signed it
+}
+
+// Assertion verifies a compact JWS (RFC 7515, section 7.1) by the issuer of that name, whose rules for a
+// session's JWT hold, but for its typ. It must be an answer to the state: `s_hash` is the left half of the
+// state's SHA-256 (FAPI 1.0 Part 2, section 5.1). An assertion raises nobody: one with roles is refused. The
+// error is for the log alone.
+func (a *Authenticator) Assertion(ctx context.Context, name, jws, state string) (*Assertion, error) {
+	said, err := a.assertion(ctx, name, jws, state)
+	if err != nil {
+		a.refusals.log(ctx, "assertion", err)
+	}
+	return said, err
+}
+
+func (a *Authenticator) assertion(ctx context.Context, name, jws, state string) (*Assertion, error) {
+	v, err := a.open(ctx, &rules{}, jws, func(i *issuer) []string {
+		if i.Name != name { // only that issuer's keys are asked, whatever iss says
+			return nil
+		}
+		return []string{config.AssertionType}
+	})
+	if err != nil {
+		return nil, err
+	}
+	said, err := v.issuer.checkAssertion(v.claims, state, a.now())
+	if err != nil {
+		return nil, err
+	}
+	said.Key = v.key.Thumbprint
+	return said, nil
+}
+
+// Holds reports whether the issuer of that name has the key: what it vouched for ends when it is withdrawn, as JWTs
+// do. A key that is not known is asked for as that of a JWT is, at most once in a while.
+func (a *Authenticator) Holds(ctx context.Context, name string, key Thumbprint) bool {
+	for _, i := range a.issuers {
+		if i.Name == name {
+			if keys := i.source.keys(); keys != nil && keys.Holds(key) {
+				return true
+			}
+			keys := i.source.refresh(ctx, refreshAtMost)
+			return keys != nil && keys.Holds(key)
+		}
+	}
+	return false
+}
+
+// checkAssertion holds the claims of an assertion, whose signature was verified, against the rules.
+func (i *issuer) checkAssertion(o object, state string, now time.Time) (*Assertion, error) {
+	if _, ok := o["roles"]; ok {
+		return nil, fmt.Errorf("%w: it has roles, and a sign-in is never more than a session", errAssertion)
+	}
+	who, err := i.check(&rules{}, o, now)
+	if err != nil {
+		return nil, err
+	}
+	if who.Session == nil {
+		return nil, fmt.Errorf("%w: it is not a session's", errAssertion)
+	}
+	if who.ExpiresAt.Sub(who.IssuedAt) > MaxAssertionLifetime {
+		return nil, fmt.Errorf("%w: it lives longer than %s", errAssertion, MaxAssertionLifetime)
+	}
+	if id, err := member[string](o, "jti"); err != nil || id == nil || !plain(*id) {
+		return nil, fmt.Errorf("jti: %w", errClaims)
+	}
+	hash, err := member[string](o, "s_hash")
+	if err != nil || hash == nil || subtle.ConstantTimeCompare([]byte(*hash), []byte(stateHash(state))) != 1 {
+		return nil, fmt.Errorf("s_hash: %w", errClaims)
+	}
+	said := &Assertion{Subject: who.Subject, Session: *who.Session, IssuedAt: who.IssuedAt}
+	ends, err := member[numericDate](o, "session_exp")
+	if err != nil {
+		return nil, fmt.Errorf("session_exp: %w", errClaims)
+	}
+	if ends != nil {
+		if !now.Before(ends.Time) {
+			return nil, fmt.Errorf("session_exp: %w", errExpired)
+		}
+		said.SessionExpires = &ends.Time
+	}
+	return said, nil
+}
+
+func stateHash(state string) string {
+	sum := sha256.Sum256([]byte(state))
+	return base64.RawURLEncoding.EncodeToString(sum[:len(sum)/2])
+}

@@ -1,0 +1,234 @@
+// Package credential turns a request's credential into a caller: a JWT (RFC 7519) signed by a trusted issuer, sent as
+// a bearer token or passed in a proxy's header, or the plain headers of a proxy that is trusted for the hop that the
+// request came by. A signature is checked once; the verified JWT is remembered until it expires or its issuer's
+// keys change.
+package credential
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/cloakroomhq/cloakroom/internal/caller"
+	"github.com/cloakroomhq/cloakroom/internal/fault"
+)
+
+// Issuer is one trusted signer of JWTs: an application's backend, or an identity provider.
+type Issuer struct {
+	Name     string
+	Tenant   string // of its callers; "": Name
+	Issuer   string // the `iss` claim
+	Audience string // must be among the `aud` claim,
+	// AudienceClaim, unless empty, stands in its place: Audience must be all that this claim says, and a JWT that
+	// has `aud` is refused, so that neither is ever read for the other.
+	AudienceClaim string
+	Algorithms    []string
+	Types         []string // accepted `typ`, in any case of letters; "" allows its absence
+	SessionClaim  string
+	Claims        Claims        // where not in the claims of those names
+	TrustRoles    bool          // `roles`, or what stands for it, makes a caller an application; else all are sessions
+	Ambient       bool          // a proxy adds the JWTs, from what a browser sends by itself
+	MaxLifetime   time.Duration // of a JWT, from `iat` to `exp`
+	ClockSkew     time.Duration // by how much `iat` and `nbf` may lie ahead; `exp` has no leeway
+
+	JWKS      []byte         // the keys; or
+	JWKSURL   string         // where they are; or
+	Discovery bool           // the issuer's metadata say where (OpenID Connect Discovery 1.0, section 4)
+	RootCAs   *x509.CertPool // of the servers that are asked; nil: the system's
+	Refresh   time.Duration  // how often the keys are fetched
+	MaxAge    time.Duration  // how long they are trusted while the issuer can't be reached
+
+	Logout *LogoutRules // nil: its logout tokens are refused
+}
+
+// Observer counts what becomes of credentials.
+type Observer interface{ Credential(outcome string) }
+
+// Rates bound credentials that are refused. Their errors are faults RATE_LIMITED.
+type Rates interface {
+	// Admit is asked before a signature is verified that was not verified before; it charges nothing.
+	Admit(r *http.Request) error
+	// AdmitSession is asked where Admit refuses and the credential names a session that was verified before.
+	AdmitSession(tenant string, session caller.SessionHash) error
+	// Refused is told of each credential that was refused.
+	Refused(r *http.Request) error
+}
+
+// Outcomes of a credential.
+const (
+	Remembered = "remembered" // verified before
+	Verified   = "verified"
+	Refused    = "refused"
+)
+
+// Options are what an Authenticator is made of.
+type Options struct {
+	Issuers  []Issuer
+	Header   string        // in which a proxy passes a JWT, besides Authorization; "": none
+	Proxy    *TrustedProxy // nil: identity headers are not looked at
+	Remember int           // how many verified JWTs to remember
+	MaxSize  int           // of a JWT, in bytes; 0: DefaultMaxSize
+	Rates    Rates         // nil: nothing is bounded
+	Logger   *slog.Logger
+	Observer Observer
+	Now      func() time.Time // for tests; nil: time.Now
+	Client   *http.Client     // for tests: fetches keys; nil: one for each issuer that has timeouts and follows no redirect
+}
+
+// Authenticator verifies credentials; it is safe for concurrent use.
+type Authenticator struct {
+	issuers    map[string]*issuer // by iss
+	header     string             // in its canonical form
+	proxy      *TrustedProxy
+	maxSize    int
+	remembered *memory
+	admission  admission
+	refusals   *refusals
+	observer   Observer
+	now        func() time.Time
+}
+
+type issuer struct {
+	Issuer
+	mapping mapping
+	source  *source
+}
+
+// New returns an Authenticator. Keys are fetched by Run, and by the first request that needs them.
+func New(o Options) (*Authenticator, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	cache, err := newMemory(o.Remember)
+	if err != nil {
+		return nil, err
+	}
+	admission, err := newAdmission(o)
+	if err != nil {
+		return nil, err
+	}
+	a := &Authenticator{
+		issuers: map[string]*issuer{}, remembered: cache, admission: admission, observer: o.Observer, now: o.Now, maxSize: cmp.Or(o.MaxSize, DefaultMaxSize),
+		header: http.CanonicalHeaderKey(o.Header), proxy: o.Proxy.canonical(), refusals: newRefusals(o.Logger, o.Now),
+	}
+	for _, i := range o.Issuers {
+		if a.issuers[i.Issuer] != nil {
+			return nil, fmt.Errorf("credential: two issuers with iss %q", i.Issuer)
+		}
+		if a.issuers[i.Issuer], err = newIssuer(i, o); err != nil {
+			return nil, fmt.Errorf("credential: issuer %s: %w", i.Name, err)
+		}
+	}
+	return a, nil
+}
+
+func newIssuer(i Issuer, o Options) (*issuer, error) {
+	i.Tenant = cmp.Or(i.Tenant, i.Name)
+	m, err := i.Claims.compile()
+	if err != nil {
+		return nil, err
+	}
+	s, err := newSource(i, o)
+	if err != nil {
+		return nil, err
+	}
+	return &issuer{Issuer: i, mapping: m, source: s}, nil
+}
+
+// Run keeps every issuer's keys fresh until ctx ends.
+func (a *Authenticator) Run(ctx context.Context) {
+	for _, i := range a.issuers {
+		go i.source.run(ctx)
+	}
+	<-ctx.Done()
+}
+
+// Authenticate returns the request's caller; nil without credentials. Any credential that is not accepted is a fault
+// UNAUTHENTICATED, or LIMIT_EXCEEDED where it is too long, whatever else the request bears; RATE_LIMITED after too many
+// of them. The log says why, seldom.
+func (a *Authenticator) Authenticate(r *http.Request) (*caller.Caller, error) {
+	c, err := a.authenticate(r)
+	if err == nil {
+		return c, nil
+	}
+	a.observer.Credential(Refused)
+	if fault.Public(err).Code != fault.RateLimited {
+		a.refusals.log(r.Context(), "credential", err)
+	}
+	if limited := a.admission.refused(r, err); limited != nil {
+		return nil, limited
+	}
+	return nil, publish(err)
+}
+
+// publish tells the client what its credential lacks, as far as that is safe; see docs/adr/0026.
+func publish(err error) error {
+	var refused *Refusal
+	switch {
+	case errors.Is(err, errUntrustedHop):
+		return fault.Wrap(err, fault.Unauthenticated, "The identity headers are not accepted: come by the proxy, or without them.")
+	case errors.As(err, &refused):
+		return fault.Wrap(err, refused.code(), refused.message())
+	}
+	return fault.Wrap(err, fault.Unauthenticated, notAccepted)
+}
+
+func (a *Authenticator) authenticate(r *http.Request) (*caller.Caller, error) {
+	jwt, proxied, err := a.credential(r.Header)
+	if err != nil {
+		return nil, err
+	}
+	if a.proxy.names(r.Header) {
+		if jwt != "" {
+			return nil, errSeveral
+		}
+		c, err := a.proxy.caller(r, a.now())
+		if err == nil {
+			a.observer.Credential(Verified)
+		}
+		return c, err
+	}
+	if jwt == "" {
+		return nil, nil
+	}
+	c, err := a.bearer(r, jwt)
+	if err == nil && proxied && !c.Ambient {
+		ambient := *c // the other is shared with requests that bear the JWT themselves
+		ambient.Ambient = true
+		c = &ambient
+	}
+	return c, err
+}
+
+func (a *Authenticator) bearer(r *http.Request, jwt string) (*caller.Caller, error) {
+	if err := a.fits(jwt); err != nil {
+		return nil, err
+	}
+	now := a.now()
+	key := sha256.Sum256([]byte(jwt))
+	if m, ok := a.remembered.GetIfPresent(key); ok && m.keys == m.issuer.source.keys() {
+		if !now.Before(m.caller.ExpiresAt) {
+			a.remembered.Invalidate(key)
+			return nil, &Refusal{Reason: ReasonExpired, Issuer: m.issuer.Name, cause: errExpired}
+		}
+		a.observer.Credential(Remembered)
+		return m.caller, nil
+	}
+	if err := a.admit(r, jwt, now); err != nil {
+		return nil, err
+	}
+	m, err := a.verify(r.Context(), jwt, now)
+	if err != nil {
+		return nil, err
+	}
+	a.remembered.Set(key, m)
+	a.admission.verified(m.caller)
+	a.observer.Credential(Verified)
+	return m.caller, nil
+}

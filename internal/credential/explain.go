@@ -1,0 +1,56 @@
+package credential
+
+import (
+	"context"
+	"errors"
+
+	"github.com/cloakroomhq/cloakroom/internal/caller"
+)
+
+// Explanation is what the gateway thinks of a JWT.
+type Explanation struct {
+	Issuer string // the name of the one that the JWT is of; "": none
+	Checks []Check
+	Caller *caller.Caller // nil unless all checks hold
+}
+
+// Explain holds a JWT against the rules by which Authenticate does, and goes on after one that fails as far as that
+// makes sense: of a JWT whose signature does not verify, the registered claims are compared alone. It asks the issuer for
+// its keys where they are not known; it remembers, counts and logs nothing.
+func (a *Authenticator) Explain(ctx context.Context, jwt string) *Explanation {
+	r := &rules{explain: true}
+	why := &Explanation{}
+	s, err := a.open(ctx, r, jwt, func(i *issuer) []string { return i.Types })
+	switch {
+	case s == nil && len(r.checks) == 0: // too long to be looked at
+		why.Checks = []Check{asCheck(err)}
+		return why
+	case s != nil:
+		why.Issuer = s.issuer.Name
+		if verified(r) {
+			why.Caller, _ = s.issuer.check(r, s.claims, a.now())
+		} else {
+			s.issuer.checkRegistered(r, s.claims, a.now())
+		}
+	}
+	why.Checks = r.checks
+	return why
+}
+
+// verified reports whether the signature was.
+func verified(r *rules) bool {
+	for _, c := range r.checks {
+		if c.Reason == ReasonSignature {
+			return c.Err == nil
+		}
+	}
+	return false
+}
+
+func asCheck(err error) Check {
+	var r *Refusal
+	if errors.As(err, &r) {
+		return Check{r.Reason, r.cause, r.Want, r.Given}
+	}
+	return Check{Reason: ReasonForm, Err: err}
+}

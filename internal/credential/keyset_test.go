@@ -1,0 +1,78 @@
+package credential
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestAnUnknownKeyKeepsNobodyOut: an issuer adds a key of a type that this program does not know; its users come in as
+// before, by the keys that are known, and one line of the log says what is not used, however often it is fetched.
+func TestAnUnknownKeyKeepsNobodyOut(t *testing.T) {
+	const akp = `{"kty":"AKP","kid":"pq-1","alg":"ML-DSA-44","use":"sig","pub":"AAAA"}`
+	known := publicJWK("k1", public("es256"))
+	s := newIssuerServer(t, serveKeys(jwks(known)))
+	log := &lines{}
+	s.fixture.issuers[clinicIss].source.log = logTo(log)
+	authenticate := func() error {
+		_, err := s.fixture.Authenticate(bearer(good(claimsOf("iat", fmt.Sprint(s.fixture.clock.now().Unix()), "exp", fmt.Sprint(s.fixture.clock.now().Unix()+600)))))
+		return err
+	}
+	require.NoError(t, authenticate())
+	s.now(serveKeys(jwks(akp, known)))
+	for range 20 {
+		s.fixture.clock.advance(maxStale + 1) // the keys of before are too old by then
+		require.NoError(t, authenticate())
+	}
+	all := log.read(t)
+	require.Len(t, all, 1)
+	require.Contains(t, all[0]["key"], `key "pq-1": of an unknown kty ("AKP")`)
+}
+
+// TestTheLogIsNotTheIssuers: an issuer that names its keys anew each time fills no log.
+func TestTheLogIsNotTheIssuers(t *testing.T) {
+	n := 0
+	s := newIssuerServer(t, func(w http.ResponseWriter, _ *http.Request) {
+		members := []string{publicJWK("k1", public("es256"))}
+		for range 50 {
+			n++
+			members = append(members, fmt.Sprintf(`{"kty":"X%d","kid":"%s%d"}`, n, strings.Repeat("k", 10_000), n))
+		}
+		_, _ = w.Write(jwks(members...))
+	})
+	log := &lines{}
+	s.fixture.issuers[clinicIss].source.log = logTo(log)
+	for range 5 {
+		s.fixture.Ask(t.Context())
+	}
+	all := log.read(t)
+	require.Len(t, all, maxTold)
+	require.Equal(t, true, all[maxTold-1]["last_logged"])
+	for _, line := range all {
+		require.Less(t, len(line["key"].(string)), 300)
+	}
+}
+
+// TestEd25519: by either name, in the header and in the key (RFC 9864, section 2.2), where either is allowed.
+func TestEd25519(t *testing.T) {
+	for _, allowed := range []string{"EdDSA", "Ed25519"} {
+		for _, header := range []string{"EdDSA", "Ed25519"} {
+			for _, key := range []string{"", `"alg":"EdDSA"`, `"alg":"Ed25519"`} {
+				t.Run(allowed+" "+header+" "+key, func(t *testing.T) {
+					more := []string{key}
+					if key == "" {
+						more = nil
+					}
+					f := newFixture(t, func(o *Options) {
+						o.Issuers[0].Algorithms, o.Issuers[0].JWKS = []string{allowed}, jwks(publicJWK("k3", public("ed"), more...))
+					})
+					_, err := f.Authenticate(bearer(token(header, testKeys()["ed"], fmt.Sprintf(`{"alg":%q,"kid":"k3","typ":"JWT"}`, header), claimsOf())))
+					require.NoError(t, err)
+				})
+			}
+		}
+	}
+}

@@ -1,0 +1,205 @@
+package credential
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/cloakroomhq/cloakroom/internal/jose"
+)
+
+// How keys are fetched. See RFC 7517 for the format; the bounds are ours.
+const (
+	refreshAtMost  = 10 * time.Second // an unknown kid can't make us ask more often
+	fetchTimeout   = 5 * time.Second
+	maxJWKS        = 1 << 20
+	retryUnfetched = 2 * time.Second
+)
+
+// source is where an issuer's keys come from: a fixed set, or a URL that is fetched again.
+type source struct {
+	issuer string // whose metadata name the URL; "": url does
+	url    string // "" without an issuer: fixed
+	every  time.Duration
+	maxAge time.Duration
+	client *http.Client
+	log    *slog.Logger
+	now    func() time.Time
+
+	current atomic.Pointer[jose.Set]
+	fetched atomic.Int64                  // when current was last known to be right, Unix nanoseconds
+	ahead   atomic.Pointer[time.Duration] // by how much the issuer's clock was, when it last said
+
+	turn    chan struct{}      // holds one: whose turn it is to ask
+	attempt time.Time          // when the issuer was last asked; of whose turn it is
+	told    map[jose.Left]bool // members of its sets that the log has; of whose turn it is
+}
+
+func newSource(i Issuer, o Options) (*source, error) {
+	s := &source{
+		url: i.JWKSURL, every: i.Refresh, maxAge: i.MaxAge, client: o.Client, log: o.Logger.With(slog.String("issuer", i.Name)), now: o.Now,
+		turn: make(chan struct{}, 1), told: map[jose.Left]bool{},
+	}
+	if i.Discovery {
+		s.issuer = i.Issuer
+	}
+	if s.fixed() {
+		ks, err := jose.ParseSet(i.JWKS)
+		s.logLeft(context.Background(), ks)
+		if err != nil {
+			return nil, err
+		}
+		s.current.Store(ks)
+		return s, nil
+	}
+	if s.every <= 0 || s.maxAge < s.every {
+		return nil, errors.New("its keys need an interval, and an age that is not below it")
+	}
+	if s.client == nil {
+		s.client = fetchClient(i)
+	}
+	return s, nil
+}
+
+func (s *source) fixed() bool { return s.url == "" && s.issuer == "" }
+
+// keys returns the newest keys, or nil while none is known or they are too old to trust.
+func (s *source) keys() *jose.Set {
+	ks := s.current.Load()
+	if ks == nil || !s.fixed() && s.now().UnixNano()-s.fetched.Load() > int64(s.maxAge) {
+		return nil
+	}
+	return ks
+}
+
+// refresh asks the issuer, unless it was asked a moment ago, and returns the keys that are known then.
+// Callers that arrive meanwhile wait for the same answer, as long as their ctx lasts.
+func (s *source) refresh(ctx context.Context, atMost time.Duration) *jose.Set {
+	if s.fixed() {
+		return s.keys()
+	}
+	select {
+	case s.turn <- struct{}{}:
+		defer func() { <-s.turn }()
+	case <-ctx.Done():
+		return s.keys()
+	}
+	if now := s.now(); now.Sub(s.attempt) >= atMost {
+		s.attempt = now
+		if err := s.fetch(ctx); err != nil {
+			s.log.WarnContext(ctx, "an issuer's keys could not be fetched", slog.Any("error", err))
+		}
+	}
+	return s.keys()
+}
+
+// ask asks the issuer now.
+func (s *source) ask(ctx context.Context) error {
+	select {
+	case s.turn <- struct{}{}:
+		defer func() { <-s.turn }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	s.attempt = s.now()
+	return s.fetch(ctx)
+}
+
+func (s *source) fetch(ctx context.Context) error {
+	// A client that leaves must not spoil the answer for the others.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchTimeout)
+	defer cancel()
+	at, url := s.now(), s.url
+	if s.issuer != "" {
+		var err error
+		if url, err = s.discover(ctx); err != nil {
+			return err
+		}
+	}
+	b, err := s.get(ctx, url, "application/jwk-set+json, application/json")
+	if err != nil {
+		return err
+	}
+	ks, err := jose.ParseSet(b)
+	s.logLeft(ctx, ks)
+	if err != nil {
+		return err
+	}
+	if old := s.current.Load(); !ks.Same(old) {
+		s.current.Store(ks)
+	}
+	s.fetched.Store(at.UnixNano())
+	return nil
+}
+
+// maxTold bounds how many members of an issuer's sets are logged while the program runs: the issuer chooses their names.
+const maxTold = 32
+
+// logLeft logs the members of a set that are not used, each once. Keys for other uses are no news.
+func (s *source) logLeft(ctx context.Context, ks *jose.Set) {
+	if ks == nil {
+		return
+	}
+	for _, l := range ks.Left() {
+		if l.Kind == jose.OtherUse || s.told[l] || len(s.told) >= maxTold {
+			continue
+		}
+		s.told[l] = true
+		s.log.WarnContext(ctx, "a key of an issuer's set is not used", slog.String("key", l.String()), slog.Bool("last_logged", len(s.told) == maxTold))
+	}
+}
+
+func (s *source) get(ctx context.Context, url, accept string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Accept", accept)
+	resp, err := s.client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
+		ahead := date.Sub(s.now().Truncate(time.Second))
+		s.ahead.Store(&ahead)
+	}
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("status %d", resp.StatusCode)
+	}
+	b, err := io.ReadAll(io.LimitReader(resp.Body, maxJWKS+1))
+	if err == nil && len(b) > maxJWKS {
+		err = fmt.Errorf("over %d bytes", maxJWKS)
+	}
+	return b, err
+}
+
+// run keeps the keys fresh until ctx ends; the first fetch is tried until it succeeds. While the issuer can't be
+// reached it is asked more often, so that what has changed meanwhile is soon known.
+func (s *source) run(ctx context.Context) {
+	if s.fixed() {
+		return
+	}
+	for {
+		begun := s.now()
+		wait := s.every
+		switch known := s.refresh(ctx, retryUnfetched) != nil; {
+		case !known:
+			wait = retryUnfetched
+		case s.fetched.Load() < begun.Add(-retryUnfetched).UnixNano():
+			wait = min(s.every, refreshAtMost)
+		}
+		timer := time.NewTimer(wait - s.now().Sub(begun))
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-timer.C:
+		}
+	}
+}

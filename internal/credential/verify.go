@@ -1,0 +1,172 @@
+package credential
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/cloakroomhq/cloakroom/internal/jose"
+)
+
+// DefaultMaxSize bounds a JWT before anything is done with it, in bytes.
+const DefaultMaxSize = 16 << 10
+
+var errTooLong = errors.New("the JWT is too long")
+
+// fits bounds a JWT before anything is done with it.
+func (a *Authenticator) fits(jwt string) error {
+	if len(jwt) <= a.maxSize {
+		return nil
+	}
+	return &Refusal{Reason: ReasonSize, Want: strconv.Itoa(a.maxSize), Given: strconv.Itoa(len(jwt)), cause: errTooLong}
+}
+
+func (a *Authenticator) verify(ctx context.Context, jwt string, now time.Time) (*remembered, error) {
+	r := &rules{}
+	s, err := a.open(ctx, r, jwt, func(i *issuer) []string { return i.Types })
+	if err != nil {
+		return nil, err
+	}
+	c, err := s.issuer.check(r, s.claims, now)
+	if err != nil {
+		return nil, err
+	}
+	return &remembered{caller: c, issuer: s.issuer, keys: s.keys}, nil
+}
+
+// signed is a JWT whose signature was verified; its claims have been checked for nothing but their form.
+type signed struct {
+	claims object
+	issuer *issuer
+	keys   *jose.Set
+	key    jose.Key // that signed it
+}
+
+// open verifies the signature of a JWT, whose typ must be one of those that types accepts of its issuer. For an
+// explanation it returns what it has, beside the error.
+func (a *Authenticator) open(ctx context.Context, r *rules, jwt string, types func(*issuer) []string) (*signed, error) {
+	if err := a.fits(jwt); err != nil {
+		return nil, err
+	}
+	p, err := split(jwt)
+	var o object
+	if err == nil {
+		o, err = decodeObject(p.payload)
+	}
+	if r.hold(ReasonForm, err, func() (string, string) { return "a signed JWT in the compact form", "" }); err != nil {
+		return nil, r.err()
+	}
+	i, iss, err := a.issuerOf(o)
+	if r.hold(ReasonIssuer, err, func() (string, string) { return a.known(), quote(iss) }); err != nil {
+		r.failed.near = a.near(iss)
+		return nil, r.err()
+	}
+	r.issuer = i.Name
+	s := &signed{claims: o, issuer: i}
+	if err := a.checkHeader(r, i, p, types(i)); err != nil && !r.explain {
+		return nil, err
+	}
+	if s.keys, s.key, err = i.key(ctx, p.header); err != nil {
+		reason := ReasonKey
+		if s.keys == nil {
+			reason = ReasonKeys
+		}
+		r.hold(reason, err, func() (string, string) { return s.published(p.header.alg), quote(p.header.kid) })
+		return s, r.err()
+	}
+	r.hold(ReasonKey, nil, func() (string, string) { return s.published(p.header.alg), quote(p.header.kid) })
+	err = s.key.Verify(p.header.alg, []byte(p.signed), p.signature)
+	r.hold(ReasonSignature, err, func() (string, string) { return "that of the issuer's key", "" })
+	return s, r.err()
+}
+
+// checkHeader holds the header's typ and alg against the issuer's rules.
+func (a *Authenticator) checkHeader(r *rules, i *issuer, p *parts, types []string) error {
+	var err error
+	if !accepts(types, p.header.typ) {
+		err = errors.New("a JWT of a type that is not accepted")
+	}
+	if !r.hold(ReasonType, err, func() (string, string) { return quoteAll(types), quote(p.header.typ) }) {
+		return r.err()
+	}
+	if err = nil; !i.allows(p.header.alg) {
+		err = errors.New("an algorithm that is not allowed")
+	}
+	r.hold(ReasonAlgorithm, err, func() (string, string) { return quoteAll(i.Algorithms), quote(p.header.alg) })
+	return r.err()
+}
+
+func (i *issuer) allows(alg string) bool {
+	return jose.Supported(alg) && slices.ContainsFunc(i.Algorithms, func(allowed string) bool { return jose.Canonical(allowed) == jose.Canonical(alg) })
+}
+
+// issuerOf reads iss before anything is verified, only to choose whose keys to verify with.
+func (a *Authenticator) issuerOf(o object) (*issuer, string, error) {
+	iss, err := member[string](o, "iss")
+	if err != nil || iss == nil {
+		return nil, "", fmt.Errorf("iss: %w", errClaims)
+	}
+	i, ok := a.issuers[*iss]
+	if !ok {
+		return nil, *iss, errors.New("an issuer that is not trusted")
+	}
+	return i, *iss, nil
+}
+
+// known lists the issuers of the settings.
+func (a *Authenticator) known() string {
+	return "one of " + quoteAll(slices.Sorted(maps.Keys(a.issuers)))
+}
+
+// published says which keys of the issuer's could have signed by the algorithm.
+func (s *signed) published(alg string) string {
+	if s.keys == nil {
+		return "the issuer's keys"
+	}
+	var ids []string
+	for _, k := range s.keys.Keys() {
+		if k.Fits(alg) {
+			ids = append(ids, k.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return "a key of the issuer's for the algorithm; it has none"
+	}
+	return "one key of the issuer's for the algorithm, whose kids are " + quoteAll(ids)
+}
+
+// key finds the header's key, asking the issuer again, at most once in a while, where none fits. Without keys, the
+// set is nil.
+func (i *issuer) key(ctx context.Context, h header) (*jose.Set, jose.Key, error) {
+	keys := i.source.keys()
+	if keys != nil {
+		if k, err := keys.Find(h.alg, h.kid); err == nil {
+			return keys, k, nil
+		}
+	}
+	if keys = i.source.refresh(ctx, refreshAtMost); keys == nil {
+		return nil, jose.Key{}, errors.New("the issuer's keys are not known at the moment")
+	}
+	k, err := keys.Find(h.alg, h.kid)
+	return keys, k, err
+}
+
+// near reports whether an iss differs from a configured one only in what is easily overlooked: letters' case, the
+// scheme, or a slash at the end. Such a one is logged apart from what strangers send.
+func (a *Authenticator) near(iss string) bool {
+	plain := func(s string) string {
+		s = strings.ToLower(strings.TrimSpace(s))
+		return strings.TrimRight(strings.TrimPrefix(strings.TrimPrefix(s, "https://"), "http://"), "/")
+	}
+	for known := range a.issuers {
+		if plain(known) == plain(iss) {
+			return true
+		}
+	}
+	return false
+}

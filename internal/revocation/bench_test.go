@@ -1,0 +1,77 @@
+package revocation_test
+
+import (
+	"context"
+	"encoding/binary"
+	"math"
+	"testing"
+	"time"
+
+	"github.com/cloakroomhq/cloakroom/internal/caller"
+	"github.com/cloakroomhq/cloakroom/internal/revocation"
+)
+
+// BenchmarkGuard is what a request pays whose caller was verified before: with nothing ended, with a million
+// ended sessions, and with ended subjects too, whose digests are made from the caller's subject.
+func BenchmarkGuard(b *testing.B) {
+	full := newTable()
+	for i := range 1_000_000 {
+		var id caller.SessionHash
+		binary.BigEndian.PutUint64(id[:], uint64(i)*0x9e3779b97f4a7c15)
+		full.rows[id] = revocation.Row{ID: id, IssuedBefore: math.MaxInt64, EndedAt: noon.UnixMilli(), ExpiresAt: math.MaxInt64}
+	}
+	c := &clock{at: noon}
+	subjects := newTable()
+	subjects.rows = map[caller.SessionHash]revocation.Row{}
+	for id, r := range full.rows {
+		subjects.rows[id] = r
+	}
+	for _, bench := range []struct {
+		name string
+		rows *table
+	}{{"none ended", newTable()}, {"a million sessions", full}, {"and subjects", subjects}} {
+		r := start(b, bench.rows, c, func(o *revocation.Options) { o.Max, o.Poll, o.Now = 2_000_000, time.Hour, nil })
+		if bench.rows == subjects {
+			if err := r.EndSubject(context.Background(), tenant, "another", noon); err != nil {
+				b.Fatal(err)
+			}
+		}
+		who := session("s")
+		login := caller.HashSession(tenant, "login")
+		who.Login = &login
+		g := r.Guard(next{caller: who})
+		b.Run(bench.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := g.Authenticate(nil); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		b.Run(bench.name+", parallel", func(b *testing.B) {
+			b.ReportAllocs()
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					if _, err := g.Authenticate(nil); err != nil {
+						b.Error(err)
+					}
+				}
+			})
+		})
+	}
+}
+
+// TestGuardAllocatesNothing holds the hot path to what the benchmark measures.
+func TestGuardAllocatesNothing(t *testing.T) {
+	r := start(t, newTable(), &clock{at: noon}, nil)
+	if err := r.EndSubject(context.Background(), tenant, "another", noon); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.EndSession(context.Background(), tenant, caller.SessionHash{}, "application"); err != nil {
+		t.Fatal(err)
+	}
+	g := r.Guard(next{caller: session("s")})
+	if n := testing.AllocsPerRun(100, func() { _, _ = g.Authenticate(nil) }); n != 0 {
+		t.Fatalf("%v allocations per request", n)
+	}
+}

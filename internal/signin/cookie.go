@@ -1,0 +1,197 @@
+package signin
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"log/slog"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/cloakroomhq/cloakroom/internal/caller"
+	"github.com/cloakroomhq/cloakroom/internal/config"
+	"github.com/cloakroomhq/cloakroom/internal/credential"
+	"github.com/cloakroomhq/cloakroom/internal/fault"
+)
+
+const (
+	cookiePurpose = "sign-in/cookie"
+	sessionCookie = "cloakroom-session"
+	browserCookie = "cloakroom-browser"
+
+	// browserLife outlives every state that is bound to the cookie; each sign-in renews it.
+	browserLife = 2 * config.MaxStateLifetime
+	browserSize = 32
+)
+
+// outcomeCookie is the outcome of a credential that is an accepted cookie; see credential.Verified.
+const outcomeCookie = "cookie"
+
+var (
+	errTwoCookies = errors.New("two cookies of one name")
+	errCookie     = errors.New("the cookie's issuer, its time, or the key behind it is not accepted")
+)
+
+// login is what a session's cookie says. It holds no session id.
+type login struct {
+	issuer  string // its name
+	subject string
+	session caller.SessionHash
+	key     credential.Thumbprint // by which the issuer vouched for it: a cookie ends with it
+	id      [16]byte
+	issued  time.Time // when the issuer vouched for it, which what ends sessions goes by
+	expires time.Time
+}
+
+func (f *Flow) newLogin(issuer string, a *credential.Assertion, now time.Time) *login {
+	l := &login{issuer: issuer, subject: a.Subject, session: a.Session, key: a.Key, issued: a.IssuedAt, expires: now.Add(f.Cookie.Lifetime)}
+	if a.SessionExpires != nil && a.SessionExpires.Before(l.expires) {
+		l.expires = *a.SessionExpires
+	}
+	_, _ = rand.Read(l.id[:]) // never fails: crypto/rand
+	return l
+}
+
+func (f *Flow) sealLogin(l *login) (string, error) {
+	b := append(make([]byte, 0, 256), version)
+	b = appendMoment(appendMoment(b, l.issued), l.expires)
+	b = append(append(append(b, l.id[:]...), l.session[:]...), l.key[:]...)
+	return f.seal(cookiePurpose, appendText(appendText(b, l.issuer), l.subject))
+}
+
+// openLogin opens what sealLogin made; it may be over.
+func (f *Flow) openLogin(text string) (*login, error) {
+	b, err := f.open(cookiePurpose, text)
+	if err != nil {
+		return nil, err
+	}
+	p := readPayload(b)
+	l := &login{issued: p.moment(), expires: p.moment(), id: [16]byte(p.take(16)), session: caller.SessionHash(p.take(32)), key: credential.Thumbprint(p.take(32)), issuer: p.text(), subject: p.text()}
+	if !p.complete() {
+		return nil, errSealed
+	}
+	return l, nil
+}
+
+func (l *login) caller(tenant string) *caller.Caller {
+	hash := caller.HashLogin(tenant, l.id[:])
+	return &caller.Caller{
+		Tenant: tenant, Subject: l.subject, Session: &l.session, Login: &hash, IssuedAt: l.issued, ExpiresAt: l.expires, Ambient: true,
+	}
+}
+
+// Authenticate returns the request's caller: by any other credential or, where there is none, by the
+// session's cookie. A cookie that is not accepted is a fault UNAUTHENTICATED. One of another provider's user than
+// the page's is as if there were none: so the page doesn't learn that there is one, and can have its own user sign in.
+func (f *Flow) Authenticate(r *http.Request) (*caller.Caller, error) {
+	who, err := f.Next.Authenticate(r)
+	if who != nil || err != nil {
+		return who, err
+	}
+	who, p, err := f.cookieCaller(r)
+	switch {
+	case err != nil:
+		f.Observer.Credential(credential.Refused)
+		// One that was sealed here, and is over, is anybody's who comes back: waiting would not help him.
+		if limited := f.Rates.Refused(r); limited != nil && !errors.Is(err, errCookie) {
+			return nil, limited
+		}
+		return nil, fault.Wrap(err, fault.Unauthenticated, "The session's cookie is not accepted: sign in again.")
+	case who == nil:
+		return nil, nil
+	case !p.serves(r):
+		f.Observer.Credential(credential.Refused)
+		f.Logger.InfoContext(r.Context(), "a cookie does not count for a page that is at none of its issuer's sign_in.return_to", slog.String("issuer", p.Name))
+		return nil, nil
+	}
+	f.Observer.Credential(outcomeCookie)
+	return who, nil
+}
+
+// serves reports whether the page that sent the request may use the cookies of the provider's users. A request
+// without an Origin is of the gateway's own pages, or changes nothing and is answered to none.
+func (p *provider) serves(r *http.Request) bool {
+	for _, origin := range r.Header.Values("Origin") {
+		if p.pages != nil && !slices.Contains(p.pages, origin) {
+			return false
+		}
+	}
+	return true
+}
+
+// cookieCaller returns nil where there is no cookie; else whose user it is too.
+func (f *Flow) cookieCaller(r *http.Request) (*caller.Caller, *provider, error) {
+	text, err := f.cookie(r, sessionCookie)
+	if err != nil || text == "" {
+		return nil, nil, err
+	}
+	l, err := f.openLogin(text)
+	if err != nil {
+		return nil, nil, err
+	}
+	p := f.providers[l.issuer]
+	if p == nil || !f.Now().Before(l.expires) || !f.Assertions.Holds(r.Context(), l.issuer, l.key) {
+		return nil, nil, errCookie
+	}
+	return l.caller(p.Tenant), p, nil
+}
+
+// cookie returns the value of the cookie; "" where there is none.
+func (f *Flow) cookie(r *http.Request, name string) (string, error) {
+	found := r.CookiesNamed(f.cookieName(name))
+	switch {
+	case len(found) == 0:
+		return "", nil
+	case len(found) > 1:
+		return "", errTwoCookies
+	case found[0].Quoted || found[0].Value == "":
+		return "", errSealed
+	}
+	return found[0].Value, nil
+}
+
+// cookieName: the prefix keeps a browser from taking the cookie from any host but the gateway's own, and without
+// TLS it takes none with it (RFC 6265bis, section 4.1.3.2).
+func (f *Flow) cookieName(name string) string {
+	if f.secure {
+		return "__Host-" + name
+	}
+	return name
+}
+
+// setCookie sets a cookie for some time; none expires it.
+func (f *Flow) setCookie(w http.ResponseWriter, name, value string, life time.Duration) {
+	c := &http.Cookie{ //nolint:gosec // Secure but on loopback over http, where config.Verify alone allows that
+		Name: f.cookieName(name), Value: value, Path: "/", HttpOnly: true, Secure: f.secure, Partitioned: f.Cookie.Partitioned,
+		MaxAge: int(life / time.Second), SameSite: http.SameSiteStrictMode,
+	}
+	switch f.Cookie.SameSite {
+	case "lax":
+		c.SameSite = http.SameSiteLaxMode
+	case "none":
+		c.SameSite = http.SameSiteNoneMode
+	}
+	if life <= 0 {
+		c.MaxAge = -1
+	}
+	http.SetCookie(w, c)
+}
+
+// browser returns the value of the cookie that binds states to a browser; "" where there is none.
+func (f *Flow) browser(r *http.Request) (string, error) {
+	value, err := f.cookie(r, browserCookie)
+	if err != nil || value == "" {
+		return "", err
+	}
+	if b, err := base64.RawURLEncoding.Strict().DecodeString(value); err != nil || len(b) != browserSize {
+		return "", errSealed
+	}
+	return value, nil
+}
+
+func newBrowser() string {
+	var b [browserSize]byte
+	_, _ = rand.Read(b[:]) // never fails: crypto/rand
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}

@@ -1,0 +1,84 @@
+package signin
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloakroomhq/cloakroom/internal/caller"
+	"github.com/cloakroomhq/cloakroom/internal/credential"
+	"github.com/cloakroomhq/cloakroom/internal/fault"
+)
+
+// TestLoginLife: the cookie's caller, until the earlier of the cookie's and the session's end.
+func TestLoginLife(t *testing.T) {
+	w := newWorld(t, nil)
+	cookie := w.signIn(t)
+	r := httptest.NewRequest("GET", own, http.NoBody)
+	r.Header.Set("Cookie", cookie)
+	who, err := w.Authenticate(r)
+	require.NoError(t, err)
+	require.NotNil(t, who.Login)
+	require.Equal(t, &caller.Caller{Tenant: "clinic", Subject: "user", Session: &w.said.Session, Login: who.Login, IssuedAt: start.Add(-time.Minute), ExpiresAt: start.Add(time.Hour), Ambient: true}, who)
+	w.now = start.Add(time.Hour - time.Millisecond)
+	_, err = w.Authenticate(r)
+	require.NoError(t, err)
+	w.now = start.Add(time.Hour)
+	_, err = w.Authenticate(r)
+	require.Equal(t, fault.Unauthenticated, fault.Public(err).Code)
+	w.now = start
+	ends := start.Add(10 * time.Minute)
+	w.said.SessionExpires = &ends
+	again := w.signIn(t)
+	r.Header.Set("Cookie", again)
+	two, err := w.Authenticate(r)
+	require.NoError(t, err)
+	require.Equal(t, ends, two.ExpiresAt)
+	require.NotEqual(t, who.Login, two.Login, "each sign-in is its own login")
+	later := start.Add(48 * time.Hour)
+	w.said.SessionExpires = &later
+	r.Header.Set("Cookie", w.signIn(t))
+	three, err := w.Authenticate(r)
+	require.NoError(t, err)
+	require.Equal(t, start.Add(time.Hour), three.ExpiresAt, "never longer than the setting")
+}
+
+// TestAKeyIsWithdrawn: the cookies that it vouched for end, and no others.
+func TestAKeyIsWithdrawn(t *testing.T) {
+	w := newWorld(t, nil)
+	verify := func(cookie string) int { return w.do("GET", "/session/verify", "", "Cookie", cookie).Code }
+	w.said.Key = credential.Thumbprint{1}
+	one := w.signIn(t)
+	w.said.Key = credential.Thumbprint{2}
+	two := w.signIn(t)
+	require.Equal(t, http.StatusOK, verify(one))
+	w.withdrawn = map[credential.Thumbprint]bool{{1}: true}
+	require.Equal(t, http.StatusUnauthorized, verify(one))
+	require.Equal(t, http.StatusOK, verify(two))
+}
+
+// TestPrecedence: any other credential goes before the cookie, a bad one too.
+func TestPrecedence(t *testing.T) {
+	w := newWorld(t, nil)
+	cookie := w.signIn(t)
+	r := httptest.NewRequest("GET", own, http.NoBody)
+	who, err := w.Authenticate(r)
+	require.NoError(t, err)
+	require.Nil(t, who)
+	r.Header.Set("Cookie", cookie)
+	r.Header.Set("Authorization", "bad")
+	_, err = w.Authenticate(r)
+	require.Error(t, err)
+	r.Header.Del("Authorization")
+	w.next = &caller.Caller{Tenant: "bank"}
+	for _, c := range []string{cookie, "__Host-cloakroom-session=bad", cookie + "; " + cookie} {
+		r.Header.Set("Cookie", c)
+		who, err = w.Authenticate(r)
+		require.NoError(t, err)
+		require.Equal(t, "bank", who.Tenant)
+	}
+	require.NotContains(t, w.outcomes, credential.Refused)
+}

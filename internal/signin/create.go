@@ -1,0 +1,136 @@
+package signin
+
+import (
+	"crypto/subtle"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/cloakroomhq/cloakroom/internal/httpd/guard"
+)
+
+// maxForm bounds a form's body, in bytes.
+const maxForm = 16 << 10
+
+// create ends a sign-in: it takes the provider's answer once, sets the session's cookie and sends the browser
+// where it wanted to go.
+func (f *Flow) create(w http.ResponseWriter, r *http.Request) {
+	f.navigation(w.Header())
+	target, no := f.finish(w, r)
+	if no != nil {
+		f.refusePage(w, r, no)
+		return
+	}
+	f.Observer.SignIn(completed)
+	f.redirect(w, target)
+}
+
+// finish consumes the state last, once everything else is right: what is refused before can be tried again.
+func (f *Flow) finish(w http.ResponseWriter, r *http.Request) (string, *refusal) {
+	sealed, assertion, no := f.readForm(w, r)
+	if no != nil {
+		return "", no
+	}
+	s, p, no := f.checkState(r, sealed)
+	if no != nil {
+		return "", no
+	}
+	said, err := f.Assertions.Assertion(r.Context(), p.Name, assertion, sealed)
+	if err != nil {
+		return "", notAccepted.because(err).linked(s.returnTo)
+	}
+	now := f.Now()
+	l := f.newLogin(p.Name, said, now)
+	life := l.expires.Sub(now)
+	if life < time.Second { // browsers count in seconds
+		return "", notAccepted.because(errCookie).linked(s.returnTo)
+	}
+	if err := f.Rates.SignedIn(p.Tenant, said.Session); err != nil {
+		return "", tooMany.because(err).linked(s.returnTo)
+	}
+	value, err := f.sealLogin(l)
+	if err != nil {
+		return "", unavailable.because(err).linked(s.returnTo)
+	}
+	first, err := f.States.ConsumeState(r.Context(), s.digest(), s.expires.Add(clockDrift))
+	if err != nil {
+		return "", unavailable.because(err).linked(s.returnTo)
+	}
+	if !first {
+		return "", replayed.linked(s.returnTo)
+	}
+	f.setCookie(w, sessionCookie, value, life)
+	return s.returnTo, nil
+}
+
+// readForm returns the fields. They are read from the body alone: what is in a URL ends up in logs.
+func (f *Flow) readForm(w http.ResponseWriter, r *http.Request) (state, assertion string, no *refusal) {
+	if no := checkNavigation(w, r, http.MethodPost); no != nil {
+		return "", "", no
+	}
+	if err := guard.RequireMedia(r, "application/x-www-form-urlencoded"); err != nil {
+		return "", "", badForm.because(err)
+	}
+	// The Origin comes first of what costs nothing: other pages learn nothing from what follows.
+	if !f.anyOrigin(r) {
+		return "", "", badOrigin
+	}
+	if err := f.Rates.SignIn(r); err != nil {
+		return "", "", tooMany.because(err)
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxForm))
+	if err != nil {
+		var large *http.MaxBytesError
+		if errors.As(err, &large) {
+			return "", "", tooLarge
+		}
+		return "", "", badRequest.because(err)
+	}
+	form, err := url.ParseQuery(string(body))
+	if err != nil || len(form["state"]) != 1 || len(form["assertion"]) != 1 {
+		return "", "", badRequest.because(errRepeated)
+	}
+	return form["state"][0], form["assertion"][0], nil
+}
+
+// anyOrigin reports whether the request comes from some provider's page.
+func (f *Flow) anyOrigin(r *http.Request) bool {
+	for _, p := range f.providers {
+		if fromOrigin(r, p.origin) {
+			return true
+		}
+	}
+	return false
+}
+
+func fromOrigin(r *http.Request, origin string) bool {
+	sent := r.Header.Values("Origin")
+	return len(sent) == 1 && sent[0] == origin
+}
+
+// checkState opens the state and holds it against the browser, the clock and the page that the form came from.
+func (f *Flow) checkState(r *http.Request, sealed string) (*state, *provider, *refusal) {
+	s, err := f.openState(sealed)
+	if err != nil {
+		return nil, nil, badState.because(err)
+	}
+	browser, err := f.browser(r)
+	if err != nil || browser == "" {
+		return nil, nil, otherPlace.because(err)
+	}
+	if hash := browserHash(browser); subtle.ConstantTimeCompare(hash[:], s.browser[:]) != 1 {
+		return nil, nil, otherPlace
+	}
+	p := f.providers[s.provider]
+	switch {
+	case p == nil || !allowed(p.ReturnTo, s.returnTo): // the settings have changed
+		return nil, nil, badState
+	case !fromOrigin(r, p.origin):
+		return nil, nil, badOrigin.linked(s.returnTo)
+	case !f.Now().Before(s.expires):
+		return nil, nil, expired.linked(s.returnTo)
+	}
+	return s, p, nil
+}

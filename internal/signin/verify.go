@@ -1,0 +1,156 @@
+package signin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/cloakroomhq/cloakroom/internal/caller"
+	"github.com/cloakroomhq/cloakroom/internal/fault"
+	"github.com/cloakroomhq/cloakroom/internal/httpd/guard"
+)
+
+// verify says whose session the caller is in: 200 with tenant, subject, sessionHash and expiresAt (RFC 3339),
+// 401 without a session, 412 where it is not the one of the precondition.
+func (f *Flow) verify(w http.ResponseWriter, r *http.Request, auth guard.CallerFinder) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		f.refuseMethod(w, r, "GET, HEAD")
+		return
+	}
+	// Such a request bears no Origin, whose page it is, and tells that page something by how it ends (Fetch Metadata).
+	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" && mode != "cors" && mode != "same-origin" {
+		f.Refuse(w, r, 0, fault.New(fault.Forbidden, "This address is for a script to fetch, by CORS or from the gateway's own pages."))
+		return
+	}
+	who, ok := f.session(w, r, auth)
+	if !ok {
+		return
+	}
+	writeJSON(w, struct {
+		Tenant      string    `json:"tenant"`
+		Subject     string    `json:"subject"`
+		SessionHash string    `json:"sessionHash"`
+		ExpiresAt   time.Time `json:"expiresAt"`
+	}{who.Tenant, who.Subject, who.Session.String(), who.ExpiresAt})
+}
+
+// session returns the caller if it is an end user's session; else it has answered.
+func (f *Flow) session(w http.ResponseWriter, r *http.Request, auth guard.CallerFinder) (*caller.Caller, bool) {
+	who, err := auth.Authenticate(r)
+	if err == nil {
+		err = guard.CheckPrecondition(w.Header(), r, who)
+	}
+	if err == nil {
+		_, err = caller.RequireSession(caller.With(r.Context(), who))
+	}
+	if err != nil {
+		if fault.Public(err).Code == fault.Unauthenticated {
+			w.Header().Set("WWW-Authenticate", "Bearer")
+		}
+		f.Refuse(w, r, 0, err)
+		return nil, false
+	}
+	return who, true
+}
+
+// maxEndBody bounds a body that nobody reads, in bytes.
+const maxEndBody = 16 << 10
+
+// end signs out: the cookie's login is over, wherever a copy of the cookie may be, and so are the session's
+// grants. It answers 200 with how many were in force.
+func (f *Flow) end(w http.ResponseWriter, r *http.Request, auth guard.CallerFinder) {
+	if r.Method != http.MethodPost {
+		f.refuseMethod(w, r, http.MethodPost)
+		return
+	}
+	if err := guard.RequireMedia(r, "application/json"); err != nil {
+		f.Refuse(w, r, http.StatusUnsupportedMediaType, err)
+		return
+	}
+	if _, err := io.Copy(io.Discard, http.MaxBytesReader(w, r.Body, maxEndBody)); err != nil {
+		f.refuseBody(w, r, err)
+		return
+	}
+	who, ok := f.session(w, r, auth)
+	if !ok {
+		return
+	}
+	if err := guard.RequireOrigin(r, who); err != nil {
+		f.Refuse(w, r, 0, err)
+		return
+	}
+	revoked, err := f.signOut(w, r, who)
+	if err != nil {
+		status := 0
+		if fault.Public(err).Code == fault.LimitExceeded { // of what is kept here, not of what was sent
+			status = http.StatusServiceUnavailable
+		}
+		f.Refuse(w, r, status, err)
+		return
+	}
+	f.Observer.SignIn(ended)
+	writeJSON(w, struct {
+		Revoked int `json:"revoked"`
+	}{revoked})
+}
+
+// signOut ends the login and the grants, and expires the cookie. It goes on when the page that asked for it has gone.
+// Where no further end of a login is kept, the rest is done all the same, and a fault LIMIT_EXCEEDED says so.
+func (f *Flow) signOut(w http.ResponseWriter, r *http.Request, who *caller.Caller) (revoked int, err error) {
+	deadline, _ := r.Context().Deadline()
+	ctx, cancel := context.WithDeadline(context.WithoutCancel(r.Context()), deadline)
+	defer cancel()
+	own, full := f.endLogin(ctx, r, who)
+	if full != nil && fault.Public(full).Code != fault.LimitExceeded {
+		return 0, full
+	}
+	if own && full == nil { // it opens nothing any more, whatever becomes of the grants
+		f.setCookie(w, sessionCookie, "", 0)
+	}
+	if revoked, err = f.Grants.RevokeOwn(caller.With(ctx, who)); err != nil {
+		return 0, err
+	}
+	if full != nil {
+		f.setCookie(w, sessionCookie, "", 0)
+		return 0, fault.Wrap(full, fault.LimitExceeded,
+			"This browser is signed out and the session's grants are revoked, but a copy of its cookie is accepted until it expires.")
+	}
+	return revoked, nil
+}
+
+// endLogin ends the login of the session's cookie, if the request bears one, even beside another credential.
+func (f *Flow) endLogin(ctx context.Context, r *http.Request, who *caller.Caller) (bool, error) {
+	by := who
+	if who.Login == nil {
+		other, _, err := f.cookieCaller(r)
+		if err != nil || other == nil || other.Tenant != who.Tenant || *other.Session != *who.Session {
+			return false, nil //nolint:nilerr // a cookie that opens nothing needs no end
+		}
+		by = other
+	}
+	return true, f.Ended.End(ctx, *by.Login, by.ExpiresAt)
+}
+
+func (f *Flow) refuseMethod(w http.ResponseWriter, r *http.Request, allow string) {
+	w.Header().Set("Allow", allow)
+	f.Refuse(w, r, http.StatusMethodNotAllowed, fault.New(fault.BadUserInput, "Use another method: %s.", allow))
+}
+
+func (f *Flow) refuseBody(w http.ResponseWriter, r *http.Request, err error) {
+	var large *http.MaxBytesError
+	if errors.As(err, &large) {
+		f.Refuse(w, r, 0, fault.New(fault.LimitExceeded, "The request's body has %d bytes at most.", large.Limit))
+		return
+	}
+	f.Refuse(w, r, 0, fault.Wrap(err, fault.BadUserInput, "The request's body broke off."))
+}
+
+func writeJSON(w http.ResponseWriter, v any) {
+	h := w.Header()
+	h.Set("Content-Type", "application/json; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	_ = json.NewEncoder(w).Encode(v)
+}
