@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/cloakroomhq/cloakroom/internal/caller"
@@ -141,12 +142,14 @@ func newIssuer(i Issuer, o Options) (*issuer, error) {
 	return &issuer{Issuer: i, mapping: m, source: s}, nil
 }
 
-// Run keeps every issuer's keys fresh until ctx ends.
+// Run keeps every issuer's keys fresh until ctx ends. It returns once all that it has started has ended.
 func (a *Authenticator) Run(ctx context.Context) {
+	var running sync.WaitGroup
 	for _, i := range a.issuers {
-		go i.source.run(ctx)
+		running.Go(func() { i.source.run(ctx) })
 	}
-	<-ctx.Done()
+	running.Wait()
+	<-ctx.Done() // where every issuer's keys are fixed, nothing runs
 }
 
 // Authenticate returns the request's caller; nil without credentials. Any credential that is not accepted is a fault

@@ -77,25 +77,33 @@ func (s *source) keys() *jose.Set {
 	return ks
 }
 
-// refresh asks the issuer, unless it was asked a moment ago, and returns the keys that are known then.
-// Callers that arrive meanwhile wait for the same answer, as long as their ctx lasts.
+// refresh asks the issuer for a request, unless it was asked a moment ago, and returns the keys that are known then.
+// Requests that arrive meanwhile wait for the same answer, as long as their ctx lasts. The issuer's answer serves them
+// too, so that it is waited for although the first client leaves.
 func (s *source) refresh(ctx context.Context, atMost time.Duration) *jose.Set {
-	if s.fixed() {
-		return s.keys()
+	if !s.fixed() {
+		s.update(ctx, context.WithoutCancel(ctx), atMost)
 	}
+	return s.keys()
+}
+
+// update asks the issuer, unless it was asked a moment ago. It waits for its turn until waiting ends, and for the answer
+// until asking ends.
+func (s *source) update(waiting, asking context.Context, atMost time.Duration) {
 	select {
 	case s.turn <- struct{}{}:
 		defer func() { <-s.turn }()
-	case <-ctx.Done():
-		return s.keys()
+	case <-waiting.Done():
+		return
 	}
-	if now := s.now(); now.Sub(s.attempt) >= atMost {
-		s.attempt = now
-		if err := s.fetch(ctx); err != nil {
-			s.log.WarnContext(ctx, "an issuer's keys could not be fetched", slog.Any("error", err))
-		}
+	now := s.now()
+	if now.Sub(s.attempt) < atMost {
+		return
 	}
-	return s.keys()
+	s.attempt = now
+	if err := s.fetch(asking); err != nil && asking.Err() == nil {
+		s.log.WarnContext(asking, "an issuer's keys could not be fetched", slog.Any("error", err))
+	}
 }
 
 // ask asks the issuer now.
@@ -111,8 +119,7 @@ func (s *source) ask(ctx context.Context) error {
 }
 
 func (s *source) fetch(ctx context.Context) error {
-	// A client that leaves must not spoil the answer for the others.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchTimeout)
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
 	at, url := s.now(), s.url
 	if s.issuer != "" {
@@ -179,16 +186,18 @@ func (s *source) get(ctx context.Context, url, accept string) ([]byte, error) {
 	return b, err
 }
 
-// run keeps the keys fresh until ctx ends; the first fetch is tried until it succeeds. While the issuer can't be
+// run keeps the keys fresh until ctx ends, and a fetch with it; the first fetch is tried until it succeeds. While the issuer can't be
 // reached it is asked more often, so that what has changed meanwhile is soon known.
 func (s *source) run(ctx context.Context) {
 	if s.fixed() {
 		return
 	}
+	defer s.client.CloseIdleConnections() // each has goroutines
 	for {
 		begun := s.now()
 		wait := s.every
-		switch known := s.refresh(ctx, retryUnfetched) != nil; {
+		s.update(ctx, ctx, retryUnfetched)
+		switch known := s.keys() != nil; {
 		case !known:
 			wait = retryUnfetched
 		case s.fetched.Load() < begun.Add(-retryUnfetched).UnixNano():
