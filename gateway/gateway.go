@@ -18,7 +18,8 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/httpd"
 	"github.com/cloakroomhq/cloakroom/internal/keyring"
 	"github.com/cloakroomhq/cloakroom/internal/objects"
-	"github.com/cloakroomhq/cloakroom/internal/sessionrows"
+	"github.com/cloakroomhq/cloakroom/internal/revocation"
+	"github.com/cloakroomhq/cloakroom/internal/signin"
 	"github.com/cloakroomhq/cloakroom/internal/space"
 	"github.com/cloakroomhq/cloakroom/internal/telemetry"
 	"github.com/cloakroomhq/cloakroom/internal/vault"
@@ -53,12 +54,13 @@ var Version = "dev"
 // Gateway is a running gateway: an http.Handler for its own routes, and beside it the embedded object
 // store's, if there is one.
 type Gateway struct {
-	cfg     *Config
-	log     *slog.Logger
-	vault   *vault.Vault
-	handler http.Handler
-	objects http.Handler // nil unless embedded
-	metrics http.Handler
+	cfg         *Config
+	log         *slog.Logger
+	vault       *vault.Vault
+	revocations *revocation.Set
+	handler     http.Handler
+	objects     http.Handler // nil unless embedded
+	metrics     http.Handler
 
 	telemetry *telemetry.Metrics
 	room      *room
@@ -112,7 +114,7 @@ func (g *Gateway) open(ctx, background context.Context) error {
 	if err != nil {
 		return err
 	}
-	endings, err := g.openEnded(ctx, rows, metrics)
+	ends, err := g.openRevocations(ctx, rows, store, metrics)
 	if err != nil {
 		return err
 	}
@@ -121,34 +123,34 @@ func (g *Gateway) open(ctx, background context.Context) error {
 		return err
 	}
 	v, err := vault.New(vault.Options{
-		Rows: rows, Keys: keys, Objects: store, Sessions: endings, Space: g.room, Rates: rates, Observer: metrics, Logger: g.log, Limits: limits(g.cfg),
+		Rows: rows, Keys: keys, Objects: store, Sessions: ends, Space: g.room, Rates: rates, Observer: metrics, Logger: g.log, Limits: limits(g.cfg),
 		Prefixes: append([]string{g.cfg.Tokens.Prefix}, g.cfg.Tokens.AcceptedPrefixes...),
 	})
 	if err != nil {
 		return err
 	}
-	g.vault = v
+	g.vault, g.revocations = v, ends
 	auth, err := g.newAuthenticator(rates, metrics)
 	if err != nil {
 		return err
 	}
 	v.OnGrant(auth.Named)
-	flow, err := g.newSignIn(auth, keys, rows, v, endings, rates, metrics)
+	flow, err := g.newSignIn(auth, keys, rows, ends, rates, metrics)
 	if err != nil {
 		return err
 	}
-	guarded := endings.Guard(flow)
+	guarded := ends.Guard(flow)
 	if err := g.route(httpd.Options{
 		Schema:        graph.NewExecutableSchema(graph.Config{Resolvers: &resolvers.Resolver{Vault: v}}),
 		Authenticator: guarded, Rates: rates, Observer: metrics, Logger: g.log, Tracer: tracer,
 		Checks:   g.checks(rows, keys),
-		Sessions: flow.Handler(guarded), Logout: g.backChannelLogout(v, endings, auth, rates, metrics),
+		Sessions: flow.Handler(guarded), Logout: g.backChannelLogout(ends, auth, rates, metrics),
 	}, metrics, store); err != nil {
 		return err
 	}
 	g.work(background, auth.Run, g.room.run,
-		func(ctx context.Context) { g.pollEnded(ctx, endings) },
-		func(ctx context.Context) { v.RunSweeper(ctx, g.cfg.Tokens.SweepInterval) })
+		func(ctx context.Context) { g.pollRevocations(ctx, ends) },
+		g.sweeper("tokens and grants", v.Sweep), g.sweeper("ended sessions", ends.Sweep), g.sweeper("sign-in states", flow.Sweep))
 	return nil
 }
 
@@ -170,7 +172,8 @@ func (g *Gateway) checks(rows database, keys *keyring.Keyring) []httpd.Check {
 // database is what the rooms need of an engine; what its rows are is theirs to know.
 type database interface {
 	vault.Rows
-	sessionrows.Rows
+	revocation.Rows
+	signin.Rows
 	reserved
 	Setting(ctx context.Context, name string, initial []byte) ([]byte, error)
 	Ready(ctx context.Context) error

@@ -8,6 +8,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/directives"
 	"github.com/cloakroomhq/cloakroom/internal/caller"
 	"github.com/cloakroomhq/cloakroom/internal/ids"
+	"github.com/cloakroomhq/cloakroom/internal/revocation"
 	"github.com/cloakroomhq/cloakroom/internal/vault"
 )
 
@@ -16,7 +17,7 @@ import (
 func (g *Gateway) Grants(tenant string) (directives.Grants, error) {
 	for _, i := range g.cfg.Issuers {
 		if i.TenantName() == tenant {
-			return &grants{vault: g.vault, application: &caller.Caller{Tenant: tenant, Roles: []string{caller.RoleApplication}}}, nil
+			return &grants{vault: g.vault, revocations: g.revocations, application: &caller.Caller{Tenant: tenant, Roles: []string{caller.RoleApplication}}}, nil
 		}
 	}
 	return nil, fmt.Errorf("gateway: no issuer has the tenant %q", tenant)
@@ -24,6 +25,7 @@ func (g *Gateway) Grants(tenant string) (directives.Grants, error) {
 
 type grants struct {
 	vault       *vault.Vault
+	revocations *revocation.Set
 	application *caller.Caller
 }
 
@@ -78,6 +80,11 @@ func (g *grants) OnRevoke(f func(session string, tokens []string)) {
 	g.vault.OnRevoke(func(tenant, session string, tokens []ids.Token) {
 		if tenant == g.application.Tenant {
 			f(session, texts(tokens))
+		}
+	})
+	g.revocations.OnEnd(func(tenant, session string) {
+		if tenant == g.application.Tenant {
+			f(session, nil)
 		}
 	})
 }

@@ -6,23 +6,22 @@ import (
 	"time"
 
 	"github.com/cloakroomhq/cloakroom/internal/credential"
+	"github.com/cloakroomhq/cloakroom/internal/objects"
 	"github.com/cloakroomhq/cloakroom/internal/revocation"
 	"github.com/cloakroomhq/cloakroom/internal/revocation/logout"
-	"github.com/cloakroomhq/cloakroom/internal/sessionrows"
 	"github.com/cloakroomhq/cloakroom/internal/telemetry"
-	"github.com/cloakroomhq/cloakroom/internal/vault"
 )
 
-// openEnded reads what sessions have ended, before anything is served.
-func (g *Gateway) openEnded(ctx context.Context, rows database, metrics *telemetry.Metrics) (*revocation.Set, error) {
+// openRevocations reads what sessions have ended, before anything is served.
+func (g *Gateway) openRevocations(ctx context.Context, rows database, store objects.Store, metrics *telemetry.Metrics) (*revocation.Set, error) {
 	return revocation.New(ctx, revocation.Options{
-		Rows: sessionrows.Ended{Rows: rows}, Lifetimes: lifetimes(g.cfg), Poll: g.cfg.Credentials.EndedPoll, Max: g.cfg.Credentials.MaxEnded,
+		Rows: rows, Transfers: store, Lifetimes: lifetimes(g.cfg), Poll: g.cfg.Credentials.EndedPoll, Max: g.cfg.Credentials.MaxEnded,
 		Observer: metrics, Logger: g.log,
 	})
 }
 
-// pollEnded keeps up with what other replicas end, until ctx ends.
-func (g *Gateway) pollEnded(ctx context.Context, set *revocation.Set) {
+// pollRevocations keeps up with what other replicas end, until ctx ends.
+func (g *Gateway) pollRevocations(ctx context.Context, set *revocation.Set) {
 	tick := time.NewTicker(g.cfg.Credentials.EndedPoll)
 	defer tick.Stop()
 	set.Run(ctx, tick.C)
@@ -48,27 +47,13 @@ func lifetimes(cfg *Config) map[string]time.Duration {
 }
 
 // backChannelLogout returns nil where no issuer sends logout tokens.
-func (g *Gateway) backChannelLogout(v *vault.Vault, set *revocation.Set, auth *credential.Authenticator, rates logout.Rates, metrics *telemetry.Metrics) http.Handler {
+func (g *Gateway) backChannelLogout(set *revocation.Set, auth *credential.Authenticator, rates logout.Rates, metrics *telemetry.Metrics) http.Handler {
 	for _, i := range g.cfg.Issuers {
 		if i.BackChannelLogout {
 			return &logout.Handler{Options: logout.Options{
-				Verifier: auth, Ender: logoutEnder{v, set}, Rates: rates, Observer: metrics, Logger: g.log, Timeout: g.cfg.HTTP.RequestTimeout,
+				Verifier: auth, Ender: set, Rates: rates, Observer: metrics, Logger: g.log, Timeout: g.cfg.HTTP.RequestTimeout,
 			}}
 		}
 	}
 	return nil
-}
-
-// logoutEnder ends sessions where their grants are known, and subjects where credentials are.
-type logoutEnder struct {
-	vault *vault.Vault
-	set   *revocation.Set
-}
-
-func (e logoutEnder) LogOut(ctx context.Context, tenant, sessionID string) error {
-	return e.vault.LogOut(ctx, tenant, sessionID)
-}
-
-func (e logoutEnder) EndSubject(ctx context.Context, tenant, subject string, issuedBefore time.Time) error {
-	return e.set.EndSubject(ctx, tenant, subject, issuedBefore)
 }

@@ -4,18 +4,16 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/credential"
 	"github.com/cloakroomhq/cloakroom/internal/httpd"
 	"github.com/cloakroomhq/cloakroom/internal/keyring"
-	"github.com/cloakroomhq/cloakroom/internal/sessionrows"
 	"github.com/cloakroomhq/cloakroom/internal/signin"
 	"github.com/cloakroomhq/cloakroom/internal/telemetry"
-	"github.com/cloakroomhq/cloakroom/internal/vault"
 )
 
 // newSignIn returns the redirect flow, which adds its cookie to the credentials that next knows.
-func (g *Gateway) newSignIn(next *credential.Authenticator, keys *keyring.Keyring, rows database, v *vault.Vault, ended signin.Ended, rates signin.Rates, metrics *telemetry.Metrics) (*signin.Flow, error) {
+func (g *Gateway) newSignIn(next *credential.Authenticator, keys *keyring.Keyring, rows database, ends signin.Revocation, rates signin.Rates, metrics *telemetry.Metrics) (*signin.Flow, error) {
 	o := signin.Options{
 		Next: next, Assertions: next, PublicURL: g.cfg.HTTP.PublicURL, AllowedOrigins: g.cfg.HTTP.AllowedOrigins, Cookie: g.cfg.SignIn.Cookie, StateLifetime: g.cfg.SignIn.StateLifetime,
 		Timeout: g.cfg.HTTP.RequestTimeout,
-		Sealer:  keys, States: sessionrows.States{Rows: rows}, Grants: v, Ended: ended, Rates: rates, Observer: metrics, Logger: g.log, Refuse: httpd.Refuse(g.log),
+		Sealer:  keys, Rows: rows, Revocation: ends, Rates: rates, Observer: metrics, Logger: g.log, Refuse: httpd.Refuse(g.log),
 	}
 	for _, i := range g.cfg.Issuers {
 		if i.SignIn.Enabled {

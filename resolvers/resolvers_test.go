@@ -40,13 +40,12 @@ func (store) SignDownload(objects.Download) (objects.SignedRequest, error) {
 
 func (store) Delete(context.Context, ...string) error    { return nil }
 func (store) Tombstone(context.Context, ...string) error { return nil }
-func (store) EndSession(objects.Signer)                  {}
-func (store) SignOut(objects.Signer)                     {}
 
 // sessions end with their grants, and are forgotten.
 type sessions struct{ rows *sqlite.DB }
 
-func (s sessions) EndSession(ctx context.Context, tenant string, session caller.SessionHash, _ string) (int, error) {
+func (s sessions) EndSession(ctx context.Context, tenant, sessionID, _ string) (int, error) {
+	session := caller.HashSession(tenant, sessionID)
 	now := time.Now().UnixMilli()
 	done, err := s.rows.Write(ctx, models.Batch{
 		Now: now, Ended: []models.Ended{{ID: session, EndedAt: now, ExpiresAt: now}}, Revoke: &models.Revocation{Tenant: tenant, Session: &session},

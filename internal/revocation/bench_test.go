@@ -9,6 +9,7 @@ import (
 
 	"github.com/cloakroomhq/cloakroom/internal/caller"
 	"github.com/cloakroomhq/cloakroom/internal/revocation"
+	"github.com/cloakroomhq/cloakroom/models"
 )
 
 // BenchmarkGuard is what a request pays whose caller was verified before: with nothing ended, with a million
@@ -18,11 +19,11 @@ func BenchmarkGuard(b *testing.B) {
 	for i := range 1_000_000 {
 		var id caller.SessionHash
 		binary.BigEndian.PutUint64(id[:], uint64(i)*0x9e3779b97f4a7c15)
-		full.rows[id] = revocation.Row{ID: id, IssuedBefore: math.MaxInt64, EndedAt: noon.UnixMilli(), ExpiresAt: math.MaxInt64}
+		full.rows[id] = models.Ended{ID: id, IssuedBefore: math.MaxInt64, EndedAt: noon.UnixMilli(), ExpiresAt: math.MaxInt64}
 	}
 	c := &clock{at: noon}
 	subjects := newTable()
-	subjects.rows = map[caller.SessionHash]revocation.Row{}
+	subjects.rows = map[caller.SessionHash]models.Ended{}
 	for id, r := range full.rows {
 		subjects.rows[id] = r
 	}
@@ -67,7 +68,7 @@ func TestGuardAllocatesNothing(t *testing.T) {
 	if err := r.EndSubject(context.Background(), tenant, "another", noon); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.EndSession(context.Background(), tenant, caller.SessionHash{}, "application"); err != nil {
+	if _, err := r.EndSession(context.Background(), tenant, "another", "application"); err != nil {
 		t.Fatal(err)
 	}
 	g := r.Guard(next{caller: session("s")})

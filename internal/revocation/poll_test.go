@@ -13,6 +13,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/caller"
 	"github.com/cloakroomhq/cloakroom/internal/fault"
 	"github.com/cloakroomhq/cloakroom/internal/revocation"
+	"github.com/cloakroomhq/cloakroom/models"
 )
 
 // TestNotLoaded: without having read what has ended, nothing is served.
@@ -20,7 +21,7 @@ func TestNotLoaded(t *testing.T) {
 	rows := newTable()
 	rows.fail(errDown)
 	_, err := revocation.New(context.Background(), revocation.Options{
-		Rows: rows, Lifetimes: map[string]time.Duration{tenant: time.Hour}, Poll: time.Second, Max: 1,
+		Rows: rows, Transfers: &transfers{}, Lifetimes: map[string]time.Duration{tenant: time.Hour}, Poll: time.Second, Max: 1,
 		Observer: &counts{}, Logger: slog.New(slog.DiscardHandler),
 	})
 	require.ErrorIs(t, err, errDown)
@@ -51,7 +52,7 @@ func TestFailClosed(t *testing.T) {
 	require.Equal(t, fault.Unavailable, r.ask(t, session("s")))
 
 	rows.fail(nil)
-	_, err = other.EndSession(context.Background(), tenant, *session("gone").Session, "application")
+	_, err = other.EndSession(context.Background(), tenant, "gone", "application")
 	require.NoError(t, err)
 	r.poll()
 	require.Empty(t, r.ask(t, session("s")))
@@ -65,7 +66,7 @@ func TestWindow(t *testing.T) {
 	rows, c := newTable(), &clock{at: noon}
 	r := start(t, rows, c, nil)
 	require.Equal(t, []int64{0}, rows.since, "all at the start")
-	late := revocation.Row{ID: *session("late").Session, IssuedBefore: 1<<63 - 1, EndedAt: noon.Add(-29 * time.Second).UnixMilli(), ExpiresAt: noon.Add(time.Hour).UnixMilli()}
+	late := models.Ended{ID: *session("late").Session, IssuedBefore: 1<<63 - 1, EndedAt: noon.Add(-29 * time.Second).UnixMilli(), ExpiresAt: noon.Add(time.Hour).UnixMilli()}
 	require.NoError(t, rows.End(context.Background(), late))
 	c.advance(time.Second)
 	r.poll()
@@ -78,7 +79,7 @@ func TestWindow(t *testing.T) {
 	c.advance(2 * time.Minute)
 	r.poll()
 	rows.fail(nil)
-	require.NoError(t, rows.End(context.Background(), revocation.Row{
+	require.NoError(t, rows.End(context.Background(), models.Ended{
 		ID: *session("meanwhile").Session, IssuedBefore: 1<<63 - 1, EndedAt: noon.Add(time.Minute).UnixMilli(), ExpiresAt: noon.Add(time.Hour).UnixMilli(),
 	}))
 	r.poll()
@@ -104,7 +105,7 @@ func TestConcurrent(t *testing.T) {
 		all.Go(func() {
 			for j := range 100 {
 				who := session(fmt.Sprint(i, "-", j))
-				_, err := a.EndSession(context.Background(), tenant, *who.Session, "application")
+				_, err := a.EndSession(context.Background(), tenant, fmt.Sprint(i, "-", j), "application")
 				require.NoError(t, err)
 				require.Equal(t, fault.Unauthenticated, a.ask(t, who))
 			}
@@ -131,10 +132,10 @@ func TestMax(t *testing.T) {
 	r := start(t, newTable(), &clock{at: noon}, func(o *revocation.Options) { o.Max = 2 })
 	ctx := context.Background()
 	for _, id := range []string{"a", "b", "a"} {
-		_, err := r.EndSession(ctx, tenant, *session(id).Session, "application")
+		_, err := r.EndSession(ctx, tenant, id, "application")
 		require.NoError(t, err)
 	}
-	_, err := r.EndSession(ctx, tenant, *session("c").Session, "application")
+	_, err := r.EndSession(ctx, tenant, "c", "application")
 	require.Equal(t, fault.LimitExceeded, fault.Public(err).Code)
 	require.Equal(t, fault.LimitExceeded, fault.Public(r.EndSubject(ctx, tenant, "u", noon)).Code)
 	require.Empty(t, r.ask(t, session("c")))
@@ -146,22 +147,22 @@ func TestShare(t *testing.T) {
 	r := start(t, rows, c, func(o *revocation.Options) { o.Max = 4 })
 	ctx, until := context.Background(), noon.Add(time.Minute)
 	for _, login := range []byte{1, 2, 1} {
-		require.NoError(t, r.End(ctx, caller.SessionHash{login}, until))
+		require.NoError(t, r.signOut(ctx, caller.SessionHash{login}, until))
 	}
 	again := start(t, rows, c, func(o *revocation.Options) { o.Max = 4 })
 	for _, replica := range []*replica{r, again} { // what another has ended counts too
-		require.Equal(t, fault.LimitExceeded, fault.Public(replica.End(ctx, caller.SessionHash{3}, until)).Code)
-		require.NoError(t, replica.End(ctx, caller.SessionHash{2}, until), "what is known can be ended again")
+		require.Equal(t, fault.LimitExceeded, fault.Public(replica.signOut(ctx, caller.SessionHash{3}, until)).Code)
+		require.NoError(t, replica.signOut(ctx, caller.SessionHash{2}, until), "what is known can be ended again")
 	}
 	require.Len(t, rows.rows, 2, "and nothing is written")
-	_, err := r.EndSession(ctx, tenant, *session("a").Session, caller.EndedByApplication)
+	_, err := r.EndSession(ctx, tenant, "a", caller.EndedByApplication)
 	require.NoError(t, err)
 	require.NoError(t, r.EndSubject(ctx, tenant, "u", noon))
-	_, err = r.EndSession(ctx, tenant, *session("b").Session, caller.EndedByApplication)
+	_, err = r.EndSession(ctx, tenant, "b", caller.EndedByApplication)
 	require.Equal(t, fault.LimitExceeded, fault.Public(err).Code)
 	c.advance(2 * time.Minute)
 	r.poll()
-	_, err = r.EndSession(ctx, tenant, *session("b").Session, caller.EndedByApplication)
+	_, err = r.EndSession(ctx, tenant, "b", caller.EndedByApplication)
 	require.NoError(t, err, "the sign-outs are forgotten once their cookies have expired")
 }
 

@@ -54,7 +54,7 @@ func (f *Flow) finish(w http.ResponseWriter, r *http.Request) (string, *refusal)
 	if err != nil {
 		return "", unavailable.because(err).linked(s.returnTo)
 	}
-	first, err := f.States.ConsumeState(r.Context(), s.digest(), s.expires.Add(clockDrift))
+	first, err := f.consume(r.Context(), s)
 	if err != nil {
 		return "", unavailable.because(err).linked(s.returnTo)
 	}

@@ -3,6 +3,7 @@ package signin
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -19,7 +20,9 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/config"
 	"github.com/cloakroomhq/cloakroom/internal/credential"
 	"github.com/cloakroomhq/cloakroom/internal/fault"
+	"github.com/cloakroomhq/cloakroom/internal/ids"
 	"github.com/cloakroomhq/cloakroom/internal/keyring"
+	"github.com/cloakroomhq/cloakroom/models"
 )
 
 const (
@@ -41,7 +44,7 @@ type world struct {
 	down      error // of the database, whatever is asked of it
 	said      *credential.Assertion
 	withdrawn map[credential.Thumbprint]bool
-	used      map[[32]byte]time.Time
+	used      map[ids.Digest]time.Time
 	over      map[caller.SessionHash]time.Time
 	next      *caller.Caller
 	mu        sync.Mutex
@@ -65,13 +68,27 @@ func (w *world) Holds(_ context.Context, issuer string, key credential.Thumbprin
 	return !w.withdrawn[key]
 }
 
-func (w *world) ConsumeState(ctx context.Context, d [32]byte, until time.Time) (bool, error) {
+// Write notes the states of sign-ins that are used.
+func (w *world) Write(ctx context.Context, b models.Batch) (done models.Result, err error) {
 	if err := w.wait(ctx); err != nil {
-		return false, err
+		return done, err
 	}
-	_, known := w.used[d]
-	w.used[d] = until
-	return !known, nil
+	for _, u := range b.Used {
+		_, known := w.used[u.Digest]
+		w.used[u.Digest] = time.UnixMilli(u.ExpiresAt).UTC()
+		done.FirstUse = append(done.FirstUse, !known)
+	}
+	return done, nil
+}
+
+func (w *world) SweepStates(_ context.Context, now int64, _ int) (n int, err error) {
+	for digest, until := range w.used {
+		if until.UnixMilli() <= now {
+			delete(w.used, digest)
+			n++
+		}
+	}
+	return n, w.down
 }
 
 // wait is how the database fails.
@@ -83,24 +100,26 @@ func (w *world) wait(ctx context.Context) error {
 	return w.down
 }
 
-func (w *world) RevokeOwn(ctx context.Context) (int, error) {
+// flowEnds is a Revocation.
+type flowEnds struct{ w *world }
+
+func (e flowEnds) SignOut(ctx context.Context, _, cookie *caller.Caller) (revoked int, closed bool, err error) {
+	w := e.w
 	if err := w.wait(ctx); err != nil {
-		return 0, fault.Wrap(err, fault.Unavailable, "Try again.")
+		return 0, false, fault.Wrap(err, fault.Unavailable, "Try again.")
 	}
 	w.revoked++
-	return 7, nil
-}
-
-func (w *world) End(ctx context.Context, login caller.SessionHash, until time.Time) error {
-	if err := w.wait(ctx); err != nil {
-		return fault.Wrap(err, fault.Unavailable, "Try again.")
+	if cookie == nil {
+		return 7, false, nil
 	}
 	if w.full {
-		return fault.New(fault.LimitExceeded, "Too many.")
+		return 7, false, fault.New(fault.LimitExceeded, "Too many.")
 	}
-	w.over[login] = until
-	return nil
+	w.over[*cookie.Login] = cookie.ExpiresAt
+	return 7, true, nil
 }
+
+func (w *world) Swept(table string, n int) { w.SignIn(fmt.Sprint("swept ", table, " ", n)) }
 
 func (w *world) SignIn(outcome string) {
 	w.mu.Lock()
@@ -143,13 +162,13 @@ func newWorld(t testing.TB, change func(*Options)) *world {
 	require.NoError(t, err)
 	hash := caller.HashSession("clinic", "sid")
 	w := &world{
-		now: start, used: map[[32]byte]time.Time{}, over: map[caller.SessionHash]time.Time{},
+		now: start, used: map[ids.Digest]time.Time{}, over: map[caller.SessionHash]time.Time{},
 		said: &credential.Assertion{Subject: "user", Session: hash, IssuedAt: start.Add(-time.Minute)},
 	}
 	o := Options{
 		Next: bearer{w}, Assertions: w, PublicURL: own, AllowedOrigins: []string{appSite}, Cookie: config.Default().SignIn.Cookie, StateLifetime: stateLife, Timeout: timeout,
 		Providers: []Provider{{Name: "clinic", URL: appPage, ReturnTo: []string{appSite, "https://pages.example/app/"}}},
-		Sealer:    keys, States: w, Grants: w, Ended: w, Rates: rates{w}, Observer: w, Logger: slog.New(slog.DiscardHandler),
+		Sealer:    keys, Rows: w, Revocation: flowEnds{w}, Rates: rates{w}, Observer: w, Logger: slog.New(slog.DiscardHandler),
 		Refuse: func(rw http.ResponseWriter, _ *http.Request, status int, err error) {
 			w.refused = fault.Public(err).Code
 			if status == 0 {

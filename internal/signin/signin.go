@@ -23,6 +23,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/config"
 	"github.com/cloakroomhq/cloakroom/internal/credential"
 	"github.com/cloakroomhq/cloakroom/internal/httpd/guard"
+	"github.com/cloakroomhq/cloakroom/models"
 )
 
 // Assertions verifies what an issuer's page answered to a state.
@@ -38,25 +39,19 @@ type Sealer interface {
 	OpenFor(purpose string, sealed []byte) ([]byte, error)
 }
 
-// States notes which states have been used, on every replica.
-type States interface {
-	// ConsumeState must tell exactly one of all callers with one digest that it is the first, durably.
-	// The note may go at the moment keepUntil; the vault's sweeper removes it.
-	ConsumeState(ctx context.Context, digest [32]byte, keepUntil time.Time) (first bool, err error)
+// Rows is what the flow needs of the database, in which every replica notes the states that have been used: a part of
+// models.Rows, which says what it may rely on.
+type Rows interface {
+	Write(ctx context.Context, b models.Batch) (models.Result, error)
+	SweepStates(ctx context.Context, now int64, limit int) (int, error)
 }
 
-// Grants ends grants.
-type Grants interface {
-	// RevokeOwn ends the grants of the context's session, and returns how many were in force. Its errors
-	// are faults.
-	RevokeOwn(ctx context.Context) (int, error)
-}
-
-// Ended is what stops credentials before they expire, on every replica.
-type Ended interface {
-	// End refuses every cookie of the login from now on; none of them lives until the moment until.
-	// It must be durable when it returns nil. Its errors are faults.
-	End(ctx context.Context, login caller.SessionHash, until time.Time) error
+// Revocation ends what a sign-in has opened, on every replica.
+type Revocation interface {
+	// SignOut ends the login of a caller with the cookie, nil for none, and revokes the grants of who, a session. It
+	// returns how many grants were in force, and whether the cookie opens nothing any more. Its errors are faults;
+	// after LIMIT_EXCEEDED the grants are revoked, and the login has not ended.
+	SignOut(ctx context.Context, who, cookie *caller.Caller) (revoked int, closed bool, err error)
 }
 
 // Rates bound sign-ins, and cookies that are refused. Their errors are faults RATE_LIMITED.
@@ -73,6 +68,8 @@ type Rates interface {
 type Observer interface {
 	SignIn(outcome string)
 	Credential(outcome string)
+	// Swept is told how many rows of a table were removed: "sign_in_states".
+	Swept(table string, n int)
 }
 
 // Provider is an issuer whose users can sign in by the flow.
@@ -94,9 +91,8 @@ type Options struct {
 	StateLifetime  time.Duration // for the application's page to answer in; config.MaxStateLifetime at most
 	Timeout        time.Duration // for one request
 	Sealer         Sealer
-	States         States
-	Grants         Grants
-	Ended          Ended
+	Rows           Rows
+	Revocation     Revocation
 	Rates          Rates
 	Observer       Observer
 	Logger         *slog.Logger
@@ -133,7 +129,7 @@ func (f *Flow) pages(p *provider) []string {
 
 // New returns a Flow.
 func New(o Options) (*Flow, error) {
-	if o.Next == nil || o.Assertions == nil || o.Sealer == nil || o.States == nil || o.Grants == nil || o.Ended == nil ||
+	if o.Next == nil || o.Assertions == nil || o.Sealer == nil || o.Rows == nil || o.Revocation == nil ||
 		o.Rates == nil || o.Observer == nil || o.Logger == nil || o.Refuse == nil || o.Timeout <= 0 {
 		return nil, errors.New("signin: an option is missing")
 	}

@@ -230,8 +230,8 @@ func TestFull(t *testing.T) {
 
 func TestNewNeedsItsParts(t *testing.T) {
 	for _, drop := range []func(*Options){
-		func(o *Options) { o.Next = nil }, func(o *Options) { o.Assertions = nil }, func(o *Options) { o.Sealer = nil }, func(o *Options) { o.States = nil }, func(o *Options) { o.Grants = nil },
-		func(o *Options) { o.Ended = nil }, func(o *Options) { o.Observer = nil }, func(o *Options) { o.Logger = nil }, func(o *Options) { o.Refuse = nil }, func(o *Options) { o.Timeout = 0 },
+		func(o *Options) { o.Next = nil }, func(o *Options) { o.Assertions = nil }, func(o *Options) { o.Sealer = nil }, func(o *Options) { o.Rows = nil },
+		func(o *Options) { o.Revocation = nil }, func(o *Options) { o.Observer = nil }, func(o *Options) { o.Logger = nil }, func(o *Options) { o.Refuse = nil }, func(o *Options) { o.Timeout = 0 },
 		func(o *Options) { o.Providers = []Provider{{Name: "x", URL: "://"}} },
 	} {
 		o := newWorld(t, nil).Options

@@ -103,35 +103,30 @@ func (f *Flow) signOut(w http.ResponseWriter, r *http.Request, who *caller.Calle
 	deadline, _ := r.Context().Deadline()
 	ctx, cancel := context.WithDeadline(context.WithoutCancel(r.Context()), deadline)
 	defer cancel()
-	own, full := f.endLogin(ctx, r, who)
-	if full != nil && fault.Public(full).Code != fault.LimitExceeded {
-		return 0, full
-	}
-	if own && full == nil { // it opens nothing any more, whatever becomes of the grants
+	cookie := f.loginOf(r, who)
+	revoked, closed, err := f.Revocation.SignOut(ctx, who, cookie)
+	full := err != nil && fault.Public(err).Code == fault.LimitExceeded
+	if closed || full {
 		f.setCookie(w, sessionCookie, "", 0)
 	}
-	if revoked, err = f.Grants.RevokeOwn(caller.With(ctx, who)); err != nil {
-		return 0, err
-	}
-	if full != nil {
-		f.setCookie(w, sessionCookie, "", 0)
-		return 0, fault.Wrap(full, fault.LimitExceeded,
+	if full {
+		err = fault.Wrap(err, fault.LimitExceeded,
 			"This browser is signed out and the session's grants are revoked, but a copy of its cookie is accepted until it expires.")
 	}
-	return revoked, nil
+	return revoked, err
 }
 
-// endLogin ends the login of the session's cookie, if the request bears one, even beside another credential.
-func (f *Flow) endLogin(ctx context.Context, r *http.Request, who *caller.Caller) (bool, error) {
-	by := who
-	if who.Login == nil {
-		other, _, err := f.cookieCaller(r)
-		if err != nil || other == nil || other.Tenant != who.Tenant || *other.Session != *who.Session {
-			return false, nil //nolint:nilerr // a cookie that opens nothing needs no end
-		}
-		by = other
+// loginOf returns the caller whose login ends: that of the session's cookie, if the request bears one, even beside
+// another credential; nil where there is none.
+func (f *Flow) loginOf(r *http.Request, who *caller.Caller) *caller.Caller {
+	if who.Login != nil {
+		return who
 	}
-	return true, f.Ended.End(ctx, *by.Login, by.ExpiresAt)
+	other, _, err := f.cookieCaller(r)
+	if err != nil || other == nil || other.Tenant != who.Tenant || *other.Session != *who.Session {
+		return nil // a cookie that opens nothing needs no end
+	}
+	return other
 }
 
 func (f *Flow) refuseMethod(w http.ResponseWriter, r *http.Request, allow string) {

@@ -94,11 +94,11 @@ const sweepBatch = 500
 // sweepPatience is how long a sweep goes on though the store deletes nothing of a batch: other rows wait behind it.
 const sweepPatience = 10 * time.Second
 
-// Sweep removes what has expired, in bounded batches, until nothing is due or ctx ends. A store that does not answer
+// Sweep removes tokens and grants that have expired, in bounded batches, until nothing is due or ctx ends. A store that does not answer
 // holds up the tokens whose objects it has, and nothing else.
 func (v *Vault) Sweep(ctx context.Context) error {
-	return errors.Join(v.sweepTokens(ctx), v.Rows.Settle(ctx), v.sweepRows(ctx, "grants", v.Rows.SweepGrants),
-		v.sweepRows(ctx, "ended", v.Rows.SweepEnded), v.sweepRows(ctx, "sign_in_states", v.Rows.SweepStates))
+	return errors.Join(v.sweepTokens(ctx), v.Rows.Settle(ctx),
+		models.Sweep(ctx, v.Now, v.Rows.SweepGrants, func(n int) { v.Observer.Swept("grants", n) }))
 }
 
 // sweepTokens goes on past tokens whose objects the store does not delete, so that those behind them are seen to as well.
@@ -137,34 +137,4 @@ func (v *Vault) sweepTokens(ctx context.Context) error {
 func isPartial(err error) bool {
 	var partial *objects.PartialError
 	return errors.As(err, &partial)
-}
-
-func (v *Vault) sweepRows(ctx context.Context, table string, sweep func(ctx context.Context, now int64, limit int) (int, error)) error {
-	for {
-		_, now := v.now()
-		n, err := sweep(ctx, now, sweepBatch)
-		if err != nil {
-			return err
-		}
-		v.Observer.Swept(table, n)
-		if n < sweepBatch {
-			return nil
-		}
-	}
-}
-
-// RunSweeper sweeps at every interval until ctx ends.
-func (v *Vault) RunSweeper(ctx context.Context, interval time.Duration) {
-	tick := time.NewTicker(interval)
-	defer tick.Stop()
-	for {
-		if err := v.Sweep(ctx); err != nil && ctx.Err() == nil {
-			v.Logger.ErrorContext(ctx, "sweeping failed; it will be tried again", slog.Any("error", err))
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
 }

@@ -91,18 +91,6 @@ func (s *store) erase(done map[string]int, names []string) error {
 	return nil
 }
 
-func (s *store) EndSession(g objects.Signer) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.ended = append(s.ended, g)
-}
-
-func (s *store) SignOut(g objects.Signer) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.signedOut = append(s.signedOut, g)
-}
-
 func (s *store) fail(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -169,7 +157,8 @@ type endings struct {
 	err     error
 }
 
-func (e *endings) EndSession(ctx context.Context, tenant string, session caller.SessionHash, reason string) (int, error) {
+func (e *endings) EndSession(ctx context.Context, tenant, sessionID, reason string) (int, error) {
+	session := caller.HashSession(tenant, sessionID)
 	e.gone[session] = true
 	e.reasons = append(e.reasons, tenant+" "+reason)
 	if e.err != nil {

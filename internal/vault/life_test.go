@@ -4,7 +4,6 @@ import (
 	"context"
 	"os"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -12,7 +11,6 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/fault"
 	"github.com/cloakroomhq/cloakroom/internal/ids"
 	"github.com/cloakroomhq/cloakroom/internal/vault"
-	"github.com/cloakroomhq/cloakroom/models"
 )
 
 // TestNoGrantOutlivesItsToken: neither those of tokenize nor those that an application asks for.
@@ -200,44 +198,6 @@ func TestSecretsAreNotInTheFile(t *testing.T) {
 }
 
 type idle struct{ vault.Rows }
-
-// TestRunSweeper sweeps at once and at every interval, through failures, until its context ends.
-func TestRunSweeper(t *testing.T) {
-	f := newFixture(t)
-	synctest.Test(t, func(t *testing.T) {
-		rows := &dueRows{}
-		o := f.Options
-		o.Rows = rows
-		v, err := vault.New(o)
-		require.NoError(t, err)
-		ctx, stop := context.WithCancel(context.Background())
-		done := make(chan struct{})
-		go func() { v.RunSweeper(ctx, time.Minute); close(done) }()
-		time.Sleep(150 * time.Second) // of the bubble's clock
-		stop()
-		<-done
-		require.Equal(t, 3, rows.asked)
-	})
-}
-
-type dueRows struct {
-	idle
-	asked int
-}
-
-func (*dueRows) Settle(context.Context) error { return nil }
-
-func (d *dueRows) DueTokens(context.Context, int64, int) ([]models.Token, error) {
-	d.asked++
-	if d.asked == 1 {
-		return nil, errDown
-	}
-	return nil, nil
-}
-
-func (*dueRows) SweepGrants(context.Context, int64, int) (int, error) { return 0, nil }
-func (*dueRows) SweepEnded(context.Context, int64, int) (int, error)  { return 0, nil }
-func (*dueRows) SweepStates(context.Context, int64, int) (int, error) { return 0, nil }
 
 func TestNewNeedsItsParts(t *testing.T) {
 	f := newFixture(t)

@@ -3,7 +3,6 @@ package vault_test
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -11,7 +10,6 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/fault"
 	"github.com/cloakroomhq/cloakroom/internal/ids"
 	"github.com/cloakroomhq/cloakroom/internal/vault"
-	"github.com/cloakroomhq/cloakroom/models"
 )
 
 func TestEndSession(t *testing.T) {
@@ -19,20 +17,13 @@ func TestEndSession(t *testing.T) {
 	app := application("clinic")
 	token := f.tokenize(t, session("clinic", "s1"), 0)
 	other := f.tokenize(t, session("clinic", "s2"), 0)
-	var told []string
-	f.OnRevoke(func(tenant, session string, tokens []ids.Token) {
-		require.Nil(t, tokens)
-		told = append(told, tenant+" "+session)
-	})
 	n, err := f.EndSession(app, "s1")
 	require.NoError(t, err)
 	require.Equal(t, 2, n)
 	n, err = f.EndSession(app, "s1")
 	require.NoError(t, err, "it can be repeated")
 	require.Zero(t, n)
-	require.NoError(t, f.LogOut(session("bank", "x"), "clinic", "s3"), "the caller is not asked")
-	require.Equal(t, []string{"clinic s1", "clinic s1", "clinic s3"}, told)
-	require.Equal(t, []string{"clinic application", "clinic application", "clinic back_channel"}, f.endings.reasons)
+	require.Equal(t, []string{"clinic application", "clinic application"}, f.endings.reasons)
 	missing, err := f.VerifyGrants(app, "s2", []ids.Token{other}, ids.Store)
 	require.NoError(t, err)
 	require.Empty(t, missing)
@@ -95,37 +86,9 @@ func TestEndSessionRefusals(t *testing.T) {
 	for _, id := range []string{"", "a\nb", strings.Repeat("s", 1025), "\xff"} {
 		_, err = f.EndSession(app, id)
 		requireFault(t, err, fault.BadUserInput, vault.ParamSession)
-		require.Error(t, f.LogOut(t.Context(), "clinic", id))
 	}
 	require.Empty(t, f.endings.gone)
-	told := 0
-	f.OnRevoke(func(string, string, []ids.Token) { told++ })
 	f.endings.err = fault.New(fault.LimitExceeded, "too many")
 	_, err = f.EndSession(app, "s1")
 	requireFault(t, err, fault.LimitExceeded)
-	require.Equal(t, 1, told, "it may have come about")
-}
-
-// TestSweepStates: so are notes of used sign-ins that no replica takes for fresh any more.
-func TestSweepStates(t *testing.T) {
-	f := newFixture(t)
-	_, err := f.rows.DB.Write(t.Context(), models.Batch{Used: []models.UsedState{{Digest: ids.Digest{1}, ExpiresAt: noon.Add(time.Hour).UnixMilli()}}})
-	require.NoError(t, err)
-	require.NoError(t, f.Sweep(t.Context()))
-	require.Zero(t, f.sums["swept sign_in_states"])
-	f.at = noon.Add(time.Hour)
-	require.NoError(t, f.Sweep(t.Context()))
-	require.Equal(t, 1, f.sums["swept sign_in_states"])
-}
-
-// TestSweepEnded: what no credential needs any more is removed with all else that has expired.
-func TestSweepEnded(t *testing.T) {
-	f := newFixture(t)
-	_, err := f.EndSession(application("clinic"), "s1")
-	require.NoError(t, err)
-	require.NoError(t, f.Sweep(t.Context()))
-	require.Zero(t, f.sums["swept ended"])
-	f.at = noon.Add(time.Hour)
-	require.NoError(t, f.Sweep(t.Context()))
-	require.Equal(t, 1, f.sums["swept ended"])
 }

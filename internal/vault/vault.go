@@ -23,17 +23,15 @@ type Rows interface {
 	TokenGrants(ctx context.Context, tenant string, session ids.SessionHash, tokens []ids.Digest, now int64) ([]models.TokenGrant, error)
 	DueTokens(ctx context.Context, now int64, limit int) ([]models.Token, error)
 	SweepGrants(ctx context.Context, now int64, limit int) (int, error)
-	SweepEnded(ctx context.Context, now int64, limit int) (int, error)
-	SweepStates(ctx context.Context, now int64, limit int) (int, error)
 	Settle(ctx context.Context) error
 }
 
-// Sessions knows which sessions have ended.
+// Sessions owns the end of a session.
 type Sessions interface {
-	// EndSession ends a tenant's session, durably, with its grants, and returns how many of these were in
+	// EndSession ends a tenant's session, durably, with its grants and transfers, and returns how many grants were in
 	// force; reason is what it is counted under. It ends here at once, also where an error is returned. Its
 	// errors are faults.
-	EndSession(ctx context.Context, tenant string, session caller.SessionHash, reason string) (revoked int, err error)
+	EndSession(ctx context.Context, tenant, sessionID, reason string) (revoked int, err error)
 	// Ended reports whether a session has ended.
 	Ended(session caller.SessionHash) bool
 }
@@ -60,10 +58,6 @@ type Objects interface {
 	Delete(ctx context.Context, objects ...string) error
 	// Tombstone deletes as Delete does, and leaves what refuses an upload that was signed before.
 	Tombstone(ctx context.Context, objects ...string) error
-	// EndSession stops what was signed for a session, in a store that can.
-	EndSession(objects.Signer)
-	// SignOut stops what was signed for a session up to now, in a store that can.
-	SignOut(objects.Signer)
 }
 
 // Space knows whether there is room for new values.

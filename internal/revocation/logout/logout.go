@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/cloakroomhq/cloakroom/internal/caller"
 	"github.com/cloakroomhq/cloakroom/internal/credential"
 	"github.com/cloakroomhq/cloakroom/internal/fault"
 	"github.com/cloakroomhq/cloakroom/internal/httpd/guard"
@@ -37,8 +38,8 @@ type Rates interface {
 
 // Ender ends what a logout token names; what has ended may be ended again.
 type Ender interface {
-	// LogOut ends one session, with its grants.
-	LogOut(ctx context.Context, tenant, sessionID string) error
+	// EndSession ends one session, with its grants.
+	EndSession(ctx context.Context, tenant, sessionID, reason string) (revoked int, err error)
 	// EndSubject ends all credentials of a subject that were issued before a moment.
 	EndSubject(ctx context.Context, tenant, subject string, issuedBefore time.Time) error
 }
@@ -113,7 +114,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // Many issuers count in whole seconds, so that the token's own second counts as before.
 func (h *Handler) end(ctx context.Context, l *credential.Logout) error {
 	if l.Session != "" {
-		return h.Ender.LogOut(ctx, l.Tenant, l.Session)
+		_, err := h.Ender.EndSession(ctx, l.Tenant, l.Session, caller.EndedByBackChannel)
+		return err
 	}
 	return h.Ender.EndSubject(ctx, l.Tenant, l.Subject, l.IssuedAt.Truncate(time.Second).Add(time.Second))
 }

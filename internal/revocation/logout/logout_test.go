@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cloakroomhq/cloakroom/internal/caller"
 	"github.com/cloakroomhq/cloakroom/internal/credential"
 	"github.com/cloakroomhq/cloakroom/internal/fault"
 	"github.com/cloakroomhq/cloakroom/internal/revocation/logout"
@@ -48,12 +49,15 @@ func (p *provider) VerifyLogout(ctx context.Context, token string) (*credential.
 	return p.says, nil
 }
 
-func (p *provider) LogOut(ctx context.Context, tenant, sessionID string) error {
+func (p *provider) EndSession(ctx context.Context, tenant, sessionID, reason string) (int, error) {
 	if ctx.Err() != nil {
-		return ctx.Err()
+		return 0, ctx.Err()
+	}
+	if reason != caller.EndedByBackChannel {
+		return 0, errors.New("another reason: " + reason)
 	}
 	p.ended = append(p.ended, tenant+" session "+sessionID)
-	return p.down
+	return 1, p.down
 }
 
 func (p *provider) EndSubject(_ context.Context, tenant, subject string, before time.Time) error {

@@ -1,0 +1,123 @@
+package revocation
+
+import (
+	"context"
+	"time"
+
+	"github.com/cloakroomhq/cloakroom/internal/caller"
+	"github.com/cloakroomhq/cloakroom/internal/fault"
+	"github.com/cloakroomhq/cloakroom/internal/objects"
+	"github.com/cloakroomhq/cloakroom/models"
+)
+
+// EndSession ends a tenant's session with its grants, durably, and returns how many of these were in force. A session
+// that is not known ends too: the gateway keeps no list of sessions. Its credentials are refused, and its transfers
+// stopped, here at once, also where an error is returned; on other replicas its credentials are refused after their next
+// poll. The reason is one of caller's. Faults: LIMIT_EXCEEDED, UNAVAILABLE (it may have been committed).
+func (s *Set) EndSession(ctx context.Context, tenant, sessionID, reason string) (revoked int, err error) {
+	session := caller.HashSession(tenant, sessionID)
+	err = s.end(ctx, s.row(session, always, s.lifetime(tenant)), s.Max, reason, func(ctx context.Context, r models.Ended) error {
+		done, err := s.Rows.Write(ctx, models.Batch{
+			Now: r.EndedAt, Ended: []models.Ended{r}, Revoke: &models.Revocation{Tenant: tenant, Session: &session},
+		})
+		revoked = done.Revoked
+		return err
+	})
+	s.Transfers.EndSession(objects.Signer{Tenant: tenant, Session: session})
+	s.listeners.tell(tenant, sessionID) // after an error too: it may have been committed
+	return revoked, err
+}
+
+// SignOut ends the login of a caller with the cookie, nil for none, and revokes the grants of who, a session, with its
+// transfers. It returns how many grants were in force, and whether the cookie opens nothing any more on any replica.
+//
+// Logins fill half of the memory at most. Where that is full the grants are revoked all the same, and the error is a
+// fault LIMIT_EXCEEDED. Other faults: UNAVAILABLE (the login, or both, may have ended).
+func (s *Set) SignOut(ctx context.Context, who, cookie *caller.Caller) (revoked int, closed bool, err error) {
+	var full error
+	if cookie != nil {
+		full = s.endLogin(ctx, *cookie.Login, cookie.ExpiresAt)
+		if full != nil && fault.Public(full).Code != fault.LimitExceeded {
+			return 0, false, full
+		}
+		closed = full == nil
+	}
+	done, err := s.Rows.Write(ctx, models.Batch{
+		Now: s.Now().UnixMilli(), Revoke: &models.Revocation{Tenant: who.Tenant, Session: who.Session},
+	})
+	s.Transfers.SignOut(objects.Signer{Tenant: who.Tenant, Session: *who.Session})
+	// Only the hash of the session's id is known here, so listeners forget every session's. After an error too: it may
+	// have been committed.
+	s.listeners.tell(who.Tenant, "")
+	if err != nil {
+		return 0, closed, unavailable(err)
+	}
+	return done.Revoked, closed, full
+}
+
+// endLogin ends a login, whose cookies live until a moment at the latest, as EndSession ends a session. Whoever may sign
+// in may sign out as often, so logins fill half of the memory at most: the rest is for applications and providers.
+func (s *Set) endLogin(ctx context.Context, login caller.SessionHash, until time.Time) error {
+	r := s.row(login, always, 0)
+	r.ExpiresAt = until.UnixMilli() + 1
+	return s.end(ctx, r, s.Max/2, caller.EndedBySignOut, s.write)
+}
+
+// EndSubject ends all that was issued for a tenant's subject before a moment, as EndSession ends a session. Grants
+// stay: they are the sessions', which are not known here, and open nothing for a credential that is refused.
+func (s *Set) EndSubject(ctx context.Context, tenant, subject string, issuedBefore time.Time) error {
+	r := s.row(caller.HashSubject(tenant, subject), issuedBefore.UnixMilli(), s.lifetime(tenant))
+	return s.end(ctx, r, s.Max, caller.EndedByBackChannel, s.write)
+}
+
+// write keeps a row; where there is one of the same ID, the wider of the two stays.
+func (s *Set) write(ctx context.Context, r models.Ended) error {
+	_, err := s.Rows.Write(ctx, models.Batch{Ended: []models.Ended{r}})
+	return err
+}
+
+// row lives longer by what another replica may need to learn of it, and may create grants until then.
+func (s *Set) row(id caller.SessionHash, issuedBefore int64, life time.Duration) models.Ended {
+	now := s.Now()
+	return models.Ended{ID: id, IssuedBefore: issuedBefore, EndedAt: now.UnixMilli(), ExpiresAt: now.Add(life+stalePolls*s.Poll).UnixMilli() + 1}
+}
+
+func (s *Set) lifetime(tenant string) time.Duration {
+	if d, ok := s.Lifetimes[tenant]; ok {
+		return d
+	}
+	return s.longest
+}
+
+// end puts the row into memory, which may hold up to limit already, before it is written: a grant that is created
+// meanwhile is then seen by whoever asks afterwards to be an ended session's.
+func (s *Set) end(ctx context.Context, r models.Ended, limit int, reason string, write func(context.Context, models.Ended) error) error {
+	if _, known := s.table(r).get(r.ID); !known && s.size() >= limit {
+		return fault.New(fault.LimitExceeded, "More sessions have ended of late than the gateway may keep in mind.")
+	}
+	s.put(r)
+	// A caller that leaves doesn't stop it: memory says so already, and the other replicas must learn of it.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
+	defer cancel()
+	if err := write(ctx, r); err != nil {
+		return unavailable(err)
+	}
+	s.Observer.Ended(reason)
+	return nil
+}
+
+func (s *Set) table(r models.Ended) *table {
+	if r.IssuedBefore == always {
+		return &s.whole
+	}
+	return &s.dated
+}
+
+func (s *Set) put(r models.Ended) { s.table(r).put(r.ID, entry{r.IssuedBefore, r.ExpiresAt}) }
+
+func (s *Set) size() int { return int(s.whole.n.Load() + s.dated.n.Load()) }
+
+// unavailable hides what the database said; the log keeps it.
+func unavailable(err error) error {
+	return fault.Wrap(err, fault.Unavailable, "The gateway can't do this at the moment: try again.")
+}

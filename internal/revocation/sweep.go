@@ -1,0 +1,12 @@
+package revocation
+
+import (
+	"context"
+
+	"github.com/cloakroomhq/cloakroom/models"
+)
+
+// Sweep removes the rows that no credential needs any more, until none is due or ctx ends.
+func (s *Set) Sweep(ctx context.Context) error {
+	return models.Sweep(ctx, s.Now, s.Rows.SweepEnded, func(n int) { s.Observer.Swept("ended", n) })
+}
