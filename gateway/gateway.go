@@ -143,8 +143,8 @@ func (g *Gateway) open(ctx, background context.Context) error {
 	if err := g.route(httpd.Options{
 		Schema:        graph.NewExecutableSchema(graph.Config{Resolvers: &resolvers.Resolver{Vault: v}}),
 		Authenticator: guarded, Rates: rates, Observer: metrics, Logger: g.log, Tracer: tracer,
-		Checks:   g.checks(rows, keys),
-		Sessions: flow.Handler(guarded), Logout: g.backChannelLogout(ends, auth, rates, metrics),
+		Checks: g.checks(rows, keys),
+		SignIn: flow, Logout: g.backChannelLogout(ends, auth, rates, metrics),
 	}, metrics, store); err != nil {
 		return err
 	}

@@ -2,10 +2,10 @@ package gateway
 
 import (
 	"context"
-	"net/http"
 	"time"
 
 	"github.com/cloakroomhq/cloakroom/internal/credential"
+	"github.com/cloakroomhq/cloakroom/internal/httpd/guard"
 	"github.com/cloakroomhq/cloakroom/internal/objects"
 	"github.com/cloakroomhq/cloakroom/internal/revocation"
 	"github.com/cloakroomhq/cloakroom/internal/revocation/logout"
@@ -47,12 +47,13 @@ func lifetimes(cfg *Config) map[string]time.Duration {
 }
 
 // backChannelLogout returns nil where no issuer sends logout tokens.
-func (g *Gateway) backChannelLogout(set *revocation.Set, auth *credential.Authenticator, rates logout.Rates, metrics *telemetry.Metrics) http.Handler {
+func (g *Gateway) backChannelLogout(set *revocation.Set, auth *credential.Authenticator, rates logout.Rates, metrics *telemetry.Metrics) guard.Handler {
 	for _, i := range g.cfg.Issuers {
 		if i.BackChannelLogout {
-			return &logout.Handler{Options: logout.Options{
+			h := logout.Handler{Options: logout.Options{
 				Verifier: auth, Ender: set, Rates: rates, Observer: metrics, Logger: g.log, Timeout: g.cfg.HTTP.RequestTimeout,
 			}}
+			return h.Handle
 		}
 	}
 	return nil

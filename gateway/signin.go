@@ -12,8 +12,7 @@ import (
 func (g *Gateway) newSignIn(next *credential.Authenticator, keys *keyring.Keyring, rows database, ends signin.Revocation, rates signin.Rates, metrics *telemetry.Metrics) (*signin.Flow, error) {
 	o := signin.Options{
 		Next: next, Assertions: next, PublicURL: g.cfg.HTTP.PublicURL, AllowedOrigins: g.cfg.HTTP.AllowedOrigins, Cookie: g.cfg.SignIn.Cookie, StateLifetime: g.cfg.SignIn.StateLifetime,
-		Timeout: g.cfg.HTTP.RequestTimeout,
-		Sealer:  keys, Rows: rows, Revocation: ends, Rates: rates, Observer: metrics, Logger: g.log, Refuse: httpd.Refuse(g.log),
+		Sealer: keys, Rows: rows, Revocation: ends, Rates: rates, Observer: metrics, Logger: g.log, Refuse: httpd.Refuse(g.log),
 	}
 	for _, i := range g.cfg.Issuers {
 		if i.SignIn.Enabled {

@@ -22,8 +22,6 @@ import (
 // graphQL is the endpoint /graphql.
 type graphQL struct {
 	exec               *executor.Executor
-	auth               guard.CallerFinder
-	rates              Rates
 	observer           Observer
 	log                *slog.Logger
 	tracer             trace.Tracer
@@ -40,7 +38,7 @@ type outcome struct {
 	tenant string
 }
 
-func (g *graphQL) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (g *graphQL) handle(w http.ResponseWriter, r *http.Request, admit guard.Admit) {
 	start := time.Now()
 	o := outcome{field: "refused"}
 	defer func() {
@@ -56,10 +54,10 @@ func (g *graphQL) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			refuse(r.Context(), g.log, w, http.StatusInternalServerError, recovered(r.Context(), p))
 		}
 	}()
-	g.serve(w, r, &o)
+	g.serve(w, r, admit, &o)
 }
 
-func (g *graphQL) serve(w http.ResponseWriter, r *http.Request, o *outcome) {
+func (g *graphQL) serve(w http.ResponseWriter, r *http.Request, admit guard.Admit, o *outcome) {
 	reject := func(err error) {
 		o.code = fault.Public(err).Code
 		refuse(r.Context(), g.log, w, statusOf(err), err)
@@ -69,34 +67,13 @@ func (g *graphQL) serve(w http.ResponseWriter, r *http.Request, o *outcome) {
 		reject(err)
 		return
 	}
-	if err := guardRequest(r); err != nil {
-		if r.Method != http.MethodPost && r.Method != http.MethodGet {
-			w.Header().Set("Allow", "GET, POST")
-		}
-		reject(err)
-		return
-	}
-	who, err := g.auth.Authenticate(r)
+	who, err := admit()
 	if err != nil {
-		if fault.Public(err).Code == fault.Unauthenticated {
+		if fault.Public(err).Code == fault.Unauthenticated { // RFC 9110, section 15.5.2
 			w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
 		}
 		reject(err)
 		return
-	}
-	if err := guardAmbient(r, who); err != nil {
-		reject(err)
-		return
-	}
-	if err := guard.CheckPrecondition(w.Header(), r, who); err != nil {
-		reject(err)
-		return
-	}
-	if who == nil && g.rates != nil { // nobody whom anything else bounds
-		if err := g.rates.Anonymous(r); err != nil {
-			reject(err)
-			return
-		}
 	}
 	params, err := g.decode(w, r, who)
 	if err != nil {

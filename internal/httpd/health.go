@@ -18,7 +18,7 @@ const (
 
 // healthz says that the process lives.
 func healthz() http.Handler {
-	return getOnly(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { writeStatus(w, http.StatusOK, "ok", nil) }))
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { writeStatus(w, http.StatusOK, "ok", nil) })
 }
 
 // readyz says which parts answer: 200 where all do that the gateway can't go on without, else 503. Why one does not is
@@ -28,7 +28,7 @@ func readyz(checks []Check, log *slog.Logger) http.Handler {
 	var last map[string]string
 	var status int
 	var at time.Time
-	return getOnly(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		mu.Lock()
 		defer mu.Unlock()
 		if time.Since(at) > readyFor {
@@ -43,7 +43,7 @@ func readyz(checks []Check, log *slog.Logger) http.Handler {
 			word = "degraded"
 		}
 		writeStatus(w, status, word, last)
-	}))
+	})
 }
 
 func ask(ctx context.Context, checks []Check, log *slog.Logger) (int, map[string]string) {

@@ -46,7 +46,7 @@ type Check struct {
 	Degrades bool
 }
 
-// Options are what the handler is made of. Rates, Playground, Metrics, Sessions and Logout may be nil.
+// Options are what the handler is made of. Rates, Playground, Metrics, SignIn and Logout may be nil.
 type Options struct {
 	Schema        graphql.ExecutableSchema
 	Authenticator guard.CallerFinder
@@ -57,8 +57,8 @@ type Options struct {
 	Checks        []Check
 	Playground    http.Handler
 	Metrics       http.Handler
-	Sessions      http.Handler // below /session/
-	Logout        http.Handler // for /session/back-channel-logout
+	SignIn        SignIn        // below /session/
+	Logout        guard.Handler // for /session/back-channel-logout
 	HTTP          config.HTTP
 	GraphQL       config.GraphQL
 }
@@ -66,7 +66,7 @@ type Options struct {
 // New returns the gateway's handler.
 func New(o Options) (http.Handler, error) {
 	g := &graphQL{
-		exec: executor.New(o.Schema), auth: o.Authenticator, rates: o.Rates, observer: o.Observer, log: o.Logger, tracer: o.Tracer,
+		exec: executor.New(o.Schema), observer: o.Observer, log: o.Logger, tracer: o.Tracer,
 		maxBody: o.HTTP.MaxBody, maxApplicationBody: o.HTTP.MaxApplicationBody, timeout: o.HTTP.RequestTimeout,
 	}
 	g.exec.SetErrorPresenter(present(o.Logger))
@@ -90,23 +90,12 @@ func New(o Options) (http.Handler, error) {
 		g.exec.Use(extension.Introspection{})
 	}
 
+	table := routes(o, g.handle)
 	mux := http.NewServeMux()
-	mux.Handle("/graphql", g)
-	mux.Handle("/healthz", healthz())
-	mux.Handle("/readyz", readyz(o.Checks, o.Logger))
-	if o.Metrics != nil {
-		mux.Handle("/metrics", getOnly(o.Metrics))
+	for i := range table {
+		mux.Handle(table[i].Path, &table[i])
 	}
-	if o.Sessions != nil {
-		mux.Handle("/session/", o.Sessions)
-	}
-	if o.Logout != nil {
-		mux.Handle("/session/back-channel-logout", o.Logout)
-	}
-	if o.Playground != nil {
-		mux.Handle("/", o.Playground)
-	}
-	return wrap(mux, o), nil
+	return wrap(mux, table, o), nil
 }
 
 // persisted sets up which operations may come by id, or may come at all. The allow-list does away with automatic

@@ -41,12 +41,16 @@ func (h requestIDs) WithGroup(g string) slog.Handler      { return requestIDs{h.
 
 // wrap puts around every route: a request id (made here, so that a client can't write into the log), headers,
 // the check of the Origin, and CORS.
-func wrap(next http.Handler, o Options) http.Handler {
+func wrap(next http.Handler, table []guard.Route, o Options) http.Handler {
+	anyOrigin := map[string]bool{}
+	for i := range table {
+		anyOrigin[table[i].Path] = table[i].AnyOrigin
+	}
 	allowed := originCheck(o.HTTP.PublicURL, o.HTTP.AllowedOrigins)
 	crossOrigin := cors.New(cors.Options{
 		AllowOriginFunc:  func(origin string) bool { return allowed(origin) },
 		AllowedMethods:   []string{http.MethodGet, http.MethodPost},
-		AllowedHeaders:   append([]string{"Authorization", "Content-Type", preflightHeader, guard.SessionHashHeader}, o.HTTP.AllowedHeaders...),
+		AllowedHeaders:   append([]string{"Authorization", "Content-Type", guard.PreflightHeader, guard.SessionHashHeader}, o.HTTP.AllowedHeaders...),
 		ExposedHeaders:   []string{"X-Request-Id", guard.SessionHashHeader, "Retry-After"},
 		AllowCredentials: true,
 		MaxAge:           600,
@@ -65,7 +69,7 @@ func wrap(next http.Handler, o Options) http.Handler {
 		h["X-Content-Type-Options"] = []string{"nosniff"}
 		// On each answer alike: what some have and others lack, a page that can't read them can tell (Fetch, section 3.7).
 		h["Cross-Origin-Resource-Policy"] = []string{"same-origin"}
-		if r.URL.Path == guard.CreatePath {
+		if anyOrigin[r.URL.Path] {
 			// A form of a page that signs users in, whose Origin the endpoint compares itself. No script may
 			// read the answer.
 			next.ServeHTTP(w, r)
@@ -94,15 +98,4 @@ func newRequestID() string {
 	var b [12]byte
 	_, _ = rand.Read(b[:]) // never fails: crypto/rand
 	return strings.ToLower(hex.EncodeToString(b[:]))
-}
-
-func getOnly(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodGet && r.Method != http.MethodHead {
-			w.Header().Set("Allow", "GET, HEAD")
-			http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
 }

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/99designs/gqlgen/graphql"
 
@@ -16,29 +15,14 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/httpd/guard"
 )
 
-const (
-	// preflightHeader can't be sent across origins without a preflight (Fetch, section 2.2.2).
-	preflightHeader = "GraphQL-Require-Preflight"
-)
-
-// httpFault is a fault whose HTTP status is not that of its code.
-type httpFault struct {
-	fault  error
-	status int
-}
-
-func (e httpFault) Error() string { return e.fault.Error() }
-func (e httpFault) Unwrap() error { return e.fault }
-
 func withStatus(status int, code fault.Code, message string) error {
-	return httpFault{fault.New(code, "%s", message), status}
+	return guard.WithStatus(status, fault.New(code, "%s", message))
 }
 
 // statusOf is the HTTP status of a request that is refused before an operation exists.
 func statusOf(err error) int {
-	var h httpFault
-	if errors.As(err, &h) {
-		return h.status
+	if status := guard.Status(err); status != 0 {
+		return status
 	}
 	switch fault.Public(err).Code {
 	case fault.Unauthenticated:
@@ -58,59 +42,6 @@ func statusOf(err error) int {
 	default:
 		return http.StatusBadRequest
 	}
-}
-
-// guardRequest refuses whatever a page of another origin could send without asking (CSRF): a POST must be JSON,
-// which no form can send; a GET with a cookie, or that a browser says is a navigation or cross-site, needs a
-// header that no form or link can set. Origins are checked before, for every route.
-func guardRequest(r *http.Request) error {
-	switch r.Method {
-	case http.MethodPost:
-		if err := guard.RequireMedia(r, mediaJSON); err != nil {
-			return httpFault{err, http.StatusUnsupportedMediaType}
-		}
-		return nil
-	case http.MethodGet:
-		if r.Header.Get(preflightHeader) == "" && (r.Header.Get("Cookie") != "" || crossSite(r)) && !scriptedBearer(r) {
-			return errPreflight()
-		}
-		return nil
-	default:
-		return withStatus(http.StatusMethodNotAllowed, fault.BadUserInput, "Use POST, or GET for a query.")
-	}
-}
-
-func errPreflight() error {
-	return withStatus(http.StatusForbidden, fault.Forbidden,
-		"A GET from a browser needs the header "+preflightHeader+", or a bearer token in Authorization.")
-}
-
-// guardAmbient is for a credential that the browser sends by itself: what sent it is known by its Origin
-// alone, which has to be there, or by a header that another origin's page can't set.
-func guardAmbient(r *http.Request, who *caller.Caller) error {
-	if r.Method == http.MethodPost {
-		return guard.RequireOrigin(r, who)
-	}
-	if who != nil && who.Ambient && r.Header.Get(preflightHeader) == "" {
-		return errPreflight()
-	}
-	return nil
-}
-
-// scriptedBearer reports whether a script put a bearer token into a GET: its own origin's, or one whose Origin is
-// there, and so has passed the check, after a preflight for Authorization. No form, link or image sends such a
-// request, and a browser adds no bearer token by itself. A proxy may: its requests lack an Origin, and
-// where it is declared, guardAmbient refuses what they get. Beside a bearer token no cookie counts.
-func scriptedBearer(r *http.Request) bool {
-	scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	return strings.EqualFold(scheme, "Bearer") && r.Header.Get("Sec-Fetch-Mode") != "navigate" &&
-		(r.Header.Get("Origin") != "" || r.Header.Get("Sec-Fetch-Site") == "same-origin")
-}
-
-// crossSite believes Fetch Metadata (W3C), which pages can't forge.
-func crossSite(r *http.Request) bool {
-	site := r.Header.Get("Sec-Fetch-Site")
-	return site != "" && site != "same-origin" || r.Header.Get("Sec-Fetch-Mode") == "navigate"
 }
 
 // body is a request as GraphQL over HTTP defines it (section 5.1). A member of another type is refused

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/cloakroomhq/cloakroom/internal/httpd/guard"
 )
 
 // TestNegotiation: the older media type unless the newer is asked for by name.
@@ -68,7 +70,7 @@ func TestCrossSiteRequests(t *testing.T) {
 		"broken type":                            {"POST", map[string]string{"Content-Type": "application/json;;"}, 415},
 		"GET":                                    {get, nil, 200},
 		"GET with a cookie":                      {get, map[string]string{"Cookie": "a=b"}, 403},
-		"GET, preflighted":                       {get, map[string]string{"Cookie": "a=b", preflightHeader: "1"}, 200},
+		"GET, preflighted":                       {get, map[string]string{"Cookie": "a=b", guard.PreflightHeader: "1"}, 200},
 		"GET, cross-site":                        {get, map[string]string{"Sec-Fetch-Site": "cross-site"}, 403},
 		"GET, same-site":                         {get, map[string]string{"Sec-Fetch-Site": "same-site"}, 403},
 		"GET, same-origin":                       {get, map[string]string{"Sec-Fetch-Site": "same-origin"}, 200},
@@ -86,7 +88,7 @@ func TestCrossSiteRequests(t *testing.T) {
 		"the browser's own Basic":                {get, map[string]string{"Authorization": "Basic YTpi", "Origin": "https://app.example", "Sec-Fetch-Site": "same-site"}, 403},
 		"an ambient bearer":                      {get, map[string]string{"Authorization": "Bearer ambient", "Origin": "https://app.example", "Sec-Fetch-Site": "same-site"}, 403},
 		"GET of a mutation":                      {"GET ?query=mutation{deleteTokens(tokens:[]){deleted}}", nil, 405},
-		"GET of a mutation, 2":                   {"GET ?query=query A{__typename} mutation B{deleteTokens(tokens:[]){deleted}}&operationName=B", map[string]string{preflightHeader: "1"}, 405},
+		"GET of a mutation, 2":                   {"GET ?query=query A{__typename} mutation B{deleteTokens(tokens:[]){deleted}}&operationName=B", map[string]string{guard.PreflightHeader: "1"}, 405},
 		"PUT":                                    {"PUT", nil, 405}, "DELETE": {"DELETE", nil, 405}, "HEAD": {"HEAD", nil, 405}, "PATCH": {"PATCH", nil, 405},
 	} {
 		r := post(bodyOf("{viewer{tenant}}"))
@@ -125,13 +127,13 @@ func TestAmbientCredentials(t *testing.T) {
 		"POST of another Origin":        {"POST", map[string]string{"Origin": "https://evil.example"}, map[string]int{"good": 403, "ambient": 403}},
 		"POST of Origin null":           {"POST", map[string]string{"Origin": "null"}, map[string]int{"good": 403, "ambient": 403}},
 		"POST of an empty Origin":       {"POST", map[string]string{"Origin": ""}, map[string]int{"good": 403, "ambient": 403}},
-		"POST, preflighted, no Origin":  {"POST", map[string]string{preflightHeader: "1"}, map[string]int{"good": 200, "ambient": 403}},
+		"POST, preflighted, no Origin":  {"POST", map[string]string{guard.PreflightHeader: "1"}, map[string]int{"good": 200, "ambient": 403}},
 		"POST of a form":                {"POST", map[string]string{"Origin": publicURL, "Content-Type": "text/plain"}, map[string]int{"good": 415, "ambient": 415}},
 		"GET":                           {"GET", nil, map[string]int{"good": 200, "ambient": 403}},
 		"GET of our own Origin":         {"GET", map[string]string{"Origin": publicURL}, map[string]int{"good": 200, "ambient": 403}},
 		"GET that says same-origin":     {"GET", map[string]string{"Sec-Fetch-Site": "same-origin"}, map[string]int{"good": 200, "ambient": 403}},
-		"GET, preflighted":              {"GET", map[string]string{preflightHeader: "1"}, map[string]int{"good": 200, "ambient": 200}},
-		"GET, preflighted, evil Origin": {"GET", map[string]string{preflightHeader: "1", "Origin": "https://evil.example"}, map[string]int{"good": 403, "ambient": 403}},
+		"GET, preflighted":              {"GET", map[string]string{guard.PreflightHeader: "1"}, map[string]int{"good": 200, "ambient": 200}},
+		"GET, preflighted, evil Origin": {"GET", map[string]string{guard.PreflightHeader: "1", "Origin": "https://evil.example"}, map[string]int{"good": 403, "ambient": 403}},
 	} {
 		for credential, want := range test.status {
 			r := post(bodyOf("{viewer{tenant}}"))

@@ -14,6 +14,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/graph/model"
 	"github.com/cloakroomhq/cloakroom/internal/caller"
 	"github.com/cloakroomhq/cloakroom/internal/fault"
+	"github.com/cloakroomhq/cloakroom/internal/httpd/guard"
 )
 
 // signedIn accepts any request, as one session's, by its cookie.
@@ -58,10 +59,23 @@ func TestCookieAndPin(t *testing.T) {
 	}
 }
 
+// echo is a SignIn that answers whatever reaches it.
+type echo struct{}
+
+func (echo) answer(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.URL.Path) }
+
+func (e echo) Verify(w http.ResponseWriter, r *http.Request, _ guard.Admit) { e.answer(w, r) }
+func (e echo) Ensure(w http.ResponseWriter, r *http.Request, _ guard.Admit) { e.answer(w, r) }
+func (e echo) Create(w http.ResponseWriter, r *http.Request, _ guard.Admit) { e.answer(w, r) }
+func (e echo) End(w http.ResponseWriter, r *http.Request, _ guard.Admit)    { e.answer(w, r) }
+
+func (echo) FromProvider() guard.Guard { return guard.Guard{Name: "provider's page"} }
+func (echo) Rate() guard.Guard         { return guard.Guard{Name: "sign-in rate"} }
+
 // TestSessionRoutes: one of them compares its Origin itself, and is not opened to scripts.
 func TestSessionRoutes(t *testing.T) {
 	s := newServer(t, resolver{}, func(o *Options) {
-		o.Sessions = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.URL.Path) })
+		o.SignIn = echo{}
 	})
 	for path, want := range map[string]int{"/session/create": 200, "/session/verify": 403, "/session/ensure": 403, "/session/create/": 403, "/session/": 403, "/graphql": 403} {
 		r := httptest.NewRequest(http.MethodPost, publicURL+path, strings.NewReader("{}"))

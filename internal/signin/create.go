@@ -14,10 +14,14 @@ import (
 // maxForm bounds a form's body, in bytes.
 const maxForm = 16 << 10
 
-// create ends a sign-in: it takes the provider's answer once, sets the session's cookie and sends the browser
+// Create ends a sign-in: it takes the provider's answer once, sets the session's cookie and sends the browser
 // where it wanted to go.
-func (f *Flow) create(w http.ResponseWriter, r *http.Request) {
+func (f *Flow) Create(w http.ResponseWriter, r *http.Request, admit guard.Admit) {
 	f.navigation(w.Header())
+	if _, err := admit(); err != nil {
+		f.refusePage(w, r, refusalOf(err))
+		return
+	}
 	target, no := f.finish(w, r)
 	if no != nil {
 		f.refusePage(w, r, no)
@@ -67,19 +71,6 @@ func (f *Flow) finish(w http.ResponseWriter, r *http.Request) (string, *refusal)
 
 // readForm returns the fields. They are read from the body alone: what is in a URL ends up in logs.
 func (f *Flow) readForm(w http.ResponseWriter, r *http.Request) (state, assertion string, no *refusal) {
-	if no := checkNavigation(w, r, http.MethodPost); no != nil {
-		return "", "", no
-	}
-	if err := guard.RequireMedia(r, "application/x-www-form-urlencoded"); err != nil {
-		return "", "", badForm.because(err)
-	}
-	// The Origin comes first of what costs nothing: other pages learn nothing from what follows.
-	if !f.anyOrigin(r) {
-		return "", "", badOrigin
-	}
-	if err := f.Rates.SignIn(r); err != nil {
-		return "", "", tooMany.because(err)
-	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxForm))
 	if err != nil {
 		var large *http.MaxBytesError

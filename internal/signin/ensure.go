@@ -4,11 +4,17 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+
+	"github.com/cloakroomhq/cloakroom/internal/httpd/guard"
 )
 
-// ensure begins a sign-in, whether there is a session or not: the user may have changed at the application.
-func (f *Flow) ensure(w http.ResponseWriter, r *http.Request) {
+// Ensure begins a sign-in, whether there is a session or not: the user may have changed at the application.
+func (f *Flow) Ensure(w http.ResponseWriter, r *http.Request, admit guard.Admit) {
 	f.navigation(w.Header())
+	if _, err := admit(); err != nil {
+		f.refusePage(w, r, refusalOf(err))
+		return
+	}
 	to, no := f.begin(w, r)
 	if no != nil {
 		f.refusePage(w, r, no)
@@ -20,12 +26,6 @@ func (f *Flow) ensure(w http.ResponseWriter, r *http.Request) {
 
 // begin sets the cookie that binds the sign-in to the browser, and returns the provider's page with the state.
 func (f *Flow) begin(w http.ResponseWriter, r *http.Request) (string, *refusal) {
-	if no := checkNavigation(w, r, http.MethodGet, http.MethodHead); no != nil {
-		return "", no
-	}
-	if err := f.Rates.SignIn(r); err != nil {
-		return "", tooMany.because(err)
-	}
 	q, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil || len(q["provider"]) > 1 || len(q["return_to"]) > 1 {
 		return "", badRequest.because(errRepeated)

@@ -20,6 +20,8 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/config"
 	"github.com/cloakroomhq/cloakroom/internal/credential"
 	"github.com/cloakroomhq/cloakroom/internal/fault"
+	"github.com/cloakroomhq/cloakroom/internal/httpd"
+	"github.com/cloakroomhq/cloakroom/internal/httpd/guard"
 	"github.com/cloakroomhq/cloakroom/internal/ids"
 	"github.com/cloakroomhq/cloakroom/internal/keyring"
 	"github.com/cloakroomhq/cloakroom/models"
@@ -166,7 +168,7 @@ func newWorld(t testing.TB, change func(*Options)) *world {
 		said: &credential.Assertion{Subject: "user", Session: hash, IssuedAt: start.Add(-time.Minute)},
 	}
 	o := Options{
-		Next: bearer{w}, Assertions: w, PublicURL: own, AllowedOrigins: []string{appSite}, Cookie: config.Default().SignIn.Cookie, StateLifetime: stateLife, Timeout: timeout,
+		Next: bearer{w}, Assertions: w, PublicURL: own, AllowedOrigins: []string{appSite}, Cookie: config.Default().SignIn.Cookie, StateLifetime: stateLife,
 		Providers: []Provider{{Name: "clinic", URL: appPage, ReturnTo: []string{appSite, "https://pages.example/app/"}}},
 		Sealer:    keys, Rows: w, Revocation: flowEnds{w}, Rates: rates{w}, Observer: w, Logger: slog.New(slog.DiscardHandler),
 		Refuse: func(rw http.ResponseWriter, _ *http.Request, status int, err error) {
@@ -183,8 +185,18 @@ func newWorld(t testing.TB, change func(*Options)) *world {
 	}
 	w.Flow, err = New(o)
 	require.NoError(t, err)
-	w.handler = w.Handler(w.Flow)
+	w.handler = w.routes(w.Flow)
 	return w
+}
+
+// routes serves the flow by the gateway's table. Callers are found by auth.
+func (w *world) routes(auth guard.CallerFinder) http.Handler {
+	mux := http.NewServeMux()
+	table := httpd.Routes(httpd.Options{SignIn: w.Flow, Authenticator: auth, HTTP: config.HTTP{RequestTimeout: timeout}})
+	for i := range table {
+		mux.Handle(table[i].Path, &table[i])
+	}
+	return mux
 }
 
 func (w *world) do(method, path, body string, headers ...string) *httptest.ResponseRecorder {

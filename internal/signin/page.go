@@ -6,9 +6,9 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
-	"strings"
 
 	"github.com/cloakroomhq/cloakroom/internal/fault"
+	"github.com/cloakroomhq/cloakroom/internal/httpd/guard"
 )
 
 // Outcomes of sign-ins: a label that strangers can't make grow.
@@ -131,18 +131,23 @@ func (f *Flow) refusePage(w http.ResponseWriter, r *http.Request, no *refusal) {
 	}{no.advice, no.backTo, no.code})
 }
 
-// checkNavigation refuses other methods, and what a script fetches, as browsers say themselves (Fetch Metadata).
-func checkNavigation(w http.ResponseWriter, r *http.Request, methods ...string) *refusal {
-	for _, m := range methods {
-		if r.Method == m {
-			if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" && mode != "navigate" {
-				return notNavigate
-			}
-			return nil
-		}
+// Error is for the log alone.
+func (r *refusal) Error() string { return "sign-in refused: " + r.outcome }
+
+// refusalOf is what a guard's error is to the user.
+func refusalOf(err error) *refusal {
+	var no *refusal
+	switch {
+	case errors.As(err, &no):
+		return no
+	case guard.Status(err) == http.StatusMethodNotAllowed:
+		return badMethod
+	case guard.Status(err) == http.StatusUnsupportedMediaType:
+		return badForm.because(err)
+	case fault.Public(err).Code == fault.RateLimited:
+		return tooMany.because(err)
 	}
-	w.Header().Set("Allow", strings.Join(methods, ", "))
-	return badMethod
+	return notNavigate
 }
 
 var errRepeated = errors.New("a parameter is missing, or occurs more than once")

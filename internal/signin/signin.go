@@ -89,7 +89,6 @@ type Options struct {
 	AllowedOrigins []string // whose pages may hold the flow in a frame
 	Cookie         config.Cookie
 	StateLifetime  time.Duration // for the application's page to answer in; config.MaxStateLifetime at most
-	Timeout        time.Duration // for one request
 	Sealer         Sealer
 	Rows           Rows
 	Revocation     Revocation
@@ -130,7 +129,7 @@ func (f *Flow) pages(p *provider) []string {
 // New returns a Flow.
 func New(o Options) (*Flow, error) {
 	if o.Next == nil || o.Assertions == nil || o.Sealer == nil || o.Rows == nil || o.Revocation == nil ||
-		o.Rates == nil || o.Observer == nil || o.Logger == nil || o.Refuse == nil || o.Timeout <= 0 {
+		o.Rates == nil || o.Observer == nil || o.Logger == nil || o.Refuse == nil {
 		return nil, errors.New("signin: an option is missing")
 	}
 	if o.Now == nil {
@@ -158,17 +157,17 @@ func New(o Options) (*Flow, error) {
 	return f, nil
 }
 
-// Handler returns the endpoints. Callers are found by auth, which decorates the Flow with whatever else
-// may refuse a cookie.
-func (f *Flow) Handler(auth guard.CallerFinder) http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("/session/verify", func(w http.ResponseWriter, r *http.Request) { f.verify(w, r, auth) })
-	mux.HandleFunc("/session/end", func(w http.ResponseWriter, r *http.Request) { f.end(w, r, auth) })
-	mux.HandleFunc("/session/ensure", f.ensure)
-	mux.HandleFunc(guard.CreatePath, f.create)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), f.Timeout)
-		defer cancel()
-		mux.ServeHTTP(w, r.WithContext(ctx))
-	})
+// FromProvider is a guard that wants the Origin of some provider's page: other pages learn nothing from what follows.
+func (f *Flow) FromProvider() guard.Guard {
+	return guard.Guard{Name: "provider's page", Check: func(v *guard.Visit) error {
+		if !f.anyOrigin(v.Request) {
+			return badOrigin
+		}
+		return nil
+	}}
+}
+
+// Rate is a guard that bounds sign-ins by the request's address.
+func (f *Flow) Rate() guard.Guard {
+	return guard.Guard{Name: "sign-in rate", Check: func(v *guard.Visit) error { return f.Rates.SignIn(v.Request) }}
 }

@@ -175,7 +175,7 @@ func TestHangs(t *testing.T) {
 			require.Empty(t, answer.Header().Values("Set-Cookie"), name)
 		}
 		var until []time.Duration
-		w.handler = w.Handler(finder(func(r *http.Request) (*caller.Caller, error) {
+		w.handler = w.routes(finder(func(r *http.Request) (*caller.Caller, error) {
 			deadline, _ := r.Context().Deadline()
 			until = append(until, time.Until(deadline))
 			return nil, nil
@@ -231,7 +231,7 @@ func TestFull(t *testing.T) {
 func TestNewNeedsItsParts(t *testing.T) {
 	for _, drop := range []func(*Options){
 		func(o *Options) { o.Next = nil }, func(o *Options) { o.Assertions = nil }, func(o *Options) { o.Sealer = nil }, func(o *Options) { o.Rows = nil },
-		func(o *Options) { o.Revocation = nil }, func(o *Options) { o.Observer = nil }, func(o *Options) { o.Logger = nil }, func(o *Options) { o.Refuse = nil }, func(o *Options) { o.Timeout = 0 },
+		func(o *Options) { o.Revocation = nil }, func(o *Options) { o.Observer = nil }, func(o *Options) { o.Logger = nil }, func(o *Options) { o.Refuse = nil },
 		func(o *Options) { o.Providers = []Provider{{Name: "x", URL: "://"}} },
 	} {
 		o := newWorld(t, nil).Options

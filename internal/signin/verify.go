@@ -13,19 +13,10 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/httpd/guard"
 )
 
-// verify says whose session the caller is in: 200 with tenant, subject, sessionHash and expiresAt (RFC 3339),
+// Verify says whose session the caller is in: 200 with tenant, subject, sessionHash and expiresAt (RFC 3339),
 // 401 without a session, 412 where it is not the one of the precondition.
-func (f *Flow) verify(w http.ResponseWriter, r *http.Request, auth guard.CallerFinder) {
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		f.refuseMethod(w, r, "GET, HEAD")
-		return
-	}
-	// Such a request bears no Origin, whose page it is, and tells that page something by how it ends (Fetch Metadata).
-	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" && mode != "cors" && mode != "same-origin" {
-		f.Refuse(w, r, 0, fault.New(fault.Forbidden, "This address is for a script to fetch, by CORS or from the gateway's own pages."))
-		return
-	}
-	who, ok := f.session(w, r, auth)
+func (f *Flow) Verify(w http.ResponseWriter, r *http.Request, admit guard.Admit) {
+	who, ok := f.admitted(w, r, admit)
 	if !ok {
 		return
 	}
@@ -37,20 +28,14 @@ func (f *Flow) verify(w http.ResponseWriter, r *http.Request, auth guard.CallerF
 	}{who.Tenant, who.Subject, who.Session.String(), who.ExpiresAt})
 }
 
-// session returns the caller if it is an end user's session; else it has answered.
-func (f *Flow) session(w http.ResponseWriter, r *http.Request, auth guard.CallerFinder) (*caller.Caller, bool) {
-	who, err := auth.Authenticate(r)
-	if err == nil {
-		err = guard.CheckPrecondition(w.Header(), r, who)
-	}
-	if err == nil {
-		_, err = caller.RequireSession(caller.With(r.Context(), who))
-	}
+// admitted returns the caller of an admitted request; else it has answered.
+func (f *Flow) admitted(w http.ResponseWriter, r *http.Request, admit guard.Admit) (*caller.Caller, bool) {
+	who, err := admit()
 	if err != nil {
 		if fault.Public(err).Code == fault.Unauthenticated {
 			w.Header().Set("WWW-Authenticate", "Bearer")
 		}
-		f.Refuse(w, r, 0, err)
+		f.Refuse(w, r, guard.Status(err), err)
 		return nil, false
 	}
 	return who, true
@@ -59,27 +44,15 @@ func (f *Flow) session(w http.ResponseWriter, r *http.Request, auth guard.Caller
 // maxEndBody bounds a body that nobody reads, in bytes.
 const maxEndBody = 16 << 10
 
-// end signs out: the cookie's login is over, wherever a copy of the cookie may be, and so are the session's
+// End signs out: the cookie's login is over, wherever a copy of the cookie may be, and so are the session's
 // grants. It answers 200 with how many were in force.
-func (f *Flow) end(w http.ResponseWriter, r *http.Request, auth guard.CallerFinder) {
-	if r.Method != http.MethodPost {
-		f.refuseMethod(w, r, http.MethodPost)
-		return
-	}
-	if err := guard.RequireMedia(r, "application/json"); err != nil {
-		f.Refuse(w, r, http.StatusUnsupportedMediaType, err)
+func (f *Flow) End(w http.ResponseWriter, r *http.Request, admit guard.Admit) {
+	who, ok := f.admitted(w, r, admit)
+	if !ok {
 		return
 	}
 	if _, err := io.Copy(io.Discard, http.MaxBytesReader(w, r.Body, maxEndBody)); err != nil {
 		f.refuseBody(w, r, err)
-		return
-	}
-	who, ok := f.session(w, r, auth)
-	if !ok {
-		return
-	}
-	if err := guard.RequireOrigin(r, who); err != nil {
-		f.Refuse(w, r, 0, err)
 		return
 	}
 	revoked, err := f.signOut(w, r, who)
@@ -127,11 +100,6 @@ func (f *Flow) loginOf(r *http.Request, who *caller.Caller) *caller.Caller {
 		return nil // a cookie that opens nothing needs no end
 	}
 	return other
-}
-
-func (f *Flow) refuseMethod(w http.ResponseWriter, r *http.Request, allow string) {
-	w.Header().Set("Allow", allow)
-	f.Refuse(w, r, http.StatusMethodNotAllowed, fault.New(fault.BadUserInput, "Use another method: %s.", allow))
 }
 
 func (f *Flow) refuseBody(w http.ResponseWriter, r *http.Request, err error) {

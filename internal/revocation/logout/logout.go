@@ -71,12 +71,15 @@ type Options struct {
 // many of the address were refused.
 type Handler struct{ Options }
 
-// ServeHTTP implements http.Handler.
-func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// Handle is a guard.Handler.
+func (h *Handler) Handle(w http.ResponseWriter, r *http.Request, admit guard.Admit) {
 	w.Header().Set("Cache-Control", "no-store")
-	if r.Method != http.MethodPost {
-		w.Header().Set("Allow", http.MethodPost)
-		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
+	if _, err := admit(); err != nil {
+		if guard.Status(err) == http.StatusMethodNotAllowed {
+			http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
+			return
+		}
+		h.refuse(r.Context(), w, fmt.Errorf("not a form: %w", err))
 		return
 	}
 	token, err := logoutToken(w, r)
@@ -134,9 +137,6 @@ func answer(w http.ResponseWriter, status int, code, description string) {
 
 // logoutToken reads the form's field from the body alone; other fields are ignored, as section 2.5 wants.
 func logoutToken(w http.ResponseWriter, r *http.Request) (string, error) {
-	if err := guard.RequireMedia(r, "application/x-www-form-urlencoded"); err != nil {
-		return "", fmt.Errorf("not a form: %w", err)
-	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
 		return "", errors.New("a body that breaks off, or is too long")

@@ -17,6 +17,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/caller"
 	"github.com/cloakroomhq/cloakroom/internal/credential"
 	"github.com/cloakroomhq/cloakroom/internal/fault"
+	"github.com/cloakroomhq/cloakroom/internal/httpd/guard"
 	"github.com/cloakroomhq/cloakroom/internal/revocation/logout"
 )
 
@@ -92,7 +93,8 @@ func (p *provider) send(method, contentType, body string) *httptest.ResponseReco
 		r.Header.Set("Content-Type", contentType)
 	}
 	w := httptest.NewRecorder()
-	h.ServeHTTP(w, r)
+	route := guard.Route{Methods: []string{http.MethodPost}, Guards: []guard.Guard{guard.Form}, Handler: h.Handle}
+	route.ServeHTTP(w, r)
 	return w
 }
 
