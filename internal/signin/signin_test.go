@@ -151,7 +151,7 @@ func TestSizes(t *testing.T) {
 	_, state, _ := strings.Cut(answer.Header().Get("Location"), "=")
 	require.LessOrEqual(t, len(state), maxSealed)
 	cookie, _, _ := strings.Cut(answer.Header().Get("Set-Cookie"), ";")
-	w.said.Subject = strings.Repeat("u", 1024) // what a subject may be, see the session package
+	w.said.Subject = strings.Repeat("u", 1024) // what a subject may be, see the credential package
 	answer = w.create(state, cookie)
 	require.Equal(t, target, answer.Header().Get("Location"))
 	require.Less(t, len(answer.Header().Get("Set-Cookie")), 4096)
