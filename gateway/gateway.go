@@ -133,7 +133,7 @@ func (g *Gateway) open(ctx, background context.Context) error {
 		return err
 	}
 	v.OnGrant(auth.Named)
-	flow, err := g.newSignIn(auth, keys, rows, v, endings, rates, metrics)
+	flow, err := g.newSignIn(ctx, auth, keys, rows, v, endings, rates, metrics)
 	if err != nil {
 		return err
 	}

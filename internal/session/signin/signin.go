@@ -31,10 +31,10 @@ type Assertions interface {
 	Holds(ctx context.Context, issuer string, key session.Thumbprint) bool
 }
 
-// Sealer encrypts and authenticates; what is sealed for one purpose must open for no other.
+// Sealer encrypts and authenticates for one purpose.
 type Sealer interface {
-	SealFor(purpose string, plaintext []byte) ([]byte, error)
-	OpenFor(purpose string, sealed []byte) ([]byte, error)
+	Seal(plaintext []byte) ([]byte, error)
+	Open(sealed []byte) ([]byte, error)
 }
 
 // States notes which states have been used, on every replica.
@@ -92,7 +92,8 @@ type Options struct {
 	Cookie         config.Cookie
 	StateLifetime  time.Duration // for the application's page to answer in; config.MaxStateLifetime at most
 	Timeout        time.Duration // for one request
-	Sealer         Sealer
+	StateKeys      Sealer        // that sealed states open under
+	CookieKeys     Sealer        // that sealed cookies open under; other keys than StateKeys
 	States         States
 	Grants         Grants
 	Ended          Ended
@@ -132,7 +133,7 @@ func (f *Flow) pages(p *provider) []string {
 
 // New returns a Flow.
 func New(o Options) (*Flow, error) {
-	if o.Next == nil || o.Assertions == nil || o.Sealer == nil || o.States == nil || o.Grants == nil || o.Ended == nil ||
+	if o.Next == nil || o.Assertions == nil || o.StateKeys == nil || o.CookieKeys == nil || o.States == nil || o.Grants == nil || o.Ended == nil ||
 		o.Rates == nil || o.Observer == nil || o.Logger == nil || o.Refuse == nil || o.Timeout <= 0 {
 		return nil, errors.New("signin: an option is missing")
 	}
