@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -87,11 +89,23 @@ func (d *Diagnosis) database(ctx context.Context, cfg *Config, keys *keyring.Key
 		d.add(Failed, "database", "its schema has version %d, newer than this program's %d; start a newer cloakroom", found.Have, found.Want)
 	case keys != nil && found.KeysetMark != nil && keys.Check(found.KeysetMark) != nil:
 		d.add(Failed, "database", "%s is not the keyset that sealed %s; name the one that belongs to it", cfg.Keys.File, path)
+	case keys != nil && lacking(keys, found.Purposes) != "":
+		d.add(Failed, "database", "%s lacks the master key of the keys for %s; name the keyset that has all master keys of %s", cfg.Keys.File, lacking(keys, found.Purposes), path)
 	case found.Have < found.Want:
 		d.add(Note, "database", "schema version %d of %d; the gateway migrates it when it starts", found.Have, found.Want)
 	default:
 		d.add(OK, "database", "%s, schema version %d", path, found.Have)
 	}
+}
+
+// lacking returns the first purpose whose keys the keyset does not open; "" for none.
+func lacking(keys *keyring.Keyring, purposes map[string][]byte) string {
+	for _, name := range slices.Sorted(maps.Keys(purposes)) {
+		if keys.CheckPurpose(name, purposes[name]) != nil {
+			return name
+		}
+	}
+	return ""
 }
 
 func (d *Diagnosis) issuers(answers []credential.Answer, cfg *Config) {

@@ -135,7 +135,7 @@ func (g *Gateway) open(ctx, background context.Context) error {
 		return err
 	}
 	v.OnGrant(auth.Named)
-	flow, err := g.newSignIn(auth, keys, rows, ends, rates, metrics)
+	flow, err := g.newSignIn(ctx, auth, keys, rows, ends, rates, metrics)
 	if err != nil {
 		return err
 	}

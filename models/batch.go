@@ -52,7 +52,7 @@ type Revocation struct {
 }
 
 // Destruction destroys the sealed keys of those tokens that are the tenant's, with every grant on them. The rows stay,
-// for the sweeper to see to their objects, until they are purged.
+// for the sweeper to see to their objects, until they are purged; their MasterKey is 0.
 type Destruction struct {
 	Tenant string
 	Tokens []ids.Digest

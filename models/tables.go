@@ -8,6 +8,7 @@ type Token struct {
 	Tenant      string
 	Object      string
 	Sealed      []byte // nil: the key has been destroyed
+	MasterKey   uint32 // the id of the master key that Sealed is sealed under; 0: the key has been destroyed
 	CreatedAt   int64  `gorm:"autoCreateTime:false"`
 	ExpiresAt   *int64 // nil: kept until deleted
 	UploadUntil int64

@@ -13,11 +13,11 @@ var ErrMismatch = errors.New("keyring: the keyset is not the one that this datab
 var checkID = ids.Digest{} // no token's row: a token would have to hash to zero
 
 // NewCheck returns a mark to keep in the database, by which Check knows the keyset again.
-func (k *Keyring) NewCheck() ([]byte, error) { return k.wrap(checkID, []byte("cloakroom")) }
+func (k *Keyring) NewCheck() ([]byte, error) { return k.wrap(version1, checkID, []byte("cloakroom")) }
 
 // Check returns ErrMismatch unless this keyset, at some version of it, made the mark.
 func (k *Keyring) Check(mark []byte) error {
-	if _, err := k.unwrap(checkID, mark); err != nil {
+	if _, _, err := k.unwrap(checkID, mark); err != nil {
 		return ErrMismatch
 	}
 	return nil

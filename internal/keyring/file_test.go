@@ -35,9 +35,8 @@ func TestFiles(t *testing.T) {
 	require.NoError(t, err)
 	again, err := LoadOrCreateFile(path)
 	require.NoError(t, err)
-	envelope, err := k.Seal(tokenA, []byte("x"))
-	require.NoError(t, err)
-	_, err = again.Open(tokenA, envelope)
+	envelope := sealed(t, k, tokenA, []byte("x"))
+	_, err = opened(t, again, tokenA, envelope)
 	require.NoError(t, err)
 }
 
@@ -86,10 +85,9 @@ func TestConcurrentStarts(t *testing.T) {
 		})
 	}
 	all.Wait()
-	envelope, err := rings[0].Seal(tokenA, []byte("x"))
-	require.NoError(t, err)
+	envelope := sealed(t, rings[0], tokenA, []byte("x"))
 	for _, k := range rings {
-		_, err := k.Open(tokenA, envelope)
+		_, err := opened(t, k, tokenA, envelope)
 		require.NoError(t, err)
 	}
 }

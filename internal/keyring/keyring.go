@@ -4,13 +4,17 @@
 // The envelope of a payload is a version byte and then
 //
 //	outer = AEAD under the keyset (Tink, AES-256-GCM), associated data: id
+//	layers = one byte: which layers there are between outer and inner; 0, none, is the only one defined
 //	inner = AES-256-GCM (NIST SP 800-38D) under a key derived from the token, associated data: id
 //
 // so that the database and the keyset open nothing without the token, and the outer layer can be put
-// under a newer master key without any token.
+// under a newer master key without any token. Envelopes of version 1 have no byte for layers.
+//
+// What is sealed for a purpose other than values has keys of its own: see Purpose.
 package keyring
 
 import (
+	"context"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
@@ -32,44 +36,112 @@ var ErrOpen = errors.New("keyring: the envelope does not open")
 
 const (
 	version1  = 0x01
+	version3  = 0x03
+	noLayers  = 0x00 // between outer and inner
 	innerInfo = "cloakroom/envelope/v1/token-key"
 	nonceSize = 12
 )
 
 // Keyring seals and opens envelopes. It is safe for concurrent use.
-type Keyring struct{ outer tink.AEAD }
+type Keyring struct {
+	outer   tink.AEAD
+	primary uint32
+}
 
 func fromHandle(h *keyset.Handle) (*Keyring, error) {
 	a, err := aead.New(h)
 	if err != nil {
 		return nil, fmt.Errorf("keyring: the keyset holds no usable AEAD keys: %w", err)
 	}
-	return &Keyring{outer: a}, nil
+	primary, err := h.Primary()
+	if err != nil {
+		return nil, fmt.Errorf("keyring: the keyset has no primary key: %w", err)
+	}
+	return &Keyring{outer: a, primary: primary.KeyID()}, nil
 }
 
-// Seal returns the envelope of payload for the token.
-func (k *Keyring) Seal(token ids.Token, payload []byte) ([]byte, error) {
-	id := token.ID()
-	gcm, err := tokenCipher(token.String(), id)
+// Secret is a payload, and the token that opens it.
+type Secret struct {
+	Token   ids.Token
+	Payload []byte
+}
+
+// Envelope is a sealed payload.
+type Envelope struct {
+	Sealed    []byte
+	MasterKey uint32 // the id of the keyset's key that the outer layer is under
+}
+
+// Locked is a sealed payload, and the token that may open it.
+type Locked struct {
+	Token  ids.Token
+	Sealed []byte
+}
+
+// Opened is the payload of an envelope, or ErrOpen.
+type Opened struct {
+	Payload []byte
+	Err     error
+}
+
+// Seal returns an envelope for each secret, in their order, or an error and none.
+func (k *Keyring) Seal(ctx context.Context, secrets []Secret) ([]Envelope, error) {
+	sealed := make([]Envelope, len(secrets))
+	for i := range secrets {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		var err error
+		if sealed[i], err = k.seal(&secrets[i]); err != nil {
+			return nil, err
+		}
+	}
+	return sealed, nil
+}
+
+func (k *Keyring) seal(s *Secret) (Envelope, error) {
+	id := s.Token.ID()
+	gcm, err := tokenCipher(s.Token.String(), id)
+	if err != nil {
+		return Envelope{}, err
+	}
+	layered := make([]byte, 1+nonceSize, 1+nonceSize+len(s.Payload)+gcm.Overhead())
+	layered[0] = noLayers
+	nonce := layered[1:]
+	if _, err := rand.Read(nonce); err != nil {
+		return Envelope{}, err
+	}
+	layered = gcm.Seal(layered, nonce, s.Payload, id[:])
+	sealed, err := k.wrap(version3, id, layered)
+	return Envelope{Sealed: sealed, MasterKey: k.primary}, err
+}
+
+// Open returns what each envelope holds, in their order. An envelope that does not open has ErrOpen, and keeps no other
+// from opening; the error that is returned beside is of the keys themselves, and nothing has been opened then.
+func (k *Keyring) Open(ctx context.Context, locked []Locked) ([]Opened, error) {
+	opened := make([]Opened, len(locked))
+	for i := range locked {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		opened[i].Payload, opened[i].Err = k.open(&locked[i])
+	}
+	return opened, nil
+}
+
+func (k *Keyring) open(l *Locked) ([]byte, error) {
+	id := l.Token.ID()
+	version, inner, err := k.unwrap(id, l.Sealed)
 	if err != nil {
 		return nil, err
 	}
-	inner := make([]byte, nonceSize, nonceSize+len(payload)+gcm.Overhead())
-	if _, err := rand.Read(inner); err != nil {
-		return nil, err
+	if version == version3 {
+		if len(inner) == 0 || inner[0] != noLayers {
+			return nil, ErrOpen
+		}
+		inner = inner[1:]
 	}
-	inner = gcm.Seal(inner, inner, payload, id[:])
-	return k.wrap(id, inner)
-}
-
-// Open returns the payload of a token's envelope, or ErrOpen.
-func (k *Keyring) Open(token ids.Token, envelope []byte) ([]byte, error) {
-	id := token.ID()
-	inner, err := k.unwrap(id, envelope)
-	if err != nil {
-		return nil, err
-	}
-	gcm, err := tokenCipher(token.String(), id)
+	gcm, err := tokenCipher(l.Token.String(), id)
 	if err != nil {
 		return nil, err
 	}
@@ -85,31 +157,32 @@ func (k *Keyring) Open(token ids.Token, envelope []byte) ([]byte, error) {
 
 // Reseal puts an envelope's outer layer under the keyset's primary key; it needs no token. It returns
 // ErrOpen where the keyset can't open the envelope.
-func (k *Keyring) Reseal(id ids.Digest, envelope []byte) ([]byte, error) {
-	inner, err := k.unwrap(id, envelope)
+func (k *Keyring) Reseal(id ids.Digest, envelope []byte) (Envelope, error) {
+	version, inner, err := k.unwrap(id, envelope)
 	if err != nil {
-		return nil, err
+		return Envelope{}, err
 	}
-	return k.wrap(id, inner)
+	sealed, err := k.wrap(version, id, inner)
+	return Envelope{Sealed: sealed, MasterKey: k.primary}, err
 }
 
-func (k *Keyring) wrap(id ids.Digest, inner []byte) ([]byte, error) {
+func (k *Keyring) wrap(version byte, id ids.Digest, inner []byte) ([]byte, error) {
 	outer, err := k.outer.Encrypt(inner, id[:])
 	if err != nil {
 		return nil, fmt.Errorf("keyring: sealing: %w", err)
 	}
-	return append([]byte{version1}, outer...), nil
+	return append([]byte{version}, outer...), nil
 }
 
-func (k *Keyring) unwrap(id ids.Digest, envelope []byte) ([]byte, error) {
-	if len(envelope) == 0 || envelope[0] != version1 {
-		return nil, ErrOpen
+func (k *Keyring) unwrap(id ids.Digest, envelope []byte) (version byte, inner []byte, err error) {
+	if len(envelope) == 0 || envelope[0] != version1 && envelope[0] != version3 {
+		return 0, nil, ErrOpen
 	}
-	inner, err := k.outer.Decrypt(envelope[1:], id[:])
+	inner, err = k.outer.Decrypt(envelope[1:], id[:])
 	if err != nil {
-		return nil, ErrOpen
+		return 0, nil, ErrOpen
 	}
-	return inner, nil
+	return envelope[0], inner, nil
 }
 
 // tokenCipher derives the token's key by HKDF-SHA-256 (RFC 5869), salted with the id.

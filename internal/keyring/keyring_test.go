@@ -2,6 +2,7 @@ package keyring
 
 import (
 	"bytes"
+	"context"
 	"encoding/hex"
 	"os"
 	"path/filepath"
@@ -29,20 +30,34 @@ func newKeyring(t testing.TB) *Keyring {
 	return k
 }
 
+// sealed and opened are one envelope's worth of Seal and Open.
+func sealed(t testing.TB, k *Keyring, token ids.Token, payload []byte) []byte {
+	t.Helper()
+	made, err := k.Seal(t.Context(), []Secret{{Token: token, Payload: payload}})
+	require.NoError(t, err)
+	require.Equal(t, k.primary, made[0].MasterKey)
+	return made[0].Sealed
+}
+
+func opened(t testing.TB, k *Keyring, token ids.Token, envelope []byte) ([]byte, error) {
+	t.Helper()
+	got, err := k.Open(t.Context(), []Locked{{Token: token, Sealed: envelope}})
+	require.NoError(t, err)
+	return got[0].Payload, got[0].Err
+}
+
 func TestSealOpen(t *testing.T) {
 	k := newKeyring(t)
 	for _, payload := range [][]byte{{}, []byte("x"), bytes.Repeat([]byte("p"), 5000)} {
-		a, err := k.Seal(tokenA, payload)
-		require.NoError(t, err)
-		b, err := k.Seal(tokenA, payload)
-		require.NoError(t, err)
+		a := sealed(t, k, tokenA, payload)
+		b := sealed(t, k, tokenA, payload)
 		require.NotEqual(t, a, b, "each envelope is its own")
-		got, err := k.Open(tokenA, a)
+		got, err := opened(t, k, tokenA, a)
 		require.NoError(t, err)
 		require.True(t, bytes.Equal(payload, got))
-		_, err = k.Open(tokenB, a)
+		_, err = opened(t, k, tokenB, a)
 		require.ErrorIs(t, err, ErrOpen, "another token")
-		_, err = newKeyring(t).Open(tokenA, a)
+		_, err = opened(t, newKeyring(t), tokenA, a)
 		require.ErrorIs(t, err, ErrOpen, "another keyset")
 		if len(payload) > 1 {
 			require.False(t, bytes.Contains(a, payload[:8]))
@@ -53,21 +68,20 @@ func TestSealOpen(t *testing.T) {
 // TestEveryByteCounts: an envelope with any bit changed, cut, or longer does not open.
 func TestEveryByteCounts(t *testing.T) {
 	k := newKeyring(t)
-	envelope, err := k.Seal(tokenA, []byte("payload"))
-	require.NoError(t, err)
+	envelope := sealed(t, k, tokenA, []byte("payload"))
 	for i := range envelope {
 		for _, bit := range []byte{1, 0x80} {
 			changed := bytes.Clone(envelope)
 			changed[i] ^= bit
-			_, err := k.Open(tokenA, changed)
+			_, err := opened(t, k, tokenA, changed)
 			require.ErrorIs(t, err, ErrOpen, "byte %d", i)
 		}
-		_, err := k.Open(tokenA, envelope[:i])
+		_, err := opened(t, k, tokenA, envelope[:i])
 		require.ErrorIs(t, err, ErrOpen, "cut at %d", i)
 	}
-	_, err = k.Open(tokenA, append(bytes.Clone(envelope), 0))
+	_, err := opened(t, k, tokenA, append(bytes.Clone(envelope), 0))
 	require.ErrorIs(t, err, ErrOpen)
-	_, err = k.Open(tokenA, nil)
+	_, err = opened(t, k, tokenA, nil)
 	require.ErrorIs(t, err, ErrOpen)
 }
 
@@ -76,16 +90,15 @@ func TestEveryByteCounts(t *testing.T) {
 func TestKeysetAloneOpensNothing(t *testing.T) {
 	k := newKeyring(t)
 	payload := []byte("the data key, 32 bytes of it....")
-	envelope, err := k.Seal(tokenA, payload)
-	require.NoError(t, err)
+	envelope := sealed(t, k, tokenA, payload)
 	id := tokenA.ID()
-	inner, err := k.unwrap(id, envelope)
+	_, inner, err := k.unwrap(id, envelope)
 	require.NoError(t, err)
 	require.False(t, bytes.Contains(inner, payload[:8]))
 	for _, guess := range []string{"", tokenB.String(), string(id[:]), hex.EncodeToString(id[:]), strings.ToUpper(tokenA.String()), tokenA.String() + " ", tokenA.String()[4:]} {
 		gcm, err := tokenCipher(guess, id)
 		require.NoError(t, err)
-		_, err = gcm.Open(nil, inner[:nonceSize], inner[nonceSize:], id[:])
+		_, err = gcm.Open(nil, inner[1:1+nonceSize], inner[1+nonceSize:], id[:])
 		require.Error(t, err, guess)
 	}
 	// And the token without the keyset: the outer layer does not open under what the token gives.
@@ -96,7 +109,7 @@ func TestKeysetAloneOpensNothing(t *testing.T) {
 		require.Error(t, err)
 	}
 	// Nor does an envelope open in another row.
-	_, err = k.unwrap(tokenB.ID(), envelope)
+	_, _, err = k.unwrap(tokenB.ID(), envelope)
 	require.ErrorIs(t, err, ErrOpen)
 }
 
@@ -114,8 +127,7 @@ func TestRotation(t *testing.T) {
 		return k
 	}
 	before := ring()
-	envelope, err := before.Seal(tokenA, []byte("payload"))
-	require.NoError(t, err)
+	envelope := sealed(t, before, tokenA, []byte("payload"))
 	mark, err := before.NewCheck()
 	require.NoError(t, err)
 	next, err := m.Add(aead.AES256GCMKeyTemplate())
@@ -123,21 +135,24 @@ func TestRotation(t *testing.T) {
 	require.NoError(t, m.SetPrimary(next))
 	both := ring()
 	require.NoError(t, both.Check(mark))
-	resealed, err := both.Reseal(tokenA.ID(), envelope)
+	again, err := both.Reseal(tokenA.ID(), envelope)
 	require.NoError(t, err)
+	require.Equal(t, next, again.MasterKey)
+	require.NotEqual(t, first, again.MasterKey)
+	resealed := again.Sealed
 	_, err = both.Reseal(tokenB.ID(), envelope)
 	require.ErrorIs(t, err, ErrOpen)
 	require.NoError(t, m.Disable(first))
 	require.NoError(t, m.Delete(first))
 	after := ring()
 	for _, k := range []*Keyring{both, after} {
-		got, err := k.Open(tokenA, resealed)
+		got, err := opened(t, k, tokenA, resealed)
 		require.NoError(t, err)
 		require.Equal(t, "payload", string(got))
 	}
-	_, err = after.Open(tokenA, envelope)
+	_, err = opened(t, after, tokenA, envelope)
 	require.ErrorIs(t, err, ErrOpen, "the old key is gone")
-	_, err = before.Open(tokenA, resealed)
+	_, err = opened(t, before, tokenA, resealed)
 	require.ErrorIs(t, err, ErrOpen)
 	require.ErrorIs(t, after.Check(mark), ErrMismatch)
 }
@@ -154,21 +169,80 @@ func goldenKeyring(t testing.TB) *Keyring {
 	return k
 }
 
-func goldenEnvelope(t testing.TB) []byte {
-	b, err := os.ReadFile(filepath.Join("testdata", "envelope-v1.hex"))
+func goldenEnvelope(t testing.TB, version string) []byte {
+	b, err := os.ReadFile(filepath.Join("testdata", "envelope-"+version+".hex"))
 	require.NoError(t, err)
 	envelope, err := hex.DecodeString(strings.TrimSpace(string(b)))
 	require.NoError(t, err)
 	return envelope
 }
 
+// TestFormatIsPinned: envelopes of both versions are made of the same parts, but for the byte of the layers.
 func TestFormatIsPinned(t *testing.T) {
-	envelope := goldenEnvelope(t)
-	require.Equal(t, []byte{version1, 1, 0, 0, 0, 1}, envelope[:6], "our version, then Tink's prefix and the key's id")
-	got, err := goldenKeyring(t).Open(tokenA, envelope)
+	k := goldenKeyring(t)
+	for name, c := range map[string]struct {
+		version byte
+		layers  int
+	}{"v1": {version1, 0}, "v3": {version3, 1}} {
+		t.Run(name, func(t *testing.T) {
+			envelope := goldenEnvelope(t, name)
+			require.Equal(t, []byte{c.version, 1, 0, 0, 0, 1}, envelope[:6], "our version, then Tink's prefix and the key's id")
+			require.Len(t, envelope, 1+5+12+(c.layers+12+len("golden payload")+16)+16)
+			got, err := opened(t, k, tokenA, envelope)
+			require.NoError(t, err)
+			require.Equal(t, "golden payload", string(got))
+			again, err := k.Reseal(tokenA.ID(), envelope)
+			require.NoError(t, err)
+			require.EqualValues(t, 1, again.MasterKey)
+			got, err = opened(t, k, tokenA, again.Sealed)
+			require.NoError(t, err)
+			require.Equal(t, "golden payload", string(got))
+			other := bytes.Clone(envelope)
+			other[0] = version1 + version3 - c.version
+			_, err = opened(t, k, tokenA, other)
+			require.ErrorIs(t, err, ErrOpen, "as another version")
+		})
+	}
+}
+
+// TestLayersOfTheFuture: an envelope with a layer that this build doesn't know is never taken for one without.
+func TestLayersOfTheFuture(t *testing.T) {
+	k, id := newKeyring(t), tokenA.ID()
+	_, layered, err := k.unwrap(id, sealed(t, k, tokenA, []byte("x")))
 	require.NoError(t, err)
-	require.Equal(t, "golden payload", string(got))
-	require.Len(t, envelope, 1+5+12+(12+len("golden payload")+16)+16)
+	for layers := range 256 {
+		layered[0] = byte(layers)
+		envelope, err := k.wrap(version3, id, layered)
+		require.NoError(t, err)
+		_, err = opened(t, k, tokenA, envelope)
+		if layers == noLayers {
+			require.NoError(t, err)
+			continue
+		}
+		require.ErrorIs(t, err, ErrOpen, layers)
+	}
+	empty, err := k.wrap(version3, id, nil)
+	require.NoError(t, err)
+	_, err = opened(t, k, tokenA, empty)
+	require.ErrorIs(t, err, ErrOpen)
+}
+
+// TestLists: each opens or not for itself, and a context that has ended seals and opens nothing.
+func TestLists(t *testing.T) {
+	k := newKeyring(t)
+	made, err := k.Seal(t.Context(), []Secret{{Token: tokenA, Payload: []byte("a")}, {Token: tokenB, Payload: []byte("b")}})
+	require.NoError(t, err)
+	got, err := k.Open(t.Context(), []Locked{
+		{Token: tokenB, Sealed: made[1].Sealed}, {Token: tokenB, Sealed: made[0].Sealed}, {Token: tokenA, Sealed: made[0].Sealed},
+	})
+	require.NoError(t, err)
+	require.Equal(t, []Opened{{Payload: []byte("b")}, {Err: ErrOpen}, {Payload: []byte("a")}}, got)
+	ended, end := context.WithCancel(t.Context())
+	end()
+	_, err = k.Seal(ended, []Secret{{Token: tokenA}})
+	require.ErrorIs(t, err, context.Canceled)
+	_, err = k.Open(ended, []Locked{{Token: tokenA, Sealed: made[0].Sealed}})
+	require.ErrorIs(t, err, context.Canceled)
 }
 
 func TestCheck(t *testing.T) {
@@ -180,24 +254,25 @@ func TestCheck(t *testing.T) {
 	require.ErrorIs(t, newKeyring(t).Check(mark), ErrMismatch)
 	require.ErrorIs(t, k.Check(mark[1:]), ErrMismatch)
 	require.ErrorIs(t, k.Check(nil), ErrMismatch)
-	envelope, err := k.Seal(tokenA, []byte("x"))
-	require.NoError(t, err)
+	envelope := sealed(t, k, tokenA, []byte("x"))
 	require.ErrorIs(t, k.Check(envelope), ErrMismatch, "an envelope is no mark")
 }
 
 // FuzzOpen: nothing opens that was not sealed, and nothing panics.
 func FuzzOpen(f *testing.F) {
 	k := goldenKeyring(f)
-	sealed := goldenEnvelope(f) // the only one: each process of the fuzzer would seal another
-	f.Add(tokenA.String(), sealed)
-	f.Add(tokenB.String(), sealed)
+	envelopes := [][]byte{goldenEnvelope(f, "v1"), goldenEnvelope(f, "v3")} // no others: each process of the fuzzer would seal its own
+	for _, e := range envelopes {
+		f.Add(tokenA.String(), e)
+		f.Add(tokenB.String(), e)
+	}
 	f.Add("", []byte{version1})
-	short, err := k.wrap(tokenA.ID(), []byte("short"))
+	short, err := k.wrap(version1, tokenA.ID(), []byte("short"))
 	require.NoError(f, err)
 	f.Add(tokenA.String(), short)
 	f.Fuzz(func(t *testing.T, token string, envelope []byte) {
-		got, err := k.Open(ids.TokenOf(token), envelope)
-		if token == tokenA.String() && bytes.Equal(envelope, sealed) {
+		got, err := opened(t, k, ids.TokenOf(token), envelope)
+		if token == tokenA.String() && (bytes.Equal(envelope, envelopes[0]) || bytes.Equal(envelope, envelopes[1])) {
 			require.NoError(t, err)
 			require.Equal(t, "golden payload", string(got))
 			return

@@ -2,89 +2,154 @@ package keyring
 
 import (
 	"bytes"
+	"context"
+	"errors"
+	"sync"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"github.com/tink-crypto/tink-go/v2/aead"
+	"github.com/tink-crypto/tink-go/v2/keyset"
 )
 
-func TestSealFor(t *testing.T) {
-	k := newKeyring(t)
+// kept is Settings in memory.
+type kept struct {
+	mu     sync.Mutex
+	values map[string][]byte
+	err    error
+}
+
+func (k *kept) Setting(_ context.Context, name string, initial []byte) ([]byte, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.err != nil {
+		return nil, k.err
+	}
+	if k.values == nil {
+		k.values = map[string][]byte{}
+	}
+	if _, ok := k.values[name]; !ok {
+		k.values[name] = initial
+	}
+	return k.values[name], nil
+}
+
+func purpose(t testing.TB, k *Keyring, s Settings, name string) *Purpose {
+	t.Helper()
+	p, err := k.Purpose(t.Context(), s, name)
+	require.NoError(t, err)
+	return p
+}
+
+func TestPurpose(t *testing.T) {
+	k, settings := newKeyring(t), &kept{}
+	state := purpose(t, k, settings, "state")
 	for _, plaintext := range [][]byte{{}, []byte("x"), bytes.Repeat([]byte("p"), 5000)} {
-		a, err := k.SealFor("state", plaintext)
+		a, err := state.Seal(plaintext)
 		require.NoError(t, err)
-		b, err := k.SealFor("state", plaintext)
+		b, err := state.Seal(plaintext)
 		require.NoError(t, err)
 		require.NotEqual(t, a, b, "each is its own")
-		got, err := k.OpenFor("state", a)
-		require.NoError(t, err)
+		got, err := purpose(t, k, settings, "state").Open(a)
+		require.NoError(t, err, "another replica has the same keys")
 		require.True(t, bytes.Equal(plaintext, got))
 		for _, other := range []string{"", "stat", "state ", "state\x00", "cookie"} {
-			_, err = k.OpenFor(other, a)
+			_, err = purpose(t, k, settings, other).Open(a)
 			require.ErrorIs(t, err, ErrOpen, "for another purpose: %q", other)
 		}
-		_, err = newKeyring(t).OpenFor("state", a)
-		require.ErrorIs(t, err, ErrOpen, "under another keyset")
+		_, err = purpose(t, k, &kept{}, "state").Open(a)
+		require.ErrorIs(t, err, ErrOpen, "of another deployment, under the same master keys")
 		for i := range min(len(a), 100) {
 			changed := bytes.Clone(a)
 			changed[i] ^= 1
-			_, err := k.OpenFor("state", changed)
+			_, err = state.Open(changed)
 			require.ErrorIs(t, err, ErrOpen, "byte %d", i)
-			_, err = k.OpenFor("state", a[:i])
-			require.ErrorIs(t, err, ErrOpen)
+			_, err = state.Open(a[:i])
+			require.ErrorIs(t, err, ErrOpen, "cut at %d", i)
 		}
 	}
 }
 
-// TestPurposesAndEnvelopes: neither opens as the other, even if the version is put right and whatever the purpose
-// is called.
+// TestPurposesAndEnvelopes: nothing that is sealed for one opens as the other.
 func TestPurposesAndEnvelopes(t *testing.T) {
-	k := newKeyring(t)
-	envelope, err := k.Seal(tokenA, []byte("payload"))
-	require.NoError(t, err)
-	mark, err := k.NewCheck()
-	require.NoError(t, err)
-	id := tokenA.ID()
-	purposes := []string{"state", "", string(id[:]), string(checkID[:]), tokenA.String()}
-	for _, sealed := range [][]byte{envelope, mark} {
-		for _, purpose := range purposes {
-			_, err := k.OpenFor(purpose, sealed)
-			require.ErrorIs(t, err, ErrOpen)
-			_, err = k.OpenFor(purpose, append([]byte{version2}, sealed[1:]...))
-			require.ErrorIs(t, err, ErrOpen)
-		}
+	k, settings := newKeyring(t), &kept{}
+	state := purpose(t, k, settings, "state")
+	envelope := sealed(t, k, tokenA, []byte("payload"))
+	for _, cut := range []int{0, 1} {
+		_, err := state.Open(envelope[cut:])
+		require.ErrorIs(t, err, ErrOpen)
 	}
-	for _, purpose := range purposes {
-		sealed, err := k.SealFor(purpose, []byte("payload"))
-		require.NoError(t, err)
-		for _, b := range [][]byte{sealed, append([]byte{version1}, sealed[1:]...)} {
-			_, err = k.Open(tokenA, b)
-			require.ErrorIs(t, err, ErrOpen)
-			_, err = k.Reseal(id, b)
-			require.ErrorIs(t, err, ErrOpen)
-			require.ErrorIs(t, k.Check(b), ErrMismatch)
-		}
+	text, err := state.Seal([]byte("payload"))
+	require.NoError(t, err)
+	for _, version := range []byte{version1, version3} {
+		_, err = opened(t, k, tokenA, append([]byte{version}, text...))
+		require.ErrorIs(t, err, ErrOpen)
 	}
 }
 
-// FuzzOpenFor: nothing opens that was not sealed for the purpose, and nothing panics.
-func FuzzOpenFor(f *testing.F) {
-	k := newKeyring(f)
-	genuine, err := k.SealFor("state", []byte("secret"))
-	require.NoError(f, err)
-	envelope, err := k.Seal(tokenA, []byte("secret"))
-	require.NoError(f, err)
-	for _, seed := range [][]byte{nil, {}, {version2}, genuine, envelope, genuine[:20], append(genuine[:len(genuine):len(genuine)], 0)} {
-		f.Add(seed, "state")
-		f.Add(seed, "cookie")
+// TestKeysOfPurposes: they are kept sealed, for one name and one set of master keys, and outlive a master key.
+func TestKeysOfPurposes(t *testing.T) {
+	m := keyset.NewManager()
+	add := func() *Keyring {
+		id, err := m.Add(aead.AES256GCMKeyTemplate())
+		require.NoError(t, err)
+		require.NoError(t, m.SetPrimary(id))
+		h, err := m.Handle()
+		require.NoError(t, err)
+		k, err := fromHandle(h)
+		require.NoError(t, err)
+		return k
 	}
-	f.Fuzz(func(t *testing.T, sealed []byte, purpose string) {
-		plaintext, err := k.OpenFor(purpose, sealed)
-		if bytes.Equal(sealed, genuine) && purpose == "state" {
-			require.NoError(t, err)
-			require.Equal(t, "secret", string(plaintext))
-			return
-		}
-		require.ErrorIs(t, err, ErrOpen)
-		require.Nil(t, plaintext)
+	k, settings := add(), &kept{}
+	cookie, err := purpose(t, k, settings, "cookie").Seal([]byte("x"))
+	require.NoError(t, err)
+
+	t.Run("other master keys", func(t *testing.T) {
+		_, err := newKeyring(t).Purpose(t.Context(), settings, "cookie")
+		require.ErrorIs(t, err, ErrMismatch)
 	})
+	t.Run("another name", func(t *testing.T) {
+		moved := &kept{values: map[string][]byte{"purpose-keys/state": settings.values["purpose-keys/cookie"]}}
+		_, err := k.Purpose(t.Context(), moved, "state")
+		require.ErrorIs(t, err, ErrMismatch)
+	})
+	t.Run("broken", func(t *testing.T) {
+		for _, text := range [][]byte{nil, {1}, []byte("keys")} {
+			_, err := k.Purpose(t.Context(), &kept{values: map[string][]byte{"purpose-keys/cookie": text}}, "cookie")
+			require.ErrorIs(t, err, ErrMismatch)
+		}
+	})
+	t.Run("settings fail", func(t *testing.T) {
+		broken := errors.New("no database")
+		_, err := k.Purpose(t.Context(), &kept{err: broken}, "cookie")
+		require.ErrorIs(t, err, broken)
+	})
+	t.Run("a new master key", func(t *testing.T) {
+		next := add()
+		got, err := purpose(t, next, settings, "cookie").Open(cookie)
+		require.NoError(t, err)
+		require.Equal(t, "x", string(got))
+	})
+}
+
+// TestFirstStarts: replicas that start at once agree on the keys.
+func TestFirstStarts(t *testing.T) {
+	k, settings := newKeyring(t), &kept{}
+	made := make([]*Purpose, 16)
+	var all sync.WaitGroup
+	for i := range made {
+		all.Go(func() {
+			var err error
+			made[i], err = k.Purpose(t.Context(), settings, "cookie")
+			assert.NoError(t, err)
+		})
+	}
+	all.Wait()
+	text, err := made[0].Seal([]byte("x"))
+	require.NoError(t, err)
+	for _, p := range made {
+		_, err := p.Open(text)
+		require.NoError(t, err)
+	}
 }

@@ -16,7 +16,6 @@ import (
 )
 
 const (
-	cookiePurpose = "sign-in/cookie"
 	sessionCookie = "cloakroom-session"
 	browserCookie = "cloakroom-browser"
 
@@ -57,12 +56,12 @@ func (f *Flow) sealLogin(l *login) (string, error) {
 	b := append(make([]byte, 0, 256), version)
 	b = appendMoment(appendMoment(b, l.issued), l.expires)
 	b = append(append(append(b, l.id[:]...), l.session[:]...), l.key[:]...)
-	return f.seal(cookiePurpose, appendText(appendText(b, l.issuer), l.subject))
+	return seal(f.CookieKeys, appendText(appendText(b, l.issuer), l.subject))
 }
 
 // openLogin opens what sealLogin made; it may be over.
 func (f *Flow) openLogin(text string) (*login, error) {
-	b, err := f.open(cookiePurpose, text)
+	b, err := open(f.CookieKeys, text)
 	if err != nil {
 		return nil, err
 	}

@@ -159,9 +159,25 @@ func (b bearer) Authenticate(r *http.Request) (*caller.Caller, error) {
 	return b.w.next, nil
 }
 
+// settings is keyring.Settings of one deployment.
+type settings map[string][]byte
+
+func (s settings) Setting(_ context.Context, name string, initial []byte) ([]byte, error) {
+	if _, ok := s[name]; !ok {
+		s[name] = initial
+	}
+	return s[name], nil
+}
+
 func newWorld(t testing.TB, change func(*Options)) *world {
 	keys, err := keyring.LoadOrCreateFile(filepath.Join(t.TempDir(), "keyset.json"))
 	require.NoError(t, err)
+	settings := settings{}
+	purpose := func(name string) Sealer {
+		p, err := keys.Purpose(t.Context(), settings, name)
+		require.NoError(t, err)
+		return p
+	}
 	hash := caller.HashSession("clinic", "sid")
 	w := &world{
 		now: start, used: map[ids.Digest]time.Time{}, over: map[caller.SessionHash]time.Time{},
@@ -170,7 +186,7 @@ func newWorld(t testing.TB, change func(*Options)) *world {
 	o := Options{
 		Next: bearer{w}, Assertions: w, PublicURL: own, AllowedOrigins: []string{appSite}, Cookie: config.Default().SignIn.Cookie, StateLifetime: stateLife,
 		Providers: []Provider{{Name: "clinic", URL: appPage, ReturnTo: []string{appSite, "https://pages.example/app/"}}},
-		Sealer:    keys, Rows: w, Revocation: flowEnds{w}, Rates: rates{w}, Observer: w, Logger: slog.New(slog.DiscardHandler),
+		StateKeys: purpose("sign-in-state"), CookieKeys: purpose("sign-in-cookie"), Rows: w, Revocation: flowEnds{w}, Rates: rates{w}, Observer: w, Logger: slog.New(slog.DiscardHandler),
 		Refuse: func(rw http.ResponseWriter, _ *http.Request, status int, err error) {
 			w.refused = fault.Public(err).Code
 			if status == 0 {

@@ -13,9 +13,9 @@ const maxSealed = 4096
 
 var errSealed = errors.New("not sealed here, for this purpose")
 
-// seal returns a payload, sealed for a purpose, as base64url (RFC 4648, section 5) without padding.
-func (f *Flow) seal(purpose string, payload []byte) (string, error) {
-	sealed, err := f.Sealer.SealFor(purpose, payload)
+// seal returns a payload, sealed, as base64url (RFC 4648, section 5) without padding.
+func seal(keys Sealer, payload []byte) (string, error) {
+	sealed, err := keys.Seal(payload)
 	if err != nil {
 		return "", err
 	}
@@ -23,7 +23,7 @@ func (f *Flow) seal(purpose string, payload []byte) (string, error) {
 }
 
 // open accepts one spelling only of what seal has made.
-func (f *Flow) open(purpose, text string) ([]byte, error) {
+func open(keys Sealer, text string) ([]byte, error) {
 	if text == "" || len(text) > maxSealed {
 		return nil, errSealed
 	}
@@ -31,7 +31,7 @@ func (f *Flow) open(purpose, text string) ([]byte, error) {
 	if err != nil || base64.RawURLEncoding.EncodedLen(len(sealed)) != len(text) { // the decoder skips line breaks
 		return nil, errSealed
 	}
-	payload, err := f.Sealer.OpenFor(purpose, sealed)
+	payload, err := keys.Open(sealed)
 	if err != nil {
 		return nil, errSealed
 	}

@@ -33,10 +33,10 @@ type Assertions interface {
 	Holds(ctx context.Context, issuer string, key credential.Thumbprint) bool
 }
 
-// Sealer encrypts and authenticates; what is sealed for one purpose must open for no other.
+// Sealer encrypts and authenticates for one purpose.
 type Sealer interface {
-	SealFor(purpose string, plaintext []byte) ([]byte, error)
-	OpenFor(purpose string, sealed []byte) ([]byte, error)
+	Seal(plaintext []byte) ([]byte, error)
+	Open(sealed []byte) ([]byte, error)
 }
 
 // Rows is what the flow needs of the database, in which every replica notes the states that have been used: a part of
@@ -89,7 +89,8 @@ type Options struct {
 	AllowedOrigins []string // whose pages may hold the flow in a frame
 	Cookie         config.Cookie
 	StateLifetime  time.Duration // for the application's page to answer in; config.MaxStateLifetime at most
-	Sealer         Sealer
+	StateKeys      Sealer        // that sealed states open under
+	CookieKeys     Sealer        // that sealed cookies open under; other keys than StateKeys
 	Rows           Rows
 	Revocation     Revocation
 	Rates          Rates
@@ -128,7 +129,7 @@ func (f *Flow) pages(p *provider) []string {
 
 // New returns a Flow.
 func New(o Options) (*Flow, error) {
-	if o.Next == nil || o.Assertions == nil || o.Sealer == nil || o.Rows == nil || o.Revocation == nil ||
+	if o.Next == nil || o.Assertions == nil || o.StateKeys == nil || o.CookieKeys == nil || o.Rows == nil || o.Revocation == nil ||
 		o.Rates == nil || o.Observer == nil || o.Logger == nil || o.Refuse == nil {
 		return nil, errors.New("signin: an option is missing")
 	}

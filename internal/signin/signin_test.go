@@ -133,10 +133,10 @@ func TestSettingsChange(t *testing.T) {
 	w := newWorld(t, nil)
 	state, cookie := w.begin(t)
 	narrow := newWorld(t, func(o *Options) {
-		o.Sealer, o.Providers = w.Sealer, []Provider{{Name: "clinic", URL: appPage, ReturnTo: []string{"https://pages.example/app/"}}}
+		o.StateKeys, o.CookieKeys, o.Providers = w.StateKeys, w.CookieKeys, []Provider{{Name: "clinic", URL: appPage, ReturnTo: []string{"https://pages.example/app/"}}}
 	})
 	require.Equal(t, http.StatusForbidden, narrow.create(state, cookie).Code)
-	renamed := newWorld(t, func(o *Options) { o.Sealer, o.Providers[0].Name = w.Sealer, "other" })
+	renamed := newWorld(t, func(o *Options) { o.StateKeys, o.CookieKeys, o.Providers[0].Name = w.StateKeys, w.CookieKeys, "other" })
 	require.Equal(t, http.StatusForbidden, renamed.create(state, cookie).Code)
 	require.Equal(t, http.StatusSeeOther, w.create(state, cookie).Code)
 }
@@ -230,7 +230,7 @@ func TestFull(t *testing.T) {
 
 func TestNewNeedsItsParts(t *testing.T) {
 	for _, drop := range []func(*Options){
-		func(o *Options) { o.Next = nil }, func(o *Options) { o.Assertions = nil }, func(o *Options) { o.Sealer = nil }, func(o *Options) { o.Rows = nil },
+		func(o *Options) { o.Next = nil }, func(o *Options) { o.Assertions = nil }, func(o *Options) { o.StateKeys = nil }, func(o *Options) { o.CookieKeys = nil }, func(o *Options) { o.Rows = nil },
 		func(o *Options) { o.Revocation = nil }, func(o *Options) { o.Observer = nil }, func(o *Options) { o.Logger = nil }, func(o *Options) { o.Refuse = nil },
 		func(o *Options) { o.Providers = []Provider{{Name: "x", URL: "://"}} },
 	} {

@@ -7,8 +7,6 @@ import (
 )
 
 const (
-	statePurpose = "sign-in/state"
-
 	// clockDrift is by how much the clocks of two replicas may differ before one of them could forget a
 	// used state that another still takes for fresh.
 	clockDrift = 10 * time.Minute
@@ -44,12 +42,12 @@ func (f *Flow) sealState(s *state) (string, error) {
 	b = appendMoment(b, s.expires)
 	b = append(append(b, s.nonce[:]...), s.browser[:]...)
 	b = appendText(appendText(b, s.provider), s.returnTo)
-	return f.seal(statePurpose, b)
+	return seal(f.StateKeys, b)
 }
 
 // openState opens what sealState made; it may have expired.
 func (f *Flow) openState(text string) (*state, error) {
-	b, err := f.open(statePurpose, text)
+	b, err := open(f.StateKeys, text)
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/caller"
 	"github.com/cloakroomhq/cloakroom/internal/fault"
 	"github.com/cloakroomhq/cloakroom/internal/ids"
+	"github.com/cloakroomhq/cloakroom/internal/keyring"
 	"github.com/cloakroomhq/cloakroom/internal/objects"
 	"github.com/cloakroomhq/cloakroom/models"
 )
@@ -72,28 +73,32 @@ func (v *Vault) detokenize(ctx context.Context, tokens []ids.Token, path func(i 
 	}
 	byID := index(rows)
 	out := make([]Redeemed, len(tokens))
-	held, signed := 0, 0
+	locked, granted := make([]keyring.Locked, 0, len(rows)), make([]int, 0, len(rows))
 	for i, token := range tokens {
-		out[i].Token = token
-		row, ok := byID[rowIDs[i]]
-		if !ok {
-			out[i].Err = errNoGrant
-			continue
+		out[i].Token, out[i].Err = token, errNoGrant
+		if row, ok := byID[rowIDs[i]]; ok {
+			locked, granted = append(locked, keyring.Locked{Token: token, Sealed: row.Sealed}), append(granted, i)
 		}
-		held++
-		if out[i].Download, out[i].Metadata, out[i].Err = v.redeem(c, token, row); out[i].Err == nil {
+	}
+	opened, err := v.Keys.Open(ctx, locked)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	signed := 0
+	for n, i := range granted {
+		if out[i].Download, out[i].Metadata, out[i].Err = v.redeem(c, byID[rowIDs[i]], opened[n]); out[i].Err == nil {
 			signed++
 		}
 	}
-	v.Observer.GrantsChecked("READ", held, len(tokens)-held)
+	v.Observer.GrantsChecked("READ", len(granted), len(tokens)-len(granted))
 	v.Observer.Presigned("GET", signed)
 	return out, nil
 }
 
 // redeem signs the download of a token's value. The URL ends with the token; it may outlive the grant by its own life,
 // which is short: docs/adr/0021.
-func (v *Vault) redeem(c *caller.Caller, token ids.Token, row *models.Token) (objects.SignedRequest, *Metadata, error) {
-	key, meta, err := v.open(token, row)
+func (v *Vault) redeem(c *caller.Caller, row *models.Token, opened keyring.Opened) (objects.SignedRequest, *Metadata, error) {
+	key, meta, err := readPayload(opened)
 	if err != nil {
 		return objects.SignedRequest{}, nil, err
 	}
@@ -116,13 +121,13 @@ func (v *Vault) redeem(c *caller.Caller, token ids.Token, row *models.Token) (ob
 	return signed, meta, nil
 }
 
-func (v *Vault) open(token ids.Token, row *models.Token) (objects.CustomerKey, *Metadata, error) {
-	payload, err := v.Keys.Open(token, row.Sealed)
-	if err != nil {
-		return objects.CustomerKey{}, nil, fmt.Errorf("opening a token's envelope: %w", err)
+// readPayload decodes what an envelope held, and clears it.
+func readPayload(o keyring.Opened) (objects.CustomerKey, *Metadata, error) {
+	if o.Err != nil {
+		return objects.CustomerKey{}, nil, fmt.Errorf("opening a token's envelope: %w", o.Err)
 	}
-	defer clear(payload)
-	return decodePayload(payload)
+	defer clear(o.Payload)
+	return decodePayload(o.Payload)
 }
 
 // Describe returns what is known of a token that the calling session may READ, or that is the calling
@@ -152,7 +157,11 @@ func (v *Vault) Describe(ctx context.Context, token ids.Token) (*Described, erro
 	if len(rows) == 0 {
 		return nil, nil
 	}
-	_, meta, err := v.open(token, &rows[0])
+	opened, err := v.Keys.Open(ctx, []keyring.Locked{{Token: token, Sealed: rows[0].Sealed}})
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	_, meta, err := readPayload(opened[0])
 	if err != nil {
 		return nil, err
 	}

@@ -18,14 +18,27 @@ type Metadata struct {
 	Custom       map[string]any `json:"custom,omitempty"`
 }
 
-// A payload is a version byte, the data key, and the metadata as JSON, if there is any.
-const payloadV1 = 0x01
+// mode is who encrypts a value.
+type mode byte
 
-var errPayload = errors.New("vault: a sealed payload is malformed")
+// sseC: the store does, with the data key that each request brings. No other mode is known to this build.
+const sseC mode = 1
+
+// A payload is the version byte 2, a byte for the mode, the data key, and the metadata as JSON, if there is any. Version 1
+// has no byte for the mode: it is sseC.
+const (
+	payloadV1 = 0x01
+	payloadV2 = 0x02
+)
+
+var (
+	errPayload = errors.New("vault: a sealed payload is malformed")
+	errMode    = errors.New("vault: the value is encrypted in a mode that this version of the gateway does not know")
+)
 
 func encodePayload(key objects.CustomerKey, m *Metadata) ([]byte, error) {
-	b := make([]byte, 0, 1+len(key)+256)
-	b = append(append(b, payloadV1), key[:]...)
+	b := make([]byte, 0, 2+len(key)+256)
+	b = append(append(b, payloadV2, byte(sseC)), key[:]...)
 	if m == nil {
 		return b, nil
 	}
@@ -34,11 +47,15 @@ func encodePayload(key objects.CustomerKey, m *Metadata) ([]byte, error) {
 }
 
 func decodePayload(b []byte) (key objects.CustomerKey, m *Metadata, err error) {
-	if len(b) < 1+len(key) || b[0] != payloadV1 {
+	rest, err := afterMode(b)
+	if err != nil {
+		return key, nil, err
+	}
+	if len(rest) < len(key) {
 		return key, nil, errPayload
 	}
-	copy(key[:], b[1:])
-	rest := b[1+len(key):]
+	copy(key[:], rest)
+	rest = rest[len(key):]
 	if len(rest) == 0 {
 		return key, nil, nil
 	}
@@ -49,4 +66,17 @@ func decodePayload(b []byte) (key objects.CustomerKey, m *Metadata, err error) {
 		return key, nil, errPayload
 	}
 	return key, m, nil
+}
+
+// afterMode returns what follows a payload's version and mode.
+func afterMode(b []byte) (rest []byte, err error) {
+	switch {
+	case len(b) > 0 && b[0] == payloadV1:
+		return b[1:], nil
+	case len(b) > 1 && b[0] == payloadV2 && mode(b[1]) == sseC:
+		return b[2:], nil
+	case len(b) > 1 && b[0] == payloadV2:
+		return nil, errMode
+	}
+	return nil, errPayload
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/caller"
 	"github.com/cloakroomhq/cloakroom/internal/fault"
 	"github.com/cloakroomhq/cloakroom/internal/ids"
+	"github.com/cloakroomhq/cloakroom/internal/keyring"
 	"github.com/cloakroomhq/cloakroom/internal/objects"
 	"github.com/cloakroomhq/cloakroom/models"
 )
@@ -72,14 +73,19 @@ func (v *Vault) tokenize(ctx context.Context, inputs []TokenizeInput, path func(
 	made := make([]Tokenized, len(inputs))
 	tokens := make([]models.Token, len(inputs))
 	grants := make([]models.Grant, len(inputs))
+	secrets := make([]keyring.Secret, len(inputs))
 	for i := range inputs {
-		if made[i], tokens[i], err = v.reserve(c, &inputs[i], now); err != nil {
+		if made[i], tokens[i], secrets[i].Payload, err = v.reserve(c, &inputs[i], now); err != nil {
 			return nil, err
 		}
+		secrets[i].Token = made[i].Token
 		until := until(now, v.Limits.DefaultGrant, tokens[i].ExpiresAt)
 		grants[i] = models.Grant{
 			SessionID: *c.Session, TokenID: tokens[i].ID, ReadUntil: until, StoreUntil: until, ExpiresAt: until,
 		}
+	}
+	if err := v.seal(ctx, tokens, secrets); err != nil {
+		return nil, err
 	}
 	if _, err := v.Rows.Write(ctx, models.Batch{Tokens: tokens, Grants: grants}); err != nil {
 		return nil, unavailable(err)
@@ -88,6 +94,21 @@ func (v *Vault) tokenize(ctx context.Context, inputs []TokenizeInput, path func(
 	v.Observer.GrantsCreated("READ", len(made))
 	v.Observer.GrantsCreated("STORE", len(made))
 	return made, nil
+}
+
+// seal gives each row the envelope of its secret.
+func (v *Vault) seal(ctx context.Context, rows []models.Token, secrets []keyring.Secret) error {
+	sealed, err := v.Keys.Seal(ctx, secrets)
+	for i := range secrets {
+		clear(secrets[i].Payload)
+	}
+	if err != nil {
+		return unavailable(err)
+	}
+	for i := range rows {
+		rows[i].Sealed, rows[i].MasterKey = sealed[i].Sealed, sealed[i].MasterKey
+	}
+	return nil
 }
 
 // bytesOf returns how much may be stored for the inputs.
@@ -102,12 +123,12 @@ func (v *Vault) bytesOf(inputs []TokenizeInput) (n int64) {
 	return n
 }
 
-// reserve makes one token with its key and object, in memory only.
-func (v *Vault) reserve(c *caller.Caller, in *TokenizeInput, now time.Time) (t Tokenized, row models.Token, err error) {
+// reserve makes one token with its object, and the payload that is to be sealed, in memory only.
+func (v *Vault) reserve(c *caller.Caller, in *TokenizeInput, now time.Time) (t Tokenized, row models.Token, payload []byte, err error) {
 	t.Token = ids.NewToken(v.Prefixes[0])
 	var key objects.CustomerKey
 	if _, err = rand.Read(key[:]); err != nil {
-		return t, row, err
+		return t, row, nil, err
 	}
 	up := objects.Upload{Object: newObjectName(), Key: key, Signer: signer(c)}
 	if in.TTL != nil {
@@ -122,16 +143,12 @@ func (v *Vault) reserve(c *caller.Caller, in *TokenizeInput, now time.Time) (t T
 		up.ContentType = *in.Metadata.ContentType
 	}
 	if t.Upload, err = v.Objects.SignUpload(up); err != nil {
-		return t, row, unavailable(err)
-	}
-	payload, err := encodePayload(key, in.Metadata)
-	if err != nil {
-		return t, row, err
+		return t, row, nil, unavailable(err)
 	}
 	row.ID, row.Tenant, row.Object = t.Token.ID(), c.Tenant, up.Object
 	row.CreatedAt, row.UploadUntil = now.UnixMilli(), lastUpload(now, t.Upload.ExpiresAt).UnixMilli()
-	row.Sealed, err = v.Keys.Seal(t.Token, payload)
-	return t, row, err
+	payload, err = encodePayload(key, in.Metadata)
+	return t, row, payload, err
 }
 
 // uploadSlack is what an upload may last longer than lastUpload reckons: to be written to the disk, above all.

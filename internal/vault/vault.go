@@ -11,6 +11,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/caller"
 	"github.com/cloakroomhq/cloakroom/internal/fault"
 	"github.com/cloakroomhq/cloakroom/internal/ids"
+	"github.com/cloakroomhq/cloakroom/internal/keyring"
 	"github.com/cloakroomhq/cloakroom/internal/objects"
 	"github.com/cloakroomhq/cloakroom/models"
 )
@@ -47,8 +48,10 @@ type Rates interface {
 
 // Keys seals what a token protects, and opens it again with that token only.
 type Keys interface {
-	Seal(token ids.Token, payload []byte) ([]byte, error)
-	Open(token ids.Token, envelope []byte) ([]byte, error)
+	// Seal returns an envelope for each secret, in their order.
+	Seal(ctx context.Context, secrets []keyring.Secret) ([]keyring.Envelope, error)
+	// Open returns what each envelope holds, in their order; one that does not open has an error of its own.
+	Open(ctx context.Context, locked []keyring.Locked) ([]keyring.Opened, error)
 }
 
 // Objects signs requests to the object store, and deletes from it.

@@ -3,8 +3,10 @@ package modelstest
 import (
 	"context"
 	"fmt"
+	"sync"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloakroomhq/cloakroom/internal/ids"
@@ -20,7 +22,7 @@ func Run(t *testing.T, open func(t *testing.T) *Database) {
 		"Revoke": testRevoke, "RevokeIsTheTenants": testRevokeTenants, "Destroy": testDestroy, "DestroyIsTheTenants": testDestroyTenants,
 		"ManyExtend": testListExtend, "ManyRevoke": testListRevoke, "ManyTenants": testListTenants, "ManyDestroy": testListDestroy,
 		"Race": testListRace, "Move": testMove, "GrantsAgainstReference": testGrantsAgainstReference,
-		"Purge": testPurge, "Due": testDue, "SweepGrants": testSweepGrants, "Setting": testSetting,
+		"MasterKeys": testMasterKeys, "Purge": testPurge, "Due": testDue, "SweepGrants": testSweepGrants, "Setting": testSetting, "SettingRace": testSettingRace,
 		"ConsumeState": testConsumeState, "ConsumeStateRace": testConsumeStateRace, "SweepStates": testSweepStates,
 		"EndSession": testEndSession, "EndedSince": testEndedSince, "EndedStays": testEndedStays, "EndedPages": testEndedPages,
 		"EndSessionIsWhole": testEndSessionIsWhole, "SweepEnded": testSweepEnded,
@@ -143,4 +145,34 @@ func testSetting(t *testing.T, db *Database) {
 	v, err := db.Setting(ctx, "other", []byte{0, 1})
 	require.NoError(t, err)
 	require.Equal(t, []byte{0, 1}, v)
+}
+
+// testSettingRace: of calls at once, each with a value of its own, all get the same one, which stays.
+func testSettingRace(t *testing.T, db *Database) {
+	require.Equal(t, SettingRace(t, "raced", db.Rows), SettingRace(t, "raced", db.Rows))
+}
+
+// SettingRace keeps values under one name at once, by some callers of each engine, and returns the one that they all get.
+func SettingRace(t *testing.T, name string, engines ...models.Rows) string {
+	const callers = 8
+	begin, kept := make(chan struct{}), make(chan string, callers*len(engines))
+	var all sync.WaitGroup
+	for i, db := range engines {
+		for j := range callers {
+			all.Go(func() {
+				<-begin
+				v, err := db.Setting(context.Background(), name, fmt.Appendf(nil, "%d of %d", j, i))
+				assert.NoError(t, err)
+				kept <- string(v)
+			})
+		}
+	}
+	close(begin)
+	all.Wait()
+	close(kept)
+	value := <-kept
+	for v := range kept {
+		require.Equal(t, value, v)
+	}
+	return value
 }

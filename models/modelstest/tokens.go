@@ -3,6 +3,7 @@ package modelstest
 import (
 	"context"
 	"fmt"
+	"math"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -20,6 +21,30 @@ func sealedOf(t *testing.T, db *Database, name string) (sealed []byte, exists bo
 		require.NoError(t, rows.Scan(&sealed))
 	}
 	return sealed, exists
+}
+
+// masterKeyOf returns a token's column.
+func masterKeyOf(t *testing.T, db *Database, name string) (key int64) {
+	t.Helper()
+	require.NoError(t, db.SQL.Raw("SELECT master_key FROM tokens WHERE id = ?", Digest(name)).Scan(&key).Error)
+	return key
+}
+
+// testMasterKeys: rows can be asked for by the master key that they need, and a destroyed key needs none.
+func testMasterKeys(t *testing.T, db *Database) {
+	first, last, expired := Row("first", "clinic"), Row("last", "bank"), Expiring("expired", "clinic", noon)
+	first.MasterKey, last.MasterKey, expired.MasterKey = 1, math.MaxUint32, 7
+	Insert(t, db, []models.Token{first, last, expired})
+	for name, want := range map[string]int64{"first": 1, "last": math.MaxUint32, "expired": 7} {
+		require.Equal(t, want, masterKeyOf(t, db, name), name)
+	}
+	_, err := db.DestroyTokens(context.Background(), "clinic", Digests("first"), noon)
+	require.NoError(t, err)
+	_, err = db.DueTokens(context.Background(), noon, 10)
+	require.NoError(t, err)
+	for name, want := range map[string]int64{"first": 0, "last": math.MaxUint32, "expired": 0} {
+		require.Equal(t, want, masterKeyOf(t, db, name), name)
+	}
 }
 
 // testDestroy: the key and every grant go at once; the row stays for its object.

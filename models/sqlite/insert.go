@@ -20,8 +20,8 @@ import (
 // Lists reach the engine as one JSON parameter, so that each statement has one text, stays prepared, and
 // binds one value: SQLite bounds the parameters of a statement, and its driver looks for each among all.
 const (
-	insertTokensSQL = `INSERT INTO tokens (id, tenant, object, sealed, created_at, expires_at, upload_until, purge_at)
-SELECT unhex(value->>0), value->>1, value->>2, unhex(value->>3), value->>4, value->>5, value->>6, value->>7
+	insertTokensSQL = `INSERT INTO tokens (id, tenant, object, sealed, created_at, expires_at, upload_until, purge_at, master_key)
+SELECT unhex(value->>0), value->>1, value->>2, unhex(value->>3), value->>4, value->>5, value->>6, value->>7, value->>8
 FROM json_each(?)`
 
 	// A grant that exists is extended, never shortened.
@@ -69,7 +69,8 @@ func tokenRows(tokens []models.Token) string {
 		b = strconv.AppendInt(append(b, ','), t.CreatedAt, 10)
 		b = appendMoment(append(b, ','), t.ExpiresAt)
 		b = strconv.AppendInt(append(b, ','), t.UploadUntil, 10)
-		b = append(appendMoment(append(b, ','), t.PurgeAt), ']')
+		b = appendMoment(append(b, ','), t.PurgeAt)
+		b = append(strconv.AppendUint(append(b, ','), uint64(t.MasterKey), 10), ']')
 	}
 	return list(b)
 }

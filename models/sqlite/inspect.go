@@ -14,8 +14,9 @@ import (
 
 // Inspection is what a database's file holds, without opening it for use.
 type Inspection struct {
-	Have, Want int64  // versions of the schema: the file's, and this program's
-	KeysetMark []byte // nil where none is kept yet
+	Have, Want int64             // versions of the schema: the file's, and this program's
+	KeysetMark []byte            // nil where none is kept yet
+	Purposes   map[string][]byte // what is kept for each purpose: its keys, sealed
 }
 
 // Inspect reads a database's file, and neither makes, migrates nor changes it; a running gateway may have it open. It
@@ -54,5 +55,24 @@ func Inspect(ctx context.Context, path string) (*Inspection, error) {
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return nil, fmt.Errorf("sqlite: reading the settings: %w", err)
 	}
-	return found, nil
+	found.Purposes, err = inspectPurposes(ctx, pool)
+	return found, err
+}
+
+func inspectPurposes(ctx context.Context, pool *sql.DB) (map[string][]byte, error) {
+	rows, err := pool.QueryContext(ctx, `SELECT substr(name, 14), value FROM settings WHERE name LIKE 'purpose-keys/%'`)
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: reading the settings: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	found := map[string][]byte{}
+	for rows.Next() {
+		var name string
+		var value []byte
+		if err := rows.Scan(&name, &value); err != nil {
+			return nil, fmt.Errorf("sqlite: reading the settings: %w", err)
+		}
+		found[name] = value
+	}
+	return found, rows.Err()
 }

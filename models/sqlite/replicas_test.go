@@ -26,3 +26,17 @@ func TestConsumeStateReplicas(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, first)
 }
+
+// TestSettingReplicas: two processes that have one file open agree on what is kept.
+func TestSettingReplicas(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "rows.db")
+	a, b := openFile(t, path), openFile(t, path)
+	for round := range 5 {
+		name := fmt.Sprint("setting-", round)
+		value := modelstest.SettingRace(t, name, a.DB, b.DB)
+		kept, err := b.Setting(t.Context(), name, []byte("another"))
+		require.NoError(t, err)
+		require.Equal(t, value, string(kept))
+	}
+}

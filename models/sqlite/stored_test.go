@@ -4,10 +4,13 @@ import (
 	"compress/gzip"
 	"context"
 	"io"
+	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"testing"
 
+	"github.com/pressly/goose/v3"
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloakroomhq/cloakroom/models"
@@ -57,4 +60,43 @@ func TestStoredDataStays(t *testing.T) {
 	revoked, err := db.RevokeGrants(ctx, "clinic", models.Revocation{Session: &session}, noon)
 	require.NoError(t, err)
 	require.Equal(t, 100, revoked)
+}
+
+// TestMasterKeysOfStoredRows: the rows of a database without the column get it from their envelopes.
+func TestMasterKeysOfStoredRows(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	path := filepath.Join(t.TempDir(), "rows.db")
+	old := openFile(t, path)
+	files, err := fs.Sub(migrations, "migrations")
+	require.NoError(t, err)
+	p, err := goose.NewProvider(goose.DialectSQLite3, old.pools[0], files, goose.WithDisableGlobalRegistry(true))
+	require.NoError(t, err)
+	_, err = p.DownTo(ctx, 5)
+	require.NoError(t, err)
+	stored := map[string]struct {
+		sealed []byte
+		want   int64
+	}{
+		"one":       {[]byte{1, 1, 0, 0, 0, 1, 0xab}, 1},
+		"large":     {[]byte{1, 1, 0xfe, 0xdc, 0xba, 0x98, 0}, 0xfedcba98},
+		"largest":   {[]byte{1, 1, 0xff, 0xff, 0xff, 0xff, 0}, math.MaxUint32},
+		"destroyed": {nil, 0},
+		"short":     {[]byte{1, 1, 0, 0}, 0},
+		"other":     {[]byte("sealed by another"), 0},
+	}
+	for name, c := range stored {
+		_, err := old.pools[0].Exec("INSERT INTO tokens (id, tenant, object, sealed, created_at, upload_until) VALUES (?, 'clinic', ?, ?, 0, 0)", digest(name), name, c.sealed)
+		require.NoError(t, err)
+	}
+	require.NoError(t, old.Close())
+
+	db := openFile(t, path)
+	for name, c := range stored {
+		t.Run(name, func(t *testing.T) {
+			var got int64
+			require.NoError(t, db.pools[0].QueryRow("SELECT master_key FROM tokens WHERE id = ?", digest(name)).Scan(&got))
+			require.Equal(t, c.want, got)
+		})
+	}
 }

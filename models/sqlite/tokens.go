@@ -81,7 +81,7 @@ func (c *committer) destroy(tx *gorm.DB, which chosen, now int64, grants bool) (
 	for i := range gone {
 		tokens[i] = gone[i].ID
 	}
-	err = tx.Model(&models.Token{}).Where(idIn("id", tokens)).Updates(map[string]any{"sealed": nil, "purge_at": now}).Error
+	err = tx.Model(&models.Token{}).Where(idIn("id", tokens)).Updates(map[string]any{"sealed": nil, "master_key": 0, "purge_at": now}).Error
 	if err != nil || !grants {
 		return gone, err
 	}
