@@ -3,6 +3,8 @@ package directives_test
 import (
 	"context"
 	"net/http/httptest"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -95,18 +97,57 @@ func TestArgumentsThatChangeAfterTheyWereVerified(t *testing.T) {
 	require.Zero(t, w.Ran.Load())
 }
 
-func TestComplexityIsReckonedOfFieldsThatTakeTokens(t *testing.T) {
-	w := newWorld(t)
-	w.grants.all = true
+// reckoning is a server that reckons a field's complexity by its argument; extensions are added in this order.
+func reckoning(w *world, before, after []graphql.HandlerExtension) {
 	config := testserver.Config{Resolvers: w.Resolver, Directives: testserver.DirectiveRoot{Token: w.tokens.Directive}}
 	config.Complexity.Query.Echo = func(_ int, token *directives.TokenID) int { return len(*token) }
 	srv := handler.New(testserver.NewExecutableSchema(config))
 	srv.AddTransport(transport.POST{})
-	srv.Use(extension.FixedComplexityLimit(30))
-	srv.Use(w.tokens)
+	for _, e := range slices.Concat(before, []graphql.HandlerExtension{w.tokens}, after) {
+		srv.Use(e)
+	}
 	w.handler = srv
-	a := w.ask(t, `{ echo(token: "`+tok(1)+`") }`, nil)
-	require.Equal(t, []string{"COMPLEXITY_LIMIT_EXCEEDED "}, a.refused())
+}
+
+// TestAnOperationRefusedForItsComplexityCostsNoCall, in whatever order the extensions are added.
+func TestAnOperationRefusedForItsComplexityCostsNoCall(t *testing.T) {
+	limit := func(n int) []graphql.HandlerExtension {
+		return []graphql.HandlerExtension{extension.FixedComplexityLimit(n)}
+	}
+	for order, use := range map[string]func(w *world, n int){
+		"the limit first":  func(w *world, n int) { reckoning(w, limit(n), nil) },
+		"the tokens first": func(w *world, n int) { reckoning(w, nil, limit(n)) },
+	} {
+		t.Run(order, func(t *testing.T) {
+			for name, query := range map[string]string{
+				"reckoned by a function of the token": `{ echo(token: "` + tok(1) + `") }`,
+				"reckoned by its fields":              `mutation { take(token: "` + tok(1) + `") ` + strings.Repeat("__typename ", 30) + `}`,
+			} {
+				t.Run(name, func(t *testing.T) {
+					for _, held := range []bool{false, true} {
+						w := newWorld(t)
+						use(w, 30)
+						w.grants.all = held
+						require.Equal(t, []string{"COMPLEXITY_LIMIT_EXCEEDED "}, w.ask(t, query, nil).refused())
+						creates, verifies := w.grants.calls()
+						require.Zero(t, creates+verifies)
+						require.Zero(t, w.Ran.Load())
+					}
+				})
+			}
+			t.Run("one that passes is verified once, before any resolver", func(t *testing.T) {
+				w := newWorld(t)
+				use(w, 100)
+				query := `{ echo(token: "` + tok(1) + `") }`
+				require.Equal(t, []string{"GRANT_REQUIRED echo.token"}, w.ask(t, query, nil).refused())
+				require.Zero(t, w.Ran.Load())
+				require.Len(t, w.grants.verifies, 1)
+				w.grants.all = true
+				require.Empty(t, w.ask(t, query, nil).Errors)
+				require.Len(t, w.grants.verifies, 2)
+			})
+		})
+	}
 }
 
 func TestErrorPresentersAreNotGivenGrantErrors(t *testing.T) {

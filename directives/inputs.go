@@ -203,8 +203,11 @@ func with(path ast.Path, step ast.PathElement) ast.Path {
 // of its tokens lacks a grant, so this finds nothing, unless the arguments are no longer those that were verified.
 func (t *Tokens) input(ctx context.Context, parent map[string]any, next graphql.Resolver, kinds kindSet) (any, error) {
 	op := operationFrom(ctx)
-	if op == nil && graphql.GetFieldContext(ctx) == nil {
-		op = t.early(ctx)
+	if op == nil && graphql.GetFieldContext(ctx) == nil { // the operation has not begun: its complexity is reckoned
+		if t.schema != nil && !t.early && graphql.HasOperationContext(ctx) {
+			return next(ctx) // for the functions that reckon; InterceptOperation verifies before anything else runs
+		}
+		op = t.beforehand(ctx)
 	}
 	if op == nil || op.tokens != t {
 		return nil, noExtension()

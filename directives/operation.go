@@ -107,12 +107,12 @@ func (t *Tokens) newOperation(ctx context.Context) *operation {
 	}
 }
 
-// earlyOperation is where early keeps an operation until it begins.
+// earlyOperation is where beforehand keeps an operation until it begins.
 const earlyOperation = "CloakroomTokens"
 
-// early returns an operation that has not begun yet, verified. gqlgen reads arguments before, to reckon an operation's
+// beforehand returns an operation that has not begun yet, verified. gqlgen reads arguments before, to reckon an operation's
 // complexity, and then runs the functions of the application that do so, and its resolvers of input fields.
-func (t *Tokens) early(ctx context.Context) *operation {
+func (t *Tokens) beforehand(ctx context.Context) *operation {
 	if t.schema == nil || !graphql.HasOperationContext(ctx) {
 		return nil
 	}

@@ -126,7 +126,8 @@ func TestBatchesAreGrantedInOneCall(t *testing.T) {
 	require.Equal(t, [][]string{{tok(0) + " READ 0s", tok(1) + " READ 0s", tok(2) + " READ 0s"}}, s.grants.created())
 }
 
-// gqlgen reads arguments before the operation begins where a function reckons its complexity.
+// gqlgen reads arguments before the operation begins where a function reckons its complexity. In this schema inputs have
+// resolvers, which then run: so the operation is verified before, also where the limit refuses it afterwards.
 func TestComplexityIsReckonedOfVerifiedTokens(t *testing.T) {
 	for name, field := range map[string]string{"resolver": "resolved", "omittable": "omittable"} {
 		t.Run(name, func(t *testing.T) {
@@ -144,6 +145,15 @@ func TestComplexityIsReckonedOfVerifiedTokens(t *testing.T) {
 			require.Len(t, s.grants.verifies, 3)
 		})
 	}
+	t.Run("nobody is asked for nobody", func(t *testing.T) {
+		s := newShapes(t, extension.FixedComplexityLimit(1))
+		r := request(t, replaceToken(`{ reckoned(resolved: {token: "TOK"}) b: take c: take }`), nil)
+		r.Header.Del("Session")
+		require.Equal(t, []string{"COMPLEXITY_LIMIT_EXCEEDED "}, s.send(t, r).refused())
+		creates, verifies := s.grants.calls()
+		require.Zero(t, creates+verifies)
+		require.Empty(t, s.Got())
+	})
 	t.Run("a field that is left out", func(t *testing.T) {
 		s := newShapes(t, extension.FixedComplexityLimit(100))
 		s.grants.hold(store, tok(1))

@@ -52,6 +52,7 @@ type Tokens struct {
 	holders  holders                             // types that hold tokens
 	fields   map[*ast.FieldDefinition][]position // fields that take tokens, with the arguments that hold them
 	entities *ast.FieldDefinition                // federation's, in a subgraph whose representations hold tokens
+	early    bool                                // the operation is verified before its complexity is reckoned
 	recent   *recent
 }
 
@@ -110,6 +111,7 @@ func (t *Tokens) Validate(es graphql.ExecutableSchema) error {
 		return fmt.Errorf("directives: %w", err)
 	}
 	t.learn(schema)
+	t.early = readsByCode(es)
 	return nil
 }
 

@@ -117,6 +117,50 @@ func TestUploadsUnderWayEndWithTheirTokenAndSession(t *testing.T) {
 	}
 }
 
+// TestASignedDownloadOutlivesItsGrantOnly: docs/threat-model.md says so where it speaks of signed URLs.
+func TestASignedDownloadOutlivesItsGrantOnly(t *testing.T) {
+	g := gatewaytest.Start(t, nil)
+	app, err := client.New(client.Options{Endpoint: g.URL, Credentials: g.Application(gatewaytest.Own)})
+	require.NoError(t, err)
+	read := func(t *testing.T, session string, v client.Value) (*client.Client, client.Tokenized, client.SignedRequest) {
+		t.Helper()
+		user, err := client.New(client.Options{Endpoint: g.URL, Credentials: g.Session(gatewaytest.Own, session)})
+		require.NoError(t, err)
+		made, err := user.Tokenize(t.Context(), v)
+		require.NoError(t, err)
+		status, _ := sendSigned(t, made.Upload, strings.NewReader("value"))
+		require.Equal(t, http.StatusOK, status)
+		before := time.Now()
+		redeemed, err := user.Detokenize(t.Context(), made.Token)
+		require.NoError(t, err)
+		require.False(t, redeemed.Download.ExpiresAt.After(before.Add(g.Config.Objects.DownloadLifetime+time.Minute)), "its own life bounds it")
+		return user, made, redeemed.Download
+	}
+	t.Run("a grant that is revoked", func(t *testing.T) {
+		user, made, download := read(t, "revoked", client.Value{})
+		n, err := app.RevokeGrants(t.Context(), client.Revocation{Session: appkit.SessionID("revoked")})
+		require.NoError(t, err)
+		require.Equal(t, 2, n)
+		_, err = user.Detokenize(t.Context(), made.Token)
+		require.ErrorIs(t, err, client.ErrGrantRequired)
+		status, text := sendSigned(t, download, nil)
+		require.Equal(t, http.StatusOK, status)
+		require.Equal(t, "value", text)
+	})
+	t.Run("a session that is ended", func(t *testing.T) {
+		_, _, download := read(t, "ended", client.Value{})
+		_, err := app.EndSession(t.Context(), appkit.SessionID("ended"))
+		require.NoError(t, err)
+		status, text := sendSigned(t, download, nil)
+		require.Equal(t, http.StatusForbidden, status)
+		require.NotContains(t, text, "value")
+	})
+	t.Run("a token that ends", func(t *testing.T) {
+		_, made, download := read(t, "ttl", client.Value{TTL: 30 * time.Second})
+		require.False(t, download.ExpiresAt.After(made.ExpiresAt))
+	})
+}
+
 // underWay is an upload whose body does not end.
 type underWay struct {
 	answered chan *http.Response

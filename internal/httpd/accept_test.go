@@ -100,7 +100,7 @@ func TestRefusalsInTheMediaTypeAsked(t *testing.T) {
 
 // TestRefuseInTheMediaTypeAsked is of what is refused before the gateway's own handler, as another name is in development.
 func TestRefuseInTheMediaTypeAsked(t *testing.T) {
-	for accept, want := range map[string]string{"": mediaJSON, mediaGraphQL: mediaGraphQL, "*/*": mediaJSON, "text/html": mediaJSON} {
+	for accept, want := range map[string]string{"": mediaJSON, "application/json": mediaJSON, mediaGraphQL: mediaGraphQL, "*/*": mediaJSON, "text/html": mediaJSON} {
 		t.Run(accept, func(t *testing.T) {
 			r := post("{}")
 			r.Header.Set("Accept", accept)

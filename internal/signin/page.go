@@ -4,8 +4,12 @@ import (
 	"errors"
 	"html/template"
 	"log/slog"
+	"math"
+	"mime"
 	"net/http"
 	"strconv"
+	"strings"
+	"time"
 
 	"github.com/cloakroomhq/cloakroom/internal/fault"
 	"github.com/cloakroomhq/cloakroom/internal/httpd/guard"
@@ -102,7 +106,8 @@ func (f *Flow) redirect(w http.ResponseWriter, to string) {
 	w.WriteHeader(http.StatusSeeOther)
 }
 
-// refusePage ends a navigation with a page that says what to do.
+// refusePage ends a navigation with a page that says what to do; a program that accepts JSON alone gets an error of
+// GraphQL's form.
 func (f *Flow) refusePage(w http.ResponseWriter, r *http.Request, no *refusal) {
 	f.Observer.SignIn(no.outcome)
 	level := slog.LevelInfo
@@ -115,20 +120,52 @@ func (f *Flow) refusePage(w http.ResponseWriter, r *http.Request, no *refusal) {
 	}
 	f.Logger.LogAttrs(r.Context(), level, "a sign-in was refused", slog.String("path", r.URL.Path), slog.String("outcome", no.outcome), slog.String("error", cause))
 	h := w.Header()
-	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Add("Vary", "Accept")
+	wait := time.Duration(0)
 	switch no.status {
 	case http.StatusUnauthorized:
 		h.Set("WWW-Authenticate", "Bearer")
 	case http.StatusTooManyRequests:
-		h.Set("Retry-After", strconv.Itoa(int(fault.Public(no.cause).RetryAfter.Seconds())))
+		wait = fault.Public(no.cause).RetryAfter
 	case http.StatusServiceUnavailable:
-		h.Set("Retry-After", "5")
+		wait = unavailableFor
 	}
+	if wait > 0 {
+		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+	}
+	if wantsJSON(r) {
+		public := fault.New(no.code, "%s", no.advice)
+		public.RetryAfter = wait
+		f.Refuse(w, r, no.status, public)
+		return
+	}
+	h.Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(no.status)
 	_ = page.Execute(w, struct {
 		Advice, BackTo string
 		Code           fault.Code
 	}{no.advice, no.backTo, no.code})
+}
+
+// unavailableFor is how long a browser or program is asked to wait where the gateway failed.
+const unavailableFor = 5 * time.Second
+
+// wantsJSON reports whether a program asks: browsers accept HTML where they navigate.
+func wantsJSON(r *http.Request) bool {
+	json := false
+	for _, list := range r.Header.Values("Accept") {
+		for part := range strings.SplitSeq(list, ",") {
+			media, _, err := mime.ParseMediaType(part)
+			switch {
+			case err != nil:
+			case media == "text/html":
+				return false
+			case media == "application/json", media == "application/graphql-response+json":
+				json = true
+			}
+		}
+	}
+	return json
 }
 
 // Error is for the log alone.

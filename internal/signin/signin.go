@@ -96,7 +96,7 @@ type Options struct {
 	Rates          Rates
 	Observer       Observer
 	Logger         *slog.Logger
-	// Refuse answers a call that is no navigation with an error's public half; status 0: that of its code.
+	// Refuse answers a program with an error's public half; status 0: that of its code.
 	Refuse func(w http.ResponseWriter, r *http.Request, status int, err error)
 	Now    func() time.Time // for tests; nil: time.Now
 }

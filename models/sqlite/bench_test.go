@@ -38,6 +38,28 @@ func BenchmarkInsertTokens(b *testing.B) {
 	})
 }
 
+// BenchmarkInsertBatches is what tokenizeBatch writes: 100 tokens with two grants each, of callers at once.
+func BenchmarkInsertBatches(b *testing.B) {
+	const batch = 100
+	db := openSQLite(b)
+	var n atomic.Int64
+	b.ReportAllocs()
+	b.SetParallelism(32)
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			first := n.Add(batch)
+			tokens, grants := make([]models.Token, batch), make([]models.Grant, batch)
+			for i := range batch {
+				name := fmt.Sprint(first + int64(i))
+				tokens[i], grants[i] = row(name, "clinic"), grant(fmt.Sprint(first), name, noon+100, noon+100)
+			}
+			if err := db.InsertTokens(context.Background(), tokens, grants); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
 // benchmarkReads runs a read of 1, 10 and 1,000 tokens by a session with rows, and one with lists.
 func benchmarkReads(b *testing.B, read func(db *database, session ids.SessionHash, tokens []ids.Digest) (int, error)) {
 	db, all := filled(b, 1000)

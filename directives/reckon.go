@@ -1,0 +1,73 @@
+package directives
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+)
+
+// ownDirectives run no code of the application's while an input is read: this package's, GraphQL's and gqlgen's.
+var ownDirectives = []string{directiveName, "deprecated", "goField", "goModel", "goTag", "goEnum", "specifiedBy", "oneOf"}
+
+// readsByCode reports whether reading an operation's inputs runs code of the application's that may do more than
+// read: resolvers of input fields, and directives of its own on inputs. gqlgen reads inputs before the operation
+// begins, to reckon its complexity. Where nothing runs but the functions that reckon, the operation is verified once its
+// complexity has passed, so that one that is refused for it costs no call; otherwise before. What can't be told is taken
+// for code.
+func readsByCode(es graphql.ExecutableSchema) bool {
+	schema := es.Schema()
+	resolvers, ok := resolversOf(es)
+	if !ok {
+		return true
+	}
+	for _, def := range schema.Types {
+		if def.Kind == ast.InputObject {
+			if slices.ContainsFunc(resolvers, func(name string) bool { return strings.EqualFold(plain(name), plain(def.Name)) }) {
+				return true
+			}
+			if foreign(def.Directives) {
+				return true
+			}
+		}
+		for _, f := range def.Fields {
+			if def.Kind == ast.InputObject && foreign(f.Directives) {
+				return true
+			}
+			for _, a := range f.Arguments {
+				if foreign(a.Directives) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// resolversOf returns the names of the types that have resolvers: the methods of the generated ResolverRoot.
+func resolversOf(es graphql.ExecutableSchema) (names []string, ok bool) {
+	t := reflect.TypeOf(es)
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if t.Kind() != reflect.Struct {
+		return nil, false
+	}
+	f, ok := t.FieldByName("Resolvers") // of graphql.ExecutableSchemaState
+	if !ok || f.Type.Kind() != reflect.Interface || f.Type.NumMethod() == 0 {
+		return nil, false
+	}
+	for i := range f.Type.NumMethod() {
+		names = append(names, f.Type.Method(i).Name)
+	}
+	return names, true
+}
+
+// plain is a name without what gqlgen may change of it.
+func plain(name string) string { return strings.ReplaceAll(name, "_", "") }
+
+func foreign(uses ast.DirectiveList) bool {
+	return slices.ContainsFunc(uses, func(d *ast.Directive) bool { return !slices.Contains(ownDirectives, d.Name) })
+}
