@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloakroomhq/cloakroom/appkit"
@@ -25,11 +26,11 @@ func TestMiddlewarePutsTheSessionIntoTheContext(t *testing.T) {
 			ran = true
 			session, ok := appkit.SessionFrom(r.Context())
 			sid, alsoOK := appkit.GatewaySession(r.Context())
-			require.Equal(t, want, ok)
-			require.Equal(t, want, alsoOK)
+			assert.Equal(t, want, ok)
+			assert.Equal(t, want, alsoOK)
 			if ok {
-				require.Equal(t, appkit.Session{ID: "abc", Subject: "user-7"}, session)
-				require.Equal(t, appkit.SessionID("abc"), sid)
+				assert.Equal(t, appkit.Session{ID: "abc", Subject: "user-7"}, session)
+				assert.Equal(t, appkit.SessionID("abc"), sid)
 			}
 		})
 		require.Equal(t, 200, send(kit.Middleware(next), "POST", "/graphql", map[string]string{"Cookie": cookie}).Code)
@@ -45,7 +46,7 @@ func TestGatewaySessionIsTheClaimOfTheSessionsJWT(t *testing.T) {
 	sid, _ := verify(t, kit, token).Get("sid")
 	kit.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		id, _ := appkit.GatewaySession(r.Context())
-		require.Equal(t, sid, id)
+		assert.Equal(t, sid, id)
 	})).ServeHTTP(httptest.NewRecorder(), withCookie("login=abc"))
 }
 
@@ -63,6 +64,6 @@ func TestAFailingCallbackSignsNobodyIn(t *testing.T) {
 	})
 	kit.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		_, ok := appkit.SessionFrom(r.Context())
-		require.False(t, ok)
+		assert.False(t, ok)
 	})).ServeHTTP(httptest.NewRecorder(), withCookie("login=abc"))
 }

@@ -121,6 +121,7 @@ func listHandlers(rows list.Resolver, grants directives.Grants) map[string]http.
 	return map[string]http.Handler{
 		"/plain": listHandler(rows, nil),
 		"/warm":  listHandler(rows, &directives.Options{Grants: grants, Session: requestSession, Remember: time.Hour}),
+		"/each":  listHandler(rows, &directives.Options{Grants: grants, Session: requestSession, Remember: -1}),
 		"/cold": listHandler(rows, &directives.Options{Grants: grants, Session: func(context.Context) (string, bool) {
 			return "cold-" + strconv.FormatInt(sessions.Add(1), 10), true
 		}}),

@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/knadh/koanf/parsers/yaml"
 	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/cloakroomhq/cloakroom/internal/config"
 )
@@ -67,7 +67,8 @@ func TestConfigurationDefaults(t *testing.T) {
 	cfg.Issuers = []config.Issuer{config.DefaultIssuer()}
 	text, err := cfg.Print()
 	require.NoError(t, err)
-	printed, err := yaml.Parser().Unmarshal(text)
+	var printed map[string]any
+	err = yaml.Unmarshal(text, &printed)
 	require.NoError(t, err)
 	presets := map[string]any{}
 	flatten(presets, "", printed)

@@ -145,7 +145,7 @@ func compile(ctx context.Context, dir, text string) error {
 		return err
 	}
 	cmd := exec.CommandContext(ctx, "go", "vet", file)
-	cmd.Dir = ".."
+	cmd.Dir, cmd.Env = "..", append(os.Environ(), "GOPROXY=off", "GOTOOLCHAIN=local")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%w: %s", err, out)
 	}

@@ -102,7 +102,7 @@ var bin string
 
 var program = sync.OnceValue(func() error {
 	cmd := exec.Command("go", "build", "-o", filepath.Join(bin, "cloakroom"), ".")
-	cmd.Dir = ".."
+	cmd.Dir, cmd.Env = "..", append(os.Environ(), "GOPROXY=off", "GOTOOLCHAIN=local")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("go build: %w: %s", err, out)
 	}

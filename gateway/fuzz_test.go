@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"log/slog"
 	"math/rand/v2"
@@ -110,7 +111,7 @@ func newTarget(tb testing.TB) func(t testing.TB, body []byte, who uint8) {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() {
-		if err := g.Close(tb.Context()); err != nil {
+		if err := g.Close(context.Background()); err != nil {
 			tb.Error(err)
 		}
 	})

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 
 	"github.com/cloakroomhq/cloakroom/graph"
 	"github.com/cloakroomhq/cloakroom/internal/config"
@@ -69,7 +70,8 @@ type Gateway struct {
 	closers  []func(context.Context) error
 	stop     context.CancelFunc
 	running  sync.WaitGroup
-	closing  sync.Once
+	closing  atomic.Bool
+	closed   chan struct{} // closed once closeErr is set
 	closeErr error
 }
 
@@ -85,9 +87,9 @@ func New(ctx context.Context, cfg *Config, log *slog.Logger) (*Gateway, error) {
 	}
 	log = slog.New(httpd.LogRequestIDs(log.Handler()))
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
-	g := &Gateway{cfg: cfg, log: log, stop: stop, telemetry: telemetry.NewMetrics(Version)}
+	g := &Gateway{cfg: cfg, log: log, stop: stop, closed: make(chan struct{}), telemetry: telemetry.NewMetrics(Version)}
 	if err := g.open(ctx, background); err != nil {
-		return nil, errors.Join(err, g.Close(ctx))
+		return nil, errors.Join(err, g.closeWithin(ctx))
 	}
 	return g, nil
 }
@@ -191,7 +193,7 @@ func (g *Gateway) openDatabase(ctx context.Context) (database, error) {
 	if err != nil {
 		return nil, err
 	}
-	g.closers = append(g.closers, func(context.Context) error { return rows.Close() })
+	g.closers = append(g.closers, func(ctx context.Context) error { return finish(ctx, "the database", rows.Close, rows.Abort) })
 	return rows, g.openRoom(rows)
 }
 
@@ -243,18 +245,6 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) { g.handler.
 // Objects returns the embedded object store's handler, to be served at Objects.Embedded.PublicURL; nil
 // where the store is S3.
 func (g *Gateway) Objects() http.Handler { return g.objects }
-
-// Close stops the background work, finishes accepted writes and closes everything. Stop serving first.
-func (g *Gateway) Close(ctx context.Context) error {
-	g.closing.Do(func() {
-		g.stop()
-		g.running.Wait()
-		for i := len(g.closers) - 1; i >= 0; i-- {
-			g.closeErr = errors.Join(g.closeErr, g.closers[i](ctx))
-		}
-	})
-	return g.closeErr
-}
 
 func limits(cfg *Config) vault.Limits {
 	return vault.Limits{

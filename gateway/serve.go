@@ -41,11 +41,11 @@ const stall = 10 * time.Second
 const maxStreams = 32
 
 // Serve serves the gateway, and what is configured beside it, until ctx ends. Then it stops accepting,
-// finishes what runs within http.shutdown_timeout, and closes the gateway.
+// finishes what runs within http.shutdown_timeout, and closes the gateway within closeTimeout.
 func (g *Gateway) Serve(ctx context.Context, l Listeners) error {
 	servers, err := g.servers(ctx, l)
 	if err != nil {
-		return errors.Join(err, g.Close(ctx))
+		return errors.Join(err, g.closeWithin(ctx))
 	}
 	failed := make(chan error, len(servers))
 	for _, s := range servers {
@@ -72,7 +72,7 @@ func (g *Gateway) shutdown(ctx context.Context, servers []served) error {
 			errs = append(errs, fmt.Errorf("stopping %s: %w", s.name, errors.Join(err, s.server.Close())))
 		}
 	}
-	return errors.Join(append(errs, g.Close(ctx))...)
+	return errors.Join(append(errs, g.closeWithin(ctx))...)
 }
 
 type served struct {

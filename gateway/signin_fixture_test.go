@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"bytes"
+	"context"
 	"database/sql"
 	"encoding/json"
 	"io"
@@ -103,7 +104,7 @@ func (w *world) config(t testing.TB, dir string) *gateway.Config {
 func (w *world) open(t testing.TB) *gateway.Gateway {
 	g, err := gateway.New(t.Context(), w.cfg, slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, g.Close(t.Context())) })
+	t.Cleanup(func() { require.NoError(t, g.Close(context.Background())) })
 	return g
 }
 

@@ -81,7 +81,9 @@ var build = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	name := filepath.Join(dir, "cloakroom")
-	out, err := exec.Command("go", "build", "-o", name, "github.com/cloakroomhq/cloakroom").CombinedOutput()
+	command := exec.Command("go", "build", "-o", name, "github.com/cloakroomhq/cloakroom")
+	command.Env = append(os.Environ(), "GOPROXY=off", "GOTOOLCHAIN=local")
+	out, err := command.CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
 	}

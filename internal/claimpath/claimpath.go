@@ -13,9 +13,8 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/jmespath-community/go-jmespath/pkg/functions"
-	"github.com/jmespath-community/go-jmespath/pkg/interpreter"
-	"github.com/jmespath-community/go-jmespath/pkg/parsing"
+	"github.com/jmespath-community/go-jmespath"
+	"github.com/jmespath-community/go-jmespath/pkg/parsing" // what parses is checked, and only this package names its nodes
 )
 
 // maxExpression bounds an expression, in bytes.
@@ -36,8 +35,8 @@ var (
 
 // Expression is a compiled expression; it is safe for concurrent use.
 type Expression struct {
-	root   parsing.ASTNode
-	caller interpreter.FunctionCaller
+	root     parsing.ASTNode
+	compiled jmespath.JMESPath
 }
 
 // CompileString parses an expression whose String tells users apart. It refuses one that says the same of many: that
@@ -101,23 +100,20 @@ func parse(text string) (*Expression, error) {
 	if len(text) > maxExpression {
 		return nil, fmt.Errorf("over %d bytes", maxExpression)
 	}
-	root, err := parsing.NewParser().Parse(text)
+	root, err := jmespath.NewParser().Parse(text)
 	if err != nil {
 		return nil, err
 	}
 	if err := check(root); err != nil {
 		return nil, err
 	}
-	var offered []functions.FunctionEntry
-	for _, f := range functions.GetDefaultFunctions() {
-		if f.Name == "to_string" {
-			f.Handler = toString
-		}
-		if allowed[f.Name] {
-			offered = append(offered, f)
-		}
+	compiled, err := jmespath.Compile(text, jmespath.FunctionEntry{
+		Name: "to_string", Arguments: []jmespath.ArgSpec{{Types: []jmespath.JpType{jmespath.JpAny}}}, Handler: toString,
+	})
+	if err != nil {
+		return nil, err
 	}
-	return &Expression{root: root, caller: interpreter.NewFunctionCaller(offered...)}, nil
+	return &Expression{root: root, compiled: compiled}, nil
 }
 
 // toString takes a string, or a whole number that is told apart from its neighbours.
@@ -133,6 +129,7 @@ func toString(arguments []any) (any, error) {
 	return nil, errApply
 }
 
+// check refuses what is not known here: a form that a later version of the library adds, too.
 func check(n parsing.ASTNode) error {
 	switch n.NodeType {
 	case parsing.ASTRootNode, parsing.ASTLetExpression, parsing.ASTVariable:
@@ -145,6 +142,12 @@ func check(n parsing.ASTNode) error {
 		if !exact(n.Value) {
 			return errors.New("it has a number that is not told apart from its neighbours; numbers are below 2^53 here")
 		}
+	case parsing.ASTArithmeticExpression, parsing.ASTArithmeticUnaryExpression, parsing.ASTComparator, parsing.ASTCurrentNode, parsing.ASTExpRef,
+		parsing.ASTField, parsing.ASTFilterProjection, parsing.ASTFlatten, parsing.ASTIdentity, parsing.ASTIndex, parsing.ASTIndexExpression,
+		parsing.ASTKeyValPair, parsing.ASTMultiSelectHash, parsing.ASTMultiSelectList, parsing.ASTOrExpression, parsing.ASTAndExpression,
+		parsing.ASTNotExpression, parsing.ASTPipe, parsing.ASTProjection, parsing.ASTSubexpression, parsing.ASTSlice, parsing.ASTValueProjection:
+	default:
+		return fmt.Errorf("%s is not offered here", n.NodeType)
 	}
 	for _, child := range n.Children {
 		if err := check(child); err != nil {
@@ -169,7 +172,7 @@ func (e *Expression) search(claims map[string]any) (v any, err error) {
 			v, err = nil, errApply
 		}
 	}()
-	if v, err = interpreter.NewInterpreter(claims, e.caller, nil).Execute(e.root, claims); err != nil {
+	if v, err = e.compiled.Search(claims); err != nil {
 		return nil, errApply
 	}
 	return v, nil

@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/knadh/koanf/parsers/yaml"
 	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
 )
 
 // valid is the least that a gateway needs to be told.
@@ -58,7 +58,8 @@ func TestEverySetting(t *testing.T) {
 	require.NoError(t, err)
 	printed, err := c.Print()
 	require.NoError(t, err)
-	tree, err := yaml.Parser().Unmarshal(printed)
+	var tree map[string]any
+	err = yaml.Unmarshal(printed, &tree)
 	require.NoError(t, err)
 	for _, key := range Settings() {
 		at, inIssuer := tree, strings.HasPrefix(key, "issuers[].")
@@ -133,7 +134,7 @@ func TestSecretsNeverPrint(t *testing.T) {
 	require.NoError(t, err)
 	printed, err := c.Print()
 	require.NoError(t, err)
-	asMap, err := yaml.Parser().Marshal(map[string]any{"x": c.Objects.S3.SecretAccessKey.String()})
+	asMap, err := yaml.Marshal(map[string]any{"x": c.Objects.S3.SecretAccessKey.String()})
 	require.NoError(t, err)
 	out := []string{log.String(), string(asJSON), string(printed), string(asMap), fmt.Errorf("%w: %v", os.ErrInvalid, c.Objects.S3).Error()}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d"} {

@@ -1,21 +1,16 @@
 package config
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
-	"os"
 	"reflect"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/go-viper/mapstructure/v2"
-	"github.com/knadh/koanf/parsers/yaml"
-	"github.com/knadh/koanf/providers/env/v2"
-	"github.com/knadh/koanf/providers/rawbytes"
-	"github.com/knadh/koanf/v2"
+	"go.yaml.in/yaml/v3"
 )
 
 const envPrefix = "CLOAKROOM_"
@@ -23,11 +18,11 @@ const envPrefix = "CLOAKROOM_"
 // Load returns the defaults, overlaid by the file (YAML; "" for none) and by the environment, which
 // is lines of NAME=value. It does not call Verify.
 func Load(file string, environ []string) (*Config, error) {
-	k, _, err := overlay(file, environ)
+	values, _, err := overlay(file, environ)
 	if err != nil {
 		return nil, err
 	}
-	return decode(k)
+	return decode(values)
 }
 
 // Given returns the keys of the settings that the file or the environment name, each with what names it last: the
@@ -37,45 +32,11 @@ func Given(file string, environ []string) (map[string]string, error) {
 	return given, err
 }
 
-// overlay reads the file, and the environment over it.
-func overlay(file string, environ []string) (k *koanf.Koanf, given map[string]string, err error) {
-	k, given = koanf.New("."), map[string]string{}
-	if file != "" {
-		b, err := os.ReadFile(file)
-		if err != nil {
-			return nil, nil, fmt.Errorf("config: %w", err)
-		}
-		if err := k.Load(rawbytes.Provider(b), yaml.Parser()); err != nil {
-			return nil, nil, fmt.Errorf("config: %s is not YAML: %w", file, err)
-		}
-	}
-	for _, key := range k.Keys() {
-		given[key] = file
-	}
-	known := map[string]reflect.Type{}
-	settings(reflect.TypeFor[Config](), "", known)
-	var problems []error
-	err = k.Load(env.Provider(".", env.Opt{
-		Prefix:      envPrefix,
-		EnvironFunc: func() []string { return environ },
-		TransformFunc: func(name, value string) (string, any) {
-			key, v, err := fromEnv(known, name, value)
-			if err != nil {
-				problems = append(problems, err)
-			} else {
-				given[key] = name
-			}
-			return key, v
-		},
-	}), nil)
-	return k, given, errors.Join(append(problems, err)...)
-}
-
-func decode(k *koanf.Koanf) (*Config, error) {
+func decode(values map[string]any) (*Config, error) {
 	c := Default()
-	issuers := k.Get("issuers")
-	k.Delete("issuers")
-	if err := unmarshal(k.Raw(), c, ""); err != nil {
+	issuers := values["issuers"]
+	delete(values, "issuers")
+	if err := unmarshal(values, c, ""); err != nil {
 		return nil, err
 	}
 	list, ok := issuers.([]any)
@@ -95,7 +56,7 @@ func decode(k *koanf.Koanf) (*Config, error) {
 // unmarshal refuses names that no setting bears; prefix is what stands before the names in its errors.
 func unmarshal(from, into any, prefix string) error {
 	d, err := mapstructure.NewDecoder(&mapstructure.DecoderConfig{
-		Result: into, TagName: "koanf", ErrorUnused: true, WeaklyTypedInput: true, ZeroFields: true,
+		Result: into, TagName: "yaml", ErrorUnused: true, WeaklyTypedInput: true, ZeroFields: true,
 		MatchName: func(key, field string) bool { return key == field },
 		DecodeHook: mapstructure.ComposeDecodeHookFunc(
 			mapstructure.StringToTimeDurationHookFunc(), durationNeedsUnit, mapstructure.StringToSliceHookFunc(",")),
@@ -162,33 +123,11 @@ func durationNeedsUnit(from, to reflect.Type, v any) (any, error) {
 	return v, nil
 }
 
-// fromEnv names the setting of a variable: CLOAKROOM_HTTP_LISTEN is http.listen. Lists are separated
-// by commas; issuers are JSON. A Service link is passed over, and has no name.
-func fromEnv(known map[string]reflect.Type, name, value string) (string, any, error) {
-	for key := range known {
-		if envPrefix+strings.ToUpper(strings.ReplaceAll(key, ".", "_")) != name {
-			continue
-		}
-		if key != "issuers" {
-			return key, value, nil
-		}
-		var list []any
-		if err := json.Unmarshal([]byte(value), &list); err != nil {
-			return "", nil, fmt.Errorf("config: %s is not a JSON list of objects", name)
-		}
-		return key, list, nil
-	}
-	if isServiceLink(name, value) {
-		return "", nil, nil
-	}
-	return "", nil, fmt.Errorf("config: %s is no setting: remove it, or see `cloakroom config` for the names", name)
-}
-
 // settings lists each setting's key and type.
 func settings(t reflect.Type, prefix string, into map[string]reflect.Type) {
 	for i := range t.NumField() {
 		f := t.Field(i)
-		key := prefix + f.Tag.Get("koanf")
+		key := prefix + f.Tag.Get("yaml")
 		if f.Type.Kind() == reflect.Struct {
 			settings(f.Type, key+".", into)
 			continue
@@ -206,7 +145,7 @@ func (c *Config) Print() ([]byte, error) {
 			i.JWKS = Secret("").String() // Verify refuses it
 		}
 	}
-	return yaml.Parser().Marshal(printable(reflect.ValueOf(shown)).(map[string]any))
+	return yaml.Marshal(printable(reflect.ValueOf(shown)).(map[string]any))
 }
 
 func printable(v reflect.Value) any {
@@ -227,7 +166,7 @@ func printable(v reflect.Value) any {
 	case reflect.Struct:
 		m := map[string]any{}
 		for i := range v.NumField() {
-			m[v.Type().Field(i).Tag.Get("koanf")] = printable(v.Field(i))
+			m[v.Type().Field(i).Tag.Get("yaml")] = printable(v.Field(i))
 		}
 		return m
 	case reflect.Slice:

@@ -8,19 +8,19 @@ import (
 
 // Rates bound what one session, one tenant and one client's address may have done in a time, on this replica.
 type Rates struct {
-	Remember           int          `koanf:"remember"`            // buckets kept of each thing
-	TokensReserved     CallerRates  `koanf:"tokens_reserved"`     // by tokenize
-	BytesReserved      CallerRates  `koanf:"bytes_reserved"`      // the values' sizes
-	TokensRead         CallerRates  `koanf:"tokens_read"`         // by detokenize
-	SignIns            SignInRates  `koanf:"sign_ins"`            // by the redirect flow
-	RefusedCredentials RefusalRates `koanf:"refused_credentials"` // and renewed JWTs of sessions, where the address has no more
-	AnonymousRequests  AddressRate  `koanf:"anonymous_requests"`  // to /graphql
+	Remember           int          `yaml:"remember"`            // buckets kept of each thing
+	TokensReserved     CallerRates  `yaml:"tokens_reserved"`     // by tokenize
+	BytesReserved      CallerRates  `yaml:"bytes_reserved"`      // the values' sizes
+	TokensRead         CallerRates  `yaml:"tokens_read"`         // by detokenize
+	SignIns            SignInRates  `yaml:"sign_ins"`            // by the redirect flow
+	RefusedCredentials RefusalRates `yaml:"refused_credentials"` // and renewed JWTs of sessions, where the address has no more
+	AnonymousRequests  AddressRate  `yaml:"anonymous_requests"`  // to /graphql
 }
 
 // Rate is a token bucket: Burst at once, and PerSecond from then on.
 type Rate struct {
-	PerSecond float64 `koanf:"per_second"` // 0: no bound
-	Burst     int64   `koanf:"burst"`
+	PerSecond float64 `yaml:"per_second"` // 0: no bound
+	Burst     int64   `yaml:"burst"`
 }
 
 // Off reports whether nothing is bounded.
@@ -28,26 +28,26 @@ func (r Rate) Off() bool { return r.PerSecond == 0 }
 
 // CallerRates bound verified callers.
 type CallerRates struct {
-	Session Rate `koanf:"session"`
-	Tenant  Rate `koanf:"tenant"`
+	Session Rate `yaml:"session"`
+	Tenant  Rate `yaml:"tenant"`
 }
 
 // SignInRates bound sign-ins; an address, before it is known who signs in.
 type SignInRates struct {
-	Session Rate `koanf:"session"`
-	Tenant  Rate `koanf:"tenant"`
-	Address Rate `koanf:"address"`
+	Session Rate `yaml:"session"`
+	Tenant  Rate `yaml:"tenant"`
+	Address Rate `yaml:"address"`
 }
 
 // RefusalRates bound credentials that are refused.
 type RefusalRates struct {
-	Session Rate `koanf:"session"`
-	Address Rate `koanf:"address"`
+	Session Rate `yaml:"session"`
+	Address Rate `yaml:"address"`
 }
 
 // AddressRate bounds what is done for nobody known.
 type AddressRate struct {
-	Address Rate `koanf:"address"`
+	Address Rate `yaml:"address"`
 }
 
 // defaultRates are what a page never meets, and a script meets within a second.

@@ -11,9 +11,9 @@ import (
 
 // IssuerSignIn is an issuer's part of the redirect flow.
 type IssuerSignIn struct {
-	Enabled  bool     `koanf:"enabled"`
-	URL      string   `koanf:"url"`       // where users are sent; empty: issuer + signInPath
-	ReturnTo []string `koanf:"return_to"` // where they may come back to: origins, or URL prefixes that end in "/"
+	Enabled  bool     `yaml:"enabled"`
+	URL      string   `yaml:"url"`       // where users are sent; empty: issuer + signInPath
+	ReturnTo []string `yaml:"return_to"` // where they may come back to: origins, or URL prefixes that end in "/"
 }
 
 // signInPath is where an application answers the redirect flow, below its base URL.
@@ -29,8 +29,8 @@ func (i *Issuer) SignInURL() string {
 
 // SignIn is the redirect flow, by which an application's login becomes a cookie of the gateway's.
 type SignIn struct {
-	Cookie        Cookie        `koanf:"cookie"`
-	StateLifetime time.Duration `koanf:"state_lifetime"` // for a sign-in to end in
+	Cookie        Cookie        `yaml:"cookie"`
+	StateLifetime time.Duration `yaml:"state_lifetime"` // for a sign-in to end in
 }
 
 // MaxStateLifetime is the longest of SignIn.StateLifetime.
@@ -38,9 +38,9 @@ const MaxStateLifetime = 15 * time.Minute
 
 // Cookie is what the flow's cookies are like.
 type Cookie struct {
-	SameSite    string        `koanf:"same_site"`   // strict, lax or none
-	Partitioned bool          `koanf:"partitioned"` // one for each top-level site (CHIPS)
-	Lifetime    time.Duration `koanf:"lifetime"`
+	SameSite    string        `yaml:"same_site"`   // strict, lax or none
+	Partitioned bool          `yaml:"partitioned"` // one for each top-level site (CHIPS)
+	Lifetime    time.Duration `yaml:"lifetime"`
 }
 
 // maxReturnTo bounds an issuer's list of places to come back to.

@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -72,7 +73,7 @@ func TestUnknownKidsDoNotHammer(t *testing.T) {
 		for i := range 200 {
 			all.Go(func() {
 				_, err := s.fixture.Authenticate(bearer(with("mallory", "unknown-"+strings.Repeat("x", i), "s")))
-				require.Error(t, err)
+				assert.Error(t, err)
 			})
 		}
 		all.Wait()

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloakroomhq/cloakroom/internal/caller"
@@ -30,7 +31,7 @@ func TestOathkeeper(t *testing.T) {
 		// /.well-known/jwks.json publishes the public half of each key in its files: the private one's again where both are there.
 		one := publicJWK("a2aa9739-d753-4a0d-87ee-61f101050277", public(key), `"use":"sig"`, fmt.Sprintf(`"alg":%q`, alg))
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			require.Equal(t, "/.well-known/jwks.json", r.URL.Path)
+			assert.Equal(t, "/.well-known/jwks.json", r.URL.Path)
 			w.Header().Set("Content-Type", "application/json; charset=utf-8")
 			_, _ = w.Write(jwks(one, one, publicJWK("other", public("bank"), `"use":"sig"`)))
 		}))

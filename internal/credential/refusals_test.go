@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloakroomhq/cloakroom/internal/fault"
@@ -116,7 +117,7 @@ func TestFloodsAreNotLogged(t *testing.T) {
 	for n := range 200 {
 		all.Go(func() {
 			_, err := f.Authenticate(bearer(good(claimsOf("iss", fmt.Sprintf(`"https://%d.example"`, n)))))
-			require.Error(t, err)
+			assert.Error(t, err)
 		})
 	}
 	all.Wait()

@@ -42,7 +42,7 @@ func field(c *gateway.Config, key string) reflect.Value {
 	v := reflect.ValueOf(c).Elem()
 	for name := range strings.SplitSeq(key, ".") {
 		for i := range v.NumField() {
-			if v.Type().Field(i).Tag.Get("koanf") == name {
+			if v.Type().Field(i).Tag.Get("yaml") == name {
 				v = v.Field(i)
 				break
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -21,6 +22,7 @@ import (
 // allowList lets only known operations run: as a text that means the same as a listed one, or by the id of a listed
 // one. What runs is the text that came, so that a client gets the `__typename`s that it asked for; its normal form is a listed one.
 type allowList struct {
+	schema    *ast.Schema // that the listed operations were validated against
 	forms     map[string]bool
 	texts     map[string]string // by id: its SHA-256 in hex, and what a manifest calls it
 	maxTokens int
@@ -36,7 +38,7 @@ func loadAllowList(o config.GraphQL, schema *ast.Schema) (*allowList, error) {
 	if err != nil {
 		return nil, fmt.Errorf("config: graphql.allow_list: %w", err)
 	}
-	l := &allowList{forms: map[string]bool{}, texts: map[string]string{}, maxTokens: o.MaxTokens}
+	l := &allowList{schema: schema, forms: map[string]bool{}, texts: map[string]string{}, maxTokens: o.MaxTokens}
 	if l.accepted, err = newCache(o.PersistedCache, func(hash, text string) int { return len(hash) + len(text) }); err != nil {
 		return nil, err
 	}
@@ -106,8 +108,14 @@ func reach(from ast.FragmentDefinitionList, set ast.SelectionSet, into *ast.Quer
 // ExtensionName implements graphql.HandlerExtension.
 func (*allowList) ExtensionName() string { return "AllowList" }
 
-// Validate implements graphql.HandlerExtension; loadAllowList has held the list against the schema.
-func (*allowList) Validate(graphql.ExecutableSchema) error { return nil }
+// Validate implements graphql.HandlerExtension: it refuses a server of another schema than the one that loadAllowList
+// validated the listed operations against.
+func (l *allowList) Validate(es graphql.ExecutableSchema) error {
+	if es.Schema() != l.schema {
+		return errors.New("httpd: the allow-list was validated against another schema than the server's")
+	}
+	return nil
+}
 
 // MutateOperationParameters implements graphql.OperationParameterMutator: it puts a listed text in the place of its id.
 func (l *allowList) MutateOperationParameters(ctx context.Context, p *graphql.RawParams) *gqlerror.Error {

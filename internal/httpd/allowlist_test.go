@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/99designs/gqlgen/graphql"
 	"github.com/stretchr/testify/require"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/parser"
@@ -248,3 +249,16 @@ func FuzzAllowList(f *testing.F) {
 		require.Equal(t, form, same)
 	})
 }
+
+// TestAllowListOfAnotherSchema: an operation that was validated against one schema may mean something else in another.
+func TestAllowListOfAnotherSchema(t *testing.T) {
+	own := newSchema(resolver{})
+	l, err := loadAllowList(newOptions(listing(t, map[string]string{"a.graphql": "{viewer{tenant}}"})), own.Schema())
+	require.NoError(t, err)
+	require.NoError(t, l.Validate(own))
+	require.ErrorContains(t, l.Validate(otherSchema{own}), "another schema")
+}
+
+type otherSchema struct{ graphql.ExecutableSchema }
+
+func (otherSchema) Schema() *ast.Schema { return &ast.Schema{} }

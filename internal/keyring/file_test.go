@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -80,7 +81,7 @@ func TestConcurrentStarts(t *testing.T) {
 	for i := range rings {
 		all.Go(func() {
 			k, err := LoadOrCreateFile(path)
-			require.NoError(t, err)
+			assert.NoError(t, err)
 			rings[i] = k
 		})
 	}

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloakroomhq/cloakroom/internal/ids"
@@ -24,26 +25,26 @@ func testListRace(t *testing.T, db *Database) {
 		all.Go(func() {
 			for i := range 15 {
 				from := (w*15 + i) % many
-				require.NoError(t, db.SaveGrants(ctx, GrantsOn(fmt.Sprint("s", w), noon+100+int64(i), noon+100, names[from:from+many]...)))
+				assert.NoError(t, db.SaveGrants(ctx, GrantsOn(fmt.Sprint("s", w), noon+100+int64(i), noon+100, names[from:from+many]...)))
 			}
 		})
 	}
 	all.Go(func() {
 		for i := range 30 {
-			require.NoError(t, second(db.MoveGrants(ctx, "clinic", Hash(fmt.Sprint("s", i%3)), Hash(fmt.Sprint("s", (i+1)%3)), noon)))
+			assert.NoError(t, second(db.MoveGrants(ctx, "clinic", Hash(fmt.Sprint("s", i%3)), Hash(fmt.Sprint("s", (i+1)%3)), noon)))
 		}
 	})
 	all.Go(func() {
 		for i := range 30 {
-			require.NoError(t, second(db.RevokeGrants(ctx, "clinic", models.Revocation{Tokens: tokenIDs[i : i+5], Kinds: ids.Kind(i % 4)}, noon)))
-			require.NoError(t, second(db.SweepGrants(ctx, noon, 100)))
+			assert.NoError(t, second(db.RevokeGrants(ctx, "clinic", models.Revocation{Tokens: tokenIDs[i : i+5], Kinds: ids.Kind(i % 4)}, noon)))
+			assert.NoError(t, second(db.SweepGrants(ctx, noon, 100)))
 		}
 	})
 	all.Go(func() {
 		for i := range 60 {
 			session := Hash(fmt.Sprint("s", i%3))
-			require.NoError(t, second(db.ReadableTokens(ctx, "clinic", session, tokenIDs, noon)))
-			require.NoError(t, second(db.TokenGrants(ctx, "clinic", session, tokenIDs, noon)))
+			assert.NoError(t, second(db.ReadableTokens(ctx, "clinic", session, tokenIDs, noon)))
+			assert.NoError(t, second(db.TokenGrants(ctx, "clinic", session, tokenIDs, noon)))
 		}
 	})
 	all.Wait()

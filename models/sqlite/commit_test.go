@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
@@ -163,6 +164,39 @@ func TestClose(t *testing.T) {
 	require.NoError(t, (<-accepted.result).err)
 	require.NoError(t, <-closed)
 	require.NoError(t, <-closed)
+}
+
+// TestAbort: what the writer has under way is rolled back, what waits behind it fails, and Close ends.
+func TestAbort(t *testing.T) {
+	t.Parallel()
+	db := openWith(t, Options{Path: filepath.Join(t.TempDir(), "rows.db"), Reserve: 1 << 20})
+	ctx := context.Background()
+	busy, free, underWay := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	go func() {
+		underWay <- db.queue.do(ctx, func(tx *gorm.DB) error {
+			err := tx.Create(&models.Setting{Name: "half", Value: []byte("done")}).Error
+			close(busy)
+			<-free
+			return err
+		})
+	}()
+	<-busy
+	behind := &request{ctx: ctx, batch: &models.Batch{Tokens: []models.Token{row("a", "clinic")}}, result: make(chan outcome, 1)}
+	require.NoError(t, db.queue.send(db.queue.queue, behind))
+	closed := make(chan error, 1)
+	go func() { closed <- db.Close() }()
+	require.NoError(t, db.Abort(), "while the writer is busy, and Close waits for it")
+	require.Empty(t, closed)
+	close(free)
+	require.Error(t, <-underWay)
+	require.Error(t, (<-behind.result).err)
+	<-closed
+
+	again := openFile(t, db.path)
+	var settings, tokens int64
+	require.NoError(t, again.read.Model(&models.Setting{}).Where("name = ?", "half").Count(&settings).Error)
+	require.NoError(t, again.read.Model(&models.Token{}).Count(&tokens).Error)
+	require.Zero(t, settings+tokens)
 }
 
 // TestCancel: a request whose client has left is not carried out if it still waits.

@@ -196,6 +196,10 @@ func (db *DB) Close() error {
 	return err
 }
 
+// Abort closes the connections without waiting, also while Close waits, which then returns soon: a transaction that is
+// under way is rolled back at its next statement, and what was accepted behind it fails.
+func (db *DB) Abort() error { return db.closePools() }
+
 func (db *DB) closePools() error {
 	var first error
 	for _, p := range db.pools {

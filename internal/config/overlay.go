@@ -1,0 +1,118 @@
+package config
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"reflect"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// overlay reads the file, and the environment over it. Values are nested by the parts of their keys, as in the file.
+func overlay(file string, environ []string) (values map[string]any, given map[string]string, err error) {
+	values, given = map[string]any{}, map[string]string{}
+	if file != "" {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			return nil, nil, fmt.Errorf("config: %w", err)
+		}
+		if err := yaml.Unmarshal(b, &values); err != nil {
+			return nil, nil, fmt.Errorf("config: %s is not YAML: %w", file, err)
+		}
+		if values == nil { // the file says null
+			values = map[string]any{}
+		}
+	}
+	if err := checkNames(values, ""); err != nil {
+		return nil, nil, err
+	}
+	noteGiven(values, "", file, given)
+	known := map[string]reflect.Type{}
+	settings(reflect.TypeFor[Config](), "", known)
+	var problems []error
+	for _, line := range environ {
+		variable, value, _ := strings.Cut(line, "=")
+		if !strings.HasPrefix(variable, envPrefix) {
+			continue
+		}
+		key, v, err := fromEnv(known, variable, value)
+		switch {
+		case err != nil:
+			problems = append(problems, err)
+		case key != "":
+			given[key] = variable
+			set(values, strings.Split(key, "."), v)
+		}
+	}
+	return values, given, errors.Join(problems...)
+}
+
+// checkNames refuses names that are no text, such as numbers, of which YAML makes maps that can't be decoded.
+func checkNames(v any, at string) error {
+	switch v := v.(type) {
+	case map[any]any:
+		return fmt.Errorf("config: %s: a name in it is no text: write the names of settings", strings.TrimPrefix(at, "."))
+	case map[string]any:
+		for key, nested := range v {
+			if err := checkNames(nested, at+"."+key); err != nil {
+				return err
+			}
+		}
+	case []any:
+		for i, nested := range v {
+			if err := checkNames(nested, fmt.Sprintf("%s[%d]", at, i)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// noteGiven notes by whom each key of the values is given.
+func noteGiven(values map[string]any, prefix, by string, given map[string]string) {
+	for key, v := range values {
+		if nested, ok := v.(map[string]any); ok {
+			noteGiven(nested, prefix+key+".", by, given)
+			continue
+		}
+		given[prefix+key] = by
+	}
+}
+
+// set puts a value where the parts of its key lead.
+func set(values map[string]any, key []string, v any) {
+	for ; len(key) > 1; key = key[1:] {
+		nested, ok := values[key[0]].(map[string]any)
+		if !ok {
+			nested = map[string]any{}
+			values[key[0]] = nested
+		}
+		values = nested
+	}
+	values[key[0]] = v
+}
+
+// fromEnv names the setting of a variable: CLOAKROOM_HTTP_LISTEN is http.listen. Lists are separated
+// by commas; issuers are JSON. A Service link is passed over, and has no name.
+func fromEnv(known map[string]reflect.Type, name, value string) (string, any, error) {
+	for key := range known {
+		if envPrefix+strings.ToUpper(strings.ReplaceAll(key, ".", "_")) != name {
+			continue
+		}
+		if key != "issuers" {
+			return key, value, nil
+		}
+		var list []any
+		if err := json.Unmarshal([]byte(value), &list); err != nil {
+			return "", nil, fmt.Errorf("config: %s is not a JSON list of objects", name)
+		}
+		return key, list, nil
+	}
+	if isServiceLink(name, value) {
+		return "", nil, nil
+	}
+	return "", nil, fmt.Errorf("config: %s is no setting: remove it, or see `cloakroom config` for the names", name)
+}
