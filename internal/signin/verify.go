@@ -73,9 +73,12 @@ func (f *Flow) End(w http.ResponseWriter, r *http.Request, admit guard.Admit) {
 // signOut ends the login and the grants, and expires the cookie. It goes on when the page that asked for it has gone.
 // Where no further end of a login is kept, the rest is done all the same, and a fault LIMIT_EXCEEDED says so.
 func (f *Flow) signOut(w http.ResponseWriter, r *http.Request, who *caller.Caller) (revoked int, err error) {
-	deadline, _ := r.Context().Deadline()
-	ctx, cancel := context.WithDeadline(context.WithoutCancel(r.Context()), deadline)
-	defer cancel()
+	ctx := context.WithoutCancel(r.Context())
+	if deadline, ok := r.Context().Deadline(); ok { // that of the route
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, deadline)
+		defer cancel()
+	}
 	cookie := f.loginOf(r, who)
 	revoked, closed, err := f.Revocation.SignOut(ctx, who, cookie)
 	full := err != nil && fault.Public(err).Code == fault.LimitExceeded
