@@ -45,6 +45,9 @@ func decode(values map[string]any) (*Config, error) {
 	}
 	for i, raw := range list {
 		issuer := DefaultIssuer()
+		if raw == nil {
+			return nil, fmt.Errorf("config: issuers[%d]: it has no settings: remove it", i)
+		}
 		if err := unmarshal(raw, &issuer, fmt.Sprintf("issuers[%d].", i)); err != nil {
 			return nil, err
 		}
@@ -59,7 +62,7 @@ func unmarshal(from, into any, prefix string) error {
 		Result: into, TagName: "yaml", ErrorUnused: true, WeaklyTypedInput: true, ZeroFields: true,
 		MatchName: func(key, field string) bool { return key == field },
 		DecodeHook: mapstructure.ComposeDecodeHookFunc(
-			mapstructure.StringToTimeDurationHookFunc(), durationNeedsUnit, mapstructure.StringToSliceHookFunc(",")),
+			mapstructure.StringToTimeDurationHookFunc(), durationNeedsUnit, exactNumber, mapstructure.StringToSliceHookFunc(",")),
 	})
 	if err != nil {
 		return err
@@ -119,6 +122,38 @@ func explainOne(err error, at string) error {
 func durationNeedsUnit(from, to reflect.Type, v any) (any, error) {
 	if to == reflect.TypeFor[time.Duration]() && from != to {
 		return nil, fmt.Errorf("%v is no duration; write it with a unit, as 90s or 15m", v)
+	}
+	return v, nil
+}
+
+// exactNumber refuses what the decoder would make another number or a truth of: an empty text, a fraction, a number that is
+// too large, a number for true or false. 0 lifts some bounds, so that none may come of an oversight.
+func exactNumber(from, to reflect.Type, v any) (any, error) {
+	switch to.Kind() {
+	case reflect.Bool:
+		if from.Kind() == reflect.Bool || v != "" && from.Kind() == reflect.String {
+			return v, nil
+		}
+		return nil, errors.New("write true or false")
+	case reflect.Float64:
+		if v != "" && from.Kind() != reflect.Bool {
+			return v, nil
+		}
+		return nil, errors.New("write a number")
+	case reflect.Int, reflect.Int64:
+		switch from.Kind() {
+		case reflect.Int, reflect.Int64:
+			return v, nil
+		case reflect.String:
+			if v != "" {
+				return v, nil
+			}
+		case reflect.Float64: // of JSON, where all numbers are
+			if f, ok := v.(float64); ok && f == math.Trunc(f) && math.Abs(f) <= maxRate {
+				return v, nil
+			}
+		}
+		return nil, errors.New("write a whole number")
 	}
 	return v, nil
 }

@@ -1,9 +1,11 @@
 package config
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"reflect"
 	"strings"
@@ -19,7 +21,7 @@ func overlay(file string, environ []string) (values map[string]any, given map[st
 		if err != nil {
 			return nil, nil, fmt.Errorf("config: %w", err)
 		}
-		if err := yaml.Unmarshal(b, &values); err != nil {
+		if err := readYAML(b, &values); err != nil {
 			return nil, nil, fmt.Errorf("config: %s is not YAML: %w", file, err)
 		}
 		if values == nil { // the file says null
@@ -29,6 +31,7 @@ func overlay(file string, environ []string) (values map[string]any, given map[st
 	if err := checkNames(values, ""); err != nil {
 		return nil, nil, err
 	}
+	dropNulls(values)
 	noteGiven(values, "", file, given)
 	known := map[string]reflect.Type{}
 	settings(reflect.TypeFor[Config](), "", known)
@@ -50,6 +53,21 @@ func overlay(file string, environ []string) (values map[string]any, given map[st
 	return values, given, errors.Join(problems...)
 }
 
+// readYAML reads one document; a second one, which nobody would read, is an error.
+func readYAML(b []byte, into *map[string]any) error {
+	d := yaml.NewDecoder(bytes.NewReader(b))
+	if err := d.Decode(into); err != nil {
+		if errors.Is(err, io.EOF) { // nothing but comments
+			return nil
+		}
+		return err
+	}
+	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return errors.New("more than one document: remove what follows ---")
+	}
+	return nil
+}
+
 // checkNames refuses names that are no text, such as numbers, of which YAML makes maps that can't be decoded.
 func checkNames(v any, at string) error {
 	switch v := v.(type) {
@@ -69,6 +87,24 @@ func checkNames(v any, at string) error {
 		}
 	}
 	return nil
+}
+
+// dropNulls removes what has no value, such as a part whose settings are all comments: it says nothing, so the defaults
+// hold. The decoder would make 0 of it, which lifts some bounds.
+func dropNulls(v any) {
+	switch v := v.(type) {
+	case map[string]any:
+		for key, nested := range v {
+			if nested == nil {
+				delete(v, key)
+			}
+			dropNulls(nested)
+		}
+	case []any:
+		for _, nested := range v {
+			dropNulls(nested)
+		}
+	}
 }
 
 // noteGiven notes by whom each key of the values is given.
@@ -109,6 +145,7 @@ func fromEnv(known map[string]reflect.Type, name, value string) (string, any, er
 		if err := json.Unmarshal([]byte(value), &list); err != nil {
 			return "", nil, fmt.Errorf("config: %s is not a JSON list of objects", name)
 		}
+		dropNulls(list)
 		return key, list, nil
 	}
 	if isServiceLink(name, value) {

@@ -58,3 +58,63 @@ func TestOverlay(t *testing.T) {
 		})
 	}
 }
+
+// TestNothingIsNotZero: rates of 0 are off, and other bounds too. So a part or a setting without a value, in which all
+// may be comments, leaves the defaults; and what is no number, or not that number, is refused.
+func TestNothingIsNotZero(t *testing.T) {
+	load := func(t *testing.T, text string, environ ...string) (*Config, error) {
+		t.Helper()
+		name := filepath.Join(t.TempDir(), "c.yaml")
+		require.NoError(t, os.WriteFile(name, []byte(text), 0o600))
+		return Load(name, environ)
+	}
+	for name, text := range map[string]string{
+		"all rates": "rates:\n", "some rates": "rates:\n  sign_ins:\n", "a bucket": "rates: {refused_credentials: {address: ~}}\n",
+		"a number": "rates: {anonymous_requests: {address: {per_second: }}}\n", "room": "space: {min_free: null}\n",
+		"complexity": "graphql:\n", "credentials": "credentials:\n", "a list": "http: {allowed_headers: }\n",
+	} {
+		t.Run("no value: "+name, func(t *testing.T) {
+			c, err := load(t, text)
+			require.NoError(t, err)
+			require.Equal(t, Default(), c)
+		})
+	}
+	t.Run("no value: of an issuer", func(t *testing.T) {
+		want := DefaultIssuer()
+		want.Name = "x"
+		c, err := load(t, "issuers: [{name: x, max_lifetime: , algorithms: }]\n")
+		require.NoError(t, err)
+		require.Equal(t, []Issuer{want}, c.Issuers)
+		c, err = load(t, "", `CLOAKROOM_ISSUERS=[{"name":"x","max_lifetime":null}]`)
+		require.NoError(t, err)
+		require.Equal(t, []Issuer{want}, c.Issuers)
+	})
+	for name, test := range map[string]struct{ text, variable, setting string }{
+		"an empty number":         {text: "http: {max_body: ''}\n", setting: "http.max_body"},
+		"a number over 64 bits":   {text: "http: {max_body: 99999999999999999999}\n", setting: "http.max_body"},
+		"a fraction":              {text: "credentials: {max_ended: 1.9}\n", setting: "credentials.max_ended"},
+		"a truth for a number":    {text: "tokens: {max_batch: true}\n", setting: "tokens.max_batch"},
+		"a number for a truth":    {text: "development: 2\n", setting: "development"},
+		"a number for roles":      {text: "issuers: [{trust_roles: 7}]\n", setting: "issuers[0].trust_roles"},
+		"an empty truth":          {text: "objects: {require_size: ''}\n", setting: "objects.require_size"},
+		"an empty rate":           {text: "rates: {sign_ins: {address: {per_second: ''}}}\n", setting: "rates.sign_ins.address.per_second"},
+		"a truth for a rate":      {text: "rates: {sign_ins: {address: {per_second: false}}}\n", setting: "rates.sign_ins.address.per_second"},
+		"an empty duration":       {text: "grants: {max_duration: ''}\n", setting: "grants.max_duration"},
+		"a variable without rate": {variable: "CLOAKROOM_RATES_ANONYMOUS_REQUESTS_ADDRESS_PER_SECOND=", setting: "rates.anonymous_requests.address.per_second"},
+		"a variable without size": {variable: "CLOAKROOM_SPACE_MIN_FREE=", setting: "space.min_free"},
+		"a variable, empty truth": {variable: "CLOAKROOM_OBJECTS_REQUIRE_SIZE=", setting: "objects.require_size"},
+	} {
+		t.Run("refused: "+name, func(t *testing.T) {
+			_, err := load(t, test.text, test.variable)
+			require.ErrorContains(t, err, "config: "+test.setting)
+		})
+	}
+	t.Run("null for an issuer", func(t *testing.T) {
+		_, err := load(t, "issuers: [{name: x}, ]\n", `CLOAKROOM_ISSUERS=[null]`)
+		require.ErrorContains(t, err, "issuers[0]")
+	})
+	t.Run("a second document", func(t *testing.T) {
+		_, err := load(t, "http: {listen: a}\n---\nhttp: {max_body: 4096}\n")
+		require.ErrorContains(t, err, "one document")
+	})
+}
