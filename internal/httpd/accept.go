@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/cloakroomhq/cloakroom/internal/fault"
+	"github.com/cloakroomhq/cloakroom/internal/httpd/guard"
 )
 
 const (
@@ -26,11 +27,11 @@ type preference struct {
 // quality; of two that are alike, the one named first, and the older one where neither is named. Its error is a fault
 // for 406; the media type beside it is then the older one.
 func negotiate(accept []string) (string, error) {
-	list := strings.Join(accept, ",")
-	if list == "" {
+	if strings.Join(accept, "") == "" {
 		return mediaJSON, nil
 	}
-	older, newer := preferenceFor(mediaJSON, list), preferenceFor(mediaGraphQL, list)
+	ranges := guard.AcceptRanges(accept)
+	older, newer := preferenceFor(mediaJSON, ranges), preferenceFor(mediaGraphQL, ranges)
 	switch {
 	case older.quality == 0 && newer.quality == 0:
 		return mediaJSON, withStatus(http.StatusNotAcceptable, fault.BadUserInput, "Accept "+mediaGraphQL+" or "+mediaJSON+".")
@@ -43,10 +44,8 @@ func negotiate(accept []string) (string, error) {
 }
 
 // preferenceFor reads the list; the most specific range decides. What is malformed is passed over.
-func preferenceFor(media, list string) (p preference) {
-	at := 0
-	for part := range strings.SplitSeq(list, ",") {
-		at++
+func preferenceFor(media string, ranges []string) (p preference) {
+	for at, part := range ranges {
 		t, params, err := mime.ParseMediaType(part)
 		if err != nil {
 			continue

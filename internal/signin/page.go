@@ -8,7 +8,6 @@ import (
 	"mime"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/cloakroomhq/cloakroom/internal/fault"
@@ -153,16 +152,14 @@ const unavailableFor = 5 * time.Second
 // wantsJSON reports whether a program asks: browsers accept HTML where they navigate.
 func wantsJSON(r *http.Request) bool {
 	json := false
-	for _, list := range r.Header.Values("Accept") {
-		for part := range strings.SplitSeq(list, ",") {
-			media, _, err := mime.ParseMediaType(part)
-			switch {
-			case err != nil:
-			case media == "text/html":
-				return false
-			case media == "application/json", media == "application/graphql-response+json":
-				json = true
-			}
+	for _, part := range guard.AcceptRanges(r.Header.Values("Accept")) {
+		media, _, err := mime.ParseMediaType(part)
+		switch {
+		case err != nil:
+		case media == "text/html":
+			return false
+		case media == "application/json", media == "application/graphql-response+json":
+			json = true
 		}
 	}
 	return json

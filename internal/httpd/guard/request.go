@@ -32,3 +32,25 @@ func RequireOrigin(r *http.Request, who *caller.Caller) error {
 	}
 	return nil
 }
+
+// Bounds of what is read of Accept; a browser sends ten ranges in 200 bytes. It is read for whoever asks, before any rate
+// counts the request, and a request's headers can hold thousands of ranges.
+const (
+	maxRanges = 32
+	maxAccept = 2 << 10
+)
+
+// AcceptRanges returns the media ranges of a request's Accept with their parameters, unread, in their order. Of a header
+// that is longer than any client's it returns those at the front.
+func AcceptRanges(accept []string) (ranges []string) {
+	left := maxAccept
+	for _, list := range accept {
+		for part := range strings.SplitSeq(list, ",") {
+			if left -= len(part) + 1; left < 0 || len(ranges) == maxRanges {
+				return ranges
+			}
+			ranges = append(ranges, part)
+		}
+	}
+	return ranges
+}
