@@ -30,7 +30,7 @@ type table struct {
 	since   []int64 // of each read
 	err     error
 
-	failRevoke error
+	failEnd, failRevoke error
 }
 
 func (t *table) End(ctx context.Context, r models.Ended) error {
@@ -38,6 +38,9 @@ func (t *table) End(ctx context.Context, r models.Ended) error {
 	defer t.mu.Unlock()
 	if ctx.Err() != nil {
 		return ctx.Err()
+	}
+	if t.failEnd != nil {
+		return t.failEnd
 	}
 	if t.err == nil {
 		t.rows[r.ID] = r
@@ -105,6 +108,19 @@ func (t *table) EndedSince(_ context.Context, since, now int64, each func(models
 		}
 	}
 	return t.err
+}
+
+// failWrites fails what writes an end, and what revokes.
+func (t *table) failWrites(end, revoke error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.failEnd, t.failRevoke = end, revoke
+}
+
+func (t *table) revocations() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.revoked)
 }
 
 func (t *table) fail(err error) {

@@ -45,6 +45,9 @@ func (s *Set) tick(ctx context.Context) {
 		s.Logger.ErrorContext(ctx, "what sessions have ended can't be read; credentials will be refused if this goes on", slog.Any("error", err))
 	}
 	s.failing = err != nil
+	if err == nil {
+		s.finish(ctx)
+	}
 	if now := s.Now(); now.Sub(s.swept) >= sweepEvery {
 		s.swept = now
 		s.whole.sweep(now.UnixMilli())

@@ -74,7 +74,8 @@ type Set struct {
 	dated   table         // subjects
 	read    atomic.Pointer[time.Time]
 	poller
-	listeners listeners
+	listeners  listeners
+	unfinished unfinished
 }
 
 // New returns a Set that has read what has ended so far.

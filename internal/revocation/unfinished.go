@@ -1,0 +1,100 @@
+package revocation
+
+import (
+	"context"
+	"sync"
+
+	"github.com/cloakroomhq/cloakroom/internal/caller"
+	"github.com/cloakroomhq/cloakroom/models"
+)
+
+// unwritten is what this replica has ended, and the database did not take.
+type unwritten struct {
+	ended  *models.Ended      // nil: it was committed
+	revoke *models.Revocation // nil: none, or it was committed
+	reason string
+	until  int64 // when nothing is left that it would end
+}
+
+// unfinished is tried again after each poll. Memory refuses what has ended, so that its user can't ask again; but a
+// restart would forget it, and other replicas never learn of it. Its ids are in memory too, which bounds them.
+type unfinished struct {
+	mu  sync.Mutex
+	all map[caller.SessionHash]unwritten
+}
+
+// keep adds to what is kept of an id, and narrows nothing.
+func (u *unfinished) keep(id caller.SessionHash, w unwritten) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.all == nil {
+		u.all = map[caller.SessionHash]unwritten{}
+	}
+	old := u.all[id]
+	switch {
+	case w.ended == nil:
+		w.ended, w.reason = old.ended, old.reason
+	case old.ended != nil:
+		wider := *w.ended
+		wider.IssuedBefore = max(wider.IssuedBefore, old.ended.IssuedBefore)
+		wider.ExpiresAt = max(wider.ExpiresAt, old.ended.ExpiresAt)
+		w.ended = &wider
+	}
+	if w.revoke == nil {
+		w.revoke = old.revoke
+	}
+	w.until = max(w.until, old.until)
+	u.all[id] = w
+}
+
+func (u *unfinished) take() map[caller.SessionHash]unwritten {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	all := u.all
+	u.all = nil
+	return all
+}
+
+// finish writes what was not written, within the time between two polls, which must not wait for it. It stops at the
+// first error. A session that has signed in again meanwhile loses the grants that it got since.
+func (s *Set) finish(ctx context.Context) {
+	left := s.unfinished.take()
+	if len(left) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.Poll)
+	defer cancel()
+	now := s.Now().UnixMilli()
+	for id, w := range left {
+		if w.until > now {
+			if _, err := s.Rows.Write(ctx, w.batch(now)); err != nil {
+				break
+			}
+			s.finished(w)
+		}
+		delete(left, id)
+	}
+	for id, w := range left {
+		s.unfinished.keep(id, w)
+	}
+}
+
+func (s *Set) finished(w unwritten) {
+	if w.ended != nil {
+		s.Observer.Ended(w.reason)
+	}
+	if w.revoke != nil {
+		s.listeners.tell(w.revoke.Tenant, "")
+	}
+}
+
+// batch has a new moment, by which other replicas read the row.
+func (w unwritten) batch(now int64) models.Batch {
+	b := models.Batch{Now: now, Revoke: w.revoke}
+	if w.ended != nil {
+		r := *w.ended
+		r.EndedAt = now
+		b.Ended = []models.Ended{r}
+	}
+	return b
+}
