@@ -5,19 +5,19 @@ import (
 	"time"
 )
 
-// sweepBatch bounds one transaction of a sweep, so that requests don't wait long behind it.
-const sweepBatch = 500
+// SweepBatch bounds one transaction of a sweep, so that requests don't wait long behind it.
+const SweepBatch = 500
 
 // Sweep calls one of Rows' sweeps until no more rows are due or ctx ends. It calls swept with the number of rows that
 // each call has removed, and returns the first error of the sweep.
 func Sweep(ctx context.Context, now func() time.Time, sweep func(ctx context.Context, now int64, limit int) (int, error), swept func(n int)) error {
 	for {
-		n, err := sweep(ctx, now().UnixMilli(), sweepBatch)
+		n, err := sweep(ctx, now().UnixMilli(), SweepBatch)
 		if err != nil {
 			return err
 		}
 		swept(n)
-		if n < sweepBatch {
+		if n < SweepBatch {
 			return nil
 		}
 	}

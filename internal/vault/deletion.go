@@ -88,9 +88,6 @@ func (v *Vault) erase(ctx context.Context, gone []models.Token, how func(context
 	return left, err
 }
 
-// sweepBatch bounds one transaction of the sweeper, so that requests don't wait long behind it.
-const sweepBatch = 500
-
 // sweepPatience is how long a sweep goes on though the store deletes nothing of a batch: other rows wait behind it.
 const sweepPatience = 10 * time.Second
 
@@ -110,7 +107,7 @@ func (v *Vault) sweepTokens(ctx context.Context) error {
 	var first error
 	for {
 		_, now := v.now()
-		due, err := v.Rows.DueTokens(ctx, now, sweepBatch)
+		due, err := v.Rows.DueTokens(ctx, now, models.SweepBatch)
 		if err != nil {
 			return errors.Join(first, err)
 		}
@@ -125,7 +122,7 @@ func (v *Vault) sweepTokens(ctx context.Context) error {
 		}
 		at, _ := v.now()
 		switch {
-		case len(due) < sweepBatch, len(gone) == 0: // the others of the batch have been tried
+		case len(due) < models.SweepBatch, len(gone) == 0: // the others of the batch have been tried
 			return first
 		case len(left) == len(gone) && (!isPartial(err) || at.Sub(began) >= sweepPatience):
 			return first
