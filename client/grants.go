@@ -45,19 +45,31 @@ func (c *Client) CreateGrants(ctx context.Context, session string, grants []dire
 }
 
 // VerifyGrants implements directives.Grants: one request for checks of both kinds. What is missing comes in
-// the order of the checks.
+// the order of the checks. A token that has not the form of one is missing without being asked for.
 func (c *Client) VerifyGrants(ctx context.Context, session string, checks []directives.Check) ([]directives.Check, error) {
-	tokens := map[directives.GrantKind][]string{}
+	held := make(map[directives.Check]bool, len(checks))
+	input := verifyGrantsInput{SessionId: session, Checks: make([]grantCheckInput, 0, len(checks))}
 	for _, k := range checks {
 		if k.Kind != directives.GrantKindRead && k.Kind != directives.GrantKindStore {
 			return nil, failure(ErrBadUserInput, nil, "a check is of neither kind, READ or STORE")
 		}
-		if directives.TokenID(k.Token).Valid() {
-			tokens[k.Kind] = append(tokens[k.Kind], k.Token)
+		if _, listed := held[k]; !listed && directives.TokenID(k.Token).Valid() {
+			held[k] = true
+			input.Checks = append(input.Checks, grantCheckInput{Token: k.Token, Kind: k.Kind})
 		}
 	}
-	held := map[directives.Check]bool{}
-	if err := c.verify(ctx, session, tokens, held); err != nil {
+	if len(input.Checks) > 0 {
+		if err := checkSession(session); err != nil {
+			return nil, err
+		}
+		answer, err := verifyGrants(ctx, call{c}, input)
+		if err != nil {
+			return nil, err
+		}
+		if err := answer.VerifyGrants.note(held); err != nil {
+			return nil, err
+		}
+	} else if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	var missing []directives.Check
@@ -69,50 +81,16 @@ func (c *Client) VerifyGrants(ctx context.Context, session string, checks []dire
 	return missing, nil
 }
 
-// verify asks for the tokens of each kind, and notes which grants are held.
-func (c *Client) verify(ctx context.Context, session string, tokens map[directives.GrantKind][]string, held map[directives.Check]bool) error {
-	const read, store = directives.GrantKindRead, directives.GrantKindStore
-	input := func(kind directives.GrantKind) verifyGrantsInput {
-		return verifyGrantsInput{SessionId: session, Tokens: tokens[kind], Kind: kind}
-	}
-	switch {
-	case len(tokens) == 0:
-		return ctx.Err()
-	case checkSession(session) != nil:
-		return checkSession(session)
-	case len(tokens) == 2:
-		answer, err := verifyGrantsOfBothKinds(ctx, call{c}, input(read), input(store))
-		if err != nil {
-			return err
-		}
-		if err := answer.Read.note(read, tokens[read], held); err != nil {
-			return err
-		}
-		return answer.Store.note(store, tokens[store], held)
-	}
-	kind := read
-	if len(tokens[store]) > 0 {
-		kind = store
-	}
-	answer, err := verifyGrants(ctx, call{c}, input(kind))
-	if err != nil {
-		return err
-	}
-	return answer.VerifyGrants.note(kind, tokens[kind], held)
-}
-
-// note believes an answer only if all of it fits: what it takes for held opens a mutation.
-func (v *verified) note(kind directives.GrantKind, asked []string, held map[directives.Check]bool) error {
+// note takes the checks that are missing out of those that were asked for. It believes an answer only if all of it
+// fits: a check that is taken for held lets an operation run.
+func (v *verifyGrantsPayload) note(held map[directives.Check]bool) error {
 	if v.Missing == nil || v.Valid != (len(v.Missing) == 0) {
 		return failure(ErrBadAnswer, nil, "it is not clear whether the grants are held")
 	}
-	for _, token := range asked {
-		held[directives.Check{Token: token, Kind: kind}] = true
-	}
-	for _, token := range v.Missing {
-		check := directives.Check{Token: token, Kind: kind}
-		if _, ok := held[check]; !ok {
-			return failure(ErrBadAnswer, nil, "a token is missing that was not asked for")
+	for _, m := range v.Missing {
+		check := directives.Check{Token: m.Token, Kind: m.Kind}
+		if _, asked := held[check]; !asked {
+			return failure(ErrBadAnswer, nil, "a grant is missing that was not asked for")
 		}
 		held[check] = false
 	}

@@ -100,18 +100,6 @@ type __verifyGrantsInput struct {
 // GetInput returns __verifyGrantsInput.Input, and is useful for accessing the field via an interface.
 func (v *__verifyGrantsInput) GetInput() verifyGrantsInput { return v.Input }
 
-// __verifyGrantsOfBothKindsInput is used internally by genqlient
-type __verifyGrantsOfBothKindsInput struct {
-	Read  verifyGrantsInput `json:"read"`
-	Store verifyGrantsInput `json:"store"`
-}
-
-// GetRead returns __verifyGrantsOfBothKindsInput.Read, and is useful for accessing the field via an interface.
-func (v *__verifyGrantsOfBothKindsInput) GetRead() verifyGrantsInput { return v.Read }
-
-// GetStore returns __verifyGrantsOfBothKindsInput.Store, and is useful for accessing the field via an interface.
-func (v *__verifyGrantsOfBothKindsInput) GetStore() verifyGrantsInput { return v.Store }
-
 // The session that loses its grants, and the one that gets them.
 type carryGrantsInput struct {
 	// The id of the session before, as its JWT names it.
@@ -583,6 +571,20 @@ func (v *grant) GetKind() directives.GrantKind { return v.Kind }
 // GetExpiresAt returns grant.ExpiresAt, and is useful for accessing the field via an interface.
 func (v *grant) GetExpiresAt() time.Time { return v.ExpiresAt }
 
+// One grant to look for.
+type grantCheckInput struct {
+	// The token.
+	Token string `json:"token"`
+	// The kind of grant that it needs.
+	Kind directives.GrantKind `json:"kind"`
+}
+
+// GetToken returns grantCheckInput.Token, and is useful for accessing the field via an interface.
+func (v *grantCheckInput) GetToken() string { return v.Token }
+
+// GetKind returns grantCheckInput.Kind, and is useful for accessing the field via an interface.
+func (v *grantCheckInput) GetKind() directives.GrantKind { return v.Kind }
+
 // Grants on one token.
 type grantInput struct {
 	// The token.
@@ -642,6 +644,23 @@ func (v *metadataInput) GetLastModified() *time.Time { return v.LastModified }
 
 // GetCustom returns metadataInput.Custom, and is useful for accessing the field via an interface.
 func (v *metadataInput) GetCustom() *map[string]interface{} { return v.Custom }
+
+// missingGrant includes the requested fields of the GraphQL type MissingGrant.
+// The GraphQL type's documentation follows.
+//
+// One grant that the session does not hold.
+type missingGrant struct {
+	// The token of the check.
+	Token string `json:"token"`
+	// The kind of the check.
+	Kind directives.GrantKind `json:"kind"`
+}
+
+// GetToken returns missingGrant.Token, and is useful for accessing the field via an interface.
+func (v *missingGrant) GetToken() string { return v.Token }
+
+// GetKind returns missingGrant.Kind, and is useful for accessing the field via an interface.
+func (v *missingGrant) GetKind() directives.GrantKind { return v.Kind }
 
 // Grants to revoke: those that match every filter given.
 type revokeGrantsInput struct {
@@ -806,64 +825,45 @@ func (v *tokenized) GetUpload() signed { return v.Upload }
 // GetExpiresAt returns tokenized.ExpiresAt, and is useful for accessing the field via an interface.
 func (v *tokenized) GetExpiresAt() *time.Time { return v.ExpiresAt }
 
-// verified includes the GraphQL fields of VerifyGrantsPayload requested by the fragment verified.
-// The GraphQL type's documentation follows.
-//
-// Whether every token has its grant.
-type verified struct {
-	// True if nothing is missing.
-	Valid bool `json:"valid"`
-	// The tokens without such a grant (unknown ones too), in the order asked for.
-	Missing []string `json:"missing"`
-}
-
-// GetValid returns verified.Valid, and is useful for accessing the field via an interface.
-func (v *verified) GetValid() bool { return v.Valid }
-
-// GetMissing returns verified.Missing, and is useful for accessing the field via an interface.
-func (v *verified) GetMissing() []string { return v.Missing }
-
 // Grants to look for.
 type verifyGrantsInput struct {
 	// The session id, as the session's JWT names it.
 	SessionId string `json:"sessionId"`
-	// The tokens; the gateway's batch limit bounds the list.
-	Tokens []string `json:"tokens"`
-	// The kind that each token needs.
-	Kind directives.GrantKind `json:"kind"`
+	// One entry per token and kind; the gateway's batch limit bounds the list.
+	Checks []grantCheckInput `json:"checks"`
 }
 
 // GetSessionId returns verifyGrantsInput.SessionId, and is useful for accessing the field via an interface.
 func (v *verifyGrantsInput) GetSessionId() string { return v.SessionId }
 
-// GetTokens returns verifyGrantsInput.Tokens, and is useful for accessing the field via an interface.
-func (v *verifyGrantsInput) GetTokens() []string { return v.Tokens }
+// GetChecks returns verifyGrantsInput.Checks, and is useful for accessing the field via an interface.
+func (v *verifyGrantsInput) GetChecks() []grantCheckInput { return v.Checks }
 
-// GetKind returns verifyGrantsInput.Kind, and is useful for accessing the field via an interface.
-func (v *verifyGrantsInput) GetKind() directives.GrantKind { return v.Kind }
-
-// verifyGrantsOfBothKindsResponse is returned by verifyGrantsOfBothKinds on success.
-type verifyGrantsOfBothKindsResponse struct {
-	// Applications only. Which of these tokens may the session's grants not be used for?
-	Read verified `json:"read"`
-	// Applications only. Which of these tokens may the session's grants not be used for?
-	Store verified `json:"store"`
+// verifyGrantsPayload includes the requested fields of the GraphQL type VerifyGrantsPayload.
+// The GraphQL type's documentation follows.
+//
+// Whether the session holds every grant.
+type verifyGrantsPayload struct {
+	// True if nothing is missing.
+	Valid bool `json:"valid"`
+	// The checks whose grant the session does not hold (of unknown tokens too), in the order asked for.
+	Missing []missingGrant `json:"missing"`
 }
 
-// GetRead returns verifyGrantsOfBothKindsResponse.Read, and is useful for accessing the field via an interface.
-func (v *verifyGrantsOfBothKindsResponse) GetRead() verified { return v.Read }
+// GetValid returns verifyGrantsPayload.Valid, and is useful for accessing the field via an interface.
+func (v *verifyGrantsPayload) GetValid() bool { return v.Valid }
 
-// GetStore returns verifyGrantsOfBothKindsResponse.Store, and is useful for accessing the field via an interface.
-func (v *verifyGrantsOfBothKindsResponse) GetStore() verified { return v.Store }
+// GetMissing returns verifyGrantsPayload.Missing, and is useful for accessing the field via an interface.
+func (v *verifyGrantsPayload) GetMissing() []missingGrant { return v.Missing }
 
 // verifyGrantsResponse is returned by verifyGrants on success.
 type verifyGrantsResponse struct {
-	// Applications only. Which of these tokens may the session's grants not be used for?
-	VerifyGrants verified `json:"verifyGrants"`
+	// Applications only. Which of these grants does the session not hold?
+	VerifyGrants verifyGrantsPayload `json:"verifyGrants"`
 }
 
 // GetVerifyGrants returns verifyGrantsResponse.VerifyGrants, and is useful for accessing the field via an interface.
-func (v *verifyGrantsResponse) GetVerifyGrants() verified { return v.VerifyGrants }
+func (v *verifyGrantsResponse) GetVerifyGrants() verifyGrantsPayload { return v.VerifyGrants }
 
 // viewerPayload includes the requested fields of the GraphQL type Viewer.
 // The GraphQL type's documentation follows.
@@ -1353,12 +1353,12 @@ func tokenizeBatch(
 const verifyGrants_Operation = `
 query verifyGrants ($input: VerifyGrantsInput!) {
 	verifyGrants(input: $input) {
-		... verified
+		valid
+		missing {
+			token
+			kind
+		}
 	}
-}
-fragment verified on VerifyGrantsPayload {
-	valid
-	missing
 }
 `
 
@@ -1376,49 +1376,6 @@ func verifyGrants(
 	}
 
 	data_ = &verifyGrantsResponse{}
-	resp_ := &graphql.Response{Data: data_}
-
-	err_ = client_.MakeRequest(
-		ctx_,
-		req_,
-		resp_,
-	)
-
-	return data_, err_
-}
-
-// The query executed by verifyGrantsOfBothKinds.
-const verifyGrantsOfBothKinds_Operation = `
-query verifyGrantsOfBothKinds ($read: VerifyGrantsInput!, $store: VerifyGrantsInput!) {
-	read: verifyGrants(input: $read) {
-		... verified
-	}
-	store: verifyGrants(input: $store) {
-		... verified
-	}
-}
-fragment verified on VerifyGrantsPayload {
-	valid
-	missing
-}
-`
-
-func verifyGrantsOfBothKinds(
-	ctx_ context.Context,
-	client_ graphql.Client,
-	read verifyGrantsInput,
-	store verifyGrantsInput,
-) (data_ *verifyGrantsOfBothKindsResponse, err_ error) {
-	req_ := &graphql.Request{
-		OpName: "verifyGrantsOfBothKinds",
-		Query:  verifyGrantsOfBothKinds_Operation,
-		Variables: &__verifyGrantsOfBothKindsInput{
-			Read:  read,
-			Store: store,
-		},
-	}
-
-	data_ = &verifyGrantsOfBothKindsResponse{}
 	resp_ := &graphql.Response{Data: data_}
 
 	err_ = client_.MakeRequest(

@@ -59,7 +59,7 @@ func (q query) Viewer(ctx context.Context) (*model.Viewer, error) {
 }
 
 func (q query) VerifyGrants(context.Context, model.VerifyGrantsInput) (*model.VerifyGrantsPayload, error) {
-	return &model.VerifyGrantsPayload{Valid: true, Missing: []*ids.Token{}}, nil
+	return &model.VerifyGrantsPayload{Valid: true, Missing: []*model.MissingGrant{}}, nil
 }
 
 // credentials accepts "Bearer good", and "Bearer ambient" as one that the browser sends by itself.

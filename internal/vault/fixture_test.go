@@ -113,6 +113,7 @@ func (s *store) fail(err error) {
 type counted struct {
 	*sqlite.DB
 	calls map[string]int
+	asked int // tokens of the last TokenGrants
 	err   error
 }
 
@@ -155,6 +156,7 @@ func (c *counted) Tokens(ctx context.Context, tenant string, tokens []ids.Digest
 }
 
 func (c *counted) TokenGrants(ctx context.Context, tenant string, s ids.SessionHash, tokens []ids.Digest, now int64) ([]models.TokenGrant, error) {
+	c.asked = len(tokens)
 	if err := c.note("TokenGrants"); err != nil {
 		return nil, err
 	}
@@ -274,4 +276,13 @@ func requireFault(t require.TestingT, err error, code fault.Code, path ...any) {
 	if path != nil {
 		require.Equal(t, path, public.Path)
 	}
+}
+
+// checksOf asks for one kind of each token.
+func checksOf(kind ids.Kind, tokens ...ids.Token) []vault.GrantCheck {
+	checks := make([]vault.GrantCheck, len(tokens))
+	for i, token := range tokens {
+		checks[i] = vault.GrantCheck{Token: token, Kind: kind}
+	}
+	return checks
 }

@@ -136,41 +136,6 @@ func (v *Vault) merge(session ids.SessionHash, requests []GrantRequest, lives []
 	return wanted, writes
 }
 
-// VerifyGrants returns those of the tokens for which the session of the calling application's tenant
-// holds no grant of the kind, in order: all of them once the session has ended. One statement. Faults as for
-// CreateGrants.
-func (v *Vault) VerifyGrants(ctx context.Context, sessionID string, tokens []ids.Token, kind ids.Kind) (missing []ids.Token, err error) {
-	c, err := caller.RequireApplication(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if err := checkSessionID(sessionID, ParamSession); err != nil {
-		return nil, err
-	}
-	if err := checkList(len(tokens), v.Limits.GrantBatch, ParamTokens); err != nil {
-		return nil, err
-	}
-	_, now := v.now()
-	hash := caller.HashSession(c.Tenant, sessionID)
-	var rows []models.TokenGrant
-	if !v.Sessions.Ended(hash) {
-		if rows, err = v.Rows.TokenGrants(ctx, c.Tenant, hash, ids.IDs(tokens), now); err != nil {
-			return nil, unavailable(err)
-		}
-	}
-	held := make(map[ids.Digest]bool, len(rows))
-	for _, g := range rows {
-		held[g.TokenID] = kind == ids.Read && g.ReadUntil > now || kind == ids.Store && g.StoreUntil > now
-	}
-	for _, token := range tokens {
-		if !held[token.ID()] {
-			missing = append(missing, token)
-		}
-	}
-	v.Observer.GrantsChecked(kind.String(), len(tokens)-len(missing), len(missing))
-	return missing, nil
-}
-
 // Revocation narrows which grants to revoke; a nil part does not.
 type Revocation struct {
 	SessionID *string
