@@ -4,18 +4,19 @@ import (
 	"context"
 	"unicode/utf8"
 
-	"github.com/cloakroomhq/cloakroom/directives"
+	"github.com/cloakroomhq/cloakroom/grant"
+	"github.com/cloakroomhq/cloakroom/internal/ids"
 )
 
 // CreateGrants implements directives.Grants. What has not the form of a token is left out, like every token
 // that is not the application's own.
-func (c *Client) CreateGrants(ctx context.Context, session string, grants []directives.Grant) ([]directives.Granted, error) {
-	input := createGrantsInput{SessionId: session, Grants: make([]grantInput, 0, len(grants))}
-	for _, g := range grants {
-		if !directives.TokenID(g.Token).Valid() {
+func (c *Client) CreateGrants(ctx context.Context, session string, wanted []grant.Request) ([]grant.Granted, error) {
+	input := createGrantsInput{SessionId: session, Grants: make([]grantInput, 0, len(wanted))}
+	for _, g := range wanted {
+		if !ids.ValidToken(g.Token) {
 			continue
 		}
-		in := grantInput{Token: g.Token, Kinds: append([]directives.GrantKind{}, g.Kinds...)}
+		in := grantInput{Token: g.Token, Kinds: append([]grant.Kind{}, g.Kinds...)}
 		if g.Duration > 0 {
 			in.Duration = given(g.Duration.String())
 		}
@@ -34,26 +35,26 @@ func (c *Client) CreateGrants(ctx context.Context, session string, grants []dire
 	if answer.CreateGrants.Grants == nil {
 		return nil, failure(ErrBadAnswer, nil, "the answer holds no grants")
 	}
-	granted := make([]directives.Granted, len(answer.CreateGrants.Grants))
+	granted := make([]grant.Granted, len(answer.CreateGrants.Grants))
 	for i, g := range answer.CreateGrants.Grants {
-		if g.Token == "" || g.ExpiresAt.IsZero() || g.Kind != directives.GrantKindRead && g.Kind != directives.GrantKindStore {
+		if g.Token == "" || g.ExpiresAt.IsZero() || !g.Kind.Valid() {
 			return nil, failure(ErrBadAnswer, nil, "a grant is incomplete")
 		}
-		granted[i] = directives.Granted{Token: g.Token, Kind: g.Kind, ExpiresAt: g.ExpiresAt}
+		granted[i] = grant.Granted{Token: g.Token, Kind: g.Kind, ExpiresAt: g.ExpiresAt}
 	}
 	return granted, nil
 }
 
 // VerifyGrants implements directives.Grants: one request for checks of both kinds. What is missing comes in
 // the order of the checks. A token that has not the form of one is missing without being asked for.
-func (c *Client) VerifyGrants(ctx context.Context, session string, checks []directives.Check) ([]directives.Check, error) {
-	held := make(map[directives.Check]bool, len(checks))
+func (c *Client) VerifyGrants(ctx context.Context, session string, checks []grant.Check) ([]grant.Check, error) {
+	held := make(map[grant.Check]bool, len(checks))
 	input := verifyGrantsInput{SessionId: session, Checks: make([]grantCheckInput, 0, len(checks))}
 	for _, k := range checks {
-		if k.Kind != directives.GrantKindRead && k.Kind != directives.GrantKindStore {
+		if !k.Kind.Valid() {
 			return nil, failure(ErrBadUserInput, nil, "a check is of neither kind, READ or STORE")
 		}
-		if _, listed := held[k]; !listed && directives.TokenID(k.Token).Valid() {
+		if _, listed := held[k]; !listed && ids.ValidToken(k.Token) {
 			held[k] = true
 			input.Checks = append(input.Checks, grantCheckInput{Token: k.Token, Kind: k.Kind})
 		}
@@ -72,7 +73,7 @@ func (c *Client) VerifyGrants(ctx context.Context, session string, checks []dire
 	} else if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	var missing []directives.Check
+	var missing []grant.Check
 	for _, k := range checks {
 		if !held[k] {
 			missing = append(missing, k)
@@ -83,12 +84,12 @@ func (c *Client) VerifyGrants(ctx context.Context, session string, checks []dire
 
 // note takes the checks that are missing out of those that were asked for. It believes an answer only if all of it
 // fits: a check that is taken for held lets an operation run.
-func (v *verifyGrantsPayload) note(held map[directives.Check]bool) error {
+func (v *verifyGrantsPayload) note(held map[grant.Check]bool) error {
 	if v.Missing == nil || v.Valid != (len(v.Missing) == 0) {
 		return failure(ErrBadAnswer, nil, "it is not clear whether the grants are held")
 	}
 	for _, m := range v.Missing {
-		check := directives.Check{Token: m.Token, Kind: m.Kind}
+		check := grant.Check{Token: m.Token, Kind: m.Kind}
 		if _, asked := held[check]; !asked {
 			return failure(ErrBadAnswer, nil, "a grant is missing that was not asked for")
 		}
@@ -108,9 +109,9 @@ func checkSession(id string) error {
 // Revocation says which grants to revoke; each field that is set narrows it. At least one of Session and
 // Tokens is needed.
 type Revocation struct {
-	Session string                 // the session's id, as its JWT names it; empty: of every session
-	Tokens  []string               // nil: on every token; empty: on none
-	Kinds   []directives.GrantKind // empty: both
+	Session string       // the session's id, as its JWT names it; empty: of every session
+	Tokens  []string     // nil: on every token; empty: on none
+	Kinds   []grant.Kind // empty: both
 }
 
 // RevokeGrants ends the application's grants that match, and returns how many were in force. Whoever

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/Khan/genqlient/graphql"
-	"github.com/cloakroomhq/cloakroom/directives"
+	"github.com/cloakroomhq/cloakroom/grant"
 )
 
 // __carryGrantsInput is used internally by genqlient
@@ -157,11 +157,11 @@ func (v *createGrantsInput) GetGrants() []grantInput { return v.Grants }
 // The grants that now exist.
 type createGrantsPayload struct {
 	// One entry per token and kind, in the order asked for.
-	Grants []grant `json:"grants"`
+	Grants []createdGrant `json:"grants"`
 }
 
 // GetGrants returns createGrantsPayload.Grants, and is useful for accessing the field via an interface.
-func (v *createGrantsPayload) GetGrants() []grant { return v.Grants }
+func (v *createGrantsPayload) GetGrants() []createdGrant { return v.Grants }
 
 // createGrantsResponse is returned by createGrants on success.
 type createGrantsResponse struct {
@@ -173,6 +173,28 @@ type createGrantsResponse struct {
 
 // GetCreateGrants returns createGrantsResponse.CreateGrants, and is useful for accessing the field via an interface.
 func (v *createGrantsResponse) GetCreateGrants() createGrantsPayload { return v.CreateGrants }
+
+// createdGrant includes the requested fields of the GraphQL type Grant.
+// The GraphQL type's documentation follows.
+//
+// One grant.
+type createdGrant struct {
+	// The token that it opens.
+	Token string `json:"token"`
+	// What it permits.
+	Kind grant.Kind `json:"kind"`
+	// When it ends; a grant that existed may last longer than was asked for now.
+	ExpiresAt time.Time `json:"expiresAt"`
+}
+
+// GetToken returns createdGrant.Token, and is useful for accessing the field via an interface.
+func (v *createdGrant) GetToken() string { return v.Token }
+
+// GetKind returns createdGrant.Kind, and is useful for accessing the field via an interface.
+func (v *createdGrant) GetKind() grant.Kind { return v.Kind }
+
+// GetExpiresAt returns createdGrant.ExpiresAt, and is useful for accessing the field via an interface.
+func (v *createdGrant) GetExpiresAt() time.Time { return v.ExpiresAt }
 
 // deleteTokensPayload includes the requested fields of the GraphQL type DeleteTokensPayload.
 // The GraphQL type's documentation follows.
@@ -549,48 +571,26 @@ func (v *facts) GetLastModified() *time.Time { return v.LastModified }
 // GetCustom returns facts.Custom, and is useful for accessing the field via an interface.
 func (v *facts) GetCustom() *map[string]interface{} { return v.Custom }
 
-// grant includes the requested fields of the GraphQL type Grant.
-// The GraphQL type's documentation follows.
-//
-// One grant.
-type grant struct {
-	// The token that it opens.
-	Token string `json:"token"`
-	// What it permits.
-	Kind directives.GrantKind `json:"kind"`
-	// When it ends; a grant that existed may last longer than was asked for now.
-	ExpiresAt time.Time `json:"expiresAt"`
-}
-
-// GetToken returns grant.Token, and is useful for accessing the field via an interface.
-func (v *grant) GetToken() string { return v.Token }
-
-// GetKind returns grant.Kind, and is useful for accessing the field via an interface.
-func (v *grant) GetKind() directives.GrantKind { return v.Kind }
-
-// GetExpiresAt returns grant.ExpiresAt, and is useful for accessing the field via an interface.
-func (v *grant) GetExpiresAt() time.Time { return v.ExpiresAt }
-
 // One grant to look for.
 type grantCheckInput struct {
 	// The token.
 	Token string `json:"token"`
 	// The kind of grant that it needs.
-	Kind directives.GrantKind `json:"kind"`
+	Kind grant.Kind `json:"kind"`
 }
 
 // GetToken returns grantCheckInput.Token, and is useful for accessing the field via an interface.
 func (v *grantCheckInput) GetToken() string { return v.Token }
 
 // GetKind returns grantCheckInput.Kind, and is useful for accessing the field via an interface.
-func (v *grantCheckInput) GetKind() directives.GrantKind { return v.Kind }
+func (v *grantCheckInput) GetKind() grant.Kind { return v.Kind }
 
 // Grants on one token.
 type grantInput struct {
 	// The token.
 	Token string `json:"token"`
 	// The kinds to create.
-	Kinds []directives.GrantKind `json:"kinds"`
+	Kinds []grant.Kind `json:"kinds"`
 	// Life of the grants: the gateway's default where absent; refused over its maximum. No grant outlives its token.
 	Duration *string `json:"duration,omitempty"`
 }
@@ -599,7 +599,7 @@ type grantInput struct {
 func (v *grantInput) GetToken() string { return v.Token }
 
 // GetKinds returns grantInput.Kinds, and is useful for accessing the field via an interface.
-func (v *grantInput) GetKinds() []directives.GrantKind { return v.Kinds }
+func (v *grantInput) GetKinds() []grant.Kind { return v.Kinds }
 
 // GetDuration returns grantInput.Duration, and is useful for accessing the field via an interface.
 func (v *grantInput) GetDuration() *string { return v.Duration }
@@ -653,14 +653,14 @@ type missingGrant struct {
 	// The token of the check.
 	Token string `json:"token"`
 	// The kind of the check.
-	Kind directives.GrantKind `json:"kind"`
+	Kind grant.Kind `json:"kind"`
 }
 
 // GetToken returns missingGrant.Token, and is useful for accessing the field via an interface.
 func (v *missingGrant) GetToken() string { return v.Token }
 
 // GetKind returns missingGrant.Kind, and is useful for accessing the field via an interface.
-func (v *missingGrant) GetKind() directives.GrantKind { return v.Kind }
+func (v *missingGrant) GetKind() grant.Kind { return v.Kind }
 
 // Grants to revoke: those that match every filter given.
 type revokeGrantsInput struct {
@@ -669,7 +669,7 @@ type revokeGrantsInput struct {
 	// Grants on these tokens; on every token where absent. The gateway's batch limit bounds the list.
 	Tokens []string `json:"tokens,omitempty"`
 	// Grants of these kinds; of both where absent.
-	Kinds []directives.GrantKind `json:"kinds,omitempty"`
+	Kinds []grant.Kind `json:"kinds,omitempty"`
 }
 
 // GetSessionId returns revokeGrantsInput.SessionId, and is useful for accessing the field via an interface.
@@ -679,7 +679,7 @@ func (v *revokeGrantsInput) GetSessionId() *string { return v.SessionId }
 func (v *revokeGrantsInput) GetTokens() []string { return v.Tokens }
 
 // GetKinds returns revokeGrantsInput.Kinds, and is useful for accessing the field via an interface.
-func (v *revokeGrantsInput) GetKinds() []directives.GrantKind { return v.Kinds }
+func (v *revokeGrantsInput) GetKinds() []grant.Kind { return v.Kinds }
 
 // revokeGrantsPayload includes the requested fields of the GraphQL type RevokeGrantsPayload.
 // The GraphQL type's documentation follows.

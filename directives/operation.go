@@ -202,7 +202,7 @@ func (op *operation) checks(found []occurrence) (checks []Check, distinct int) {
 		for _, k := range fresh.list() {
 			distinct++
 			if _, made := op.verified[grantKey{o.token, kindsOf([]GrantKind{k}, 0)}]; !made {
-				checks = append(checks, Check{o.token, k})
+				checks = append(checks, Check{Token: o.token, Kind: k})
 			}
 		}
 	}
