@@ -12,7 +12,7 @@ import (
 	"github.com/knadh/koanf/parsers/yaml"
 	"github.com/stretchr/testify/require"
 
-	"github.com/cloakroomhq/cloakroom/internal/config"
+	"github.com/cloakroomhq/cloakroom/config"
 )
 
 // setting is one row of configuration.md.

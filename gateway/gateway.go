@@ -13,8 +13,8 @@ import (
 	"path/filepath"
 	"sync"
 
+	"github.com/cloakroomhq/cloakroom/config"
 	"github.com/cloakroomhq/cloakroom/graph"
-	"github.com/cloakroomhq/cloakroom/internal/config"
 	"github.com/cloakroomhq/cloakroom/internal/httpd"
 	"github.com/cloakroomhq/cloakroom/internal/keyring"
 	"github.com/cloakroomhq/cloakroom/internal/objects"
@@ -26,7 +26,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/resolvers"
 )
 
-// Config is the gateway's settings; see docs/configuration.md for each.
+// Config is the gateway's settings, whose fields package config describes; docs/configuration.md says more of each.
 type Config = config.Config
 
 // Issuer is one trusted signer of JWTs, an entry of Config.Issuers.

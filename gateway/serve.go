@@ -11,7 +11,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/cloakroomhq/cloakroom/internal/config"
+	"github.com/cloakroomhq/cloakroom/config"
 	"github.com/cloakroomhq/cloakroom/internal/netlimit"
 )
 

@@ -17,10 +17,10 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel/trace/noop"
 
+	"github.com/cloakroomhq/cloakroom/config"
 	"github.com/cloakroomhq/cloakroom/graph"
 	"github.com/cloakroomhq/cloakroom/graph/model"
 	"github.com/cloakroomhq/cloakroom/internal/caller"
-	"github.com/cloakroomhq/cloakroom/internal/config"
 	"github.com/cloakroomhq/cloakroom/internal/fault"
 	"github.com/cloakroomhq/cloakroom/internal/ids"
 )
