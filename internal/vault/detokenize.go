@@ -55,18 +55,18 @@ func (v *Vault) detokenize(ctx context.Context, tokens []ids.Token, path func(i 
 	if err != nil {
 		return nil, err
 	}
-	if err := checkList(len(tokens), v.Limits.Batch, ParamTokens); err != nil {
+	if err := checkList(len(tokens), v.opts.Limits.Batch, ParamTokens); err != nil {
 		return nil, err
 	}
 	rowIDs, err := v.rowIDs(tokens, path)
 	if err != nil {
 		return nil, err
 	}
-	if err := v.Rates.Read(c, len(tokens)); err != nil {
+	if err := v.opts.Rates.Read(c, len(tokens)); err != nil {
 		return nil, err
 	}
 	_, now := v.now()
-	rows, err := v.Rows.ReadableTokens(ctx, c.Tenant, *c.Session, rowIDs, now)
+	rows, err := v.opts.Rows.ReadableTokens(ctx, c.Tenant, *c.Session, rowIDs, now)
 	if err != nil {
 		return nil, unavailable(err)
 	}
@@ -85,8 +85,8 @@ func (v *Vault) detokenize(ctx context.Context, tokens []ids.Token, path func(i 
 			signed++
 		}
 	}
-	v.Observer.GrantsChecked("READ", held, len(tokens)-held)
-	v.Observer.Presigned("GET", signed)
+	v.opts.Observer.GrantsChecked("READ", held, len(tokens)-held)
+	v.opts.Observer.Presigned("GET", signed)
 	return out, nil
 }
 
@@ -107,7 +107,7 @@ func (v *Vault) redeem(c *caller.Caller, token ids.Token, row *models.Token) (ob
 	if meta != nil && meta.Filename != nil {
 		d.Filename = *meta.Filename
 	}
-	signed, err := v.Objects.SignDownload(d)
+	signed, err := v.opts.Objects.SignDownload(d)
 	if errors.Is(err, objects.ErrExpired) {
 		return signed, nil, errNoGrant
 	} else if err != nil {
@@ -117,7 +117,7 @@ func (v *Vault) redeem(c *caller.Caller, token ids.Token, row *models.Token) (ob
 }
 
 func (v *Vault) open(token ids.Token, row *models.Token) (objects.CustomerKey, *Metadata, error) {
-	payload, err := v.Keys.Open(token, row.Sealed)
+	payload, err := v.opts.Keys.Open(token, row.Sealed)
 	if err != nil {
 		return objects.CustomerKey{}, nil, fmt.Errorf("opening a token's envelope: %w", err)
 	}
@@ -135,16 +135,16 @@ func (v *Vault) Describe(ctx context.Context, token ids.Token) (*Described, erro
 	if err := v.checkPrefix(token); err != nil {
 		return nil, fault.At(err, ParamTokens)
 	}
-	if err := v.Rates.Read(c, 1); err != nil {
+	if err := v.opts.Rates.Read(c, 1); err != nil {
 		return nil, err
 	}
 	rowIDs := []ids.Digest{token.ID()}
 	_, now := v.now()
 	var rows []models.Token
 	if c.Session != nil {
-		rows, err = v.Rows.ReadableTokens(ctx, c.Tenant, *c.Session, rowIDs, now)
+		rows, err = v.opts.Rows.ReadableTokens(ctx, c.Tenant, *c.Session, rowIDs, now)
 	} else {
-		rows, err = v.Rows.Tokens(ctx, c.Tenant, rowIDs, now)
+		rows, err = v.opts.Rows.Tokens(ctx, c.Tenant, rowIDs, now)
 	}
 	if err != nil {
 		return nil, unavailable(err)

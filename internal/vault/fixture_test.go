@@ -215,6 +215,7 @@ func (r *rates) Read(_ *caller.Caller, tokens int) error {
 
 type fixture struct {
 	*vault.Vault
+	options vault.Options
 	rates   *rates
 	at      time.Time
 	rows    *counted
@@ -236,12 +237,21 @@ func newFixture(t testing.TB) *fixture {
 	keys, err := keyring.LoadOrCreateFile(filepath.Join(dir, "keys.json"))
 	require.NoError(t, err)
 	f.endings = &endings{rows: db, gone: map[caller.SessionHash]bool{}}
-	f.Vault, err = vault.New(vault.Options{
+	f.options = vault.Options{
 		Rows: f.rows, Keys: keys, Objects: f.store, Sessions: f.endings, Rates: f.rates, Observer: f.sums, Prefixes: []string{"tok", "old"}, Logger: slog.New(slog.DiscardHandler), Now: now,
 		Limits: vault.Limits{Batch: 10, GrantBatch: 10, ObjectSize: 1000, UnsizedSize: 100, DefaultGrant: 15 * time.Minute, MaxGrant: 24 * time.Hour, MaxTTL: 48 * time.Hour},
-	})
-	require.NoError(t, err)
+	}
+	f.with(t, func(*vault.Options) {})
 	return f
+}
+
+// with makes the vault anew, with other options.
+func (f *fixture) with(t testing.TB, change func(*vault.Options)) {
+	t.Helper()
+	change(&f.options)
+	var err error
+	f.Vault, err = vault.New(f.options)
+	require.NoError(t, err)
 }
 
 // session is the context of an end user of a tenant.

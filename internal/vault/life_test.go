@@ -109,7 +109,7 @@ func TestDeleteIsTheTenants(t *testing.T) {
 func TestSweep(t *testing.T) {
 	f := newFixture(t)
 	ctx, user := context.Background(), session("clinic", "s")
-	f.Limits.Batch = 2000
+	f.with(t, func(o *vault.Options) { o.Limits.Batch = 2000 })
 	inputs := make([]vault.TokenizeInput, 1200)
 	for i := range inputs {
 		inputs[i].TTL = ptr(time.Minute)
@@ -140,7 +140,7 @@ func TestAnObjectThatIsHeldUpHoldsUpNoOther(t *testing.T) {
 	for object := range f.store.up {
 		f.store.stuck = map[string]bool{object: true}
 	}
-	f.Limits.Batch = 2000
+	f.with(t, func(o *vault.Options) { o.Limits.Batch = 2000 })
 	inputs := make([]vault.TokenizeInput, 1200)
 	for i := range inputs {
 		inputs[i].TTL = ptr(5 * time.Minute)
@@ -161,7 +161,7 @@ func TestPagesOfStuckObjectsHoldUpNoOther(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t)
 			ctx, user := context.Background(), session("clinic", "s")
-			f.Limits.Batch = 2000
+			f.with(t, func(o *vault.Options) { o.Limits.Batch = 2000 })
 			inputs := make([]vault.TokenizeInput, 1200)
 			for i := range inputs {
 				inputs[i].TTL = ptr(4 * time.Minute)
@@ -206,7 +206,7 @@ func TestRunSweeper(t *testing.T) {
 	f := newFixture(t)
 	synctest.Test(t, func(t *testing.T) {
 		rows := &dueRows{}
-		o := f.Options
+		o := f.options
 		o.Rows = rows
 		v, err := vault.New(o)
 		require.NoError(t, err)
@@ -245,7 +245,7 @@ func TestNewNeedsItsParts(t *testing.T) {
 		func(o *vault.Options) { o.Rows = nil }, func(o *vault.Options) { o.Keys = nil }, func(o *vault.Options) { o.Objects = nil },
 		func(o *vault.Options) { o.Observer = nil }, func(o *vault.Options) { o.Sessions = nil }, func(o *vault.Options) { o.Rates = nil }, func(o *vault.Options) { o.Logger = nil }, func(o *vault.Options) { o.Prefixes = nil },
 	} {
-		o := f.Options
+		o := f.options
 		drop(&o)
 		require.Error(t, second(vault.New(o)))
 	}

@@ -16,8 +16,8 @@ func (v *Vault) RevokeOwn(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	_, now := v.now()
-	done, err := v.Rows.Write(ctx, models.Batch{Now: now, Revoke: &models.Revocation{Tenant: c.Tenant, Session: c.Session}})
-	v.Objects.SignOut(signer(c))
+	done, err := v.opts.Rows.Write(ctx, models.Batch{Now: now, Revoke: &models.Revocation{Tenant: c.Tenant, Session: c.Session}})
+	v.opts.Objects.SignOut(signer(c))
 	// Only the hash of the session's id is known here, so listeners forget every session's. After an error
 	// too: it may have been committed.
 	v.listeners.tell(c.Tenant, nil, nil)

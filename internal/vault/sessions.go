@@ -31,8 +31,8 @@ func (v *Vault) endSession(ctx context.Context, tenant, sessionID, reason string
 		return 0, err
 	}
 	hash := caller.HashSession(tenant, sessionID)
-	n, err := v.Sessions.EndSession(ctx, tenant, hash, reason)
-	v.Objects.EndSession(objects.Signer{Tenant: tenant, Session: hash})
+	n, err := v.opts.Sessions.EndSession(ctx, tenant, hash, reason)
+	v.opts.Objects.EndSession(objects.Signer{Tenant: tenant, Session: hash})
 	v.listeners.tell(tenant, &sessionID, nil) // after an error too: it may have been committed
 	return n, err
 }

@@ -167,7 +167,7 @@ func TestRefusals(t *testing.T) {
 		})
 	}
 	require.Empty(t, f.rows.take(), "nothing of it reached the database")
-	f.Limits.RequireSize = true
+	f.with(t, func(o *vault.Options) { o.Limits.RequireSize = true })
 	requireFault(t, second(f.Tokenize(user, vault.TokenizeInput{})), fault.BadUserInput, vault.ParamInputs, "size")
 }
 

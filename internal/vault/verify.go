@@ -38,7 +38,7 @@ func (v *Vault) VerifyGrants(ctx context.Context, sessionID string, checks []Gra
 		}
 		answered.add(got, check.Kind)
 	}
-	answered.report(v.Observer)
+	answered.report(v.opts.Observer)
 	return missing, nil
 }
 
@@ -51,7 +51,7 @@ func (v *Vault) checkChecks(sessionID string, checks []GrantCheck) error {
 			return fault.New(fault.BadUserInput, "Name the kind of grant.").At(ParamChecks, i, "kind")
 		}
 	}
-	return checkList(len(checks), v.Limits.GrantBatch, ParamChecks)
+	return checkList(len(checks), v.opts.Limits.GrantBatch, ParamChecks)
 }
 
 // heldKinds returns the kinds of grants that a session holds of the checks' tokens; none once it has ended.
@@ -64,11 +64,11 @@ func (v *Vault) heldKinds(ctx context.Context, tenant string, session ids.Sessio
 			tokens = append(tokens, c.Token.ID())
 		}
 	}
-	if v.Sessions.Ended(session) {
+	if v.opts.Sessions.Ended(session) {
 		return held, nil
 	}
 	_, now := v.now()
-	rows, err := v.Rows.TokenGrants(ctx, tenant, session, tokens, now)
+	rows, err := v.opts.Rows.TokenGrants(ctx, tenant, session, tokens, now)
 	if err != nil {
 		return nil, unavailable(err)
 	}
