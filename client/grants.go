@@ -9,7 +9,8 @@ import (
 )
 
 // CreateGrants implements directives.Grants. What has not the form of a token is left out, like every token
-// that is not the application's own.
+// that is not the application's own. Errors: ErrUnauthenticated, ErrForbidden for a session, ErrBadUserInput for a session's id or a
+// grant that is none, ErrLimitExceeded, ErrRateLimited, ErrUnavailable, ErrBadAnswer.
 func (c *Client) CreateGrants(ctx context.Context, session string, wanted []grant.Request) ([]grant.Granted, error) {
 	input := createGrantsInput{SessionId: session, Grants: make([]grantInput, 0, len(wanted))}
 	for _, g := range wanted {
@@ -46,7 +47,8 @@ func (c *Client) CreateGrants(ctx context.Context, session string, wanted []gran
 }
 
 // VerifyGrants implements directives.Grants: one request for checks of both kinds. What is missing comes in
-// the order of the checks. A token that has not the form of one is missing without being asked for.
+// the order of the checks. A token that has not the form of one is missing without being asked for. Errors are those of
+// CreateGrants.
 func (c *Client) VerifyGrants(ctx context.Context, session string, checks []grant.Check) ([]grant.Check, error) {
 	held := make(map[grant.Check]bool, len(checks))
 	input := verifyGrantsInput{SessionId: session, Checks: make([]grantCheckInput, 0, len(checks))}
@@ -116,7 +118,7 @@ type Revocation struct {
 
 // RevokeGrants ends the application's grants that match, and returns how many were in force. Whoever
 // listens with OnRevoke is told before it returns, also where it fails, because the gateway may have
-// done it all the same.
+// done it all the same. Errors are those of CreateGrants.
 func (c *Client) RevokeGrants(ctx context.Context, r Revocation) (int, error) {
 	switch {
 	case r.Session == "" && r.Tokens == nil:
@@ -140,7 +142,7 @@ func (c *Client) RevokeGrants(ctx context.Context, r Revocation) (int, error) {
 // CarryGrants moves the grants of one of the application's sessions to another, which is not the same, and returns how
 // many were in force. Carry only from a session that this very browser has had before it signed in, never from an id
 // that a request names: whoever names it would get that session's values. Listeners are told as by RevokeGrants
-// that the first session has none left.
+// that the first session has none left. Errors are those of CreateGrants.
 func (c *Client) CarryGrants(ctx context.Context, from, to string) (int, error) {
 	for _, session := range []string{from, to} {
 		if err := checkSession(session); err != nil {
@@ -161,7 +163,7 @@ func (c *Client) CarryGrants(ctx context.Context, from, to string) (int, error) 
 // EndSession ends a session, by its id as its JWT names it: the gateway revokes its grants, and refuses every
 // credential that names it until it expires. It returns how many grants were in force: none where an attempt before
 // has revoked them and its answer was lost. Do this at a logout; the id must not be used again. Listeners are told as
-// by RevokeGrants.
+// by RevokeGrants. Errors are those of CreateGrants.
 func (c *Client) EndSession(ctx context.Context, session string) (int, error) {
 	if err := checkSession(session); err != nil {
 		return 0, err
@@ -175,7 +177,8 @@ func (c *Client) EndSession(ctx context.Context, session string) (int, error) {
 }
 
 // DeleteTokens destroys the keys of those tokens that are the application's own, and with them the values,
-// and returns how many there were. Listeners are told as by RevokeGrants.
+// and returns how many there were. Listeners are told as by RevokeGrants. Errors are those
+// of CreateGrants.
 func (c *Client) DeleteTokens(ctx context.Context, tokens []string) (int, error) {
 	if len(tokens) == 0 {
 		return 0, nil

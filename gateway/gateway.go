@@ -44,7 +44,7 @@ func DefaultConfig() *Config { return config.Default() }
 func DefaultIssuer() Issuer { return config.DefaultIssuer() }
 
 // LoadConfig reads settings from a YAML file ("" for none) and, on top, from the environment, which is
-// lines of NAME=value.
+// lines of NAME=value. It returns an error that names each setting that does not exist or can't be read; it does not verify.
 func LoadConfig(file string, environ []string) (*Config, error) { return config.Load(file, environ) }
 
 // Version is the program's, set at build time.

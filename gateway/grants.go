@@ -12,7 +12,7 @@ import (
 )
 
 // Grants returns what @token needs of the gateway, for an application in the same process. The
-// tenant is that of one of Config.Issuers; whoever holds the result acts as that application.
+// tenant is that of one of Config.Issuers, or an error is returned; whoever holds the result acts as that application.
 func (g *Gateway) Grants(tenant string) (directives.Grants, error) {
 	for _, i := range g.cfg.Issuers {
 		if i.TenantName() == tenant {
