@@ -12,8 +12,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/cloakroomhq/cloakroom/directives"
 )
 
 // Defaults of Options.
@@ -62,11 +60,6 @@ type Client struct {
 	mu        sync.RWMutex
 	listeners []func(session string, tokens []string)
 }
-
-var _ interface {
-	directives.Grants
-	directives.Revoker
-} = (*Client)(nil)
 
 // New returns a client, or an error that names the option at fault. It sends nothing.
 func New(o Options) (*Client, error) {

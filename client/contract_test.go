@@ -23,7 +23,7 @@ func TestContract(t *testing.T) {
 
 	who, err := session.Viewer(ctx)
 	require.NoError(t, err)
-	require.Equal(t, []any{gatewaytest.Own, "user", true}, []any{who.Tenant, who.Subject, who.SessionHash != ""})
+	require.Equal(t, []any{gatewaytest.Own, "login", true}, []any{who.Tenant, who.Subject, who.SessionHash != ""})
 	who, err = app.Viewer(ctx)
 	require.NoError(t, err)
 	require.Equal(t, []string{"application"}, who.Roles)

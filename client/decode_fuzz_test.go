@@ -37,7 +37,8 @@ func (f transport) RoundTrip(*http.Request) (*http.Response, error) {
 func FuzzAnswers(f *testing.F) {
 	for _, body := range []string{
 		`{"data":{"createGrants":{"grants":[{"token":"` + fuzzToken + `","kind":"READ","expiresAt":"2030-01-01T00:00:00Z"}]}}}`,
-		`{"data":{"verifyGrants":{"valid":true,"missing":[]},"read":{"valid":false,"missing":["` + fuzzToken + `"]},"store":{"valid":true,"missing":[]}}}`,
+		`{"data":{"verifyGrants":{"valid":true,"missing":[]}}}`,
+		`{"data":{"verifyGrants":{"valid":false,"missing":[{"token":"` + fuzzToken + `","kind":"STORE"}]}}}`,
 		`{"data":{"tokenize":{"token":"` + fuzzToken + `","upload":{"method":"PUT","url":"https://s.example/?sig=1","headers":[{"name":"A","value":"b"}],"expiresAt":"2030-01-01T00:00:00Z"},"expiresAt":null}}}`,
 		`{"data":{"detokenizeBatch":[{"__typename":"TokenFailure","token":"` + fuzzToken + `","code":"GRANT_REQUIRED","message":"no"}]}}`,
 		`{"data":{"detokenizeBatch":[{"__typename":"DetokenizePayload","token":"` + fuzzToken + `","download":{"method":"GET","url":"https://s.example","headers":[],"expiresAt":"2030-01-01T00:00:00Z"},"metadata":{"custom":{"a":1}}}]}}`,
@@ -89,7 +90,7 @@ func try(t *testing.T, c *Client, body string) {
 	missing, err := c.VerifyGrants(ctx, "s", checks[:1])
 	note(err, len(missing) == 1 || strings.Contains(strings.ToLower(body), "valid") || strings.Contains(body, `\u`))
 	missing, err = c.VerifyGrants(ctx, "s", checks)
-	note(err, len(missing) > 0 || strings.Count(strings.ToLower(body), "valid") > 1 || strings.Contains(body, `\u`))
+	note(err, len(missing) > 0 || strings.Contains(strings.ToLower(body), "valid") || strings.Contains(body, `\u`))
 	n, err := c.RevokeGrants(ctx, Revocation{Session: "s"})
 	note(err, n >= 0)
 	n, err = c.CarryGrants(ctx, "s", "t")

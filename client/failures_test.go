@@ -179,14 +179,16 @@ func TestRubbish(t *testing.T) {
 		"HTML": answer(200, "text/html", "<html>"+jwt), "HTML as JSON": ok("<html>"), "nothing": ok(""), "null": ok("null"),
 		"truncated": ok(grantedBody[:40]), "a list": ok("[]"), "a string": ok(`"x"`), "trailing": ok(grantedBody + "{}"),
 		"no data": ok(`{}`), "null data": ok(`{"data":null}`), "data of another type": ok(`{"data":"` + jwt + `"}`),
-		"an empty object": ok(`{"data":{}}`), "null fields": ok(`{"data":{"createGrants":null,"verifyGrants":null,"read":null,"store":null,` +
+		"an empty object": ok(`{"data":{}}`), "null fields": ok(`{"data":{"createGrants":null,"verifyGrants":null,` +
 			`"tokenize":null,"tokenizeBatch":null,"detokenize":null,"detokenizeBatch":null,"viewer":null,"revokeGrants":null,"carryGrants":null,"endSession":null,"deleteTokens":null,"token":{}}}`),
 		"null entries": ok(`{"data":{"createGrants":{"grants":[null]},"verifyGrants":{"valid":false,"missing":[null]},"tokenizeBatch":[null,null],` +
 			`"detokenizeBatch":[null],"token":{"id":null}}}`),
 		"an unknown type": ok(`{"data":{"detokenizeBatch":[{"__typename":"` + jwt + `"}],"token":{}}}`),
-		"other tokens": ok(`{"data":{"verifyGrants":{"valid":false,"missing":["tok-other"]},"token":{"id":"other"},` +
+		"other tokens": ok(`{"data":{"verifyGrants":{"valid":false,"missing":[{"token":"tok-other","kind":"READ"}]},"token":{"id":"other"},` +
 			`"detokenize":{"token":"other","download":` + signedBody + `}}}`),
-		"both":                         ok(`{"data":{"verifyGrants":{"valid":true,"missing":["` + token + `"]},"token":{}}}`),
+		"another kind":                 ok(`{"data":{"verifyGrants":{"valid":false,"missing":[{"token":"` + token + `","kind":"BOTH"}]},"token":{}}}`),
+		"a token without its kind":     ok(`{"data":{"verifyGrants":{"valid":false,"missing":[{"token":"` + token + `"}]},"token":{}}}`),
+		"both":                         ok(`{"data":{"verifyGrants":{"valid":true,"missing":[{"token":"` + token + `","kind":"READ"}]},"token":{}}}`),
 		"invalid with nothing missing": ok(`{"data":{"verifyGrants":{"valid":false,"missing":[]},"token":{}}}`),
 		"valid without a list":         ok(`{"data":{"verifyGrants":{"valid":true},"token":{}}}`),
 		"wrong times":                  ok(`{"data":{"createGrants":{"grants":[{"token":"` + token + `","kind":"READ","expiresAt":"` + jwt + `"}]}}}`),

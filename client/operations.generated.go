@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/Khan/genqlient/graphql"
-	"github.com/cloakroomhq/cloakroom/directives"
+	"github.com/cloakroomhq/cloakroom/grant"
 )
 
 // __carryGrantsInput is used internally by genqlient
@@ -100,18 +100,6 @@ type __verifyGrantsInput struct {
 // GetInput returns __verifyGrantsInput.Input, and is useful for accessing the field via an interface.
 func (v *__verifyGrantsInput) GetInput() verifyGrantsInput { return v.Input }
 
-// __verifyGrantsOfBothKindsInput is used internally by genqlient
-type __verifyGrantsOfBothKindsInput struct {
-	Read  verifyGrantsInput `json:"read"`
-	Store verifyGrantsInput `json:"store"`
-}
-
-// GetRead returns __verifyGrantsOfBothKindsInput.Read, and is useful for accessing the field via an interface.
-func (v *__verifyGrantsOfBothKindsInput) GetRead() verifyGrantsInput { return v.Read }
-
-// GetStore returns __verifyGrantsOfBothKindsInput.Store, and is useful for accessing the field via an interface.
-func (v *__verifyGrantsOfBothKindsInput) GetStore() verifyGrantsInput { return v.Store }
-
 // The session that loses its grants, and the one that gets them.
 type carryGrantsInput struct {
 	// The id of the session before, as its JWT names it.
@@ -169,11 +157,11 @@ func (v *createGrantsInput) GetGrants() []grantInput { return v.Grants }
 // The grants that now exist.
 type createGrantsPayload struct {
 	// One entry per token and kind, in the order asked for.
-	Grants []grant `json:"grants"`
+	Grants []createdGrant `json:"grants"`
 }
 
 // GetGrants returns createGrantsPayload.Grants, and is useful for accessing the field via an interface.
-func (v *createGrantsPayload) GetGrants() []grant { return v.Grants }
+func (v *createGrantsPayload) GetGrants() []createdGrant { return v.Grants }
 
 // createGrantsResponse is returned by createGrants on success.
 type createGrantsResponse struct {
@@ -185,6 +173,28 @@ type createGrantsResponse struct {
 
 // GetCreateGrants returns createGrantsResponse.CreateGrants, and is useful for accessing the field via an interface.
 func (v *createGrantsResponse) GetCreateGrants() createGrantsPayload { return v.CreateGrants }
+
+// createdGrant includes the requested fields of the GraphQL type Grant.
+// The GraphQL type's documentation follows.
+//
+// One grant.
+type createdGrant struct {
+	// The token that it opens.
+	Token string `json:"token"`
+	// What it permits.
+	Kind grant.Kind `json:"kind"`
+	// When it ends; a grant that existed may last longer than was asked for now.
+	ExpiresAt time.Time `json:"expiresAt"`
+}
+
+// GetToken returns createdGrant.Token, and is useful for accessing the field via an interface.
+func (v *createdGrant) GetToken() string { return v.Token }
+
+// GetKind returns createdGrant.Kind, and is useful for accessing the field via an interface.
+func (v *createdGrant) GetKind() grant.Kind { return v.Kind }
+
+// GetExpiresAt returns createdGrant.ExpiresAt, and is useful for accessing the field via an interface.
+func (v *createdGrant) GetExpiresAt() time.Time { return v.ExpiresAt }
 
 // deleteTokensPayload includes the requested fields of the GraphQL type DeleteTokensPayload.
 // The GraphQL type's documentation follows.
@@ -561,34 +571,26 @@ func (v *facts) GetLastModified() *time.Time { return v.LastModified }
 // GetCustom returns facts.Custom, and is useful for accessing the field via an interface.
 func (v *facts) GetCustom() *map[string]interface{} { return v.Custom }
 
-// grant includes the requested fields of the GraphQL type Grant.
-// The GraphQL type's documentation follows.
-//
-// One grant.
-type grant struct {
-	// The token that it opens.
+// One grant to look for.
+type grantCheckInput struct {
+	// The token.
 	Token string `json:"token"`
-	// What it permits.
-	Kind directives.GrantKind `json:"kind"`
-	// When it ends; a grant that existed may last longer than was asked for now.
-	ExpiresAt time.Time `json:"expiresAt"`
+	// The kind of grant that it needs.
+	Kind grant.Kind `json:"kind"`
 }
 
-// GetToken returns grant.Token, and is useful for accessing the field via an interface.
-func (v *grant) GetToken() string { return v.Token }
+// GetToken returns grantCheckInput.Token, and is useful for accessing the field via an interface.
+func (v *grantCheckInput) GetToken() string { return v.Token }
 
-// GetKind returns grant.Kind, and is useful for accessing the field via an interface.
-func (v *grant) GetKind() directives.GrantKind { return v.Kind }
-
-// GetExpiresAt returns grant.ExpiresAt, and is useful for accessing the field via an interface.
-func (v *grant) GetExpiresAt() time.Time { return v.ExpiresAt }
+// GetKind returns grantCheckInput.Kind, and is useful for accessing the field via an interface.
+func (v *grantCheckInput) GetKind() grant.Kind { return v.Kind }
 
 // Grants on one token.
 type grantInput struct {
 	// The token.
 	Token string `json:"token"`
 	// The kinds to create.
-	Kinds []directives.GrantKind `json:"kinds"`
+	Kinds []grant.Kind `json:"kinds"`
 	// Life of the grants: the gateway's default where absent; refused over its maximum. No grant outlives its token.
 	Duration *string `json:"duration,omitempty"`
 }
@@ -597,7 +599,7 @@ type grantInput struct {
 func (v *grantInput) GetToken() string { return v.Token }
 
 // GetKinds returns grantInput.Kinds, and is useful for accessing the field via an interface.
-func (v *grantInput) GetKinds() []directives.GrantKind { return v.Kinds }
+func (v *grantInput) GetKinds() []grant.Kind { return v.Kinds }
 
 // GetDuration returns grantInput.Duration, and is useful for accessing the field via an interface.
 func (v *grantInput) GetDuration() *string { return v.Duration }
@@ -643,6 +645,23 @@ func (v *metadataInput) GetLastModified() *time.Time { return v.LastModified }
 // GetCustom returns metadataInput.Custom, and is useful for accessing the field via an interface.
 func (v *metadataInput) GetCustom() *map[string]interface{} { return v.Custom }
 
+// missingGrant includes the requested fields of the GraphQL type MissingGrant.
+// The GraphQL type's documentation follows.
+//
+// One grant that the session does not hold.
+type missingGrant struct {
+	// The token of the check.
+	Token string `json:"token"`
+	// The kind of the check.
+	Kind grant.Kind `json:"kind"`
+}
+
+// GetToken returns missingGrant.Token, and is useful for accessing the field via an interface.
+func (v *missingGrant) GetToken() string { return v.Token }
+
+// GetKind returns missingGrant.Kind, and is useful for accessing the field via an interface.
+func (v *missingGrant) GetKind() grant.Kind { return v.Kind }
+
 // Grants to revoke: those that match every filter given.
 type revokeGrantsInput struct {
 	// Grants of this session; of every session where absent.
@@ -650,7 +669,7 @@ type revokeGrantsInput struct {
 	// Grants on these tokens; on every token where absent. The gateway's batch limit bounds the list.
 	Tokens []string `json:"tokens,omitempty"`
 	// Grants of these kinds; of both where absent.
-	Kinds []directives.GrantKind `json:"kinds,omitempty"`
+	Kinds []grant.Kind `json:"kinds,omitempty"`
 }
 
 // GetSessionId returns revokeGrantsInput.SessionId, and is useful for accessing the field via an interface.
@@ -660,7 +679,7 @@ func (v *revokeGrantsInput) GetSessionId() *string { return v.SessionId }
 func (v *revokeGrantsInput) GetTokens() []string { return v.Tokens }
 
 // GetKinds returns revokeGrantsInput.Kinds, and is useful for accessing the field via an interface.
-func (v *revokeGrantsInput) GetKinds() []directives.GrantKind { return v.Kinds }
+func (v *revokeGrantsInput) GetKinds() []grant.Kind { return v.Kinds }
 
 // revokeGrantsPayload includes the requested fields of the GraphQL type RevokeGrantsPayload.
 // The GraphQL type's documentation follows.
@@ -806,64 +825,45 @@ func (v *tokenized) GetUpload() signed { return v.Upload }
 // GetExpiresAt returns tokenized.ExpiresAt, and is useful for accessing the field via an interface.
 func (v *tokenized) GetExpiresAt() *time.Time { return v.ExpiresAt }
 
-// verified includes the GraphQL fields of VerifyGrantsPayload requested by the fragment verified.
-// The GraphQL type's documentation follows.
-//
-// Whether every token has its grant.
-type verified struct {
-	// True if nothing is missing.
-	Valid bool `json:"valid"`
-	// The tokens without such a grant (unknown ones too), in the order asked for.
-	Missing []string `json:"missing"`
-}
-
-// GetValid returns verified.Valid, and is useful for accessing the field via an interface.
-func (v *verified) GetValid() bool { return v.Valid }
-
-// GetMissing returns verified.Missing, and is useful for accessing the field via an interface.
-func (v *verified) GetMissing() []string { return v.Missing }
-
 // Grants to look for.
 type verifyGrantsInput struct {
 	// The session id, as the session's JWT names it.
 	SessionId string `json:"sessionId"`
-	// The tokens; the gateway's batch limit bounds the list.
-	Tokens []string `json:"tokens"`
-	// The kind that each token needs.
-	Kind directives.GrantKind `json:"kind"`
+	// One entry per token and kind; the gateway's batch limit bounds the list.
+	Checks []grantCheckInput `json:"checks"`
 }
 
 // GetSessionId returns verifyGrantsInput.SessionId, and is useful for accessing the field via an interface.
 func (v *verifyGrantsInput) GetSessionId() string { return v.SessionId }
 
-// GetTokens returns verifyGrantsInput.Tokens, and is useful for accessing the field via an interface.
-func (v *verifyGrantsInput) GetTokens() []string { return v.Tokens }
+// GetChecks returns verifyGrantsInput.Checks, and is useful for accessing the field via an interface.
+func (v *verifyGrantsInput) GetChecks() []grantCheckInput { return v.Checks }
 
-// GetKind returns verifyGrantsInput.Kind, and is useful for accessing the field via an interface.
-func (v *verifyGrantsInput) GetKind() directives.GrantKind { return v.Kind }
-
-// verifyGrantsOfBothKindsResponse is returned by verifyGrantsOfBothKinds on success.
-type verifyGrantsOfBothKindsResponse struct {
-	// Applications only. Which of these tokens may the session's grants not be used for?
-	Read verified `json:"read"`
-	// Applications only. Which of these tokens may the session's grants not be used for?
-	Store verified `json:"store"`
+// verifyGrantsPayload includes the requested fields of the GraphQL type VerifyGrantsPayload.
+// The GraphQL type's documentation follows.
+//
+// Whether the session holds every grant.
+type verifyGrantsPayload struct {
+	// True if nothing is missing.
+	Valid bool `json:"valid"`
+	// The checks whose grant the session does not hold (of unknown tokens too), in the order asked for.
+	Missing []missingGrant `json:"missing"`
 }
 
-// GetRead returns verifyGrantsOfBothKindsResponse.Read, and is useful for accessing the field via an interface.
-func (v *verifyGrantsOfBothKindsResponse) GetRead() verified { return v.Read }
+// GetValid returns verifyGrantsPayload.Valid, and is useful for accessing the field via an interface.
+func (v *verifyGrantsPayload) GetValid() bool { return v.Valid }
 
-// GetStore returns verifyGrantsOfBothKindsResponse.Store, and is useful for accessing the field via an interface.
-func (v *verifyGrantsOfBothKindsResponse) GetStore() verified { return v.Store }
+// GetMissing returns verifyGrantsPayload.Missing, and is useful for accessing the field via an interface.
+func (v *verifyGrantsPayload) GetMissing() []missingGrant { return v.Missing }
 
 // verifyGrantsResponse is returned by verifyGrants on success.
 type verifyGrantsResponse struct {
-	// Applications only. Which of these tokens may the session's grants not be used for?
-	VerifyGrants verified `json:"verifyGrants"`
+	// Applications only. Which of these grants does the session not hold?
+	VerifyGrants verifyGrantsPayload `json:"verifyGrants"`
 }
 
 // GetVerifyGrants returns verifyGrantsResponse.VerifyGrants, and is useful for accessing the field via an interface.
-func (v *verifyGrantsResponse) GetVerifyGrants() verified { return v.VerifyGrants }
+func (v *verifyGrantsResponse) GetVerifyGrants() verifyGrantsPayload { return v.VerifyGrants }
 
 // viewerPayload includes the requested fields of the GraphQL type Viewer.
 // The GraphQL type's documentation follows.
@@ -1353,12 +1353,12 @@ func tokenizeBatch(
 const verifyGrants_Operation = `
 query verifyGrants ($input: VerifyGrantsInput!) {
 	verifyGrants(input: $input) {
-		... verified
+		valid
+		missing {
+			token
+			kind
+		}
 	}
-}
-fragment verified on VerifyGrantsPayload {
-	valid
-	missing
 }
 `
 
@@ -1376,49 +1376,6 @@ func verifyGrants(
 	}
 
 	data_ = &verifyGrantsResponse{}
-	resp_ := &graphql.Response{Data: data_}
-
-	err_ = client_.MakeRequest(
-		ctx_,
-		req_,
-		resp_,
-	)
-
-	return data_, err_
-}
-
-// The query executed by verifyGrantsOfBothKinds.
-const verifyGrantsOfBothKinds_Operation = `
-query verifyGrantsOfBothKinds ($read: VerifyGrantsInput!, $store: VerifyGrantsInput!) {
-	read: verifyGrants(input: $read) {
-		... verified
-	}
-	store: verifyGrants(input: $store) {
-		... verified
-	}
-}
-fragment verified on VerifyGrantsPayload {
-	valid
-	missing
-}
-`
-
-func verifyGrantsOfBothKinds(
-	ctx_ context.Context,
-	client_ graphql.Client,
-	read verifyGrantsInput,
-	store verifyGrantsInput,
-) (data_ *verifyGrantsOfBothKindsResponse, err_ error) {
-	req_ := &graphql.Request{
-		OpName: "verifyGrantsOfBothKinds",
-		Query:  verifyGrantsOfBothKinds_Operation,
-		Variables: &__verifyGrantsOfBothKindsInput{
-			Read:  read,
-			Store: store,
-		},
-	}
-
-	data_ = &verifyGrantsOfBothKindsResponse{}
 	resp_ := &graphql.Response{Data: data_}
 
 	err_ = client_.MakeRequest(

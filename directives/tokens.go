@@ -30,7 +30,8 @@ type Options struct {
 	Duration time.Duration
 	// Timeout bounds each call to Grants, within the request's own deadline; 0: DefaultTimeout.
 	Timeout time.Duration
-	// MaxTokens bounds the distinct tokens of one operation in each direction; 0: DefaultMaxTokens.
+	// MaxTokens bounds the distinct tokens of one operation in each direction, a token that needs both kinds of grant counting
+	// twice in its arguments; 0: DefaultMaxTokens. The gateway's grants.max_batch bounds the same lists.
 	MaxTokens int
 	// Remember is for how long a grant that was created, and has more than half of its life ahead, is not
 	// created again; 0: DefaultRemember, negative: never. A grant that another replica revoked comes back

@@ -84,7 +84,7 @@ func requiresExactly(t *testing.T, s *stack.Stack, grants []string, put func(jwt
 func holds(t *testing.T, s *stack.Stack, session *stack.Session, token, kind string) bool {
 	t.Helper()
 	r := s.Query(t, s.ApplicationJWT(t), stack.VerifyGrants, stack.Vars{"input": stack.Vars{
-		"sessionId": session.ID(t), "tokens": []any{token}, "kind": kind}}).OK(t)
+		"sessionId": session.ID(t), "checks": stack.Checks(kind, token)}}).OK(t)
 	return r.At("verifyGrants", "valid").(bool)
 }
 

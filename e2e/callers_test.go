@@ -38,8 +38,8 @@ func TestTenantsCanNotNameEachOthersTokens(t *testing.T) {
 		}
 	})
 	t.Run("not verify", func(t *testing.T) {
-		r := s.Query(t, labApp, stack.VerifyGrants, of(me.ID(t), stack.Vars{"tokens": []any{token}})).OK(t)
-		assert.Equal(t, []any{token}, r.At("verifyGrants", "missing"))
+		r := s.Query(t, labApp, stack.VerifyGrants, of(me.ID(t), stack.Vars{"checks": stack.Checks("STORE", token)})).OK(t)
+		assert.Equal(t, stack.Checks("STORE", token), r.At("verifyGrants", "missing"))
 	})
 	t.Run("not revoke", func(t *testing.T) {
 		for _, by := range []stack.Vars{
@@ -81,7 +81,7 @@ func TestEachFieldBelongsToOneKindOfCaller(t *testing.T) {
 	}
 	ofApplication := map[string]string{
 		"createGrants": `mutation { createGrants(input: {sessionId: "` + id + `", grants: [{token: "` + token + `"}]}) { grants { token } } }`,
-		"verifyGrants": `{ verifyGrants(input: {sessionId: "` + id + `", tokens: ["` + token + `"]}) { valid } }`,
+		"verifyGrants": `{ verifyGrants(input: {sessionId: "` + id + `", checks: [{token: "` + token + `"}]}) { valid } }`,
 		"revokeGrants": `mutation { revokeGrants(input: {sessionId: "other"}) { revoked } }`,
 		"carryGrants":  `mutation { carryGrants(input: {fromSessionId: "other", toSessionId: "` + id + `"}) { carried } }`,
 		"endSession":   `mutation { endSession(input: {sessionId: "other"}) { revoked } }`,

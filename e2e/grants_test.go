@@ -143,12 +143,17 @@ func TestAnApplicationLetsAnotherSessionRead(t *testing.T) {
 		other := s.Reserve(t, doctor.JWT)
 		ask := func(session *stack.Session, kind string) stack.Response {
 			return s.Query(t, app, stack.VerifyGrants, stack.Vars{"input": stack.Vars{
-				"sessionId": session.ID(t), "tokens": []any{unknownToken, token, other}, "kind": kind}}).OK(t)
+				"sessionId": session.ID(t), "checks": stack.Checks(kind, unknownToken, token, other)}}).OK(t)
 		}
-		assert.Equal(t, []any{unknownToken, other}, ask(nurse, "READ").At("verifyGrants", "missing"))
-		assert.Equal(t, []any{unknownToken, token, other}, ask(nurse, "STORE").At("verifyGrants", "missing"))
-		assert.Equal(t, []any{unknownToken}, ask(doctor, "STORE").At("verifyGrants", "missing"))
+		assert.Equal(t, stack.Checks("READ", unknownToken, other), ask(nurse, "READ").At("verifyGrants", "missing"))
+		assert.Equal(t, stack.Checks("STORE", unknownToken, token, other), ask(nurse, "STORE").At("verifyGrants", "missing"))
+		assert.Equal(t, stack.Checks("STORE", unknownToken), ask(doctor, "STORE").At("verifyGrants", "missing"))
 		assert.Equal(t, false, ask(doctor, "STORE").At("verifyGrants", "valid"))
+	})
+	t.Run("each check of several kinds has its own result", func(t *testing.T) {
+		checks := append(stack.Checks("STORE", token), append(stack.Checks("READ", token, unknownToken), stack.Checks("STORE", token)...)...)
+		r := s.Query(t, app, stack.VerifyGrants, stack.Vars{"input": stack.Vars{"sessionId": nurse.ID(t), "checks": checks}}).OK(t)
+		assert.Equal(t, []any{checks[0], checks[2], checks[3]}, r.At("verifyGrants", "missing"), "the nurse may only READ")
 	})
 	t.Run("the application knows the token's metadata without a grant", func(t *testing.T) {
 		r := s.Query(t, app, stack.Describe, stack.Vars{"id": token}).OK(t)
@@ -160,7 +165,7 @@ func TestAnApplicationLetsAnotherSessionRead(t *testing.T) {
 		assert.EqualValues(t, 2, r.At("revokeGrants", "revoked"), "the doctor's and the nurse's")
 		assert.Equal(t, "GRANT_REQUIRED", s.Detokenize(t, nurse.JWT, token).Code())
 		assert.Equal(t, "GRANT_REQUIRED", s.Detokenize(t, doctor.JWT, token).Code())
-		held := s.Query(t, app, stack.VerifyGrants, stack.Vars{"input": stack.Vars{"sessionId": doctor.ID(t), "tokens": []any{token}}}).OK(t)
+		held := s.Query(t, app, stack.VerifyGrants, stack.Vars{"input": stack.Vars{"sessionId": doctor.ID(t), "checks": stack.Checks("STORE", token)}}).OK(t)
 		assert.Equal(t, true, held.At("verifyGrants", "valid"))
 	})
 }
@@ -191,7 +196,7 @@ func TestALoginKeepsWhatWasTokenizedBefore(t *testing.T) {
 		s.Detokenize(t, after.JWT, token).OK(t)
 		assert.Equal(t, "GRANT_REQUIRED", s.Detokenize(t, before.JWT, token).Code())
 	}
-	verify := s.Query(t, app, stack.VerifyGrants, stack.Vars{"input": stack.Vars{"sessionId": after.ID(t), "tokens": tokens}}).OK(t)
+	verify := s.Query(t, app, stack.VerifyGrants, stack.Vars{"input": stack.Vars{"sessionId": after.ID(t), "checks": stack.Checks("STORE", tokens...)}}).OK(t)
 	assert.Equal(t, true, verify.At("verifyGrants", "valid"))
 	assert.EqualValues(t, 0, carry())
 }

@@ -80,7 +80,7 @@ func tellEverything(t *testing.T, s *stack.Stack, me, other *stack.Session, app,
 	s.Query(t, me.JWT, stack.Describe, stack.Vars{"id": token}).OK(t)
 	assert.Equal(t, "GRANT_REQUIRED", s.Detokenize(t, other.JWT, token).Code())
 	s.Query(t, app, stack.CreateGrants, of(other, stack.Vars{"grants": []any{stack.Vars{"token": token}}})).OK(t)
-	s.Query(t, app, stack.VerifyGrants, of(other, stack.Vars{"tokens": []any{token}})).OK(t)
+	s.Query(t, app, stack.VerifyGrants, of(other, stack.Vars{"checks": stack.Checks("STORE", token)})).OK(t)
 	s.Query(t, app, stack.RevokeGrants, of(other, stack.Vars{"tokens": []any{token}})).OK(t)
 	// A client that mixes things up.
 	assert.NotEmpty(t, s.Detokenize(t, me.JWT, token+"x").Code())

@@ -14,8 +14,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/cloakroomhq/cloakroom/config"
 	"github.com/cloakroomhq/cloakroom/graph"
-	"github.com/cloakroomhq/cloakroom/internal/config"
 	"github.com/cloakroomhq/cloakroom/internal/httpd"
 	"github.com/cloakroomhq/cloakroom/internal/keyring"
 	"github.com/cloakroomhq/cloakroom/internal/objects"
@@ -28,7 +28,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/resolvers"
 )
 
-// Config is the gateway's settings; see docs/configuration.md for each.
+// Config is the gateway's settings, whose fields package config describes; docs/configuration.md says more of each.
 type Config = config.Config
 
 // Issuer is one trusted signer of JWTs, an entry of Config.Issuers.
@@ -46,7 +46,7 @@ func DefaultConfig() *Config { return config.Default() }
 func DefaultIssuer() Issuer { return config.DefaultIssuer() }
 
 // LoadConfig reads settings from a YAML file ("" for none) and, on top, from the environment, which is
-// lines of NAME=value.
+// lines of NAME=value. It returns an error that names each setting that does not exist or can't be read; it does not verify.
 func LoadConfig(file string, environ []string) (*Config, error) { return config.Load(file, environ) }
 
 // Version is the program's, set at build time.

@@ -13,7 +13,7 @@ import (
 )
 
 // Grants returns what @token needs of the gateway, for an application in the same process. The
-// tenant is that of one of Config.Issuers; whoever holds the result acts as that application.
+// tenant is that of one of Config.Issuers, or an error is returned; whoever holds the result acts as that application.
 func (g *Gateway) Grants(tenant string) (directives.Grants, error) {
 	for _, i := range g.cfg.Issuers {
 		if i.TenantName() == tenant {
@@ -51,26 +51,23 @@ func (g *grants) CreateGrants(ctx context.Context, session string, wanted []dire
 	return granted, nil
 }
 
-// VerifyGrants implements directives.Grants. What is missing comes in the order of the checks.
-func (g *grants) VerifyGrants(ctx context.Context, session string, checks []directives.Check) (missing []directives.Check, err error) {
-	byKind := map[directives.GrantKind][]ids.Token{}
-	for _, c := range checks {
-		byKind[c.Kind] = append(byKind[c.Kind], ids.TokenOf(c.Token))
+// VerifyGrants implements directives.Grants: one statement for checks of both kinds. What is missing comes in the order of
+// the checks.
+func (g *grants) VerifyGrants(ctx context.Context, session string, checks []directives.Check) ([]directives.Check, error) {
+	if len(checks) == 0 {
+		return nil, ctx.Err() // the vault takes no empty list
 	}
-	absent := map[directives.Check]bool{}
-	for kind, tokens := range byKind {
-		names, err := g.vault.VerifyGrants(caller.With(ctx, g.application), session, tokens, kindsOf([]directives.GrantKind{kind}))
-		if err != nil {
-			return nil, err
-		}
-		for _, token := range names {
-			absent[directives.Check{Token: token.String(), Kind: kind}] = true
-		}
+	asked := make([]vault.GrantCheck, len(checks))
+	for i, c := range checks {
+		asked[i] = vault.GrantCheck{Token: ids.TokenOf(c.Token), Kind: kindOf(c.Kind)}
 	}
-	for _, c := range checks {
-		if absent[c] {
-			missing = append(missing, c)
-		}
+	absent, err := g.vault.VerifyGrants(caller.With(ctx, g.application), session, asked)
+	if err != nil {
+		return nil, err
+	}
+	missing := make([]directives.Check, len(absent))
+	for i, c := range absent {
+		missing[i] = directives.Check{Token: c.Token.String(), Kind: kindName(c.Kind)}
 	}
 	return missing, nil
 }
@@ -99,14 +96,21 @@ func texts(tokens []ids.Token) (all []string) {
 
 func kindsOf(kinds []directives.GrantKind) (k ids.Kind) {
 	for _, kind := range kinds {
-		switch kind {
-		case directives.GrantKindRead:
-			k |= ids.Read
-		case directives.GrantKindStore:
-			k |= ids.Store
-		}
+		k |= kindOf(kind)
 	}
 	return k
+}
+
+// kindOf returns 0, which the vault refuses, for what is no kind.
+func kindOf(kind directives.GrantKind) ids.Kind {
+	switch kind {
+	case directives.GrantKindRead:
+		return ids.Read
+	case directives.GrantKindStore:
+		return ids.Store
+	default:
+		return 0
+	}
 }
 
 func kindName(k ids.Kind) directives.GrantKind {

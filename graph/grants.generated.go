@@ -150,6 +150,52 @@ func (ec *executionContext) fieldContext_Grant_expiresAt(_ context.Context, fiel
 	return graphql.NewScalarFieldContext("Grant", field, false, false, errors.New("field of type Time does not have child fields"))
 }
 
+func (ec *executionContext) _MissingGrant_token(ctx context.Context, field graphql.CollectedField, obj *model.MissingGrant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_MissingGrant_token(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Token, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v ids.Token) graphql.Marshaler {
+			return ec.marshalNTokenID2githubᚗcomᚋcloakroomhqᚋcloakroomᚋinternalᚋidsᚐToken(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_MissingGrant_token(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("MissingGrant", field, false, false, errors.New("field of type TokenID does not have child fields"))
+}
+
+func (ec *executionContext) _MissingGrant_kind(ctx context.Context, field graphql.CollectedField, obj *model.MissingGrant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_MissingGrant_kind(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Kind, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.GrantKind) graphql.Marshaler {
+			return ec.marshalNGrantKind2githubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐGrantKind(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_MissingGrant_kind(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("MissingGrant", field, false, false, errors.New("field of type GrantKind does not have child fields"))
+}
+
 func (ec *executionContext) _RevokeGrantsPayload_revoked(ctx context.Context, field graphql.CollectedField, obj *model.RevokeGrantsPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -208,15 +254,24 @@ func (ec *executionContext) _VerifyGrantsPayload_missing(ctx context.Context, fi
 			return obj.Missing, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []*ids.Token) graphql.Marshaler {
-			return ec.marshalNTokenID2ᚕᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋinternalᚋidsᚐTokenᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.MissingGrant) graphql.Marshaler {
+			return ec.marshalNMissingGrant2ᚕᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐMissingGrantᚄ(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_VerifyGrantsPayload_missing(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("VerifyGrantsPayload", field, false, false, errors.New("field of type TokenID does not have child fields"))
+	fc = &graphql.FieldContext{
+		Object:     "VerifyGrantsPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_MissingGrant(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 // endregion **************************** field.gotpl *****************************
@@ -292,6 +347,47 @@ func (ec *executionContext) unmarshalInputCreateGrantsInput(ctx context.Context,
 				return it, err
 			}
 			it.Grants = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputGrantCheckInput(ctx context.Context, obj any) (model.GrantCheckInput, error) {
+	var it model.GrantCheckInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["kind"]; !present {
+		asMap["kind"] = "STORE"
+	}
+
+	fieldsInOrder := [...]string{"token", "kind"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "token":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("token"))
+			data, err := ec.unmarshalNTokenID2githubᚗcomᚋcloakroomhqᚋcloakroomᚋinternalᚋidsᚐToken(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Token = data
+		case "kind":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("kind"))
+			data, err := ec.unmarshalNGrantKind2githubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐGrantKind(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Kind = data
 		}
 	}
 	return it, nil
@@ -400,11 +496,7 @@ func (ec *executionContext) unmarshalInputVerifyGrantsInput(ctx context.Context,
 		asMap[k] = v
 	}
 
-	if _, present := asMap["kind"]; !present {
-		asMap["kind"] = "STORE"
-	}
-
-	fieldsInOrder := [...]string{"sessionId", "tokens", "kind"}
+	fieldsInOrder := [...]string{"sessionId", "checks"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -418,20 +510,13 @@ func (ec *executionContext) unmarshalInputVerifyGrantsInput(ctx context.Context,
 				return it, err
 			}
 			it.SessionID = data
-		case "tokens":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("tokens"))
-			data, err := ec.unmarshalNTokenID2ᚕᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋinternalᚋidsᚐTokenᚄ(ctx, v)
+		case "checks":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("checks"))
+			data, err := ec.unmarshalNGrantCheckInput2ᚕᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐGrantCheckInputᚄ(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.Tokens = data
-		case "kind":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("kind"))
-			data, err := ec.unmarshalNGrantKind2githubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐGrantKind(ctx, v)
-			if err != nil {
-				return it, err
-			}
-			it.Kind = data
+			it.Checks = data
 		}
 	}
 	return it, nil
@@ -545,6 +630,49 @@ func (ec *executionContext) _Grant(ctx context.Context, sel ast.SelectionSet, ob
 			}
 		case "expiresAt":
 			out.Values[i] = ec._Grant_expiresAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var missingGrantImplementors = []string{"MissingGrant"}
+
+func (ec *executionContext) _MissingGrant(ctx context.Context, sel ast.SelectionSet, obj *model.MissingGrant) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, missingGrantImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("MissingGrant")
+		case "token":
+			out.Values[i] = ec._MissingGrant_token(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "kind":
+			out.Values[i] = ec._MissingGrant_kind(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -718,6 +846,26 @@ func (ec *executionContext) marshalNGrant2ᚖgithubᚗcomᚋcloakroomhqᚋcloakr
 	return ec._Grant(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNGrantCheckInput2ᚕᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐGrantCheckInputᚄ(ctx context.Context, v any) ([]*model.GrantCheckInput, error) {
+	var vSlice []any
+	vSlice = graphql.CoerceList(v)
+	var err error
+	res := make([]*model.GrantCheckInput, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNGrantCheckInput2ᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐGrantCheckInput(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) unmarshalNGrantCheckInput2ᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐGrantCheckInput(ctx context.Context, v any) (*model.GrantCheckInput, error) {
+	res, err := ec.unmarshalInputGrantCheckInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalNGrantInput2ᚕᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐGrantInputᚄ(ctx context.Context, v any) ([]*model.GrantInput, error) {
 	var vSlice []any
 	vSlice = graphql.CoerceList(v)
@@ -736,6 +884,32 @@ func (ec *executionContext) unmarshalNGrantInput2ᚕᚖgithubᚗcomᚋcloakroomh
 func (ec *executionContext) unmarshalNGrantInput2ᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐGrantInput(ctx context.Context, v any) (*model.GrantInput, error) {
 	res, err := ec.unmarshalInputGrantInput(ctx, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNMissingGrant2ᚕᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐMissingGrantᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.MissingGrant) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNMissingGrant2ᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐMissingGrant(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNMissingGrant2ᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐMissingGrant(ctx context.Context, sel ast.SelectionSet, v *model.MissingGrant) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._MissingGrant(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNRevokeGrantsInput2githubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐRevokeGrantsInput(ctx context.Context, v any) (model.RevokeGrantsInput, error) {

@@ -72,6 +72,11 @@ type ComplexityRoot struct {
 		LastModified func(childComplexity int) int
 	}
 
+	MissingGrant struct {
+		Kind  func(childComplexity int) int
+		Token func(childComplexity int) int
+	}
+
 	Mutation struct {
 		CarryGrants     func(childComplexity int, input model.CarryGrantsInput) int
 		CreateGrants    func(childComplexity int, input model.CreateGrantsInput) int
@@ -251,6 +256,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Metadata.LastModified(childComplexity), true
+
+	case "MissingGrant.kind":
+		if e.ComplexityRoot.MissingGrant.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MissingGrant.Kind(childComplexity), true
+	case "MissingGrant.token":
+		if e.ComplexityRoot.MissingGrant.Token == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MissingGrant.Token(childComplexity), true
 
 	case "Mutation.carryGrants":
 		if e.ComplexityRoot.Mutation.CarryGrants == nil {
@@ -531,6 +549,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputCarryGrantsInput,
 		ec.unmarshalInputCreateGrantsInput,
 		ec.unmarshalInputEndSessionInput,
+		ec.unmarshalInputGrantCheckInput,
 		ec.unmarshalInputGrantInput,
 		ec.unmarshalInputMetadataInput,
 		ec.unmarshalInputRevokeGrantsInput,
@@ -717,6 +736,16 @@ func (ec *executionContext) childFields_Metadata(ctx context.Context, field grap
 		return ec.fieldContext_Metadata_custom(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Metadata", field.Name)
+}
+
+func (ec *executionContext) childFields_MissingGrant(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "token":
+		return ec.fieldContext_MissingGrant_token(ctx, field)
+	case "kind":
+		return ec.fieldContext_MissingGrant_kind(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MissingGrant", field.Name)
 }
 
 func (ec *executionContext) childFields_RevokeGrantsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -31,7 +31,7 @@ func TestPathsOfFaults(t *testing.T) {
 		"createGrants":       {app, `mutation { createGrants(input: {sessionId: "", grants: []}) { grants { token } } }`, "[input sessionId]"},
 		"no grants":          {app, `mutation { createGrants(input: {sessionId: "s", grants: []}) { grants { token } } }`, "[input grants]"},
 		"a duration":         {app, `mutation { createGrants(input: {sessionId: "s", grants: [{token: ` + token + `, kinds: [READ], duration: "25h"}]}) { grants { token } } }`, "[input grants 0 duration]"},
-		"verifyGrants":       {app, `{ verifyGrants(input: {sessionId: "s", tokens: [], kind: READ}) { valid } }`, "[input tokens]"},
+		"verifyGrants":       {app, `{ verifyGrants(input: {sessionId: "s", checks: []}) { valid } }`, "[input checks]"},
 		"revokeGrants":       {app, `mutation { revokeGrants(input: {}) { revoked } }`, "[input]"},
 		"revoke on none":     {app, `mutation { revokeGrants(input: {tokens: []}) { revoked } }`, "[input tokens]"},
 		"carryGrants":        {app, `mutation { carryGrants(input: {fromSessionId: "", toSessionId: "t"}) { carried } }`, "[input fromSessionId]"},

@@ -165,9 +165,13 @@ func TestStory(t *testing.T) {
 	data, code = g.run(t, app, `mutation($t:TokenID!){createGrants(input:{sessionId:"s2",grants:[{token:$t,kinds:[STORE,READ],duration:"10m"},{token:$t}]}){grants{token kind expiresAt}}}`, vars)
 	require.Empty(t, code)
 	require.Len(t, in(data, "createGrants", "grants"), 3)
-	data, code = g.run(t, app, `query($l:[TokenID!]!){verifyGrants(input:{sessionId:"s2",tokens:$l}){valid missing}}`, vars)
+	vars["c"] = []any{}
+	for _, token := range vars["l"].([]any) {
+		vars["c"] = append(vars["c"].([]any), map[string]any{"token": token, "kind": "STORE"})
+	}
+	data, code = g.run(t, app, `query($c:[GrantCheckInput!]!){verifyGrants(input:{sessionId:"s2",checks:$c}){valid missing{token kind}}}`, vars)
 	require.Empty(t, code)
-	require.Equal(t, map[string]any{"valid": false, "missing": vars["l"].([]any)[1:]}, data["verifyGrants"])
+	require.Equal(t, map[string]any{"valid": false, "missing": vars["c"].([]any)[1:]}, data["verifyGrants"])
 	data, code = g.run(t, app, `mutation{endSession(input:{sessionId:"s2"}){revoked}}`, nil)
 	require.Empty(t, code)
 	require.EqualValues(t, 2, in(data, "endSession", "revoked"))
@@ -191,10 +195,11 @@ func TestAnnotations(t *testing.T) {
 		return list
 	}
 	data, _ := g.run(t, session("s"), `mutation{tokenize{token}}`, nil)
-	vars := map[string]any{"l": []any{in(data, "tokenize", "token")}}
+	token := in(data, "tokenize", "token")
+	vars := map[string]any{"l": []any{token}}
 	created := kinds(g.schema.Types["TokenizePayload"].Fields.ForName("token").Directives)
 	for _, kind := range []string{"READ", "STORE"} {
-		data, _ := g.run(t, application(), `query($l:[TokenID!]!){verifyGrants(input:{sessionId:"s",tokens:$l,kind:`+kind+`}){valid}}`, vars)
+		data, _ := g.run(t, application(), `query($t:TokenID!){verifyGrants(input:{sessionId:"s",checks:[{token:$t,kind:`+kind+`}]}){valid}}`, map[string]any{"t": token})
 		require.Equal(t, true, in(data, "verifyGrants", "valid"))
 		require.Contains(t, created, kind)
 	}

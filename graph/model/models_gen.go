@@ -85,6 +85,14 @@ type Grant struct {
 	ExpiresAt time.Time `json:"expiresAt"`
 }
 
+// One grant to look for.
+type GrantCheckInput struct {
+	// The token.
+	Token ids.Token `json:"token"`
+	// The kind of grant that it needs.
+	Kind GrantKind `json:"kind"`
+}
+
 // Grants on one token.
 type GrantInput struct {
 	// The token.
@@ -125,6 +133,14 @@ type MetadataInput struct {
 	LastModified *time.Time `json:"lastModified,omitempty"`
 	// Whatever else the application wants to know.
 	Custom map[string]any `json:"custom,omitempty"`
+}
+
+// One grant that the session does not hold.
+type MissingGrant struct {
+	// The token of the check.
+	Token ids.Token `json:"token"`
+	// The kind of the check.
+	Kind GrantKind `json:"kind"`
 }
 
 type Mutation struct {
@@ -209,18 +225,16 @@ type TokenizePayload struct {
 type VerifyGrantsInput struct {
 	// The session id, as the session's JWT names it.
 	SessionID string `json:"sessionId"`
-	// The tokens; the gateway's batch limit bounds the list.
-	Tokens []*ids.Token `json:"tokens"`
-	// The kind that each token needs.
-	Kind GrantKind `json:"kind"`
+	// One entry per token and kind; the gateway's batch limit bounds the list.
+	Checks []*GrantCheckInput `json:"checks"`
 }
 
-// Whether every token has its grant.
+// Whether the session holds every grant.
 type VerifyGrantsPayload struct {
 	// True if nothing is missing.
 	Valid bool `json:"valid"`
-	// The tokens without such a grant (unknown ones too), in the order asked for.
-	Missing []*ids.Token `json:"missing"`
+	// The checks whose grant the session does not hold (of unknown tokens too), in the order asked for.
+	Missing []*MissingGrant `json:"missing"`
 }
 
 // The caller, as its credentials say.

@@ -9,8 +9,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/cloakroomhq/cloakroom/config"
 	"github.com/cloakroomhq/cloakroom/internal/caller"
-	"github.com/cloakroomhq/cloakroom/internal/config"
 	"github.com/cloakroomhq/cloakroom/internal/jose"
 )
 

@@ -9,7 +9,7 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/cloakroomhq/cloakroom/internal/config"
+	"github.com/cloakroomhq/cloakroom/config"
 )
 
 // wellKnown is where an issuer's metadata are (OpenID Connect Discovery 1.0, section 4).

@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cloakroomhq/cloakroom/config"
 	"github.com/cloakroomhq/cloakroom/examples/clinic"
-	"github.com/cloakroomhq/cloakroom/internal/config"
 )
 
 // OwnTenant is the name at the gateway of the application that Options.App names.

@@ -8,8 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cloakroomhq/cloakroom/config"
 	"github.com/cloakroomhq/cloakroom/gateway"
-	"github.com/cloakroomhq/cloakroom/internal/config"
 )
 
 // fixed are the settings that dev alone decides, with what to do instead. A name that ends in a dot stands for all

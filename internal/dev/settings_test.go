@@ -11,8 +11,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cloakroomhq/cloakroom/config"
 	"github.com/cloakroomhq/cloakroom/gateway"
-	"github.com/cloakroomhq/cloakroom/internal/config"
 )
 
 // listening is a stack before it serves, at free ports.

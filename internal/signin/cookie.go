@@ -9,8 +9,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/cloakroomhq/cloakroom/config"
 	"github.com/cloakroomhq/cloakroom/internal/caller"
-	"github.com/cloakroomhq/cloakroom/internal/config"
 	"github.com/cloakroomhq/cloakroom/internal/credential"
 	"github.com/cloakroomhq/cloakroom/internal/fault"
 )

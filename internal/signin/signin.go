@@ -19,8 +19,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cloakroomhq/cloakroom/config"
 	"github.com/cloakroomhq/cloakroom/internal/caller"
-	"github.com/cloakroomhq/cloakroom/internal/config"
 	"github.com/cloakroomhq/cloakroom/internal/credential"
 	"github.com/cloakroomhq/cloakroom/internal/httpd/guard"
 	"github.com/cloakroomhq/cloakroom/models"

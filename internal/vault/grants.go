@@ -40,10 +40,10 @@ func (v *Vault) CreateGrants(ctx context.Context, sessionID string, requests []G
 	}
 	now, ms := v.now()
 	hash := caller.HashSession(c.Tenant, sessionID)
-	if v.Sessions.Ended(hash) {
+	if v.opts.Sessions.Ended(hash) {
 		return []Granted{}, nil
 	}
-	rows, err := v.Rows.TokenGrants(ctx, c.Tenant, hash, rowIDs, ms)
+	rows, err := v.opts.Rows.TokenGrants(ctx, c.Tenant, hash, rowIDs, ms)
 	if err != nil {
 		return nil, unavailable(err)
 	}
@@ -53,7 +53,7 @@ func (v *Vault) CreateGrants(ctx context.Context, sessionID string, requests []G
 	}
 	wanted, writes := v.merge(hash, requests, lives, have, now)
 	if len(writes) > 0 {
-		if _, err := v.Rows.Write(ctx, models.Batch{Grants: writes}); err != nil {
+		if _, err := v.opts.Rows.Write(ctx, models.Batch{Grants: writes}); err != nil {
 			return nil, unavailable(err)
 		}
 	}
@@ -72,7 +72,7 @@ func (v *Vault) CreateGrants(ctx context.Context, sessionID string, requests []G
 		counts[w.kind]++
 	}
 	for kind, n := range counts {
-		v.Observer.GrantsCreated(kind.String(), n)
+		v.opts.Observer.GrantsCreated(kind.String(), n)
 	}
 	return created, nil
 }
@@ -93,7 +93,7 @@ func (v *Vault) checkRequests(sessionID string, requests []GrantRequest) ([]ids.
 			return nil, nil, fault.At(err, ParamRequests, i)
 		}
 	}
-	return rowIDs, lives, checkList(len(requests), v.Limits.GrantBatch, ParamRequests)
+	return rowIDs, lives, checkList(len(requests), v.opts.Limits.GrantBatch, ParamRequests)
 }
 
 type wantedGrant struct {
@@ -136,41 +136,6 @@ func (v *Vault) merge(session ids.SessionHash, requests []GrantRequest, lives []
 	return wanted, writes
 }
 
-// VerifyGrants returns those of the tokens for which the session of the calling application's tenant
-// holds no grant of the kind, in order: all of them once the session has ended. One statement. Faults as for
-// CreateGrants.
-func (v *Vault) VerifyGrants(ctx context.Context, sessionID string, tokens []ids.Token, kind ids.Kind) (missing []ids.Token, err error) {
-	c, err := caller.RequireApplication(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if err := checkSessionID(sessionID, ParamSession); err != nil {
-		return nil, err
-	}
-	if err := checkList(len(tokens), v.Limits.GrantBatch, ParamTokens); err != nil {
-		return nil, err
-	}
-	_, now := v.now()
-	hash := caller.HashSession(c.Tenant, sessionID)
-	var rows []models.TokenGrant
-	if !v.Sessions.Ended(hash) {
-		if rows, err = v.Rows.TokenGrants(ctx, c.Tenant, hash, ids.IDs(tokens), now); err != nil {
-			return nil, unavailable(err)
-		}
-	}
-	held := make(map[ids.Digest]bool, len(rows))
-	for _, g := range rows {
-		held[g.TokenID] = kind == ids.Read && g.ReadUntil > now || kind == ids.Store && g.StoreUntil > now
-	}
-	for _, token := range tokens {
-		if !held[token.ID()] {
-			missing = append(missing, token)
-		}
-	}
-	v.Observer.GrantsChecked(kind.String(), len(tokens)-len(missing), len(missing))
-	return missing, nil
-}
-
 // Revocation narrows which grants to revoke; a nil part does not.
 type Revocation struct {
 	SessionID *string
@@ -196,13 +161,13 @@ func (v *Vault) RevokeGrants(ctx context.Context, r Revocation) (int, error) {
 		f.Session = new(caller.HashSession(c.Tenant, *r.SessionID))
 	}
 	if r.Tokens != nil {
-		if err := checkList(len(r.Tokens), v.Limits.GrantBatch, ParamTokens); err != nil {
+		if err := checkList(len(r.Tokens), v.opts.Limits.GrantBatch, ParamTokens); err != nil {
 			return 0, err
 		}
 		f.Tokens = ids.IDs(r.Tokens)
 	}
 	_, now := v.now()
-	done, err := v.Rows.Write(ctx, models.Batch{Now: now, Revoke: &f})
+	done, err := v.opts.Rows.Write(ctx, models.Batch{Now: now, Revoke: &f})
 	v.listeners.tell(c.Tenant, r.SessionID, r.Tokens) // after an error too: it may have been committed
 	if err != nil {
 		return 0, unavailable(err)
@@ -228,11 +193,11 @@ func (v *Vault) CarryGrants(ctx context.Context, fromSessionID, toSessionID stri
 		return 0, fault.New(fault.BadUserInput, "Name two sessions: grants are carried from one to another.").At(ParamTo)
 	}
 	from, to := caller.HashSession(c.Tenant, fromSessionID), caller.HashSession(c.Tenant, toSessionID)
-	if v.Sessions.Ended(from) || v.Sessions.Ended(to) { // as for CreateGrants
+	if v.opts.Sessions.Ended(from) || v.opts.Sessions.Ended(to) { // as for CreateGrants
 		return 0, nil
 	}
 	_, now := v.now()
-	done, err := v.Rows.Write(ctx, models.Batch{Now: now, Move: &models.Move{Tenant: c.Tenant, From: from, To: to}})
+	done, err := v.opts.Rows.Write(ctx, models.Batch{Now: now, Move: &models.Move{Tenant: c.Tenant, From: from, To: to}})
 	v.listeners.tell(c.Tenant, &fromSessionID, nil) // after an error too: it may have been committed
 	if err != nil {
 		return 0, unavailable(err)

@@ -45,9 +45,9 @@ func TestSameTokenTwice(t *testing.T) {
 		{Token: token, Kind: ids.Store, ExpiresAt: noon.Add(time.Minute)},
 	}, granted)
 	f.at = noon.Add(time.Minute)
-	missing, err := f.VerifyGrants(application("clinic"), "s2", []ids.Token{token}, ids.Store)
+	missing, err := f.VerifyGrants(application("clinic"), "s2", checksOf(ids.Store, token))
 	require.NoError(t, err)
-	require.Equal(t, []ids.Token{token}, missing)
+	require.Equal(t, checksOf(ids.Store, token), missing)
 	require.NoError(t, second(f.Detokenize(session("clinic", "s2"), token)))
 }
 
@@ -107,7 +107,7 @@ func TestDeleteIsTheTenants(t *testing.T) {
 func TestSweep(t *testing.T) {
 	f := newFixture(t)
 	ctx, user := context.Background(), session("clinic", "s")
-	f.Limits.Batch = 2000
+	f.with(t, func(o *vault.Options) { o.Limits.Batch = 2000 })
 	inputs := make([]vault.TokenizeInput, 1200)
 	for i := range inputs {
 		inputs[i].TTL = ptr(time.Minute)
@@ -138,7 +138,7 @@ func TestAnObjectThatIsHeldUpHoldsUpNoOther(t *testing.T) {
 	for object := range f.store.up {
 		f.store.stuck = map[string]bool{object: true}
 	}
-	f.Limits.Batch = 2000
+	f.with(t, func(o *vault.Options) { o.Limits.Batch = 2000 })
 	inputs := make([]vault.TokenizeInput, 1200)
 	for i := range inputs {
 		inputs[i].TTL = ptr(5 * time.Minute)
@@ -159,7 +159,7 @@ func TestPagesOfStuckObjectsHoldUpNoOther(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t)
 			ctx, user := context.Background(), session("clinic", "s")
-			f.Limits.Batch = 2000
+			f.with(t, func(o *vault.Options) { o.Limits.Batch = 2000 })
 			inputs := make([]vault.TokenizeInput, 1200)
 			for i := range inputs {
 				inputs[i].TTL = ptr(4 * time.Minute)
@@ -205,7 +205,7 @@ func TestNewNeedsItsParts(t *testing.T) {
 		func(o *vault.Options) { o.Rows = nil }, func(o *vault.Options) { o.Keys = nil }, func(o *vault.Options) { o.Objects = nil },
 		func(o *vault.Options) { o.Observer = nil }, func(o *vault.Options) { o.Sessions = nil }, func(o *vault.Options) { o.Rates = nil }, func(o *vault.Options) { o.Logger = nil }, func(o *vault.Options) { o.Prefixes = nil },
 	} {
-		o := f.Options
+		o := f.options
 		drop(&o)
 		require.Error(t, second(vault.New(o)))
 	}

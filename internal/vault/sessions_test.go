@@ -24,12 +24,12 @@ func TestEndSession(t *testing.T) {
 	require.NoError(t, err, "it can be repeated")
 	require.Zero(t, n)
 	require.Equal(t, []string{"clinic application", "clinic application"}, f.endings.reasons)
-	missing, err := f.VerifyGrants(app, "s2", []ids.Token{other}, ids.Store)
+	missing, err := f.VerifyGrants(app, "s2", checksOf(ids.Store, other))
 	require.NoError(t, err)
 	require.Empty(t, missing)
-	missing, err = f.VerifyGrants(app, "s1", []ids.Token{token}, ids.Store)
+	missing, err = f.VerifyGrants(app, "s1", checksOf(ids.Store, token))
 	require.NoError(t, err)
-	require.Equal(t, []ids.Token{token}, missing)
+	require.Equal(t, checksOf(ids.Store, token), missing)
 }
 
 // TestEndedSessionsGetNoGrants: an application that answers while its user logs out is not told of a fault, and
@@ -53,9 +53,9 @@ func TestEndedSessionsGetNoGrants(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, made, 1)
 	f.endings.gone = gone
-	missing, err := f.VerifyGrants(app, "s1", []ids.Token{token, unknown}, ids.Store)
+	missing, err := f.VerifyGrants(app, "s1", checksOf(ids.Store, token, unknown))
 	require.NoError(t, err)
-	require.Equal(t, []ids.Token{token, unknown}, missing)
+	require.Equal(t, checksOf(ids.Store, token, unknown), missing)
 }
 
 // TestNothingIsCarriedFromOrToAnEndedSession: a grant that another replica made for it before it knew would open

@@ -79,7 +79,7 @@ func TestWho(t *testing.T) {
 			return err
 		}, "a"},
 		"VerifyGrants": {func(ctx context.Context) error {
-			_, err := f.VerifyGrants(ctx, "s", []ids.Token{unknown}, ids.Read)
+			_, err := f.VerifyGrants(ctx, "s", checksOf(ids.Read, unknown))
 			return err
 		}, "a"},
 		"RevokeGrants": {func(ctx context.Context) error {
@@ -145,14 +145,16 @@ func TestRefusals(t *testing.T) {
 		"duration tiny":     {grants(vault.GrantRequest{Token: unknown, Kinds: 1, Duration: ptr(time.Nanosecond)}), fault.BadUserInput, "requests 1 duration"},
 		"duration over":     {grants(vault.GrantRequest{Token: unknown, Kinds: 1, Duration: ptr(24*time.Hour + 1)}), fault.LimitExceeded, "requests 1 duration"},
 		"no session":        {second(f.CreateGrants(app, "", []vault.GrantRequest{{Token: unknown, Kinds: 1}})), fault.BadUserInput, "sessionID"},
-		"session control":   {second(f.VerifyGrants(app, "a\x00", []ids.Token{unknown}, 1)), fault.BadUserInput, "sessionID"},
+		"session control":   {second(f.VerifyGrants(app, "a\x00", checksOf(1, unknown))), fault.BadUserInput, "sessionID"},
 		"session long":      {second(f.RevokeGrants(app, vault.Revocation{SessionID: ptr(strings.Repeat("s", 1025))})), fault.BadUserInput, "sessionID"},
 		"no filter":         {second(f.RevokeGrants(app, vault.Revocation{Kinds: 1})), fault.BadUserInput, "revocation"},
 		"empty filter":      {second(f.RevokeGrants(app, vault.Revocation{Tokens: []ids.Token{}})), fault.BadUserInput, "tokens"},
 		"carry from nobody": {second(f.CarryGrants(app, "", "t")), fault.BadUserInput, "fromSessionID"},
 		"carry to nobody":   {second(f.CarryGrants(app, "s", "a\n")), fault.BadUserInput, "toSessionID"},
 		"carry nowhere":     {second(f.CarryGrants(app, "s", "s")), fault.BadUserInput, "toSessionID"},
-		"nothing to verify": {second(f.VerifyGrants(app, "s", nil, 1)), fault.BadUserInput, "tokens"},
+		"nothing to verify": {second(f.VerifyGrants(app, "s", nil)), fault.BadUserInput, "checks"},
+		"many checks":       {second(f.VerifyGrants(app, "s", checksOf(1, make([]ids.Token, 11)...))), fault.LimitExceeded, "checks"},
+		"no kind to verify": {second(f.VerifyGrants(app, "s", append(checksOf(1, unknown), checksOf(0, unknown)...))), fault.BadUserInput, "checks 1 kind"},
 		"nothing to delete": {second(f.DeleteTokens(app, nil)), fault.BadUserInput, "tokens"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -165,7 +167,7 @@ func TestRefusals(t *testing.T) {
 		})
 	}
 	require.Empty(t, f.rows.take(), "nothing of it reached the database")
-	f.Limits.RequireSize = true
+	f.with(t, func(o *vault.Options) { o.Limits.RequireSize = true })
 	requireFault(t, second(f.Tokenize(user, vault.TokenizeInput{})), fault.BadUserInput, vault.ParamInputs, "size")
 }
 
@@ -199,9 +201,9 @@ func TestOneCall(t *testing.T) {
 	_, err = f.CreateGrants(app, "s2", requests)
 	require.NoError(t, err)
 	require.Equal(t, map[string]int{"TokenGrants": 1, "Write Grants": 1}, f.rows.take())
-	missing, err := f.VerifyGrants(app, "s2", append([]ids.Token{unknown}, tokens[:9]...), ids.Store)
+	missing, err := f.VerifyGrants(app, "s2", checksOf(ids.Store, append([]ids.Token{unknown}, tokens[:9]...)...))
 	require.NoError(t, err)
-	require.Equal(t, []ids.Token{unknown}, missing)
+	require.Equal(t, checksOf(ids.Store, unknown), missing)
 	require.Equal(t, map[string]int{"TokenGrants": 1}, f.rows.take())
 	n, err := f.RevokeGrants(app, vault.Revocation{Tokens: tokens})
 	require.NoError(t, err)
@@ -230,7 +232,7 @@ func TestUnavailable(t *testing.T) {
 	requireFault(t, second(f.Detokenize(user, token)), fault.Unavailable)
 	requireFault(t, second(f.Describe(app, token)), fault.Unavailable)
 	requireFault(t, second(f.CreateGrants(app, "s", []vault.GrantRequest{{Token: token, Kinds: 1}})), fault.Unavailable)
-	requireFault(t, second(f.VerifyGrants(app, "s", []ids.Token{token}, 1)), fault.Unavailable)
+	requireFault(t, second(f.VerifyGrants(app, "s", checksOf(1, token))), fault.Unavailable)
 	requireFault(t, second(f.RevokeGrants(app, vault.Revocation{SessionID: ptr("s")})), fault.Unavailable)
 	requireFault(t, second(f.CarryGrants(app, "s", "t")), fault.Unavailable)
 	requireFault(t, second(f.DeleteTokens(app, []ids.Token{token})), fault.Unavailable)

@@ -1,5 +1,6 @@
 // Package config is the gateway's settings: one typed struct, defaults in code, a file and the
-// environment on top, and Verify, which refuses what is wrong or unsafe by the setting's name.
+// environment on top, and Verify, which refuses what is wrong or unsafe by the setting's name. A program that embeds the
+// gateway sets the fields of gateway.Config, which is Config, in Go.
 //
 // Precedence: environment (CLOAKROOM_HTTP_LISTEN for http.listen), then the file, then defaults. A
 // name that no setting bears is refused, so that a typing error can't switch a protection off.
