@@ -25,7 +25,7 @@ func BenchmarkCreateGrants1000(b *testing.B) {
 			for b.Loop() {
 				n++
 				granted, err := grants.CreateGrants(b.Context(), fmt.Sprint(b.Name(), b.N, n), grantsOf(tokens))
-				if err != nil || len(granted) != 2000 {
+				if err != nil || len(granted) != 1 || len(granted[0].Missing) > 0 {
 					b.Fatal(len(granted), err)
 				}
 			}

@@ -36,7 +36,8 @@ func (f transport) RoundTrip(*http.Request) (*http.Response, error) {
 // vouch for, what is returned is whole, and no error shows the JWT.
 func FuzzAnswers(f *testing.F) {
 	for _, body := range []string{
-		`{"data":{"createGrants":{"grants":[{"token":"` + fuzzToken + `","kind":"READ","expiresAt":"2030-01-01T00:00:00Z"}]}}}`,
+		`{"data":{"createGrants":{"grants":[{"expiresAt":"2030-01-01T00:00:00Z","missing":[]}]}}}`,
+		`{"data":{"createGrants":{"grants":[{"expiresAt":null,"missing":["` + fuzzToken + `"]}]}}}`,
 		`{"data":{"verifyGrants":{"valid":true,"missing":[]}}}`,
 		`{"data":{"verifyGrants":{"valid":false,"missing":[{"token":"` + fuzzToken + `","kind":"STORE"}]}}}`,
 		`{"data":{"tokenize":{"token":"` + fuzzToken + `","upload":{"method":"PUT","url":"https://s.example/?sig=1","headers":[{"name":"A","value":"b"}],"expiresAt":"2030-01-01T00:00:00Z"},"expiresAt":null}}}`,
@@ -85,8 +86,8 @@ func try(t *testing.T, c *Client, body string) {
 	note(err, known == nil || known.ID == fuzzToken)
 	who, err := c.Viewer(ctx)
 	note(err, who.Tenant != "")
-	granted, err := c.CreateGrants(ctx, "s", []directives.Grant{{Token: fuzzToken, Kinds: []directives.GrantKind{directives.GrantKindRead}}})
-	note(err, !slices.ContainsFunc(granted, func(g directives.Granted) bool { return g.Token == "" || g.ExpiresAt.IsZero() }))
+	granted, err := c.CreateGrants(ctx, "s", []directives.Grant{{Tokens: []string{fuzzToken}, Kinds: []directives.GrantKind{directives.GrantKindRead}}})
+	note(err, len(granted) == 1 && granted[0].ExpiresAt.IsZero() == slices.Equal(granted[0].Missing, []string{fuzzToken}))
 	missing, err := c.VerifyGrants(ctx, "s", checks[:1])
 	note(err, len(missing) == 1 || strings.Contains(strings.ToLower(body), "valid") || strings.Contains(body, `\u`))
 	missing, err = c.VerifyGrants(ctx, "s", checks)

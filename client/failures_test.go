@@ -20,7 +20,7 @@ import (
 )
 
 var (
-	oneGrant   = []directives.Grant{{Token: token, Kinds: []directives.GrantKind{directives.GrantKindRead}}}
+	oneGrant   = []directives.Grant{{Tokens: []string{token}, Kinds: []directives.GrantKind{directives.GrantKindRead}}}
 	bothChecks = []directives.Check{{Token: token, Kind: directives.GrantKindRead}, {Token: token, Kind: directives.GrantKindStore}}
 )
 
@@ -186,13 +186,19 @@ func TestRubbish(t *testing.T) {
 		"an unknown type": ok(`{"data":{"detokenizeBatch":[{"__typename":"` + jwt + `"}],"token":{}}}`),
 		"other tokens": ok(`{"data":{"verifyGrants":{"valid":false,"missing":[{"token":"tok-other","kind":"READ"}]},"token":{"id":"other"},` +
 			`"detokenize":{"token":"other","download":` + signedBody + `}}}`),
-		"another kind":                 ok(`{"data":{"verifyGrants":{"valid":false,"missing":[{"token":"` + token + `","kind":"BOTH"}]},"token":{}}}`),
-		"a token without its kind":     ok(`{"data":{"verifyGrants":{"valid":false,"missing":[{"token":"` + token + `"}]},"token":{}}}`),
-		"both":                         ok(`{"data":{"verifyGrants":{"valid":true,"missing":[{"token":"` + token + `","kind":"READ"}]},"token":{}}}`),
-		"invalid with nothing missing": ok(`{"data":{"verifyGrants":{"valid":false,"missing":[]},"token":{}}}`),
-		"valid without a list":         ok(`{"data":{"verifyGrants":{"valid":true},"token":{}}}`),
-		"wrong times":                  ok(`{"data":{"createGrants":{"grants":[{"token":"` + token + `","kind":"READ","expiresAt":"` + jwt + `"}]}}}`),
-		"huge":                         huge, "a gzip bomb": bomb, "too deep": ok(strings.Repeat(`{"data":`, 20_000)),
+		"another kind":                  ok(`{"data":{"verifyGrants":{"valid":false,"missing":[{"token":"` + token + `","kind":"BOTH"}]},"token":{}}}`),
+		"a token without its kind":      ok(`{"data":{"verifyGrants":{"valid":false,"missing":[{"token":"` + token + `"}]},"token":{}}}`),
+		"both":                          ok(`{"data":{"verifyGrants":{"valid":true,"missing":[{"token":"` + token + `","kind":"READ"}]},"token":{}}}`),
+		"invalid with nothing missing":  ok(`{"data":{"verifyGrants":{"valid":false,"missing":[]},"token":{}}}`),
+		"valid without a list":          ok(`{"data":{"verifyGrants":{"valid":true},"token":{}}}`),
+		"fewer grants than were asked":  ok(`{"data":{"createGrants":{"grants":[]},"token":{}}}`),
+		"more grants than were asked":   ok(`{"data":{"createGrants":{"grants":[{"expiresAt":"2030-01-01T00:00:00Z","missing":[]},{"expiresAt":null,"missing":[]}]},"token":{}}}`),
+		"grants without a list":         ok(`{"data":{"createGrants":{"grants":[{"expiresAt":"2030-01-01T00:00:00Z"}]},"token":{}}}`),
+		"grants without a moment":       ok(`{"data":{"createGrants":{"grants":[{"expiresAt":null,"missing":[]}]},"token":{}}}`),
+		"a moment, and nothing granted": ok(`{"data":{"createGrants":{"grants":[{"expiresAt":"2030-01-01T00:00:00Z","missing":["` + token + `"]}]},"token":{}}}`),
+		"another token is missing":      ok(`{"data":{"createGrants":{"grants":[{"expiresAt":null,"missing":["tok-other"]}]},"token":{}}}`),
+		"wrong times":                   ok(`{"data":{"createGrants":{"grants":[{"expiresAt":"` + jwt + `","missing":[]}]}}}`),
+		"huge":                          huge, "a gzip bomb": bomb, "too deep": ok(strings.Repeat(`{"data":`, 20_000)),
 		"a null error": ok(`{"errors":[null]}`), "teapot": answer(418, "text/plain", jwt), "500": answer(500, "text/html", jwt),
 		"500 in JSON": answer(500, "application/json", `{"data":{"token":null}}`),
 	} {

@@ -2,29 +2,35 @@ package client
 
 import (
 	"context"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/cloakroomhq/cloakroom/grant"
 	"github.com/cloakroomhq/cloakroom/internal/ids"
 )
 
-// CreateGrants implements directives.Grants. What has not the form of a token is left out, like every token
-// that is not the application's own. Errors: ErrUnauthenticated, ErrForbidden for a session, ErrBadUserInput for a session's id or a
-// grant that is none, ErrLimitExceeded, ErrRateLimited, ErrUnavailable, ErrBadAnswer.
+// CreateGrants implements directives.Grants. What has not the form of a token is missing without being asked for. Errors:
+// ErrUnauthenticated, ErrForbidden for a session, ErrBadUserInput for a session's id or a grant that is none, ErrLimitExceeded,
+// ErrRateLimited, ErrUnavailable, ErrBadAnswer.
 func (c *Client) CreateGrants(ctx context.Context, session string, wanted []grant.Request) ([]grant.Granted, error) {
-	input := createGrantsInput{SessionId: session, Grants: make([]grantInput, 0, len(wanted))}
-	for _, g := range wanted {
-		if !ids.ValidToken(g.Token) {
+	granted := make([]grant.Granted, len(wanted))
+	input := createGrantsInput{SessionId: session, Grants: make([]grantsInput, 0, len(wanted))}
+	places := make([]int, 0, len(wanted)) // of each entry of the input among wanted
+	for i := range wanted {
+		w := &wanted[i]
+		tokens := wellFormed(w.Tokens)
+		if len(tokens) == 0 {
+			granted[i].Missing = slices.Clone(w.Tokens)
 			continue
 		}
-		in := grantInput{Token: g.Token, Kinds: append([]grant.Kind{}, g.Kinds...)}
-		if g.Duration > 0 {
-			in.Duration = given(g.Duration.String())
+		in := grantsInput{Tokens: tokens, Kinds: append([]grant.Kind{}, w.Kinds...)}
+		if w.Duration > 0 {
+			in.Duration = given(w.Duration.String())
 		}
-		input.Grants = append(input.Grants, in)
+		input.Grants, places = append(input.Grants, in), append(places, i)
 	}
 	if len(input.Grants) == 0 {
-		return nil, ctx.Err()
+		return granted, ctx.Err()
 	}
 	if err := checkSession(session); err != nil {
 		return nil, err
@@ -33,15 +39,61 @@ func (c *Client) CreateGrants(ctx context.Context, session string, wanted []gran
 	if err != nil {
 		return nil, err
 	}
-	if answer.CreateGrants.Grants == nil {
-		return nil, failure(ErrBadAnswer, nil, "the answer holds no grants")
+	created := answer.CreateGrants.Grants
+	if len(created) != len(input.Grants) {
+		return nil, failure(ErrBadAnswer, nil, "%d requests for grants have %d answers", len(input.Grants), len(created))
 	}
-	granted := make([]grant.Granted, len(answer.CreateGrants.Grants))
-	for i, g := range answer.CreateGrants.Grants {
-		if g.Token == "" || g.ExpiresAt.IsZero() || !g.Kind.Valid() {
-			return nil, failure(ErrBadAnswer, nil, "a grant is incomplete")
+	for i := range created {
+		if granted[places[i]], err = created[i].decode(wanted[places[i]].Tokens, len(input.Grants[i].Tokens)); err != nil {
+			return nil, err
 		}
-		granted[i] = grant.Granted{Token: g.Token, Kind: g.Kind, ExpiresAt: g.ExpiresAt}
+	}
+	return granted, nil
+}
+
+// wellFormed returns those that have the form of a token: all itself where all have.
+func wellFormed(all []string) []string {
+	for i, t := range all {
+		if ids.ValidToken(t) {
+			continue
+		}
+		formed := append([]string{}, all[:i]...)
+		for _, t := range all[i+1:] {
+			if ids.ValidToken(t) {
+				formed = append(formed, t)
+			}
+		}
+		return formed
+	}
+	return all
+}
+
+// decode returns what exists of a request for these tokens, of which asked were sent. It believes an answer only if all of
+// it fits.
+func (g *createdGrants) decode(tokens []string, asked int) (granted grant.Granted, err error) {
+	if g.Missing == nil || (g.ExpiresAt == nil) != (len(g.Missing) == asked) || g.ExpiresAt != nil && g.ExpiresAt.IsZero() {
+		return granted, failure(ErrBadAnswer, nil, "it is not clear which grants exist")
+	}
+	granted.ExpiresAt = value(g.ExpiresAt)
+	if len(g.Missing) == 0 && asked == len(tokens) {
+		return granted, nil
+	}
+	missing := make(map[string]bool, len(g.Missing))
+	for _, t := range g.Missing {
+		missing[t] = true
+	}
+	n := 0
+	for _, t := range tokens {
+		formed := ids.ValidToken(t)
+		if formed && missing[t] {
+			n++
+		}
+		if !formed || missing[t] {
+			granted.Missing = append(granted.Missing, t)
+		}
+	}
+	if n != len(g.Missing) {
+		return grant.Granted{}, failure(ErrBadAnswer, nil, "tokens are missing that were not asked for")
 	}
 	return granted, nil
 }

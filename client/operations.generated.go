@@ -141,32 +141,32 @@ func (v *carryGrantsResponse) GetCarryGrants() carryGrantsPayload { return v.Car
 type createGrantsInput struct {
 	// The session id, as the session's JWT names it.
 	SessionId string `json:"sessionId"`
-	// One entry per token; the gateway's batch limit bounds the list.
-	Grants []grantInput `json:"grants"`
+	// Which grants, on which tokens. The gateway's batch limit bounds the tokens of all entries together.
+	Grants []grantsInput `json:"grants"`
 }
 
 // GetSessionId returns createGrantsInput.SessionId, and is useful for accessing the field via an interface.
 func (v *createGrantsInput) GetSessionId() string { return v.SessionId }
 
 // GetGrants returns createGrantsInput.Grants, and is useful for accessing the field via an interface.
-func (v *createGrantsInput) GetGrants() []grantInput { return v.Grants }
+func (v *createGrantsInput) GetGrants() []grantsInput { return v.Grants }
 
 // createGrantsPayload includes the requested fields of the GraphQL type CreateGrantsPayload.
 // The GraphQL type's documentation follows.
 //
-// The grants that now exist.
+// What exists now of the grants that were asked for.
 type createGrantsPayload struct {
-	// One entry per token and kind, in the order asked for.
-	Grants []createdGrant `json:"grants"`
+	// One entry for each entry of the input, in the same order.
+	Grants []createdGrants `json:"grants"`
 }
 
 // GetGrants returns createGrantsPayload.Grants, and is useful for accessing the field via an interface.
-func (v *createGrantsPayload) GetGrants() []createdGrant { return v.Grants }
+func (v *createGrantsPayload) GetGrants() []createdGrants { return v.Grants }
 
 // createGrantsResponse is returned by createGrants on success.
 type createGrantsResponse struct {
 	// Applications only. Grants that exist are extended, never shortened. A token that is not one of the
-	// application's own gets no grant and is absent from the answer; the others are not held up by it. So is every token
+	// application's own gets no grant and is missing in the answer; the others are not held up by it. So is every token
 	// once the session has ended.
 	CreateGrants createGrantsPayload `json:"createGrants"`
 }
@@ -174,27 +174,23 @@ type createGrantsResponse struct {
 // GetCreateGrants returns createGrantsResponse.CreateGrants, and is useful for accessing the field via an interface.
 func (v *createGrantsResponse) GetCreateGrants() createGrantsPayload { return v.CreateGrants }
 
-// createdGrant includes the requested fields of the GraphQL type Grant.
+// createdGrants includes the requested fields of the GraphQL type CreatedGrants.
 // The GraphQL type's documentation follows.
 //
-// One grant.
-type createdGrant struct {
-	// The token that it opens.
-	Token string `json:"token"`
-	// What it permits.
-	Kind grant.Kind `json:"kind"`
-	// When it ends; a grant that existed may last longer than was asked for now.
-	ExpiresAt time.Time `json:"expiresAt"`
+// What exists now of one entry: a grant of each of its kinds on each of its tokens, except those that are missing.
+type createdGrants struct {
+	// Until then the session holds them all: it is the earliest of their ends. One that existed, or that is on a token with a longer life,
+	// may last longer; a single token in an entry gives that token's own. Null where every token is missing.
+	ExpiresAt *time.Time `json:"expiresAt"`
+	// The tokens of the entry on which there is no grant, in the order asked for.
+	Missing []string `json:"missing"`
 }
 
-// GetToken returns createdGrant.Token, and is useful for accessing the field via an interface.
-func (v *createdGrant) GetToken() string { return v.Token }
+// GetExpiresAt returns createdGrants.ExpiresAt, and is useful for accessing the field via an interface.
+func (v *createdGrants) GetExpiresAt() *time.Time { return v.ExpiresAt }
 
-// GetKind returns createdGrant.Kind, and is useful for accessing the field via an interface.
-func (v *createdGrant) GetKind() grant.Kind { return v.Kind }
-
-// GetExpiresAt returns createdGrant.ExpiresAt, and is useful for accessing the field via an interface.
-func (v *createdGrant) GetExpiresAt() time.Time { return v.ExpiresAt }
+// GetMissing returns createdGrants.Missing, and is useful for accessing the field via an interface.
+func (v *createdGrants) GetMissing() []string { return v.Missing }
 
 // deleteTokensPayload includes the requested fields of the GraphQL type DeleteTokensPayload.
 // The GraphQL type's documentation follows.
@@ -585,24 +581,24 @@ func (v *grantCheckInput) GetToken() string { return v.Token }
 // GetKind returns grantCheckInput.Kind, and is useful for accessing the field via an interface.
 func (v *grantCheckInput) GetKind() grant.Kind { return v.Kind }
 
-// Grants on one token.
-type grantInput struct {
-	// The token.
-	Token string `json:"token"`
-	// The kinds to create.
+// The same grants on each of several tokens.
+type grantsInput struct {
+	// The tokens.
+	Tokens []string `json:"tokens"`
+	// The kinds to create, on each token.
 	Kinds []grant.Kind `json:"kinds"`
 	// Life of the grants: the gateway's default where absent; refused over its maximum. No grant outlives its token.
 	Duration *string `json:"duration,omitempty"`
 }
 
-// GetToken returns grantInput.Token, and is useful for accessing the field via an interface.
-func (v *grantInput) GetToken() string { return v.Token }
+// GetTokens returns grantsInput.Tokens, and is useful for accessing the field via an interface.
+func (v *grantsInput) GetTokens() []string { return v.Tokens }
 
-// GetKinds returns grantInput.Kinds, and is useful for accessing the field via an interface.
-func (v *grantInput) GetKinds() []grant.Kind { return v.Kinds }
+// GetKinds returns grantsInput.Kinds, and is useful for accessing the field via an interface.
+func (v *grantsInput) GetKinds() []grant.Kind { return v.Kinds }
 
-// GetDuration returns grantInput.Duration, and is useful for accessing the field via an interface.
-func (v *grantInput) GetDuration() *string { return v.Duration }
+// GetDuration returns grantsInput.Duration, and is useful for accessing the field via an interface.
+func (v *grantsInput) GetDuration() *string { return v.Duration }
 
 // header includes the requested fields of the GraphQL type Header.
 // The GraphQL type's documentation follows.
@@ -945,9 +941,8 @@ const createGrants_Operation = `
 mutation createGrants ($input: CreateGrantsInput!) {
 	createGrants(input: $input) {
 		grants {
-			token
-			kind
 			expiresAt
+			missing
 		}
 	}
 }

@@ -26,7 +26,7 @@ func TestAValueAndItsGrants(t *testing.T) {
 	_, err := bob.Client(t).Detokenize(t.Context(), token)
 	require.ErrorIs(t, err, client.ErrGrantRequired)
 
-	_, err = gw.Client().CreateGrants(t.Context(), bob.ID, []grant.Request{{Token: token, Kinds: []grant.Kind{grant.Read}}})
+	_, err = gw.Client().CreateGrants(t.Context(), bob.ID, []grant.Request{{Tokens: []string{token}, Kinds: []grant.Kind{grant.Read}}})
 	require.NoError(t, err)
 	gw.RequireGrant(t, bob.ID, token, grant.Read)
 	gw.RequireNoGrant(t, bob.ID, token, grant.Store)

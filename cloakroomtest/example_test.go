@@ -17,7 +17,7 @@ func Example() {
 		token := gw.Tokenize(t, patient, "123-45-6789")
 
 		// The application's @token does this when it returns the token to the doctor.
-		_, err := gw.Grants.CreateGrants(t.Context(), doctor.ID, []grant.Request{{Token: token, Kinds: []grant.Kind{grant.Read}}})
+		_, err := gw.Grants.CreateGrants(t.Context(), doctor.ID, []grant.Request{{Tokens: []string{token}, Kinds: []grant.Kind{grant.Read}}})
 		if err != nil {
 			t.Fatal(err)
 		}

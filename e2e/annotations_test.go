@@ -70,7 +70,7 @@ func requiresExactly(t *testing.T, s *stack.Stack, grants []string, put func(jwt
 		token := s.Reserve(t, owner.JWT)
 		if len(held) > 0 {
 			s.Query(t, app, stack.CreateGrants, stack.Vars{"input": stack.Vars{"sessionId": session.ID(t),
-				"grants": []any{stack.Vars{"token": token, "kinds": held}}}}).OK(t)
+				"grants": []any{stack.Vars{"tokens": []string{token}, "kinds": held}}}}).OK(t)
 		}
 		enough := !slices.ContainsFunc(grants, func(kind string) bool { return !slices.Contains(held, kind) })
 		want := "GRANT_REQUIRED"

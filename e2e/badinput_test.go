@@ -143,7 +143,7 @@ func sizeAndTimeMistakes() (all []mistake) {
 
 func grantMistake(name, duration, code string) mistake {
 	return mistake{name: name, app: true, query: stack.CreateGrants, code: code, path: "[createGrants input grants 0 duration]",
-		variables: `{"input":{"sessionId":"x","grants":[{"token":"` + unknownToken + `","duration":"` + duration + `"}]}}`}
+		variables: `{"input":{"sessionId":"x","grants":[{"tokens":["` + unknownToken + `"],"duration":"` + duration + `"}]}}`}
 }
 
 func listMistakes() []mistake {
@@ -168,10 +168,14 @@ func listMistakes() []mistake {
 		{name: "nothing to delete", app: true, query: stack.DeleteTokens, variables: `{"tokens":[]}`, code: bad, path: "[deleteTokens tokens]"},
 		{name: "too much to delete", app: true, query: stack.DeleteTokens, variables: `{"tokens":` + most + `}`, code: limit, path: "[deleteTokens tokens]"},
 		{name: "no grants to create", app: true, query: stack.CreateGrants, variables: `{"input":{"sessionId":"x","grants":[]}}`, code: bad, path: "[createGrants input grants]"},
+		{name: "a grant on no token", app: true, query: stack.CreateGrants, code: bad, path: "[createGrants input grants 1 tokens]",
+			variables: `{"input":{"sessionId":"x","grants":[{"tokens":["` + unknownToken + `"]},{"tokens":[]}]}}`},
+		{name: "a grant on what is no token", app: true, query: stack.CreateGrants, code: bad, path: "[createGrants input grants 0 tokens 1]",
+			variables: `{"input":{"sessionId":"x","grants":[{"tokens":["` + unknownToken + `","123-45-6789"]}]}}`},
 		{name: "a grant of no kind", app: true, query: stack.CreateGrants, code: bad, path: "[createGrants input grants 0 kinds]",
-			variables: `{"input":{"sessionId":"x","grants":[{"token":"` + unknownToken + `","kinds":[]}]}}`},
+			variables: `{"input":{"sessionId":"x","grants":[{"tokens":["` + unknownToken + `"],"kinds":[]}]}}`},
 		{name: "a grant of an unknown kind", app: true, query: stack.CreateGrants, code: bad, path: "[variable input grants 0 kinds 0]",
-			variables: `{"input":{"sessionId":"x","grants":[{"token":"` + unknownToken + `","kinds":["WRITE"]}]}}`},
+			variables: `{"input":{"sessionId":"x","grants":[{"tokens":["` + unknownToken + `"],"kinds":["WRITE"]}]}}`},
 		{name: "nothing to verify", app: true, query: stack.VerifyGrants, variables: `{"input":{"sessionId":"x","checks":[]}}`, code: bad, path: "[verifyGrants input checks]"},
 		{name: "too much to verify", app: true, query: stack.VerifyGrants, code: limit, path: "[verifyGrants input checks]",
 			variables: `{"input":{"sessionId":"x","checks":[{"token":"` + unknownToken + `"}` + strings.Repeat(`,{"token":"`+unknownToken+`"}`, 10_000) + `]}}`},

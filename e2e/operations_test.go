@@ -65,7 +65,7 @@ func TestMetricsCountTheStory(t *testing.T) {
 	token, _ := s.Store(t, me.JWT, []byte("x"), nil)
 	s.Read(t, me.JWT, token)
 	s.Detokenize(t, other.JWT, token)
-	s.Query(t, app, stack.CreateGrants, stack.Vars{"input": stack.Vars{"sessionId": other.ID(t), "grants": []any{stack.Vars{"token": token}}}}).OK(t)
+	s.Query(t, app, stack.CreateGrants, stack.Vars{"input": stack.Vars{"sessionId": other.ID(t), "grants": []any{stack.Vars{"tokens": []string{token}}}}}).OK(t)
 	s.Query(t, app, stack.VerifyGrants, stack.Vars{"input": stack.Vars{"sessionId": other.ID(t), "checks": stack.Checks("STORE", token)}}).OK(t)
 	s.Query(t, "rubbish", stack.Viewer, nil)
 	s.Query(t, "", `query secretName { secretAlias: viewer { tenant } }`, nil)

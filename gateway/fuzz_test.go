@@ -30,7 +30,7 @@ var seeds = []string{
 	`{"query":"mutation($i: [TokenizeInput!]!) { tokenizeBatch(inputs: $i) { token } }","variables":{"i":[{"size":1},{"ttl":"90s"}]}}`,
 	`{"query":"mutation($t: TokenID!) { detokenize(token: $t) { download { url } metadata { custom } } }","variables":{"t":"` + token + `"}}`,
 	`{"query":"mutation { detokenizeBatch(tokens: [\"` + token + `\"]) { ... on TokenFailure { code message } ... on DetokenizePayload { token } } }"}`,
-	`{"query":"mutation($i: CreateGrantsInput!) { createGrants(input: $i) { grants { token kind } } }","variables":{"i":{"sessionId":"s","grants":[{"token":"` + token + `","kinds":["READ","STORE"],"duration":"5m"}]}}}`,
+	`{"query":"mutation($i: CreateGrantsInput!) { createGrants(input: $i) { grants { expiresAt missing } } }","variables":{"i":{"sessionId":"s","grants":[{"tokens":["` + token + `"],"kinds":["READ","STORE"],"duration":"5m"}]}}}`,
 	`{"query":"query { verifyGrants(input: {sessionId: \"s\", checks: [{token: \"` + token + `\", kind: READ}]}) { valid missing { token } } token(id: \"` + token + `\") { id } }"}`,
 	`{"query":"mutation { carryGrants(input: {fromSessionId: \"s\", toSessionId: \"t\"}) { carried } }"}`,
 	`{"query":"mutation { revokeGrants(input: {sessionId: \"s\", kinds: [READ]}) { revoked } deleteTokens(tokens: [\"` + token + `\"]) { deleted } }"}`,

@@ -33,22 +33,37 @@ var _ directives.Revoker = (*grants)(nil)
 
 // CreateGrants implements directives.Grants.
 func (g *grants) CreateGrants(ctx context.Context, session string, wanted []directives.Grant) ([]directives.Granted, error) {
-	if len(wanted) == 0 {
-		return nil, ctx.Err() // the vault takes no empty list
+	requests := make([]vault.GrantRequest, 0, len(wanted))
+	places := make([]int, 0, len(wanted)) // of each request among wanted
+	for i := range wanted {
+		if w := &wanted[i]; len(w.Tokens) > 0 { // the vault takes no empty list
+			requests = append(requests, vault.GrantRequest{Tokens: tokensOf(w.Tokens), Kinds: kindsOf(w.Kinds), Duration: positive(w.Duration)})
+			places = append(places, i)
+		}
 	}
-	requests := make([]vault.GrantRequest, len(wanted))
-	for i, w := range wanted {
-		requests[i] = vault.GrantRequest{Token: ids.TokenOf(w.Token), Kinds: kindsOf(w.Kinds), Duration: positive(w.Duration)}
+	if len(requests) == 0 {
+		return make([]directives.Granted, len(wanted)), ctx.Err()
 	}
 	made, err := g.vault.CreateGrants(caller.With(ctx, g.application), session, requests)
 	if err != nil {
 		return nil, err
 	}
-	granted := make([]directives.Granted, len(made))
+	granted := make([]directives.Granted, len(wanted))
 	for i, m := range made {
-		granted[i] = directives.Granted{Token: m.Token.String(), Kind: kindName(m.Kind), ExpiresAt: m.ExpiresAt}
+		granted[places[i]].Missing = texts(m.Missing)
+		if m.ExpiresAt != nil {
+			granted[places[i]].ExpiresAt = *m.ExpiresAt
+		}
 	}
 	return granted, nil
+}
+
+func tokensOf(all []string) []ids.Token {
+	tokens := make([]ids.Token, len(all))
+	for i, t := range all {
+		tokens[i] = ids.TokenOf(t)
+	}
+	return tokens
 }
 
 // VerifyGrants implements directives.Grants: one statement for checks of both kinds. What is missing comes in the order of

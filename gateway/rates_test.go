@@ -154,7 +154,7 @@ func TestRatesOfAnAddress(t *testing.T) {
 		token := tokenOf.FindString(ask(t, g, owner, `mutation { tokenize { token } }`).body)
 		require.NotEmpty(t, token)
 		grant := func(jwt, session string) string {
-			return ask(t, g, jwt, `mutation { createGrants(input: {sessionId: \"`+appkit.SessionID(session)+`\", grants: [{token: \"`+token+`\"}]}) { grants { kind } } }`).body
+			return ask(t, g, jwt, `mutation { createGrants(input: {sessionId: \"`+appkit.SessionID(session)+`\", grants: [{tokens: [\"`+token+`\"]}]}) { grants { expiresAt } } }`).body
 		}
 		require.Contains(t, grant(jwtOf(t, g.Application(gatewaytest.Other)), "stranger"), `"grants":[]`, "of a tenant that does not have the token")
 		require.Contains(t, grant(app, "granted"), "READ")

@@ -34,18 +34,17 @@ func (k *Kind) UnmarshalGQL(v any) error {
 	return nil
 }
 
-// Request asks for grants of one token.
+// Request asks for the same grants on each of several tokens.
 type Request struct {
-	Token    string
+	Tokens   []string
 	Kinds    []Kind
 	Duration time.Duration // 0: the gateway's default
 }
 
-// Granted is one grant that exists.
+// Granted is what exists of one Request: a grant of each of its kinds on each of its tokens, except those that are missing.
 type Granted struct {
-	Token     string
-	Kind      Kind
-	ExpiresAt time.Time
+	ExpiresAt time.Time // the earliest end of these grants: until then the session holds them all; zero: every token is missing
+	Missing   []string  // the tokens of the request on which there is no grant, in its order
 }
 
 // Check asks whether a session holds a grant.

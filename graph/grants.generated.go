@@ -61,8 +61,8 @@ func (ec *executionContext) _CreateGrantsPayload_grants(ctx context.Context, fie
 			return obj.Grants, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []*model.Grant) graphql.Marshaler {
-			return ec.marshalNGrant2ᚕᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐGrantᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.CreatedGrants) graphql.Marshaler {
+			return ec.marshalNCreatedGrants2ᚕᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐCreatedGrantsᚄ(ctx, selections, v)
 		},
 		true,
 		true,
@@ -75,79 +75,56 @@ func (ec *executionContext) fieldContext_CreateGrantsPayload_grants(_ context.Co
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Grant(ctx, field)
+			return ec.childFields_CreatedGrants(ctx, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Grant_token(ctx context.Context, field graphql.CollectedField, obj *model.Grant) (ret graphql.Marshaler) {
+func (ec *executionContext) _CreatedGrants_expiresAt(ctx context.Context, field graphql.CollectedField, obj *model.CreatedGrants) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Grant_token(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.Token, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v ids.Token) graphql.Marshaler {
-			return ec.marshalNTokenID2githubᚗcomᚋcloakroomhqᚋcloakroomᚋinternalᚋidsᚐToken(ctx, selections, v)
-		},
-		true,
-		true,
-	)
-}
-func (ec *executionContext) fieldContext_Grant_token(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Grant", field, false, false, errors.New("field of type TokenID does not have child fields"))
-}
-
-func (ec *executionContext) _Grant_kind(ctx context.Context, field graphql.CollectedField, obj *model.Grant) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Grant_kind(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.Kind, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v model.GrantKind) graphql.Marshaler {
-			return ec.marshalNGrantKind2githubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐGrantKind(ctx, selections, v)
-		},
-		true,
-		true,
-	)
-}
-func (ec *executionContext) fieldContext_Grant_kind(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Grant", field, false, false, errors.New("field of type GrantKind does not have child fields"))
-}
-
-func (ec *executionContext) _Grant_expiresAt(ctx context.Context, field graphql.CollectedField, obj *model.Grant) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Grant_expiresAt(ctx, field)
+			return ec.fieldContext_CreatedGrants_expiresAt(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.ExpiresAt, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CreatedGrants_expiresAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CreatedGrants", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _CreatedGrants_missing(ctx context.Context, field graphql.CollectedField, obj *model.CreatedGrants) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CreatedGrants_missing(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Missing, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*ids.Token) graphql.Marshaler {
+			return ec.marshalNTokenID2ᚕᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋinternalᚋidsᚐTokenᚄ(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Grant_expiresAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Grant", field, false, false, errors.New("field of type Time does not have child fields"))
+func (ec *executionContext) fieldContext_CreatedGrants_missing(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CreatedGrants", field, false, false, errors.New("field of type TokenID does not have child fields"))
 }
 
 func (ec *executionContext) _MissingGrant_token(ctx context.Context, field graphql.CollectedField, obj *model.MissingGrant) (ret graphql.Marshaler) {
@@ -342,7 +319,7 @@ func (ec *executionContext) unmarshalInputCreateGrantsInput(ctx context.Context,
 			it.SessionID = data
 		case "grants":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("grants"))
-			data, err := ec.unmarshalNGrantInput2ᚕᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐGrantInputᚄ(ctx, v)
+			data, err := ec.unmarshalNGrantsInput2ᚕᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐGrantsInputᚄ(ctx, v)
 			if err != nil {
 				return it, err
 			}
@@ -393,8 +370,8 @@ func (ec *executionContext) unmarshalInputGrantCheckInput(ctx context.Context, o
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputGrantInput(ctx context.Context, obj any) (model.GrantInput, error) {
-	var it model.GrantInput
+func (ec *executionContext) unmarshalInputGrantsInput(ctx context.Context, obj any) (model.GrantsInput, error) {
+	var it model.GrantsInput
 	if obj == nil {
 		return it, nil
 	}
@@ -408,20 +385,20 @@ func (ec *executionContext) unmarshalInputGrantInput(ctx context.Context, obj an
 		asMap["kinds"] = []any{"READ"}
 	}
 
-	fieldsInOrder := [...]string{"token", "kinds", "duration"}
+	fieldsInOrder := [...]string{"tokens", "kinds", "duration"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
 			continue
 		}
 		switch k {
-		case "token":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("token"))
-			data, err := ec.unmarshalNTokenID2githubᚗcomᚋcloakroomhqᚋcloakroomᚋinternalᚋidsᚐToken(ctx, v)
+		case "tokens":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("tokens"))
+			data, err := ec.unmarshalNTokenID2ᚕᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋinternalᚋidsᚐTokenᚄ(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.Token = data
+			it.Tokens = data
 		case "kinds":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("kinds"))
 			data, err := ec.unmarshalNGrantKind2ᚕgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐGrantKindᚄ(ctx, v)
@@ -606,10 +583,10 @@ func (ec *executionContext) _CreateGrantsPayload(ctx context.Context, sel ast.Se
 	return out
 }
 
-var grantImplementors = []string{"Grant"}
+var createdGrantsImplementors = []string{"CreatedGrants"}
 
-func (ec *executionContext) _Grant(ctx context.Context, sel ast.SelectionSet, obj *model.Grant) graphql.Marshaler {
-	fields := graphql.CollectFields(ec.OperationContext, sel, grantImplementors)
+func (ec *executionContext) _CreatedGrants(ctx context.Context, sel ast.SelectionSet, obj *model.CreatedGrants) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, createdGrantsImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferredFieldSet := graphql.NewFieldSet(nil)
@@ -617,19 +594,14 @@ func (ec *executionContext) _Grant(ctx context.Context, sel ast.SelectionSet, ob
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
-			out.Values[i] = graphql.MarshalString("Grant")
-		case "token":
-			out.Values[i] = ec._Grant_token(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
-		case "kind":
-			out.Values[i] = ec._Grant_kind(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
+			out.Values[i] = graphql.MarshalString("CreatedGrants")
 		case "expiresAt":
-			out.Values[i] = ec._Grant_expiresAt(ctx, field, obj)
+			out.Values[i] = ec._CreatedGrants_expiresAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "missing":
+			out.Values[i] = ec._CreatedGrants_missing(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -820,11 +792,11 @@ func (ec *executionContext) marshalNCreateGrantsPayload2ᚖgithubᚗcomᚋcloakr
 	return ec._CreateGrantsPayload(ctx, sel, v)
 }
 
-func (ec *executionContext) marshalNGrant2ᚕᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐGrantᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.Grant) graphql.Marshaler {
+func (ec *executionContext) marshalNCreatedGrants2ᚕᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐCreatedGrantsᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.CreatedGrants) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNGrant2ᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐGrant(ctx, sel, v[i])
+		return ec.marshalNCreatedGrants2ᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐCreatedGrants(ctx, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -836,14 +808,14 @@ func (ec *executionContext) marshalNGrant2ᚕᚖgithubᚗcomᚋcloakroomhqᚋclo
 	return ret
 }
 
-func (ec *executionContext) marshalNGrant2ᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐGrant(ctx context.Context, sel ast.SelectionSet, v *model.Grant) graphql.Marshaler {
+func (ec *executionContext) marshalNCreatedGrants2ᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐCreatedGrants(ctx context.Context, sel ast.SelectionSet, v *model.CreatedGrants) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
 		}
 		return graphql.Null
 	}
-	return ec._Grant(ctx, sel, v)
+	return ec._CreatedGrants(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNGrantCheckInput2ᚕᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐGrantCheckInputᚄ(ctx context.Context, v any) ([]*model.GrantCheckInput, error) {
@@ -866,14 +838,14 @@ func (ec *executionContext) unmarshalNGrantCheckInput2ᚖgithubᚗcomᚋcloakroo
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) unmarshalNGrantInput2ᚕᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐGrantInputᚄ(ctx context.Context, v any) ([]*model.GrantInput, error) {
+func (ec *executionContext) unmarshalNGrantsInput2ᚕᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐGrantsInputᚄ(ctx context.Context, v any) ([]*model.GrantsInput, error) {
 	var vSlice []any
 	vSlice = graphql.CoerceList(v)
 	var err error
-	res := make([]*model.GrantInput, len(vSlice))
+	res := make([]*model.GrantsInput, len(vSlice))
 	for i := range vSlice {
 		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
-		res[i], err = ec.unmarshalNGrantInput2ᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐGrantInput(ctx, vSlice[i])
+		res[i], err = ec.unmarshalNGrantsInput2ᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐGrantsInput(ctx, vSlice[i])
 		if err != nil {
 			return nil, err
 		}
@@ -881,8 +853,8 @@ func (ec *executionContext) unmarshalNGrantInput2ᚕᚖgithubᚗcomᚋcloakroomh
 	return res, nil
 }
 
-func (ec *executionContext) unmarshalNGrantInput2ᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐGrantInput(ctx context.Context, v any) (*model.GrantInput, error) {
-	res, err := ec.unmarshalInputGrantInput(ctx, v)
+func (ec *executionContext) unmarshalNGrantsInput2ᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐGrantsInput(ctx context.Context, v any) (*model.GrantsInput, error) {
+	res, err := ec.unmarshalInputGrantsInput(ctx, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 

@@ -9,14 +9,14 @@ import (
 )
 
 func (m mutations) CreateGrants(ctx context.Context, input model.CreateGrantsInput) (*model.CreateGrantsPayload, error) {
-	granted, err := m.vault.CreateGrants(ctx, input.SessionID, each(input.Grants, func(g *model.GrantInput) vault.GrantRequest {
-		return vault.GrantRequest{Token: g.Token, Kinds: decodeKinds(g.Kinds), Duration: g.Duration}
+	granted, err := m.vault.CreateGrants(ctx, input.SessionID, each(input.Grants, func(g *model.GrantsInput) vault.GrantRequest {
+		return vault.GrantRequest{Tokens: each(g.Tokens, value), Kinds: decodeKinds(g.Kinds), Duration: g.Duration}
 	}))
 	if err != nil {
 		return nil, grantInput.in(err)
 	}
-	return &model.CreateGrantsPayload{Grants: each(granted, func(g vault.Granted) *model.Grant {
-		return &model.Grant{Token: g.Token, Kind: encodeKind(g.Kind), ExpiresAt: g.ExpiresAt}
+	return &model.CreateGrantsPayload{Grants: each(granted, func(g vault.Granted) *model.CreatedGrants {
+		return &model.CreatedGrants{ExpiresAt: g.ExpiresAt, Missing: each(g.Missing, pointer)}
 	})}, nil
 }
 

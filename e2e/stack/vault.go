@@ -18,7 +18,7 @@ const (
 	Detokenize = `mutation($token: TokenID!) { detokenize(token: $token) {
 		token download { method url headers { name value } expiresAt }
 		metadata { filename contentType lastModified custom } } }`
-	CreateGrants = `mutation($input: CreateGrantsInput!) { createGrants(input: $input) { grants { token kind expiresAt } } }`
+	CreateGrants = `mutation($input: CreateGrantsInput!) { createGrants(input: $input) { grants { expiresAt missing } } }`
 	RevokeGrants = `mutation($input: RevokeGrantsInput!) { revokeGrants(input: $input) { revoked } }`
 	CarryGrants  = `mutation($input: CarryGrantsInput!) { carryGrants(input: $input) { carried } }`
 	VerifyGrants = `query($input: VerifyGrantsInput!) { verifyGrants(input: $input) { valid missing { token kind } } }`

@@ -35,14 +35,23 @@ type CarryGrantsPayload struct {
 type CreateGrantsInput struct {
 	// The session id, as the session's JWT names it.
 	SessionID string `json:"sessionId"`
-	// One entry per token; the gateway's batch limit bounds the list.
-	Grants []*GrantInput `json:"grants"`
+	// Which grants, on which tokens. The gateway's batch limit bounds the tokens of all entries together.
+	Grants []*GrantsInput `json:"grants"`
 }
 
-// The grants that now exist.
+// What exists now of the grants that were asked for.
 type CreateGrantsPayload struct {
-	// One entry per token and kind, in the order asked for.
-	Grants []*Grant `json:"grants"`
+	// One entry for each entry of the input, in the same order.
+	Grants []*CreatedGrants `json:"grants"`
+}
+
+// What exists now of one entry: a grant of each of its kinds on each of its tokens, except those that are missing.
+type CreatedGrants struct {
+	// Until then the session holds them all: it is the earliest of their ends. One that existed, or that is on a token with a longer life,
+	// may last longer; a single token in an entry gives that token's own. Null where every token is missing.
+	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
+	// The tokens of the entry on which there is no grant, in the order asked for.
+	Missing []*ids.Token `json:"missing"`
 }
 
 // What was deleted.
@@ -75,16 +84,6 @@ type EndSessionPayload struct {
 	Revoked int `json:"revoked"`
 }
 
-// One grant.
-type Grant struct {
-	// The token that it opens.
-	Token ids.Token `json:"token"`
-	// What it permits.
-	Kind GrantKind `json:"kind"`
-	// When it ends; a grant that existed may last longer than was asked for now.
-	ExpiresAt time.Time `json:"expiresAt"`
-}
-
 // One grant to look for.
 type GrantCheckInput struct {
 	// The token.
@@ -93,11 +92,11 @@ type GrantCheckInput struct {
 	Kind GrantKind `json:"kind"`
 }
 
-// Grants on one token.
-type GrantInput struct {
-	// The token.
-	Token ids.Token `json:"token"`
-	// The kinds to create.
+// The same grants on each of several tokens.
+type GrantsInput struct {
+	// The tokens.
+	Tokens []*ids.Token `json:"tokens"`
+	// The kinds to create, on each token.
 	Kinds []GrantKind `json:"kinds"`
 	// Life of the grants: the gateway's default where absent; refused over its maximum. No grant outlives its token.
 	Duration *time.Duration `json:"duration,omitempty"`

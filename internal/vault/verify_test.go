@@ -16,8 +16,8 @@ func TestVerifyGrantsOfSeveralKinds(t *testing.T) {
 	user, app := session("clinic", "owner"), application("clinic")
 	read, store, both, none := f.tokenize(t, user, 0), f.tokenize(t, user, 0), f.tokenize(t, user, 0), f.tokenize(t, user, 0)
 	_, err := f.CreateGrants(app, "s", []vault.GrantRequest{
-		{Token: read, Kinds: ids.Read, Duration: ptr(time.Hour)}, {Token: store, Kinds: ids.Store, Duration: ptr(time.Hour)},
-		{Token: both, Kinds: ids.Read | ids.Store, Duration: ptr(time.Hour)},
+		{Tokens: []ids.Token{read}, Kinds: ids.Read, Duration: ptr(time.Hour)}, {Tokens: []ids.Token{store}, Kinds: ids.Store, Duration: ptr(time.Hour)},
+		{Tokens: []ids.Token{both}, Kinds: ids.Read | ids.Store, Duration: ptr(time.Hour)},
 	})
 	require.NoError(t, err)
 	check := func(token ids.Token, kind ids.Kind) vault.GrantCheck {
