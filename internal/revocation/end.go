@@ -16,14 +16,14 @@ import (
 // poll. The reason is one of caller's. Faults: LIMIT_EXCEEDED, UNAVAILABLE (it may have been committed).
 func (s *Set) EndSession(ctx context.Context, tenant, sessionID, reason string) (revoked int, err error) {
 	session := caller.HashSession(tenant, sessionID)
-	err = s.end(ctx, s.row(session, always, s.lifetime(tenant)), s.Max, reason, func(ctx context.Context, r models.Ended) error {
-		done, err := s.Rows.Write(ctx, models.Batch{
+	err = s.end(ctx, s.row(session, always, s.lifetime(tenant)), s.opts.Max, reason, func(ctx context.Context, r models.Ended) error {
+		done, err := s.opts.Rows.Write(ctx, models.Batch{
 			Now: r.EndedAt, Ended: []models.Ended{r}, Revoke: &models.Revocation{Tenant: tenant, Session: &session},
 		})
 		revoked = done.Revoked
 		return err
 	})
-	s.Transfers.EndSession(objects.Signer{Tenant: tenant, Session: session})
+	s.opts.Transfers.EndSession(objects.Signer{Tenant: tenant, Session: session})
 	s.listeners.tell(tenant, sessionID) // after an error too: it may have been committed
 	return revoked, err
 }
@@ -42,10 +42,10 @@ func (s *Set) SignOut(ctx context.Context, who, cookie *caller.Caller) (revoked 
 		}
 		closed = full == nil
 	}
-	done, err := s.Rows.Write(ctx, models.Batch{
-		Now: s.Now().UnixMilli(), Revoke: &models.Revocation{Tenant: who.Tenant, Session: who.Session},
+	done, err := s.opts.Rows.Write(ctx, models.Batch{
+		Now: s.opts.Now().UnixMilli(), Revoke: &models.Revocation{Tenant: who.Tenant, Session: who.Session},
 	})
-	s.Transfers.SignOut(objects.Signer{Tenant: who.Tenant, Session: *who.Session})
+	s.opts.Transfers.SignOut(objects.Signer{Tenant: who.Tenant, Session: *who.Session})
 	// Only the hash of the session's id is known here, so listeners forget every session's. After an error too: it may
 	// have been committed.
 	s.listeners.tell(who.Tenant, "")
@@ -60,30 +60,30 @@ func (s *Set) SignOut(ctx context.Context, who, cookie *caller.Caller) (revoked 
 func (s *Set) endLogin(ctx context.Context, login caller.SessionHash, until time.Time) error {
 	r := s.row(login, always, 0)
 	r.ExpiresAt = until.UnixMilli() + 1
-	return s.end(ctx, r, s.Max/2, caller.EndedBySignOut, s.write)
+	return s.end(ctx, r, s.opts.Max/2, caller.EndedBySignOut, s.write)
 }
 
 // EndSubject ends all that was issued for a tenant's subject before a moment, as EndSession ends a session. Grants
 // stay: they are the sessions', which are not known here, and open nothing for a credential that is refused.
 func (s *Set) EndSubject(ctx context.Context, tenant, subject string, issuedBefore time.Time) error {
 	r := s.row(caller.HashSubject(tenant, subject), issuedBefore.UnixMilli(), s.lifetime(tenant))
-	return s.end(ctx, r, s.Max, caller.EndedByBackChannel, s.write)
+	return s.end(ctx, r, s.opts.Max, caller.EndedByBackChannel, s.write)
 }
 
 // write keeps a row; where there is one of the same ID, the wider of the two stays.
 func (s *Set) write(ctx context.Context, r models.Ended) error {
-	_, err := s.Rows.Write(ctx, models.Batch{Ended: []models.Ended{r}})
+	_, err := s.opts.Rows.Write(ctx, models.Batch{Ended: []models.Ended{r}})
 	return err
 }
 
 // row lives longer by what another replica may need to learn of it, and may create grants until then.
 func (s *Set) row(id caller.SessionHash, issuedBefore int64, life time.Duration) models.Ended {
-	now := s.Now()
-	return models.Ended{ID: id, IssuedBefore: issuedBefore, EndedAt: now.UnixMilli(), ExpiresAt: now.Add(life+stalePolls*s.Poll).UnixMilli() + 1}
+	now := s.opts.Now()
+	return models.Ended{ID: id, IssuedBefore: issuedBefore, EndedAt: now.UnixMilli(), ExpiresAt: now.Add(life+stalePolls*s.opts.Poll).UnixMilli() + 1}
 }
 
 func (s *Set) lifetime(tenant string) time.Duration {
-	if d, ok := s.Lifetimes[tenant]; ok {
+	if d, ok := s.opts.Lifetimes[tenant]; ok {
 		return d
 	}
 	return s.longest
@@ -102,7 +102,7 @@ func (s *Set) end(ctx context.Context, r models.Ended, limit int, reason string,
 	if err := write(ctx, r); err != nil {
 		return unavailable(err)
 	}
-	s.Observer.Ended(reason)
+	s.opts.Observer.Ended(reason)
 	return nil
 }
 
