@@ -61,7 +61,7 @@ type Client struct {
 	listeners []func(session string, tokens []string)
 }
 
-// New returns a client, or an error that names the option at fault. It sends nothing.
+// New returns a client, or an error that names the option at fault, which has no sentinel. It sends nothing.
 func New(o Options) (*Client, error) {
 	endpoint, err := graphqlURL(o.Endpoint)
 	if err != nil {

@@ -185,7 +185,7 @@ func (Secret) String() string { return "[redacted]" }
 // GoString implements fmt.GoStringer.
 func (Secret) GoString() string { return "[redacted]" }
 
-// MarshalText implements encoding.TextMarshaler.
+// MarshalText implements encoding.TextMarshaler: it returns a mask, and no error.
 func (Secret) MarshalText() ([]byte, error) { return []byte("[redacted]"), nil }
 
 // Format implements fmt.Formatter: %d would otherwise print the text.

@@ -16,7 +16,8 @@ import (
 const envPrefix = "CLOAKROOM_"
 
 // Load returns the defaults, overlaid by the file (YAML; "" for none) and by the environment, which
-// is lines of NAME=value. It does not call Verify.
+// is lines of NAME=value. It does not call Verify. Errors: that of reading the file, wrapped (fs.ErrNotExist); or, joined and
+// without sentinels, one for each name that is no setting and each value that can't be read.
 func Load(file string, environ []string) (*Config, error) {
 	values, _, err := overlay(file, environ)
 	if err != nil {
@@ -26,7 +27,7 @@ func Load(file string, environ []string) (*Config, error) {
 }
 
 // Given returns the keys of the settings that the file or the environment name, each with what names it last: the
-// file, or the variable.
+// file, or the variable. Its errors are those of Load, except those of values.
 func Given(file string, environ []string) (map[string]string, error) {
 	_, given, err := overlay(file, environ)
 	return given, err
@@ -136,7 +137,8 @@ func settings(t reflect.Type, prefix string, into map[string]reflect.Type) {
 	}
 }
 
-// Print returns the settings as the file would say them, secrets masked.
+// Print returns the settings as the file would say them, secrets masked. Its error is the YAML library's, which has none for
+// the types of settings.
 func (c *Config) Print() ([]byte, error) {
 	shown := *c
 	shown.Issuers = slices.Clone(c.Issuers)

@@ -20,7 +20,8 @@ func (p *problems) add(setting, format string, args ...any) {
 	*p = append(*p, fmt.Errorf("config: %s: %s", setting, fmt.Sprintf(format, args...)))
 }
 
-// Verify returns every problem of the settings at once, or nil if a gateway can run on them safely.
+// Verify returns every problem of the settings at once, as joined errors, or nil if a gateway can run on them safely. Each names
+// a setting and the remedy, and quotes no secret; they have no sentinels.
 func (c *Config) Verify() error {
 	var p problems
 	c.verifyHTTP(&p)

@@ -63,7 +63,7 @@ var _ interface {
 	graphql.ResponseInterceptor
 } = (*Tokens)(nil)
 
-// New returns a runtime, or an error that names the option at fault.
+// New returns a runtime, or an error that names the option at fault; it has no sentinel.
 func New(o Options) (*Tokens, error) {
 	switch {
 	case o.Grants == nil:
@@ -99,7 +99,7 @@ func (*Tokens) ExtensionName() string { return "CloakroomTokens" }
 
 // Validate implements graphql.HandlerExtension: a server's Use calls it, and panics with its error. It
 // refuses a schema whose declaration of @token is another one, or that annotates what can't work, and
-// names each coordinate.
+// names each coordinate: the error is that of CheckSchema.
 func (t *Tokens) Validate(es graphql.ExecutableSchema) error {
 	schema := es.Schema()
 	if t.schema != nil && t.schema != schema {

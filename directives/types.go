@@ -19,7 +19,7 @@ func (t TokenID) Valid() bool { return ids.ValidToken(string(t)) }
 // MarshalGQL implements graphql.Marshaler.
 func (t TokenID) MarshalGQL(w io.Writer) { graphql.MarshalString(string(t)).MarshalGQL(w) }
 
-// UnmarshalGQL implements graphql.Unmarshaler.
+// UnmarshalGQL implements graphql.Unmarshaler. What has not the form of a token is an error without the text, and without a sentinel.
 func (t *TokenID) UnmarshalGQL(v any) error {
 	s, ok := v.(string)
 	if !ok {

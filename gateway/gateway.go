@@ -46,7 +46,7 @@ func DefaultConfig() *Config { return config.Default() }
 func DefaultIssuer() Issuer { return config.DefaultIssuer() }
 
 // LoadConfig reads settings from a YAML file ("" for none) and, on top, from the environment, which is
-// lines of NAME=value. It returns an error that names each setting that does not exist or can't be read; it does not verify.
+// lines of NAME=value. It does not verify them: New does. Its errors are those of config.Load.
 func LoadConfig(file string, environ []string) (*Config, error) { return config.Load(file, environ) }
 
 // Version is the program's, set at build time.
@@ -76,8 +76,11 @@ type Gateway struct {
 }
 
 // New checks the settings, opens everything, proves the object store with a canary, and starts the
-// background work. It returns an error that names the setting and the remedy where a setting is wrong
-// or unsafe. The logger gets no secrets; nil discards.
+// background work. The logger gets no secrets; nil discards.
+//
+// Where settings are wrong or unsafe it returns the error of Config.Verify, which names each with its remedy. Other errors say
+// what can't be opened: a file of the settings, the database, the keyset, which must be the one that the database was made with, or the
+// store. They wrap the cause: fs.ErrNotExist, or ctx's error where ctx has ended. Nothing is left open then.
 func New(ctx context.Context, cfg *Config, log *slog.Logger) (*Gateway, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)

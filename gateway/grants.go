@@ -12,8 +12,12 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/vault"
 )
 
-// Grants returns what @token needs of the gateway, for an application in the same process. The
-// tenant is that of one of Config.Issuers, or an error is returned; whoever holds the result acts as that application.
+// Grants returns what @token needs of the gateway, for an application in the same process. Whoever holds the result acts as
+// that application. A tenant that is none of Config.Issuers' is an error, which has no sentinel.
+//
+// The methods of the result return errors whose text begins with a code of the contract: BAD_USER_INPUT for a session's id or
+// a grant that is none, LIMIT_EXCEEDED for more than grants.max_batch tokens or a life over grants.max_duration, and UNAVAILABLE for
+// a database that does not answer, which wraps the cause, such as context.Canceled.
 func (g *Gateway) Grants(tenant string) (directives.Grants, error) {
 	for _, i := range g.cfg.Issuers {
 		if i.TenantName() == tenant {

@@ -42,7 +42,8 @@ const maxStreams = 32
 
 // Serve serves the gateway, and what is configured beside it, until ctx ends. Then it stops accepting,
 // finishes what runs within http.shutdown_timeout, and closes the gateway within closeTimeout. It returns nil where all of that went well, and
-// otherwise an error that joins what failed: opening a listener, serving, ending what ran in time, or closing.
+// otherwise an error that joins what failed: opening a listener or serving (which wrap net's), ending what ran in time
+// (context.DeadlineExceeded), or closing (those of Close).
 func (g *Gateway) Serve(ctx context.Context, l Listeners) error {
 	servers, err := g.servers(ctx, l)
 	if err != nil {

@@ -25,7 +25,8 @@ func (k Kind) Valid() bool { return k == Read || k == Store }
 // MarshalGQL implements gqlgen's graphql.Marshaler.
 func (k Kind) MarshalGQL(w io.Writer) { _, _ = io.WriteString(w, strconv.Quote(string(k))) }
 
-// UnmarshalGQL implements gqlgen's graphql.Unmarshaler. It returns an error for what is no kind.
+// UnmarshalGQL implements gqlgen's graphql.Unmarshaler. It returns an error, which has no sentinel, for what is
+// no kind.
 func (k *Kind) UnmarshalGQL(v any) error {
 	s, _ := v.(string)
 	if *k = Kind(s); !k.Valid() {

@@ -136,7 +136,9 @@ func TestSettingsChange(t *testing.T) {
 		o.StateKeys, o.CookieKeys, o.Providers = w.opts.StateKeys, w.opts.CookieKeys, []Provider{{Name: "clinic", URL: appPage, ReturnTo: []string{"https://pages.example/app/"}}}
 	})
 	require.Equal(t, http.StatusForbidden, narrow.create(state, cookie).Code)
-	renamed := newWorld(t, func(o *Options) { o.StateKeys, o.CookieKeys, o.Providers[0].Name = w.opts.StateKeys, w.opts.CookieKeys, "other" })
+	renamed := newWorld(t, func(o *Options) {
+		o.StateKeys, o.CookieKeys, o.Providers[0].Name = w.opts.StateKeys, w.opts.CookieKeys, "other"
+	})
 	require.Equal(t, http.StatusForbidden, renamed.create(state, cookie).Code)
 	require.Equal(t, http.StatusSeeOther, w.create(state, cookie).Code)
 }
