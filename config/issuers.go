@@ -3,6 +3,8 @@ package config
 import (
 	"cmp"
 	"time"
+
+	"github.com/cloakroomhq/cloakroom/internal/jose"
 )
 
 // Issuer is one trusted signer of JWTs.
@@ -73,19 +75,10 @@ func (t *TrustedProxy) enabled() bool {
 		t.Secret != "" || t.ClientCAFile != "" || t.ClientName != ""
 }
 
-// Types of JWTs that an issuer signs for something else than asking the gateway; they never are credentials.
-const (
-	// AssertionType is that of a sign-in assertion.
-	AssertionType = "cloakroom-sign-in+jwt"
-	// LogoutType is that of a logout token (OpenID Connect Back-Channel Logout 1.0, section 2.4). Many providers
-	// send JWT instead.
-	LogoutType = "logout+jwt"
-)
-
 // DefaultIssuer returns an issuer's settings where nothing else is said.
 func DefaultIssuer() Issuer {
 	return Issuer{
 		Algorithms: []string{"ES256", "EdDSA", "RS256", "PS256"}, Types: []string{"JWT"}, SessionClaim: "sid", MaxLifetime: 24 * time.Hour,
-		JWKSRefresh: 5 * time.Minute, JWKSMaxAge: time.Hour, LogoutTypes: []string{LogoutType},
+		JWKSRefresh: 5 * time.Minute, JWKSMaxAge: time.Hour, LogoutTypes: []string{jose.LogoutType},
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/cloakroomhq/cloakroom/config"
+	"github.com/cloakroomhq/cloakroom/internal/settings"
 )
 
 // setting is one row of configuration.md.
@@ -51,13 +52,13 @@ func TestConfigurationPage(t *testing.T) {
 		require.Equal(t, "CLOAKROOM_"+strings.ToUpper(strings.ReplaceAll(row.key, ".", "_")), row.variable)
 	}
 	require.Len(t, slices.Compact(slices.Sorted(slices.Values(keys))), len(keys), "a setting has two rows")
-	for _, key := range config.Settings() {
+	for _, key := range settings.Keys() {
 		if key != "issuers" { // its fields have rows
 			require.Contains(t, keys, key, "docs/configuration.md lacks a setting")
 		}
 	}
 	for _, key := range keys {
-		require.Contains(t, config.Settings(), key, "docs/configuration.md has a setting that does not exist")
+		require.Contains(t, settings.Keys(), key, "docs/configuration.md has a setting that does not exist")
 	}
 }
 
@@ -65,7 +66,7 @@ func TestConfigurationPage(t *testing.T) {
 func TestConfigurationDefaults(t *testing.T) {
 	cfg := config.Default()
 	cfg.Issuers = []config.Issuer{config.DefaultIssuer()}
-	text, err := cfg.Print()
+	text, err := settings.Print(cfg)
 	require.NoError(t, err)
 	var printed map[string]any
 	err = yaml.Unmarshal(text, &printed)

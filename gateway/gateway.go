@@ -20,6 +20,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/keyring"
 	"github.com/cloakroomhq/cloakroom/internal/objects"
 	"github.com/cloakroomhq/cloakroom/internal/revocation"
+	"github.com/cloakroomhq/cloakroom/internal/settings"
 	"github.com/cloakroomhq/cloakroom/internal/signin"
 	"github.com/cloakroomhq/cloakroom/internal/space"
 	"github.com/cloakroomhq/cloakroom/internal/telemetry"
@@ -46,8 +47,9 @@ func DefaultConfig() *Config { return config.Default() }
 func DefaultIssuer() Issuer { return config.DefaultIssuer() }
 
 // LoadConfig reads settings from a YAML file ("" for none) and, on top, from the environment, which is
-// lines of NAME=value. It does not verify them: New does. Its errors are those of config.Load.
-func LoadConfig(file string, environ []string) (*Config, error) { return config.Load(file, environ) }
+// lines of NAME=value. It does not verify them: New does. Errors: that of reading the file,
+// wrapped (fs.ErrNotExist); or, joined and without sentinels, one for each name that is no setting and each value that can't be read.
+func LoadConfig(file string, environ []string) (*Config, error) { return settings.Load(file, environ) }
 
 // Version is the program's, set at build time.
 var Version = "dev"

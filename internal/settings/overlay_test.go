@@ -1,4 +1,4 @@
-package config
+package settings
 
 import (
 	"os"
@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/cloakroomhq/cloakroom/config"
 )
 
 // TestOverlay: defaults, then the file, then the environment, whose later lines win.
@@ -25,7 +27,7 @@ func TestOverlay(t *testing.T) {
 		require.Equal(t, "c=d", c.HTTP.Listen)
 		require.Equal(t, time.Second, c.HTTP.ReadTimeout)
 		require.Equal(t, "r", c.Objects.S3.Region)
-		require.Equal(t, Default().HTTP.WriteTimeout, c.HTTP.WriteTimeout)
+		require.Equal(t, config.Default().HTTP.WriteTimeout, c.HTTP.WriteTimeout)
 		given, err := Given(name, environ)
 		require.NoError(t, err)
 		require.Equal(t, map[string]string{
@@ -43,7 +45,7 @@ func TestOverlay(t *testing.T) {
 		t.Run("a file that is "+name, func(t *testing.T) {
 			c, err := Load(file(t, text), []string{"CLOAKROOM_HTTP_LISTEN=a"})
 			require.NoError(t, err)
-			want := Default()
+			want := config.Default()
 			want.HTTP.Listen = "a"
 			require.Equal(t, want, c)
 		})
