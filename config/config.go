@@ -1,8 +1,8 @@
-// Package config is the gateway's settings: one typed struct, defaults in code, a file and the
-// environment on top, and Verify, which refuses what is wrong or unsafe by the setting's name. A program that embeds the
-// gateway sets the fields of gateway.Config, which is Config, in Go.
+// Package config is the gateway's settings: one typed struct, its defaults in code, and Verify, which refuses what is
+// wrong or unsafe by the setting's name. A program that embeds the gateway sets the fields of gateway.Config, which is
+// Config, in Go, or has gateway.LoadConfig read them from a file and the environment.
 //
-// Precedence: environment (CLOAKROOM_HTTP_LISTEN for http.listen), then the file, then defaults. A
+// Precedence there: environment (CLOAKROOM_HTTP_LISTEN for http.listen), then the file, then defaults. A
 // name that no setting bears is refused, so that a typing error can't switch a protection off.
 package config
 
@@ -12,9 +12,12 @@ import (
 	"time"
 )
 
-// Config is every setting. Keys in the file are the yaml tags.
+// Config is every setting. Keys in the file are the yaml tags; the fields' comments name other settings by these keys. Durations have
+// units in files and in the environment, as 90s or 15m.
 type Config struct {
-	Development  bool         `yaml:"development"` // relaxes what is safe on loopback only
+	// Allows what is safe on loopback only, such as the playground. http.listen must then be a loopback address, and requests for
+	// other names than loopback's (localhost, 127.0.0.1, [::1]) get 421. Default: false.
+	Development  bool         `yaml:"development"`
 	HTTP         HTTP         `yaml:"http"`
 	GraphQL      GraphQL      `yaml:"graphql"`
 	Issuers      []Issuer     `yaml:"issuers"`
@@ -34,128 +37,69 @@ type Config struct {
 	Playground   Playground   `yaml:"playground"`
 }
 
-// HTTP is the gateway's listener and its bounds.
-type HTTP struct {
-	Listen             string        `yaml:"listen"`
-	PublicURL          string        `yaml:"public_url"`           // base URL; the audience of JWTs by default
-	AllowedOrigins     []string      `yaml:"allowed_origins"`      // pages that may call the gateway (CORS)
-	AllowedHeaders     []string      `yaml:"allowed_headers"`      // that those pages may send besides what the protocol needs
-	MaxBody            int64         `yaml:"max_body"`             // bytes of a request
-	MaxApplicationBody int64         `yaml:"max_application_body"` // bytes of an application's request, whose lists are longer
-	MaxConnections     int           `yaml:"max_connections"`      // open at once, on each listener
-	MaxPerAddress      int           `yaml:"max_connections_per_address"`
-	ReadTimeout        time.Duration `yaml:"read_timeout"`
-	WriteTimeout       time.Duration `yaml:"write_timeout"`   // for a client to take some more of an answer
-	RequestTimeout     time.Duration `yaml:"request_timeout"` // for executing one request
-	IdleTimeout        time.Duration `yaml:"idle_timeout"`
-	ShutdownTimeout    time.Duration `yaml:"shutdown_timeout"` // for finishing what runs
-	TrustedHops        []string      `yaml:"trusted_hops"`     // networks of proxies that say in a header whose request they pass on
-	ClientHeader       string        `yaml:"client_header"`    // that header: X-Forwarded-For or Forwarded
-	TLS                TLS           `yaml:"tls"`
-}
-
-// TLS is how the gateway's listener speaks TLS itself; no files: it speaks HTTP.
-type TLS struct {
-	CertFile     string `yaml:"cert_file"` // PEM, with the chain
-	KeyFile      string `yaml:"key_file"`
-	ClientCAFile string `yaml:"client_ca_file"` // PEM; every client then needs a certificate of these
-}
-
-// GraphQL bounds and guards operations.
-type GraphQL struct {
-	Introspection    bool   `yaml:"introspection"` // and suggestions in errors
-	MaxTokens        int    `yaml:"max_tokens"`    // lexical tokens of a document
-	MaxDepth         int    `yaml:"max_depth"`
-	MaxAliases       int    `yaml:"max_aliases"`
-	MaxDirectives    int    `yaml:"max_directives"`
-	MaxSelections    int    `yaml:"max_selections"` // fields and spreads written in a document
-	MaxComplexity    int    `yaml:"max_complexity"`
-	DocumentCache    int64  `yaml:"document_cache"`    // bytes of documents kept parsed
-	PersistedQueries bool   `yaml:"persisted_queries"` // automatic persisted queries
-	PersistedCache   int64  `yaml:"persisted_cache"`   // bytes of automatic persisted queries
-	AllowList        string `yaml:"allow_list"`        // folder of *.graphql and manifests; only these operations run
-}
-
 // Tokens are their names and bounds.
 type Tokens struct {
-	Prefix           string        `yaml:"prefix"`
-	AcceptedPrefixes []string      `yaml:"accepted_prefixes"` // besides prefix
-	MaxBatch         int           `yaml:"max_batch"`
-	MaxTTL           time.Duration `yaml:"max_ttl"`
-	SweepInterval    time.Duration `yaml:"sweep_interval"`
+	// What new tokens begin with, before the -. Default: tok.
+	Prefix string `yaml:"prefix"`
+	// What tokens may begin with besides, such as an earlier prefix. Default: none.
+	AcceptedPrefixes []string `yaml:"accepted_prefixes"`
+	// Entries of one list of a session's: tokens or inputs. Default: 1000.
+	MaxBatch int `yaml:"max_batch"`
+	// Longest ttl of a token (the default is 100 years of 365 days). Default: 876000h.
+	MaxTTL time.Duration `yaml:"max_ttl"`
+	// How often expired tokens and grants are removed. They open nothing from the moment that they expire. Default: 1m.
+	SweepInterval time.Duration `yaml:"sweep_interval"`
 }
 
 // Grants are their lives.
 type Grants struct {
+	// Life of a grant where the caller names none. Default: 15m.
 	DefaultDuration time.Duration `yaml:"default_duration"`
-	MaxDuration     time.Duration `yaml:"max_duration"`
-	MaxBatch        int           `yaml:"max_batch"` // entries of one list of an application's
+	// Longest life of a grant. Default: 24h.
+	MaxDuration time.Duration `yaml:"max_duration"`
+	// Entries of one list of an application's: tokens, checks, or the tokens of all entries of createGrants. Default: 10000.
+	MaxBatch int `yaml:"max_batch"`
 }
 
 // Database is where rows are.
 type Database struct {
-	Path    string `yaml:"path"`    // SQLite file
-	Reserve int64  `yaml:"reserve"` // bytes of its disk kept for revocations and deletions; 0: by the disk's size
+	// The SQLite file. Required.
+	Path string `yaml:"path"`
+	// Bytes of its disk that are kept for revocations and deletions when it is full; 0: 48 MiB, or an eighth of the disk where that is
+	// less. Else 4 MiB or more. Default: 0.
+	Reserve int64 `yaml:"reserve"`
 }
 
 // Space is the room on the disks of the database and of the embedded store.
 type Space struct {
-	MinFree int64 `yaml:"min_free"` // bytes; with less, no new values are taken; 0: by the disk's size
+	// Free bytes below which tokenize and uploads to the embedded store are refused, on the disk of the database and on the store's;
+	// 0: 256 MiB, or an eighth of the disk where that is less. Default: 0.
+	MinFree int64 `yaml:"min_free"`
 }
 
 // Keys is where the keyset is.
 type Keys struct {
-	File   string `yaml:"file"`
-	Create bool   `yaml:"create"` // make the file where there is none
-}
-
-// Objects is where values are.
-type Objects struct {
-	Store            string        `yaml:"store"`             // embedded or s3
-	MaxSize          int64         `yaml:"max_size"`          // bytes of one value
-	MaxUnsizedSize   int64         `yaml:"max_unsized_size"`  // bytes of a value whose size is not told
-	RequireSize      bool          `yaml:"require_size"`      // refuse values of unknown size
-	UploadLifetime   time.Duration `yaml:"upload_lifetime"`   // of a signed request
-	DownloadLifetime time.Duration `yaml:"download_lifetime"` // of a signed request
-	Embedded         Embedded      `yaml:"embedded"`
-	S3               S3            `yaml:"s3"`
-}
-
-// Embedded is the object store in the process.
-type Embedded struct {
-	Dir       string `yaml:"dir"`
-	Listen    string `yaml:"listen"`
-	PublicURL string `yaml:"public_url"` // its own origin, never the gateway's
-
-	MinRate             int64         `yaml:"min_rate"`              // bytes per second that a transfer must move
-	Grace               time.Duration `yaml:"grace"`                 // over which min_rate is measured
-	MaxTransfers        int           `yaml:"max_transfers"`         // under way at once
-	MaxSessionTransfers int           `yaml:"max_session_transfers"` // of one session
-	MaxSessionBytes     int64         `yaml:"max_session_bytes"`     // of one session's uploads under way; 0: twice objects.max_size
-}
-
-// S3 is an S3-compatible store.
-type S3 struct {
-	Endpoint        string        `yaml:"endpoint"`        // empty: AWS
-	PublicEndpoint  string        `yaml:"public_endpoint"` // as browsers reach it; empty: endpoint
-	Region          string        `yaml:"region"`
-	Bucket          string        `yaml:"bucket"`
-	PathStyle       bool          `yaml:"path_style"`
-	AccessKeyID     string        `yaml:"access_key_id"` // empty: the AWS SDK's default chain
-	SecretAccessKey Secret        `yaml:"secret_access_key"`
-	CAFile          string        `yaml:"ca_file"` // PEM; empty: the system's
-	Timeout         time.Duration `yaml:"timeout"`
+	// The keyset, readable by its owner alone; cloakroom keys create FILE makes one. Keep a copy: without it no token can be read
+	// again. Required.
+	File string `yaml:"file"`
+	// Makes the keyset where there is none. For development: a lost keyset is then noticed only because the database refuses the new
+	// one. Default: false.
+	Create bool `yaml:"create"`
 }
 
 // Log is what is logged, to standard error.
 type Log struct {
-	Level  string `yaml:"level"`  // debug, info, warn, error
-	Format string `yaml:"format"` // json or text
+	// debug, info, warn or error. Logs go to standard error, and hold no value, token, session id or key. Default: info.
+	Level string `yaml:"level"`
+	// json or text. Default: json.
+	Format string `yaml:"format"`
 }
 
 // Metrics is where Prometheus reads.
 type Metrics struct {
-	Listen string `yaml:"listen"` // an address of its own; gateway: /metrics of http.listen; off; empty: as gateway in development, else nowhere
+	// Where Prometheus reads /metrics: an address of its own, gateway for that of http.listen, or off. None: as gateway in
+	// development, else as off. Default: none.
+	Listen string `yaml:"listen"`
 }
 
 // What Metrics.Listen can be instead of an address.
@@ -166,14 +110,18 @@ const (
 
 // Tracing is where OpenTelemetry traces go.
 type Tracing struct {
-	Endpoint string  `yaml:"endpoint"` // OTLP over HTTP, as http://127.0.0.1:4318; empty: none
-	Ratio    float64 `yaml:"ratio"`    // share of requests that are traced
+	// OpenTelemetry collector, OTLP over HTTP, such as http://127.0.0.1:4318; none: no traces. Default: none.
+	Endpoint string `yaml:"endpoint"`
+	// Share of the requests that are traced, from 0 to 1. Default: 1.
+	Ratio float64 `yaml:"ratio"`
 }
 
 // Playground is the page at /.
 type Playground struct {
-	Enabled    bool   `yaml:"enabled"`
-	SessionURL string `yaml:"session_url"` // where it gets a session's JWT
+	// Serves the playground at /; in development only. Default: false.
+	Enabled bool `yaml:"enabled"`
+	// The application's POST /.cloakroom/session, where the playground gets its JWT. Required with enabled.
+	SessionURL string `yaml:"session_url"`
 }
 
 // Secret is a setting that never prints.
