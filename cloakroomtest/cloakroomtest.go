@@ -6,8 +6,9 @@
 //	// … the application under test, with gw.Client(t) or gw.Grants as the Grants of directives.Options …
 //	gw.RequireGrant(t, session.ID, token, grant.Read)
 //
-// It is the real gateway with the embedded object store: loopback listeners on free ports, a database and keys in the
-// test's temporary folder, one application whose JWTs it trusts. It ends with the test.
+// It is the real gateway with the embedded object store: loopback listeners on free ports, values in the test's temporary
+// folder, one application whose JWTs it trusts. Database and keys are in memory on Linux (in /dev/shm, where that has a GiB free and
+// TMPDIR is not set), else in the test's temporary folder. It ends with the test.
 package cloakroomtest
 
 import (
@@ -56,7 +57,7 @@ func Start(t testing.TB, configure ...func(*gateway.Config)) *Gateway {
 	listeners := gateway.Listeners{Gateway: listen(t), Objects: listen(t)}
 	gw := &Gateway{URL: "http://" + listeners.Gateway.Addr().String()}
 	jwks := gw.newKit(t)
-	gw.Config = settings(t.TempDir(), gw.URL, "http://"+listeners.Objects.Addr().String(), jwks)
+	gw.Config = settings(databaseFolder(t), t.TempDir(), gw.URL, "http://"+listeners.Objects.Addr().String(), jwks)
 	for _, change := range configure {
 		change(gw.Config)
 	}
@@ -114,17 +115,17 @@ func (gw *Gateway) newKit(t testing.TB) (jwks string) {
 	return answer.Body.String()
 }
 
-func settings(dir, url, objectsURL, jwks string) *gateway.Config {
+func settings(database, objects, url, objectsURL, jwks string) *gateway.Config {
 	cfg := gateway.DefaultConfig()
 	cfg.Development = true // for http, and /metrics
 	cfg.HTTP.PublicURL = url
 	cfg.HTTP.RequestTimeout, cfg.HTTP.ShutdownTimeout = time.Minute, 30*time.Second // tests run on busy machines
 	cfg.Rates = gateway.Config{}.Rates                                              // off: tests do in a second what no page does
-	cfg.Database.Path = filepath.Join(dir, "cloakroom.db")
+	cfg.Database.Path = filepath.Join(database, "cloakroom.db")
 	cfg.Database.Reserve = 4 << 20 // many gateways run at once
-	cfg.Keys.File, cfg.Keys.Create = filepath.Join(dir, "keyset.json"), true
+	cfg.Keys.File, cfg.Keys.Create = filepath.Join(database, "keyset.json"), true
 	cfg.Objects.Store = "embedded"
-	cfg.Objects.Embedded.Dir = filepath.Join(dir, "objects")
+	cfg.Objects.Embedded.Dir = objects
 	cfg.Objects.Embedded.Listen, cfg.Objects.Embedded.PublicURL = "127.0.0.1:0", objectsURL
 	issuer := gateway.DefaultIssuer()
 	issuer.Name, issuer.Issuer, issuer.JWKS, issuer.TrustRoles = Tenant, Issuer, jwks, true

@@ -97,6 +97,33 @@ func TestFailures(t *testing.T) {
 	}
 }
 
+// TestNothingStays: what a gateway kept is gone with its test, and is where TMPDIR says if that is set.
+func TestNothingStays(t *testing.T) {
+	start := func(t *testing.T) []string {
+		t.Helper()
+		gw := cloakroomtest.Start(t)
+		gw.Tokenize(t, gw.Session("ada"), "x")
+		require.FileExists(t, gw.Config.Database.Path)
+		return []string{gw.Config.Database.Path, gw.Config.Keys.File, gw.Config.Objects.Embedded.Dir}
+	}
+	var kept []string
+	t.Run("by default", func(t *testing.T) { kept = append(kept, start(t)...) })
+	dir := t.TempDir()
+	t.Run("in TMPDIR", func(t *testing.T) {
+		t.Setenv("TMPDIR", dir)
+		here := start(t)
+		for _, path := range here {
+			require.Contains(t, path, dir)
+		}
+		kept = append(kept, here...)
+	})
+	require.Len(t, kept, 6)
+	for _, path := range kept {
+		require.NoFileExists(t, path)
+		require.NoDirExists(t, path)
+	}
+}
+
 func BenchmarkStart(b *testing.B) {
 	for b.Loop() {
 		cloakroomtest.Start(b)
