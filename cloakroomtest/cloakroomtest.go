@@ -8,7 +8,7 @@
 //
 // It is the real gateway with the embedded object store: loopback listeners on free ports, values in the test's temporary
 // folder, one application whose JWTs it trusts. Database and keys are in memory on Linux (in /dev/shm, where that has a GiB free and
-// TMPDIR is not set), else in the test's temporary folder. It ends with the test.
+// temporary files go to /tmp), else in the test's temporary folder. It ends with the test.
 package cloakroomtest
 
 import (

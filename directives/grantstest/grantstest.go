@@ -74,14 +74,15 @@ func (s suite) create(t testing.TB, session string, grants ...directives.Grant) 
 	require.NoError(t, err)
 	require.Len(t, granted, len(grants), "one answer for each entry")
 	ends := map[directives.Check]time.Time{}
-	for i, g := range granted {
-		require.Equal(t, g.ExpiresAt.IsZero(), len(g.Missing) == len(grants[i].Tokens), "a moment, unless every token is missing")
-		require.Equal(t, keep(grants[i].Tokens, g.Missing), g.Missing, "in the order asked for")
-		for _, token := range grants[i].Tokens {
+	for i, asked := range grants {
+		g := granted[i]
+		require.Equal(t, g.ExpiresAt.IsZero(), len(g.Missing) == len(asked.Tokens), "a moment, unless every token is missing")
+		require.Equal(t, keep(asked.Tokens, g.Missing), g.Missing, "in the order asked for")
+		for _, token := range asked.Tokens {
 			if slices.Contains(g.Missing, token) {
 				continue
 			}
-			for _, k := range grants[i].Kinds {
+			for _, k := range asked.Kinds {
 				check := directives.Check{Token: token, Kind: k}
 				if g.ExpiresAt.After(ends[check]) {
 					ends[check] = g.ExpiresAt
