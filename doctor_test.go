@@ -44,7 +44,7 @@ func doctor(t *testing.T, settings map[string]string, jwt string) (string, int) 
 // started are settings with which a gateway has run once.
 func started(t *testing.T, tenant *stack.Tenant) map[string]string {
 	t.Helper()
-	s := settings(t, tenant)
+	s := writeSettings(t, tenant)
 	cfg, err := gateway.LoadConfig("", environ(s))
 	require.NoError(t, err)
 	g, err := gateway.New(t.Context(), cfg, nil)
@@ -80,7 +80,7 @@ func TestDoctor(t *testing.T) {
 		require.NotContains(t, out, "FAILED")
 	})
 	t.Run("before the first start", func(t *testing.T) {
-		fresh := settings(t, tenant)
+		fresh := writeSettings(t, tenant)
 		out, code := doctor(t, fresh, "")
 		require.Zero(t, code, out)
 		require.Regexp(t, `(?m)^note +database .*does not exist yet`, out)

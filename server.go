@@ -18,6 +18,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/gateway"
 	"github.com/cloakroomhq/cloakroom/internal/dev"
 	"github.com/cloakroomhq/cloakroom/internal/keyring"
+	"github.com/cloakroomhq/cloakroom/internal/settings"
 )
 
 // gcPercent lets the heap grow to four times what lives before it is collected. What lives is a few MiB, so that
@@ -139,7 +140,7 @@ func (c *configCommand) Run(p *process) error {
 	if err != nil {
 		return err
 	}
-	b, err := cfg.Print()
+	b, err := settings.Print(cfg)
 	if err != nil {
 		return err
 	}

@@ -33,7 +33,7 @@ func command(t *testing.T, environ []string, args ...string) (out string, err er
 }
 
 // settings are an environment in which serve starts: an embedded store and inline keys, on free ports.
-func settings(t *testing.T, tenant *stack.Tenant) map[string]string {
+func writeSettings(t *testing.T, tenant *stack.Tenant) map[string]string {
 	t.Helper()
 	dir := t.TempDir()
 	keyset := filepath.Join(dir, "keyset.json")
@@ -65,7 +65,7 @@ func freeAddress(t *testing.T) string {
 }
 
 func TestConfigPrintsWhatHoldsAndMasksSecrets(t *testing.T) {
-	set := settings(t, stack.NewTenant(t, "app"))
+	set := writeSettings(t, stack.NewTenant(t, "app"))
 	set["OBJECTS_S3_SECRET_ACCESS_KEY"] = "very-secret-very-secret"
 	set["GRANTS_DEFAULT_DURATION"] = "7m"
 	out, err := command(t, environ(set), "config")
@@ -92,7 +92,7 @@ func TestConfigPrintsWhatHoldsAndMasksSecrets(t *testing.T) {
 
 func TestServeAnswersUntilItIsStopped(t *testing.T) {
 	tenant := stack.NewTenant(t, "app")
-	set := settings(t, tenant)
+	set := writeSettings(t, tenant)
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	logs := &stack.Buffer{}
@@ -152,7 +152,7 @@ func TestServeRefusesSettingsByNameAndRemedy(t *testing.T) {
 		{"a variable that is no setting", "HTTP_LISTN", "x", "CLOAKROOM_HTTP_LISTN", "remove it"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			set := settings(t, stack.NewTenant(t, "app"))
+			set := writeSettings(t, stack.NewTenant(t, "app"))
 			if set[test.set] = test.to; test.to == "SAME" {
 				set[test.set] = set["HTTP_PUBLIC_URL"]
 			}
@@ -163,7 +163,7 @@ func TestServeRefusesSettingsByNameAndRemedy(t *testing.T) {
 		})
 	}
 	t.Run("development beyond loopback", func(t *testing.T) {
-		set := settings(t, stack.NewTenant(t, "app"))
+		set := writeSettings(t, stack.NewTenant(t, "app"))
 		set["DEVELOPMENT"], set["HTTP_LISTEN"] = "true", "0.0.0.0:8080"
 		_, err := command(t, environ(set), "serve")
 		require.ErrorContains(t, err, "development")
@@ -184,7 +184,7 @@ func TestServeRefusesSettingsByNameAndRemedy(t *testing.T) {
 }
 
 func TestKeysetsAreGuarded(t *testing.T) {
-	set := settings(t, stack.NewTenant(t, "app"))
+	set := writeSettings(t, stack.NewTenant(t, "app"))
 	info, err := os.Stat(set["KEYS_FILE"])
 	require.NoError(t, err)
 	assert.Equal(t, os.FileMode(0o600), info.Mode().Perm())
@@ -249,7 +249,7 @@ func TestServeRefusesAStoreThatIgnoresEncryption(t *testing.T) {
 	}))
 	defer store.Close()
 	for _, bucket := range []string{"ignoring", "lying"} {
-		set := settings(t, stack.NewTenant(t, "app"))
+		set := writeSettings(t, stack.NewTenant(t, "app"))
 		for name, value := range map[string]string{"OBJECTS_STORE": "s3", "OBJECTS_S3_ENDPOINT": store.URL, "OBJECTS_S3_REGION": "local",
 			"OBJECTS_S3_BUCKET": bucket, "OBJECTS_S3_PATH_STYLE": "true", "OBJECTS_S3_ACCESS_KEY_ID": "id", "OBJECTS_S3_SECRET_ACCESS_KEY": "secret"} {
 			set[name] = value

@@ -26,6 +26,9 @@ const (
 
 // LoadOrCreateKey reads the private JWK in the file, and makes one there (mode 0600) if there is no
 // file. The folder must exist. A file that anybody but its owner can read is refused.
+//
+// Errors name the file and the remedy, and never quote the file. Those of the file system are wrapped: fs.ErrNotExist for the folder,
+// fs.ErrPermission. Others have no sentinel: the file can be read by others, is too long, or holds no key (those of ParseKey).
 func LoadOrCreateKey(path string) (*Key, error) {
 	data, err := loadOrCreate(path, func() ([]byte, error) {
 		key, err := GenerateKey()
@@ -46,7 +49,7 @@ func LoadOrCreateKey(path string) (*Key, error) {
 
 // LoadOrCreateSecret reads the 32-byte secret in the file, and makes a random one there (mode 0600)
 // under the rules of LoadOrCreateKey. It is for an application's own use, for example to derive
-// the key of its cookies.
+// the key of its cookies. Its errors are those of LoadOrCreateKey; a file without a secret has no sentinel.
 func LoadOrCreateSecret(path string) ([]byte, error) {
 	data, err := loadOrCreate(path, func() ([]byte, error) {
 		secret := make([]byte, secretSize)

@@ -38,6 +38,8 @@ const (
 // published at once, and signs when KeyLead is over, which needs nobody. When the last JWT of the old key
 // has expired, delete its file, and Reload. A key that may have leaked is deleted at once: what it
 // signed is refused as soon as verifiers fetch the keys again.
+//
+// Its errors are those of Reload.
 func LoadKeys(folder string) (*Keys, error) {
 	keys := &Keys{folder: folder}
 	if err := keys.Reload(); err != nil {
@@ -48,7 +50,7 @@ func LoadKeys(folder string) (*Keys, error) {
 
 // AddKey makes a new key in the folder, which signs from the given moment: KeyLead from now unless set.
 // An earlier moment is for a key that has to replace a leaked one: until verifiers fetch the keys again,
-// some will refuse what it signs.
+// some will refuse what it signs. Errors: a key of that moment exists, which has no sentinel, and those of LoadOrCreateKey.
 func AddKey(folder string, signsFrom time.Time) (*Key, error) {
 	if signsFrom.IsZero() {
 		signsFrom = time.Now().Add(KeyLead)
@@ -60,7 +62,9 @@ func AddKey(folder string, signsFrom time.Time) (*Key, error) {
 	return LoadOrCreateKey(path)
 }
 
-// Reload reads the folder of LoadKeys again; on an error the keys stay as they were.
+// Reload reads the folder of LoadKeys again; on an error the keys stay as they were. Errors: those of LoadOrCreateKey for a file;
+// fs.ErrNotExist, wrapped, for the folder; and without a sentinel: the keys are not LoadKeys', the last file is gone, there are more
+// than 32, two are the same key, or several have no time in their names.
 func (k *Keys) Reload() error {
 	if k.folder == "" {
 		return errors.New("keys: they are of no folder: use LoadKeys, or Replace")

@@ -20,7 +20,7 @@ type Key struct {
 	public  jwk.Key
 }
 
-// GenerateKey makes a new key.
+// GenerateKey makes a new key. It returns an error, which has no sentinel, only if the library can't encode one.
 func GenerateKey() (*Key, error) {
 	raw, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -30,7 +30,7 @@ func GenerateKey() (*Key, error) {
 }
 
 // ParseKey reads a private JWK: EC, P-256, for ES256 signatures. Members that say nothing about
-// that, and a "kid" other than the thumbprint, are dropped.
+// that, and a "kid" other than the thumbprint, are dropped. Errors say what is wrong without quoting data; they have no sentinel.
 func ParseKey(data []byte) (*Key, error) {
 	parsed, err := jwk.ParseKey(data)
 	if err != nil {

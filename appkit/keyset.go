@@ -33,7 +33,7 @@ type timedKey struct {
 }
 
 // NewKeys makes a set: newest signs, and the older ones stay published so that what they signed
-// still verifies.
+// still verifies. Errors, which have no sentinel: a key is nil, or stands there twice.
 func NewKeys(newest *Key, older ...*Key) (*Keys, error) {
 	keys := &Keys{}
 	if err := keys.Replace(newest, older...); err != nil {
@@ -43,7 +43,7 @@ func NewKeys(newest *Key, older ...*Key) (*Keys, error) {
 }
 
 // Replace puts other keys in the place of all these, under the rules of NewKeys; on an error nothing
-// changes. A newest key that verifiers have not seen published should come by LoadKeys instead.
+// changes. A newest key that verifiers have not seen published should come by LoadKeys instead. Its errors are those of NewKeys.
 func (k *Keys) Replace(newest *Key, older ...*Key) error {
 	timed := make([]timedKey, 0, 1+len(older))
 	for _, key := range append([]*Key{newest}, older...) {

@@ -92,7 +92,7 @@ type Kit struct {
 	signIn  signIn
 }
 
-// New returns a Kit, or an error that names each bad option and what to do about it.
+// New returns a Kit, or an error that names each bad option and what to do about it, joined; it has no sentinel.
 func New(options Options) (*Kit, error) {
 	options = withDefaults(options)
 	own, issuerErr := baseURL("Issuer", options.Issuer)

@@ -21,7 +21,8 @@ const (
 	assertionTTL  = time.Minute
 )
 
-// SessionToken returns a JWT that makes its bearer that session at the gateway, and when it ends.
+// SessionToken returns a JWT that makes its bearer that session at the gateway, and when it ends. Errors: ErrNoSession, wrapped,
+// for a session that has ended; ctx's error; and without a sentinel: ID or Subject is malformed, or the JWT can't be signed.
 func (k *Kit) SessionToken(ctx context.Context, session Session) (token string, expiresAt time.Time, err error) {
 	if err := checkSession(session); err != nil {
 		return "", time.Time{}, fmt.Errorf("session token: %w", err)
@@ -37,7 +38,8 @@ func (k *Kit) SessionToken(ctx context.Context, session Session) (token string, 
 }
 
 // ApplicationToken returns a JWT that makes its bearer the application itself at the gateway, and
-// when it ends. It is for the backend's own requests and never leaves it for a browser.
+// when it ends. It is for the backend's own requests and never leaves it for a browser. Errors: ctx's error, and those of signing, as
+// for SessionToken.
 func (k *Kit) ApplicationToken(ctx context.Context) (token string, expiresAt time.Time, err error) {
 	return k.sign(ctx, tokenType, k.options.ApplicationSubject, k.options.ApplicationTokenTTL, map[string]any{"roles": []string{"application"}})
 }

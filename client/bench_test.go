@@ -25,7 +25,7 @@ func BenchmarkCreateGrants1000(b *testing.B) {
 			for b.Loop() {
 				n++
 				granted, err := grants.CreateGrants(b.Context(), fmt.Sprint(b.Name(), b.N, n), grantsOf(tokens))
-				if err != nil || len(granted) != 2000 {
+				if err != nil || len(granted) != 1 || len(granted[0].Missing) > 0 {
 					b.Fatal(len(granted), err)
 				}
 			}
@@ -34,7 +34,7 @@ func BenchmarkCreateGrants1000(b *testing.B) {
 	}
 }
 
-// Both kinds of 1,000 tokens, all held: one operation with two fields.
+// Both kinds of 1,000 tokens, all held: one list of 2,000 checks.
 func BenchmarkVerifyGrants1000(b *testing.B) {
 	g := gatewaytest.Start(b, nil)
 	tokens := tokensOf(g, gatewaytest.Own)(b, 1000)

@@ -21,7 +21,7 @@ import (
 
 // repeatable are the operations that may run twice: they read, or what they do again changes nothing.
 var repeatable = map[string]bool{
-	"createGrants": true, "verifyGrants": true, "verifyGrantsOfBothKinds": true,
+	"createGrants": true, "verifyGrants": true,
 	"detokenize": true, "detokenizeBatch": true, "token": true, "viewer": true, "endSession": true,
 }
 

@@ -12,8 +12,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/cloakroomhq/cloakroom/directives"
 )
 
 // Defaults of Options.
@@ -63,12 +61,7 @@ type Client struct {
 	listeners []func(session string, tokens []string)
 }
 
-var _ interface {
-	directives.Grants
-	directives.Revoker
-} = (*Client)(nil)
-
-// New returns a client, or an error that names the option at fault. It sends nothing.
+// New returns a client, or an error that names the option at fault, which has no sentinel. It sends nothing.
 func New(o Options) (*Client, error) {
 	endpoint, err := graphqlURL(o.Endpoint)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/cloakroomhq/cloakroom/appkit"
 	"github.com/cloakroomhq/cloakroom/client"
+	"github.com/cloakroomhq/cloakroom/directives"
 	"github.com/cloakroomhq/cloakroom/internal/gatewaytest"
 )
 
@@ -23,7 +24,7 @@ func TestContract(t *testing.T) {
 
 	who, err := session.Viewer(ctx)
 	require.NoError(t, err)
-	require.Equal(t, []any{gatewaytest.Own, "user", true}, []any{who.Tenant, who.Subject, who.SessionHash != ""})
+	require.Equal(t, []any{gatewaytest.Own, "login", true}, []any{who.Tenant, who.Subject, who.SessionHash != ""})
 	who, err = app.Viewer(ctx)
 	require.NoError(t, err)
 	require.Equal(t, []string{"application"}, who.Roles)
@@ -120,13 +121,13 @@ func TestEndSession(t *testing.T) {
 
 	granted, err := app.CreateGrants(ctx, id, grantsOf([]string{made.Token}))
 	require.NoError(t, err, "a response that meets a logout on its way")
-	require.Empty(t, granted)
+	require.Equal(t, []directives.Granted{{Missing: []string{made.Token}}}, granted)
 	missing, err := app.VerifyGrants(ctx, id, checksOf([]string{made.Token}))
 	require.NoError(t, err)
 	require.Len(t, missing, 2)
 	granted, err = app.CreateGrants(ctx, appkit.SessionID("other"), grantsOf([]string{made.Token}))
 	require.NoError(t, err)
-	require.Len(t, granted, 2)
+	require.Empty(t, granted[0].Missing)
 	_, err = app.EndSession(ctx, "")
 	require.ErrorIs(t, err, client.ErrBadUserInput)
 }

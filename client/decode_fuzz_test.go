@@ -36,8 +36,10 @@ func (f transport) RoundTrip(*http.Request) (*http.Response, error) {
 // vouch for, what is returned is whole, and no error shows the JWT.
 func FuzzAnswers(f *testing.F) {
 	for _, body := range []string{
-		`{"data":{"createGrants":{"grants":[{"token":"` + fuzzToken + `","kind":"READ","expiresAt":"2030-01-01T00:00:00Z"}]}}}`,
-		`{"data":{"verifyGrants":{"valid":true,"missing":[]},"read":{"valid":false,"missing":["` + fuzzToken + `"]},"store":{"valid":true,"missing":[]}}}`,
+		`{"data":{"createGrants":{"grants":[{"expiresAt":"2030-01-01T00:00:00Z","missing":[]}]}}}`,
+		`{"data":{"createGrants":{"grants":[{"expiresAt":null,"missing":["` + fuzzToken + `"]}]}}}`,
+		`{"data":{"verifyGrants":{"valid":true,"missing":[]}}}`,
+		`{"data":{"verifyGrants":{"valid":false,"missing":[{"token":"` + fuzzToken + `","kind":"STORE"}]}}}`,
 		`{"data":{"tokenize":{"token":"` + fuzzToken + `","upload":{"method":"PUT","url":"https://s.example/?sig=1","headers":[{"name":"A","value":"b"}],"expiresAt":"2030-01-01T00:00:00Z"},"expiresAt":null}}}`,
 		`{"data":{"detokenizeBatch":[{"__typename":"TokenFailure","token":"` + fuzzToken + `","code":"GRANT_REQUIRED","message":"no"}]}}`,
 		`{"data":{"detokenizeBatch":[{"__typename":"DetokenizePayload","token":"` + fuzzToken + `","download":{"method":"GET","url":"https://s.example","headers":[],"expiresAt":"2030-01-01T00:00:00Z"},"metadata":{"custom":{"a":1}}}]}}`,
@@ -84,12 +86,12 @@ func try(t *testing.T, c *Client, body string) {
 	note(err, known == nil || known.ID == fuzzToken)
 	who, err := c.Viewer(ctx)
 	note(err, who.Tenant != "")
-	granted, err := c.CreateGrants(ctx, "s", []directives.Grant{{Token: fuzzToken, Kinds: []directives.GrantKind{directives.GrantKindRead}}})
-	note(err, !slices.ContainsFunc(granted, func(g directives.Granted) bool { return g.Token == "" || g.ExpiresAt.IsZero() }))
+	granted, err := c.CreateGrants(ctx, "s", []directives.Grant{{Tokens: []string{fuzzToken}, Kinds: []directives.GrantKind{directives.GrantKindRead}}})
+	note(err, len(granted) == 1 && granted[0].ExpiresAt.IsZero() == slices.Equal(granted[0].Missing, []string{fuzzToken}))
 	missing, err := c.VerifyGrants(ctx, "s", checks[:1])
 	note(err, len(missing) == 1 || strings.Contains(strings.ToLower(body), "valid") || strings.Contains(body, `\u`))
 	missing, err = c.VerifyGrants(ctx, "s", checks)
-	note(err, len(missing) > 0 || strings.Count(strings.ToLower(body), "valid") > 1 || strings.Contains(body, `\u`))
+	note(err, len(missing) > 0 || strings.Contains(strings.ToLower(body), "valid") || strings.Contains(body, `\u`))
 	n, err := c.RevokeGrants(ctx, Revocation{Session: "s"})
 	note(err, n >= 0)
 	n, err = c.CarryGrants(ctx, "s", "t")

@@ -20,7 +20,7 @@ import (
 )
 
 var (
-	oneGrant   = []directives.Grant{{Token: token, Kinds: []directives.GrantKind{directives.GrantKindRead}}}
+	oneGrant   = []directives.Grant{{Tokens: []string{token}, Kinds: []directives.GrantKind{directives.GrantKindRead}}}
 	bothChecks = []directives.Check{{Token: token, Kind: directives.GrantKindRead}, {Token: token, Kind: directives.GrantKindStore}}
 )
 
@@ -179,18 +179,26 @@ func TestRubbish(t *testing.T) {
 		"HTML": answer(200, "text/html", "<html>"+jwt), "HTML as JSON": ok("<html>"), "nothing": ok(""), "null": ok("null"),
 		"truncated": ok(grantedBody[:40]), "a list": ok("[]"), "a string": ok(`"x"`), "trailing": ok(grantedBody + "{}"),
 		"no data": ok(`{}`), "null data": ok(`{"data":null}`), "data of another type": ok(`{"data":"` + jwt + `"}`),
-		"an empty object": ok(`{"data":{}}`), "null fields": ok(`{"data":{"createGrants":null,"verifyGrants":null,"read":null,"store":null,` +
+		"an empty object": ok(`{"data":{}}`), "null fields": ok(`{"data":{"createGrants":null,"verifyGrants":null,` +
 			`"tokenize":null,"tokenizeBatch":null,"detokenize":null,"detokenizeBatch":null,"viewer":null,"revokeGrants":null,"carryGrants":null,"endSession":null,"deleteTokens":null,"token":{}}}`),
 		"null entries": ok(`{"data":{"createGrants":{"grants":[null]},"verifyGrants":{"valid":false,"missing":[null]},"tokenizeBatch":[null,null],` +
 			`"detokenizeBatch":[null],"token":{"id":null}}}`),
 		"an unknown type": ok(`{"data":{"detokenizeBatch":[{"__typename":"` + jwt + `"}],"token":{}}}`),
-		"other tokens": ok(`{"data":{"verifyGrants":{"valid":false,"missing":["tok-other"]},"token":{"id":"other"},` +
+		"other tokens": ok(`{"data":{"verifyGrants":{"valid":false,"missing":[{"token":"tok-other","kind":"READ"}]},"token":{"id":"other"},` +
 			`"detokenize":{"token":"other","download":` + signedBody + `}}}`),
-		"both":                         ok(`{"data":{"verifyGrants":{"valid":true,"missing":["` + token + `"]},"token":{}}}`),
-		"invalid with nothing missing": ok(`{"data":{"verifyGrants":{"valid":false,"missing":[]},"token":{}}}`),
-		"valid without a list":         ok(`{"data":{"verifyGrants":{"valid":true},"token":{}}}`),
-		"wrong times":                  ok(`{"data":{"createGrants":{"grants":[{"token":"` + token + `","kind":"READ","expiresAt":"` + jwt + `"}]}}}`),
-		"huge":                         huge, "a gzip bomb": bomb, "too deep": ok(strings.Repeat(`{"data":`, 20_000)),
+		"another kind":                  ok(`{"data":{"verifyGrants":{"valid":false,"missing":[{"token":"` + token + `","kind":"BOTH"}]},"token":{}}}`),
+		"a token without its kind":      ok(`{"data":{"verifyGrants":{"valid":false,"missing":[{"token":"` + token + `"}]},"token":{}}}`),
+		"both":                          ok(`{"data":{"verifyGrants":{"valid":true,"missing":[{"token":"` + token + `","kind":"READ"}]},"token":{}}}`),
+		"invalid with nothing missing":  ok(`{"data":{"verifyGrants":{"valid":false,"missing":[]},"token":{}}}`),
+		"valid without a list":          ok(`{"data":{"verifyGrants":{"valid":true},"token":{}}}`),
+		"fewer grants than were asked":  ok(`{"data":{"createGrants":{"grants":[]},"token":{}}}`),
+		"more grants than were asked":   ok(`{"data":{"createGrants":{"grants":[{"expiresAt":"2030-01-01T00:00:00Z","missing":[]},{"expiresAt":null,"missing":[]}]},"token":{}}}`),
+		"grants without a list":         ok(`{"data":{"createGrants":{"grants":[{"expiresAt":"2030-01-01T00:00:00Z"}]},"token":{}}}`),
+		"grants without a moment":       ok(`{"data":{"createGrants":{"grants":[{"expiresAt":null,"missing":[]}]},"token":{}}}`),
+		"a moment, and nothing granted": ok(`{"data":{"createGrants":{"grants":[{"expiresAt":"2030-01-01T00:00:00Z","missing":["` + token + `"]}]},"token":{}}}`),
+		"another token is missing":      ok(`{"data":{"createGrants":{"grants":[{"expiresAt":null,"missing":["tok-other"]}]},"token":{}}}`),
+		"wrong times":                   ok(`{"data":{"createGrants":{"grants":[{"expiresAt":"` + jwt + `","missing":[]}]}}}`),
+		"huge":                          huge, "a gzip bomb": bomb, "too deep": ok(strings.Repeat(`{"data":`, 20_000)),
 		"a null error": ok(`{"errors":[null]}`), "teapot": answer(418, "text/plain", jwt), "500": answer(500, "text/html", jwt),
 		"500 in JSON": answer(500, "application/json", `{"data":{"token":null}}`),
 	} {

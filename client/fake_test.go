@@ -67,7 +67,7 @@ func refusal(code string) http.HandlerFunc {
 // dropped breaks the connection once the request has arrived.
 func dropped(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
 
-const grantedBody = `{"data":{"createGrants":{"grants":[{"token":"` + token + `","kind":"READ","expiresAt":"2030-01-01T00:00:00Z"}]}}}`
+const grantedBody = `{"data":{"createGrants":{"grants":[{"expiresAt":"2030-01-01T00:00:00Z","missing":[]}]}}}`
 
 const signedBody = `{"method":"PUT","url":"https://store.example/v/1?` + signed + `","headers":[{"name":"X-Key","value":"secret-key"}],"expiresAt":"2030-01-01T00:00:00Z"}`
 

@@ -2,27 +2,35 @@ package client
 
 import (
 	"context"
+	"slices"
 	"unicode/utf8"
 
-	"github.com/cloakroomhq/cloakroom/directives"
+	"github.com/cloakroomhq/cloakroom/grant"
+	"github.com/cloakroomhq/cloakroom/internal/ids"
 )
 
-// CreateGrants implements directives.Grants. What has not the form of a token is left out, like every token
-// that is not the application's own.
-func (c *Client) CreateGrants(ctx context.Context, session string, grants []directives.Grant) ([]directives.Granted, error) {
-	input := createGrantsInput{SessionId: session, Grants: make([]grantInput, 0, len(grants))}
-	for _, g := range grants {
-		if !directives.TokenID(g.Token).Valid() {
+// CreateGrants implements directives.Grants. What has not the form of a token is missing without being asked for. Errors:
+// ErrUnauthenticated, ErrForbidden for a session, ErrBadUserInput for a session's id or a grant that is none, ErrLimitExceeded,
+// ErrRateLimited, ErrUnavailable, ErrBadAnswer.
+func (c *Client) CreateGrants(ctx context.Context, session string, wanted []grant.Request) ([]grant.Granted, error) {
+	granted := make([]grant.Granted, len(wanted))
+	input := createGrantsInput{SessionId: session, Grants: make([]grantsInput, 0, len(wanted))}
+	places := make([]int, 0, len(wanted)) // of each entry of the input among wanted
+	for i := range wanted {
+		w := &wanted[i]
+		tokens := wellFormed(w.Tokens)
+		if len(tokens) == 0 {
+			granted[i].Missing = slices.Clone(w.Tokens)
 			continue
 		}
-		in := grantInput{Token: g.Token, Kinds: append([]directives.GrantKind{}, g.Kinds...)}
-		if g.Duration > 0 {
-			in.Duration = given(g.Duration.String())
+		in := grantsInput{Tokens: tokens, Kinds: append([]grant.Kind{}, w.Kinds...)}
+		if w.Duration > 0 {
+			in.Duration = given(w.Duration.String())
 		}
-		input.Grants = append(input.Grants, in)
+		input.Grants, places = append(input.Grants, in), append(places, i)
 	}
 	if len(input.Grants) == 0 {
-		return nil, ctx.Err()
+		return granted, ctx.Err()
 	}
 	if err := checkSession(session); err != nil {
 		return nil, err
@@ -31,36 +39,95 @@ func (c *Client) CreateGrants(ctx context.Context, session string, grants []dire
 	if err != nil {
 		return nil, err
 	}
-	if answer.CreateGrants.Grants == nil {
-		return nil, failure(ErrBadAnswer, nil, "the answer holds no grants")
+	created := answer.CreateGrants.Grants
+	if len(created) != len(input.Grants) {
+		return nil, failure(ErrBadAnswer, nil, "%d requests for grants have %d answers", len(input.Grants), len(created))
 	}
-	granted := make([]directives.Granted, len(answer.CreateGrants.Grants))
-	for i, g := range answer.CreateGrants.Grants {
-		if g.Token == "" || g.ExpiresAt.IsZero() || g.Kind != directives.GrantKindRead && g.Kind != directives.GrantKindStore {
-			return nil, failure(ErrBadAnswer, nil, "a grant is incomplete")
+	for i := range created {
+		if granted[places[i]], err = created[i].decode(wanted[places[i]].Tokens, len(input.Grants[i].Tokens)); err != nil {
+			return nil, err
 		}
-		granted[i] = directives.Granted{Token: g.Token, Kind: g.Kind, ExpiresAt: g.ExpiresAt}
+	}
+	return granted, nil
+}
+
+// wellFormed returns those that have the form of a token: all itself where all have.
+func wellFormed(all []string) []string {
+	for i, t := range all {
+		if ids.ValidToken(t) {
+			continue
+		}
+		formed := append([]string{}, all[:i]...)
+		for _, t := range all[i+1:] {
+			if ids.ValidToken(t) {
+				formed = append(formed, t)
+			}
+		}
+		return formed
+	}
+	return all
+}
+
+// decode returns what exists of a request for these tokens, of which asked were sent. It believes an answer only if all of
+// it fits.
+func (g *createdGrants) decode(tokens []string, asked int) (granted grant.Granted, err error) {
+	if g.Missing == nil || (g.ExpiresAt == nil) != (len(g.Missing) == asked) || g.ExpiresAt != nil && g.ExpiresAt.IsZero() {
+		return granted, failure(ErrBadAnswer, nil, "it is not clear which grants exist")
+	}
+	granted.ExpiresAt = value(g.ExpiresAt)
+	if len(g.Missing) == 0 && asked == len(tokens) {
+		return granted, nil
+	}
+	missing := make(map[string]bool, len(g.Missing))
+	for _, t := range g.Missing {
+		missing[t] = true
+	}
+	n := 0
+	for _, t := range tokens {
+		formed := ids.ValidToken(t)
+		if formed && missing[t] {
+			n++
+		}
+		if !formed || missing[t] {
+			granted.Missing = append(granted.Missing, t)
+		}
+	}
+	if n != len(g.Missing) {
+		return grant.Granted{}, failure(ErrBadAnswer, nil, "tokens are missing that were not asked for")
 	}
 	return granted, nil
 }
 
 // VerifyGrants implements directives.Grants: one request for checks of both kinds. What is missing comes in
-// the order of the checks.
-func (c *Client) VerifyGrants(ctx context.Context, session string, checks []directives.Check) ([]directives.Check, error) {
-	tokens := map[directives.GrantKind][]string{}
+// the order of the checks. A token that has not the form of one is missing without being asked for. Errors are those of
+// CreateGrants.
+func (c *Client) VerifyGrants(ctx context.Context, session string, checks []grant.Check) ([]grant.Check, error) {
+	held := make(map[grant.Check]bool, len(checks))
+	input := verifyGrantsInput{SessionId: session, Checks: make([]grantCheckInput, 0, len(checks))}
 	for _, k := range checks {
-		if k.Kind != directives.GrantKindRead && k.Kind != directives.GrantKindStore {
+		if !k.Kind.Valid() {
 			return nil, failure(ErrBadUserInput, nil, "a check is of neither kind, READ or STORE")
 		}
-		if directives.TokenID(k.Token).Valid() {
-			tokens[k.Kind] = append(tokens[k.Kind], k.Token)
+		if _, listed := held[k]; !listed && ids.ValidToken(k.Token) {
+			held[k] = true
+			input.Checks = append(input.Checks, grantCheckInput{Token: k.Token, Kind: k.Kind})
 		}
 	}
-	held := map[directives.Check]bool{}
-	if err := c.verify(ctx, session, tokens, held); err != nil {
+	if len(input.Checks) > 0 {
+		if err := checkSession(session); err != nil {
+			return nil, err
+		}
+		answer, err := verifyGrants(ctx, call{c}, input)
+		if err != nil {
+			return nil, err
+		}
+		if err := answer.VerifyGrants.note(held); err != nil {
+			return nil, err
+		}
+	} else if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	var missing []directives.Check
+	var missing []grant.Check
 	for _, k := range checks {
 		if !held[k] {
 			missing = append(missing, k)
@@ -69,50 +136,16 @@ func (c *Client) VerifyGrants(ctx context.Context, session string, checks []dire
 	return missing, nil
 }
 
-// verify asks for the tokens of each kind, and notes which grants are held.
-func (c *Client) verify(ctx context.Context, session string, tokens map[directives.GrantKind][]string, held map[directives.Check]bool) error {
-	const read, store = directives.GrantKindRead, directives.GrantKindStore
-	input := func(kind directives.GrantKind) verifyGrantsInput {
-		return verifyGrantsInput{SessionId: session, Tokens: tokens[kind], Kind: kind}
-	}
-	switch {
-	case len(tokens) == 0:
-		return ctx.Err()
-	case checkSession(session) != nil:
-		return checkSession(session)
-	case len(tokens) == 2:
-		answer, err := verifyGrantsOfBothKinds(ctx, call{c}, input(read), input(store))
-		if err != nil {
-			return err
-		}
-		if err := answer.Read.note(read, tokens[read], held); err != nil {
-			return err
-		}
-		return answer.Store.note(store, tokens[store], held)
-	}
-	kind := read
-	if len(tokens[store]) > 0 {
-		kind = store
-	}
-	answer, err := verifyGrants(ctx, call{c}, input(kind))
-	if err != nil {
-		return err
-	}
-	return answer.VerifyGrants.note(kind, tokens[kind], held)
-}
-
-// note believes an answer only if all of it fits: what it takes for held opens a mutation.
-func (v *verified) note(kind directives.GrantKind, asked []string, held map[directives.Check]bool) error {
+// note takes the checks that are missing out of those that were asked for. It believes an answer only if all of it
+// fits: a check that is taken for held lets an operation run.
+func (v *verifyGrantsPayload) note(held map[grant.Check]bool) error {
 	if v.Missing == nil || v.Valid != (len(v.Missing) == 0) {
 		return failure(ErrBadAnswer, nil, "it is not clear whether the grants are held")
 	}
-	for _, token := range asked {
-		held[directives.Check{Token: token, Kind: kind}] = true
-	}
-	for _, token := range v.Missing {
-		check := directives.Check{Token: token, Kind: kind}
-		if _, ok := held[check]; !ok {
-			return failure(ErrBadAnswer, nil, "a token is missing that was not asked for")
+	for _, m := range v.Missing {
+		check := grant.Check{Token: m.Token, Kind: m.Kind}
+		if _, asked := held[check]; !asked {
+			return failure(ErrBadAnswer, nil, "a grant is missing that was not asked for")
 		}
 		held[check] = false
 	}
@@ -130,14 +163,14 @@ func checkSession(id string) error {
 // Revocation says which grants to revoke; each field that is set narrows it. At least one of Session and
 // Tokens is needed.
 type Revocation struct {
-	Session string                 // the session's id, as its JWT names it; empty: of every session
-	Tokens  []string               // nil: on every token; empty: on none
-	Kinds   []directives.GrantKind // empty: both
+	Session string       // the session's id, as its JWT names it; empty: of every session
+	Tokens  []string     // nil: on every token; empty: on none
+	Kinds   []grant.Kind // empty: both
 }
 
 // RevokeGrants ends the application's grants that match, and returns how many were in force. Whoever
 // listens with OnRevoke is told before it returns, also where it fails, because the gateway may have
-// done it all the same.
+// done it all the same. Errors are those of CreateGrants.
 func (c *Client) RevokeGrants(ctx context.Context, r Revocation) (int, error) {
 	switch {
 	case r.Session == "" && r.Tokens == nil:
@@ -161,7 +194,7 @@ func (c *Client) RevokeGrants(ctx context.Context, r Revocation) (int, error) {
 // CarryGrants moves the grants of one of the application's sessions to another, which is not the same, and returns how
 // many were in force. Carry only from a session that this very browser has had before it signed in, never from an id
 // that a request names: whoever names it would get that session's values. Listeners are told as by RevokeGrants
-// that the first session has none left.
+// that the first session has none left. Errors are those of CreateGrants.
 func (c *Client) CarryGrants(ctx context.Context, from, to string) (int, error) {
 	for _, session := range []string{from, to} {
 		if err := checkSession(session); err != nil {
@@ -182,7 +215,7 @@ func (c *Client) CarryGrants(ctx context.Context, from, to string) (int, error) 
 // EndSession ends a session, by its id as its JWT names it: the gateway revokes its grants, and refuses every
 // credential that names it until it expires. It returns how many grants were in force: none where an attempt before
 // has revoked them and its answer was lost. Do this at a logout; the id must not be used again. Listeners are told as
-// by RevokeGrants.
+// by RevokeGrants. Errors are those of CreateGrants.
 func (c *Client) EndSession(ctx context.Context, session string) (int, error) {
 	if err := checkSession(session); err != nil {
 		return 0, err
@@ -196,7 +229,8 @@ func (c *Client) EndSession(ctx context.Context, session string) (int, error) {
 }
 
 // DeleteTokens destroys the keys of those tokens that are the application's own, and with them the values,
-// and returns how many there were. Listeners are told as by RevokeGrants.
+// and returns how many there were. Listeners are told as by RevokeGrants. Errors are those
+// of CreateGrants.
 func (c *Client) DeleteTokens(ctx context.Context, tokens []string) (int, error) {
 	if len(tokens) == 0 {
 		return 0, nil

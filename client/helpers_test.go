@@ -71,11 +71,7 @@ func backend(t testing.TB, g *gatewaytest.Gateway) grantstest.Backend {
 }
 
 func grantsOf(tokens []string) []directives.Grant {
-	grants := make([]directives.Grant, len(tokens))
-	for i, token := range tokens {
-		grants[i] = directives.Grant{Token: token, Kinds: []directives.GrantKind{directives.GrantKindRead, directives.GrantKindStore}}
-	}
-	return grants
+	return []directives.Grant{{Tokens: tokens, Kinds: []directives.GrantKind{directives.GrantKindRead, directives.GrantKindStore}}}
 }
 
 // checksOf asks for both kinds.

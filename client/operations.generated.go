@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/Khan/genqlient/graphql"
-	"github.com/cloakroomhq/cloakroom/directives"
+	"github.com/cloakroomhq/cloakroom/grant"
 )
 
 // __carryGrantsInput is used internally by genqlient
@@ -100,18 +100,6 @@ type __verifyGrantsInput struct {
 // GetInput returns __verifyGrantsInput.Input, and is useful for accessing the field via an interface.
 func (v *__verifyGrantsInput) GetInput() verifyGrantsInput { return v.Input }
 
-// __verifyGrantsOfBothKindsInput is used internally by genqlient
-type __verifyGrantsOfBothKindsInput struct {
-	Read  verifyGrantsInput `json:"read"`
-	Store verifyGrantsInput `json:"store"`
-}
-
-// GetRead returns __verifyGrantsOfBothKindsInput.Read, and is useful for accessing the field via an interface.
-func (v *__verifyGrantsOfBothKindsInput) GetRead() verifyGrantsInput { return v.Read }
-
-// GetStore returns __verifyGrantsOfBothKindsInput.Store, and is useful for accessing the field via an interface.
-func (v *__verifyGrantsOfBothKindsInput) GetStore() verifyGrantsInput { return v.Store }
-
 // The session that loses its grants, and the one that gets them.
 type carryGrantsInput struct {
 	// The id of the session before, as its JWT names it.
@@ -153,38 +141,56 @@ func (v *carryGrantsResponse) GetCarryGrants() carryGrantsPayload { return v.Car
 type createGrantsInput struct {
 	// The session id, as the session's JWT names it.
 	SessionId string `json:"sessionId"`
-	// One entry per token; the gateway's batch limit bounds the list.
-	Grants []grantInput `json:"grants"`
+	// Which grants, on which tokens. The gateway's batch limit bounds the tokens of all entries together.
+	Grants []grantsInput `json:"grants"`
 }
 
 // GetSessionId returns createGrantsInput.SessionId, and is useful for accessing the field via an interface.
 func (v *createGrantsInput) GetSessionId() string { return v.SessionId }
 
 // GetGrants returns createGrantsInput.Grants, and is useful for accessing the field via an interface.
-func (v *createGrantsInput) GetGrants() []grantInput { return v.Grants }
+func (v *createGrantsInput) GetGrants() []grantsInput { return v.Grants }
 
 // createGrantsPayload includes the requested fields of the GraphQL type CreateGrantsPayload.
 // The GraphQL type's documentation follows.
 //
-// The grants that now exist.
+// What exists now of the grants that were asked for.
 type createGrantsPayload struct {
-	// One entry per token and kind, in the order asked for.
-	Grants []grant `json:"grants"`
+	// One entry for each entry of the input, in the same order.
+	Grants []createdGrants `json:"grants"`
 }
 
 // GetGrants returns createGrantsPayload.Grants, and is useful for accessing the field via an interface.
-func (v *createGrantsPayload) GetGrants() []grant { return v.Grants }
+func (v *createGrantsPayload) GetGrants() []createdGrants { return v.Grants }
 
 // createGrantsResponse is returned by createGrants on success.
 type createGrantsResponse struct {
 	// Applications only. Grants that exist are extended, never shortened. A token that is not one of the
-	// application's own gets no grant and is absent from the answer; the others are not held up by it. So is every token
+	// application's own gets no grant and is missing in the answer; the others are not held up by it. So is every token
 	// once the session has ended.
 	CreateGrants createGrantsPayload `json:"createGrants"`
 }
 
 // GetCreateGrants returns createGrantsResponse.CreateGrants, and is useful for accessing the field via an interface.
 func (v *createGrantsResponse) GetCreateGrants() createGrantsPayload { return v.CreateGrants }
+
+// createdGrants includes the requested fields of the GraphQL type CreatedGrants.
+// The GraphQL type's documentation follows.
+//
+// What exists now of one entry: a grant of each of its kinds on each of its tokens, except those that are missing.
+type createdGrants struct {
+	// Until then the session holds them all: it is the earliest of their ends. One that existed, or that is on a token with a longer life,
+	// may last longer; a single token in an entry gives that token's own. Null where every token is missing.
+	ExpiresAt *time.Time `json:"expiresAt"`
+	// The tokens of the entry on which there is no grant, in the order asked for.
+	Missing []string `json:"missing"`
+}
+
+// GetExpiresAt returns createdGrants.ExpiresAt, and is useful for accessing the field via an interface.
+func (v *createdGrants) GetExpiresAt() *time.Time { return v.ExpiresAt }
+
+// GetMissing returns createdGrants.Missing, and is useful for accessing the field via an interface.
+func (v *createdGrants) GetMissing() []string { return v.Missing }
 
 // deleteTokensPayload includes the requested fields of the GraphQL type DeleteTokensPayload.
 // The GraphQL type's documentation follows.
@@ -561,46 +567,38 @@ func (v *facts) GetLastModified() *time.Time { return v.LastModified }
 // GetCustom returns facts.Custom, and is useful for accessing the field via an interface.
 func (v *facts) GetCustom() *map[string]interface{} { return v.Custom }
 
-// grant includes the requested fields of the GraphQL type Grant.
-// The GraphQL type's documentation follows.
-//
-// One grant.
-type grant struct {
-	// The token that it opens.
-	Token string `json:"token"`
-	// What it permits.
-	Kind directives.GrantKind `json:"kind"`
-	// When it ends; a grant that existed may last longer than was asked for now.
-	ExpiresAt time.Time `json:"expiresAt"`
-}
-
-// GetToken returns grant.Token, and is useful for accessing the field via an interface.
-func (v *grant) GetToken() string { return v.Token }
-
-// GetKind returns grant.Kind, and is useful for accessing the field via an interface.
-func (v *grant) GetKind() directives.GrantKind { return v.Kind }
-
-// GetExpiresAt returns grant.ExpiresAt, and is useful for accessing the field via an interface.
-func (v *grant) GetExpiresAt() time.Time { return v.ExpiresAt }
-
-// Grants on one token.
-type grantInput struct {
+// One grant to look for.
+type grantCheckInput struct {
 	// The token.
 	Token string `json:"token"`
-	// The kinds to create.
-	Kinds []directives.GrantKind `json:"kinds"`
+	// The kind of grant that it needs.
+	Kind grant.Kind `json:"kind"`
+}
+
+// GetToken returns grantCheckInput.Token, and is useful for accessing the field via an interface.
+func (v *grantCheckInput) GetToken() string { return v.Token }
+
+// GetKind returns grantCheckInput.Kind, and is useful for accessing the field via an interface.
+func (v *grantCheckInput) GetKind() grant.Kind { return v.Kind }
+
+// The same grants on each of several tokens.
+type grantsInput struct {
+	// The tokens.
+	Tokens []string `json:"tokens"`
+	// The kinds to create, on each token.
+	Kinds []grant.Kind `json:"kinds"`
 	// Life of the grants: the gateway's default where absent; refused over its maximum. No grant outlives its token.
 	Duration *string `json:"duration,omitempty"`
 }
 
-// GetToken returns grantInput.Token, and is useful for accessing the field via an interface.
-func (v *grantInput) GetToken() string { return v.Token }
+// GetTokens returns grantsInput.Tokens, and is useful for accessing the field via an interface.
+func (v *grantsInput) GetTokens() []string { return v.Tokens }
 
-// GetKinds returns grantInput.Kinds, and is useful for accessing the field via an interface.
-func (v *grantInput) GetKinds() []directives.GrantKind { return v.Kinds }
+// GetKinds returns grantsInput.Kinds, and is useful for accessing the field via an interface.
+func (v *grantsInput) GetKinds() []grant.Kind { return v.Kinds }
 
-// GetDuration returns grantInput.Duration, and is useful for accessing the field via an interface.
-func (v *grantInput) GetDuration() *string { return v.Duration }
+// GetDuration returns grantsInput.Duration, and is useful for accessing the field via an interface.
+func (v *grantsInput) GetDuration() *string { return v.Duration }
 
 // header includes the requested fields of the GraphQL type Header.
 // The GraphQL type's documentation follows.
@@ -643,6 +641,23 @@ func (v *metadataInput) GetLastModified() *time.Time { return v.LastModified }
 // GetCustom returns metadataInput.Custom, and is useful for accessing the field via an interface.
 func (v *metadataInput) GetCustom() *map[string]interface{} { return v.Custom }
 
+// missingGrant includes the requested fields of the GraphQL type MissingGrant.
+// The GraphQL type's documentation follows.
+//
+// One grant that the session does not hold.
+type missingGrant struct {
+	// The token of the check.
+	Token string `json:"token"`
+	// The kind of the check.
+	Kind grant.Kind `json:"kind"`
+}
+
+// GetToken returns missingGrant.Token, and is useful for accessing the field via an interface.
+func (v *missingGrant) GetToken() string { return v.Token }
+
+// GetKind returns missingGrant.Kind, and is useful for accessing the field via an interface.
+func (v *missingGrant) GetKind() grant.Kind { return v.Kind }
+
 // Grants to revoke: those that match every filter given.
 type revokeGrantsInput struct {
 	// Grants of this session; of every session where absent.
@@ -650,7 +665,7 @@ type revokeGrantsInput struct {
 	// Grants on these tokens; on every token where absent. The gateway's batch limit bounds the list.
 	Tokens []string `json:"tokens,omitempty"`
 	// Grants of these kinds; of both where absent.
-	Kinds []directives.GrantKind `json:"kinds,omitempty"`
+	Kinds []grant.Kind `json:"kinds,omitempty"`
 }
 
 // GetSessionId returns revokeGrantsInput.SessionId, and is useful for accessing the field via an interface.
@@ -660,7 +675,7 @@ func (v *revokeGrantsInput) GetSessionId() *string { return v.SessionId }
 func (v *revokeGrantsInput) GetTokens() []string { return v.Tokens }
 
 // GetKinds returns revokeGrantsInput.Kinds, and is useful for accessing the field via an interface.
-func (v *revokeGrantsInput) GetKinds() []directives.GrantKind { return v.Kinds }
+func (v *revokeGrantsInput) GetKinds() []grant.Kind { return v.Kinds }
 
 // revokeGrantsPayload includes the requested fields of the GraphQL type RevokeGrantsPayload.
 // The GraphQL type's documentation follows.
@@ -806,64 +821,45 @@ func (v *tokenized) GetUpload() signed { return v.Upload }
 // GetExpiresAt returns tokenized.ExpiresAt, and is useful for accessing the field via an interface.
 func (v *tokenized) GetExpiresAt() *time.Time { return v.ExpiresAt }
 
-// verified includes the GraphQL fields of VerifyGrantsPayload requested by the fragment verified.
-// The GraphQL type's documentation follows.
-//
-// Whether every token has its grant.
-type verified struct {
-	// True if nothing is missing.
-	Valid bool `json:"valid"`
-	// The tokens without such a grant (unknown ones too), in the order asked for.
-	Missing []string `json:"missing"`
-}
-
-// GetValid returns verified.Valid, and is useful for accessing the field via an interface.
-func (v *verified) GetValid() bool { return v.Valid }
-
-// GetMissing returns verified.Missing, and is useful for accessing the field via an interface.
-func (v *verified) GetMissing() []string { return v.Missing }
-
 // Grants to look for.
 type verifyGrantsInput struct {
 	// The session id, as the session's JWT names it.
 	SessionId string `json:"sessionId"`
-	// The tokens; the gateway's batch limit bounds the list.
-	Tokens []string `json:"tokens"`
-	// The kind that each token needs.
-	Kind directives.GrantKind `json:"kind"`
+	// One entry per token and kind; the gateway's batch limit bounds the list.
+	Checks []grantCheckInput `json:"checks"`
 }
 
 // GetSessionId returns verifyGrantsInput.SessionId, and is useful for accessing the field via an interface.
 func (v *verifyGrantsInput) GetSessionId() string { return v.SessionId }
 
-// GetTokens returns verifyGrantsInput.Tokens, and is useful for accessing the field via an interface.
-func (v *verifyGrantsInput) GetTokens() []string { return v.Tokens }
+// GetChecks returns verifyGrantsInput.Checks, and is useful for accessing the field via an interface.
+func (v *verifyGrantsInput) GetChecks() []grantCheckInput { return v.Checks }
 
-// GetKind returns verifyGrantsInput.Kind, and is useful for accessing the field via an interface.
-func (v *verifyGrantsInput) GetKind() directives.GrantKind { return v.Kind }
-
-// verifyGrantsOfBothKindsResponse is returned by verifyGrantsOfBothKinds on success.
-type verifyGrantsOfBothKindsResponse struct {
-	// Applications only. Which of these tokens may the session's grants not be used for?
-	Read verified `json:"read"`
-	// Applications only. Which of these tokens may the session's grants not be used for?
-	Store verified `json:"store"`
+// verifyGrantsPayload includes the requested fields of the GraphQL type VerifyGrantsPayload.
+// The GraphQL type's documentation follows.
+//
+// Whether the session holds every grant.
+type verifyGrantsPayload struct {
+	// True if nothing is missing.
+	Valid bool `json:"valid"`
+	// The checks whose grant the session does not hold (of unknown tokens too), in the order asked for.
+	Missing []missingGrant `json:"missing"`
 }
 
-// GetRead returns verifyGrantsOfBothKindsResponse.Read, and is useful for accessing the field via an interface.
-func (v *verifyGrantsOfBothKindsResponse) GetRead() verified { return v.Read }
+// GetValid returns verifyGrantsPayload.Valid, and is useful for accessing the field via an interface.
+func (v *verifyGrantsPayload) GetValid() bool { return v.Valid }
 
-// GetStore returns verifyGrantsOfBothKindsResponse.Store, and is useful for accessing the field via an interface.
-func (v *verifyGrantsOfBothKindsResponse) GetStore() verified { return v.Store }
+// GetMissing returns verifyGrantsPayload.Missing, and is useful for accessing the field via an interface.
+func (v *verifyGrantsPayload) GetMissing() []missingGrant { return v.Missing }
 
 // verifyGrantsResponse is returned by verifyGrants on success.
 type verifyGrantsResponse struct {
-	// Applications only. Which of these tokens may the session's grants not be used for?
-	VerifyGrants verified `json:"verifyGrants"`
+	// Applications only. Which of these grants does the session not hold?
+	VerifyGrants verifyGrantsPayload `json:"verifyGrants"`
 }
 
 // GetVerifyGrants returns verifyGrantsResponse.VerifyGrants, and is useful for accessing the field via an interface.
-func (v *verifyGrantsResponse) GetVerifyGrants() verified { return v.VerifyGrants }
+func (v *verifyGrantsResponse) GetVerifyGrants() verifyGrantsPayload { return v.VerifyGrants }
 
 // viewerPayload includes the requested fields of the GraphQL type Viewer.
 // The GraphQL type's documentation follows.
@@ -945,9 +941,8 @@ const createGrants_Operation = `
 mutation createGrants ($input: CreateGrantsInput!) {
 	createGrants(input: $input) {
 		grants {
-			token
-			kind
 			expiresAt
+			missing
 		}
 	}
 }
@@ -1353,12 +1348,12 @@ func tokenizeBatch(
 const verifyGrants_Operation = `
 query verifyGrants ($input: VerifyGrantsInput!) {
 	verifyGrants(input: $input) {
-		... verified
+		valid
+		missing {
+			token
+			kind
+		}
 	}
-}
-fragment verified on VerifyGrantsPayload {
-	valid
-	missing
 }
 `
 
@@ -1376,49 +1371,6 @@ func verifyGrants(
 	}
 
 	data_ = &verifyGrantsResponse{}
-	resp_ := &graphql.Response{Data: data_}
-
-	err_ = client_.MakeRequest(
-		ctx_,
-		req_,
-		resp_,
-	)
-
-	return data_, err_
-}
-
-// The query executed by verifyGrantsOfBothKinds.
-const verifyGrantsOfBothKinds_Operation = `
-query verifyGrantsOfBothKinds ($read: VerifyGrantsInput!, $store: VerifyGrantsInput!) {
-	read: verifyGrants(input: $read) {
-		... verified
-	}
-	store: verifyGrants(input: $store) {
-		... verified
-	}
-}
-fragment verified on VerifyGrantsPayload {
-	valid
-	missing
-}
-`
-
-func verifyGrantsOfBothKinds(
-	ctx_ context.Context,
-	client_ graphql.Client,
-	read verifyGrantsInput,
-	store verifyGrantsInput,
-) (data_ *verifyGrantsOfBothKindsResponse, err_ error) {
-	req_ := &graphql.Request{
-		OpName: "verifyGrantsOfBothKinds",
-		Query:  verifyGrantsOfBothKinds_Operation,
-		Variables: &__verifyGrantsOfBothKindsInput{
-			Read:  read,
-			Store: store,
-		},
-	}
-
-	data_ = &verifyGrantsOfBothKindsResponse{}
 	resp_ := &graphql.Response{Data: data_}
 
 	err_ = client_.MakeRequest(

@@ -40,7 +40,9 @@ func (e *StorageError) Error() string {
 }
 
 // Upload sends a value of size bytes, 0 of an empty one, to the object store. It is sent once; a second upload is a StorageError
-// of status 412. The value goes to the store as it is, which encrypts it (SSE-C).
+// of status 412. The value goes to the store as it is, which encrypts it (SSE-C). Errors: *StorageError for a refusal,
+// ErrBadUserInput for a value without reader, longer than an empty one may be, or a request that can't be sent safely, and ErrUnavailable where the
+// store can't be reached, which wraps the cause, such as ctx's error.
 func (c *Client) Upload(ctx context.Context, r SignedRequest, value io.Reader, size int64) error {
 	if value == nil || size < 0 {
 		return failure(ErrBadUserInput, nil, "a value has 0 bytes or more")
@@ -59,7 +61,8 @@ func (c *Client) Upload(ctx context.Context, r SignedRequest, value io.Reader, s
 	return answer.Body.Close()
 }
 
-// Download returns the value, to be read until io.EOF, within ctx, and closed.
+// Download returns the value, to be read until io.EOF, within ctx, and closed. Errors: *StorageError, ErrBadUserInput and
+// ErrUnavailable, as for Upload; those of reading are net/http's, or ctx's.
 func (c *Client) Download(ctx context.Context, r SignedRequest) (io.ReadCloser, error) {
 	answer, err := c.storage(ctx, r, http.NoBody, 0)
 	if err != nil {

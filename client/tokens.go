@@ -52,7 +52,9 @@ type Viewer struct {
 	ExpiresAt   time.Time
 }
 
-// Tokenize reserves a token for the calling session, which gets READ and STORE grants.
+// Tokenize reserves a token for the calling session, which gets READ and STORE grants. Errors:
+// ErrUnauthenticated, ErrForbidden for an application, ErrBadUserInput for a value that can't be described so, ErrLimitExceeded,
+// ErrRateLimited, ErrUnavailable (also for want of room), ErrBadAnswer.
 func (c *Client) Tokenize(ctx context.Context, v Value) (Tokenized, error) {
 	answer, err := tokenize(ctx, call{c}, v.input())
 	if err != nil {
@@ -61,7 +63,8 @@ func (c *Client) Tokenize(ctx context.Context, v Value) (Tokenized, error) {
 	return answer.Tokenize.decode()
 }
 
-// TokenizeBatch is Tokenize for several values, all or nothing; answers are in the order of the values.
+// TokenizeBatch is Tokenize for several values, all or nothing; answers are in the order of the values. Errors are
+// those of Tokenize.
 func (c *Client) TokenizeBatch(ctx context.Context, values []Value) ([]Tokenized, error) {
 	if len(values) == 0 {
 		return nil, nil
@@ -87,7 +90,7 @@ func (c *Client) TokenizeBatch(ctx context.Context, values []Value) ([]Tokenized
 }
 
 // Detokenize returns the request that downloads the token's value; ErrGrantRequired where the calling session
-// has no READ grant, or there is no such token.
+// has no READ grant, or there is no such token. Other errors are those of Tokenize.
 func (c *Client) Detokenize(ctx context.Context, token string) (Detokenized, error) {
 	answer, err := detokenize(ctx, call{c}, token)
 	if err != nil {
@@ -96,7 +99,8 @@ func (c *Client) Detokenize(ctx context.Context, token string) (Detokenized, err
 	return answer.Detokenize.decode(token)
 }
 
-// DetokenizeBatch returns one answer per token, in order; the Err of each says whether it was redeemed.
+// DetokenizeBatch returns one answer per token, in order; the Err of each says whether it was redeemed. The call's
+// own errors are those of Tokenize.
 func (c *Client) DetokenizeBatch(ctx context.Context, tokens []string) ([]Detokenized, error) {
 	if len(tokens) == 0 {
 		return nil, nil
@@ -131,7 +135,8 @@ func (c *Client) DetokenizeBatch(ctx context.Context, tokens []string) ([]Detoke
 }
 
 // Token returns what is known of a token that the session may READ, or that is the application's own; nil, and
-// no error, of every other.
+// no error, of every other. Errors: ErrUnauthenticated, ErrBadUserInput for what is no token, ErrRateLimited, ErrUnavailable,
+// ErrBadAnswer.
 func (c *Client) Token(ctx context.Context, id string) (*Token, error) {
 	answer, err := token(ctx, call{c}, id)
 	if err != nil || answer.Token == nil {
@@ -144,7 +149,8 @@ func (c *Client) Token(ctx context.Context, id string) (*Token, error) {
 	return &Token{ID: t.Id, CreatedAt: t.CreatedAt, ExpiresAt: value(t.ExpiresAt), Metadata: t.Metadata.decode()}, nil
 }
 
-// Viewer returns who the gateway takes this client for.
+// Viewer returns who the gateway takes this client for. Errors: ErrUnauthenticated, ErrRateLimited, ErrUnavailable,
+// ErrBadAnswer (also where the gateway saw no credentials).
 func (c *Client) Viewer(ctx context.Context) (Viewer, error) {
 	answer, err := viewer(ctx, call{c})
 	if err != nil {

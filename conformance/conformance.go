@@ -85,14 +85,14 @@ const (
 // DefaultSession is the session of a step that names none.
 const DefaultSession = "alice"
 
-// Schema returns the text of a file of schemas/.
+// Schema returns the text of a file of schemas/. Its error wraps fs.ErrNotExist for a name that is none.
 func Schema(name string) (string, error) {
 	b, err := fs.ReadFile(files, path.Join("schemas", name))
 	return string(b), err
 }
 
 // Load returns every suite, sorted by name. It returns an error that names the file where one has a field that the
-// format doesn't have.
+// format doesn't have; it wraps encoding/json's, or embed's.
 func Load() ([]Suite, error) {
 	names, err := fs.Glob(files, "cases/*.json")
 	if err != nil {

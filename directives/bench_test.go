@@ -19,11 +19,9 @@ import (
 type noGrants struct{ expires time.Time }
 
 func (g noGrants) CreateGrants(_ context.Context, _ string, grants []directives.Grant) ([]directives.Granted, error) {
-	granted := make([]directives.Granted, 0, len(grants))
-	for _, w := range grants {
-		for _, k := range w.Kinds {
-			granted = append(granted, directives.Granted{Token: w.Token, Kind: k, ExpiresAt: g.expires})
-		}
+	granted := make([]directives.Granted, len(grants))
+	for i := range granted {
+		granted[i].ExpiresAt = g.expires
 	}
 	return granted, nil
 }

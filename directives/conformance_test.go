@@ -211,11 +211,13 @@ func (w *world) createdSince(n int) (calls [][]string) {
 			for i, k := range g.Kinds {
 				kinds[i] = string(k)
 			}
-			line := g.Token + " " + strings.Join(kinds, "+")
+			line := " " + strings.Join(kinds, "+")
 			if g.Duration != 0 {
 				line += fmt.Sprintf(" %ds", g.Duration/time.Second)
 			}
-			grants = append(grants, line)
+			for _, token := range g.Tokens {
+				grants = append(grants, token+line)
+			}
 		}
 		slices.Sort(grants)
 		calls = append(calls, grants)

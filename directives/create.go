@@ -2,7 +2,8 @@ package directives
 
 import (
 	"context"
-	"math/bits"
+	"errors"
+	"iter"
 	"time"
 
 	"github.com/vektah/gqlparser/v2/gqlerror"
@@ -14,7 +15,8 @@ import (
 type batch struct {
 	tokens []wantedToken // each once, in the order of the response
 	places map[string]int
-	grants []Grant // what the call is for
+	grants []Grant // what the call is for: one for each life and set of kinds
+	size   int     // tokens of all grants
 }
 
 // wantedToken is what is wanted of a token: of each kind the longest life.
@@ -41,53 +43,81 @@ func (t *Tokens) create(ctx context.Context, op *operation, returned []pending) 
 	b := newBatch(fresh)
 	var failed error
 	code, message := codeGrantRequired, "No grant could be created for this token."
-	if len(b.grants) > t.opts.MaxTokens {
+	if b.size > t.opts.MaxTokens {
 		code, message = codeLimitExceeded, "The response holds too many tokens for their grants to be created."
 	} else if len(b.grants) > 0 {
-		granted, err := t.callCreate(ctx, session, b.grants)
+		granted, err := t.callCreate(ctx, session, b)
 		if err != nil {
 			failed = err
 			code, message = codeOf(err), "The grants of this token can't be created at the moment: ask for it again."
 		}
-		for _, g := range granted {
-			kind := kindsOf([]GrantKind{g.Kind}, 0)
-			place, asked := b.places[g.Token]
-			if !asked || b.tokens[place].kinds&kind == 0 {
-				continue
+		for i := range granted {
+			kinds, life := kindsOf(b.grants[i].Kinds, 0), b.grants[i].Duration
+			for w := range b.created(i, &granted[i]) {
+				w.exist |= kinds
+				t.recent.remember(session, w.token, kinds, life, now, granted[i].ExpiresAt, version)
 			}
-			w := &b.tokens[place]
-			w.exist |= kind
-			t.recent.remember(session, w.token, kind, w.durations[bits.TrailingZeros8(uint8(kind))], now, g.ExpiresAt, version)
 		}
 	}
 	return waiting(b.refused(fresh, op.root, code, message), failed)
 }
 
-// newBatch joins what is wanted: one entry for each token and life.
+// newBatch joins what is wanted: one entry for each life and set of kinds.
 func newBatch(returned []pending) *batch {
 	b := &batch{tokens: make([]wantedToken, 0, len(returned)), places: make(map[string]int, len(returned))}
 	for i := range returned {
 		b.want(&returned[i])
 	}
-	b.grants = make([]Grant, 0, len(b.tokens))
-	kinds := make([]GrantKind, 0, len(allKinds)*len(b.tokens)) // of all grants
 	for i := range b.tokens {
 		w := &b.tokens[i]
-		first := len(b.grants)
-		for j, kind := range allKinds {
-			if w.kinds&(1<<j) == 0 {
-				continue
+		switch {
+		case w.kinds == bothKinds && w.durations[0] == w.durations[1]:
+			b.ask(w.token, bothKinds, w.durations[0])
+		default:
+			for j := range allKinds {
+				if kind := kindSet(1 << j); w.kinds&kind != 0 {
+					b.ask(w.token, kind, w.durations[j])
+				}
 			}
-			kinds = append(kinds, kind)
-			end := len(kinds)
-			if last := len(b.grants) - 1; last >= first && b.grants[last].Duration == w.durations[j] {
-				b.grants[last].Kinds = kinds[end-2 : end : end]
-				continue
-			}
-			b.grants = append(b.grants, Grant{Token: w.token, Kinds: kinds[end-1 : end : end], Duration: w.durations[j]})
 		}
 	}
 	return b
+}
+
+// ask adds a token to the entry of these kinds and this life. There are few: each stands in the schema.
+func (b *batch) ask(token string, kinds kindSet, life time.Duration) {
+	b.size++
+	for i := range b.grants {
+		if g := &b.grants[i]; g.Duration == life && kindsOf(g.Kinds, 0) == kinds {
+			g.Tokens = append(g.Tokens, token)
+			return
+		}
+	}
+	b.grants = append(b.grants, Grant{Tokens: append(make([]string, 0, len(b.tokens)), token), Kinds: kinds.list(), Duration: life})
+}
+
+// created returns the tokens of an entry on which the grants exist. It believes an answer only if all of it fits.
+func (b *batch) created(entry int, granted *Granted) iter.Seq[*wantedToken] {
+	return func(yield func(*wantedToken) bool) {
+		if granted.ExpiresAt.IsZero() {
+			return
+		}
+		var missing map[string]bool
+		for _, token := range granted.Missing {
+			if _, asked := b.places[token]; !asked {
+				return
+			}
+			if missing == nil {
+				missing = make(map[string]bool, len(granted.Missing))
+			}
+			missing[token] = true
+		}
+		for _, token := range b.grants[entry].Tokens {
+			if !missing[token] && !yield(&b.tokens[b.places[token]]) {
+				return
+			}
+		}
+	}
 }
 
 func (b *batch) want(p *pending) {
@@ -120,13 +150,21 @@ func (b *batch) refused(returned []pending, root, code, message string) (errs gq
 	return errs
 }
 
-func (t *Tokens) callCreate(ctx context.Context, session string, grants []Grant) ([]Granted, error) {
+var errAnswers = errors.New("directives: Grants.CreateGrants returned not one answer for each request")
+
+func (t *Tokens) callCreate(ctx context.Context, session string, b *batch) ([]Granted, error) {
 	ctx, cancel := context.WithTimeout(ctx, t.opts.Timeout)
 	defer cancel()
 	start := time.Now()
-	granted, err := t.opts.Grants.CreateGrants(ctx, session, grants)
-	if t.opts.Observer != nil {
-		t.opts.Observer.GrantsCreated(ctx, len(grants), time.Since(start), err)
+	granted, err := t.opts.Grants.CreateGrants(ctx, session, b.grants)
+	if err == nil && len(granted) != len(b.grants) {
+		err = errAnswers
 	}
-	return granted, err
+	if t.opts.Observer != nil {
+		t.opts.Observer.GrantsCreated(ctx, b.size, time.Since(start), err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return granted, nil
 }

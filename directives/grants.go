@@ -3,36 +3,37 @@ package directives
 import (
 	"context"
 	"time"
+
+	"github.com/cloakroomhq/cloakroom/grant"
 )
 
-// Grant asks for grants of one token.
-type Grant struct {
-	Token    string
-	Kinds    []GrantKind
-	Duration time.Duration // 0: the gateway's default
-}
+// The types of grants are those of package grant, which programs without gqlgen import.
+type (
+	// Grant asks for the same grants on each of several tokens.
+	Grant = grant.Request
+	// Granted is what exists of one Grant.
+	Granted = grant.Granted
+	// Check asks whether a session holds a grant.
+	Check = grant.Check
+	// GrantKind is the enum of token.graphqls. A backend binds it in gqlgen.yml, since gqlgen makes a type of its own
+	// otherwise.
+	GrantKind = grant.Kind
+)
 
-// Granted is one grant that exists.
-type Granted struct {
-	Token     string
-	Kind      GrantKind
-	ExpiresAt time.Time
-}
-
-// Check asks whether a session holds a grant.
-type Check struct {
-	Token string
-	Kind  GrantKind
-}
+// The kinds of grants.
+const (
+	GrantKindRead  = grant.Read  // the session may detokenize
+	GrantKindStore = grant.Store // the application may save the token for the session
+)
 
 // Grants creates and verifies a session's grants; implementations are safe for concurrent use. An empty list is
 // nothing to do, and no error. An error with a method RateLimited() (wait time.Duration, ok bool) that reports true is
 // passed on as RATE_LIMITED, with extensions.retryAfter; any other is UNAVAILABLE. The suite in directives/grantstest holds an implementation to all of this.
 type Grants interface {
-	// CreateGrants creates every grant in one call, and extends those that exist. It must return nil
-	// only when they are durable. Tokens that are not the application's own get no grant and must
-	// be absent from the result; they must not hold up the others.
-	CreateGrants(ctx context.Context, session string, grants []Grant) ([]Granted, error)
+	// CreateGrants creates every grant in one call, and extends those that exist. It must return one Granted for each
+	// Grant, in the same order, and a nil error only when the grants are durable. Tokens that are not the application's
+	// own get no grant and must be among Missing; they must not hold up the others.
+	CreateGrants(ctx context.Context, session string, wanted []Grant) ([]Granted, error)
 	// VerifyGrants returns the checks that do not hold, in one call. Of an unknown token none holds.
 	VerifyGrants(ctx context.Context, session string, checks []Check) (missing []Check, err error)
 }

@@ -67,11 +67,16 @@ func (f *fakeGrants) CreateGrants(ctx context.Context, session string, grants []
 		if life == 0 {
 			life = f.life
 		}
-		for _, k := range g.Kinds {
-			if !f.foreign[g.Token] {
-				granted = append(granted, directives.Granted{Token: g.Token, Kind: k, ExpiresAt: f.now().Add(life)})
+		made := directives.Granted{ExpiresAt: f.now().Add(life)}
+		for _, token := range g.Tokens {
+			if f.foreign[token] {
+				made.Missing = append(made.Missing, token)
 			}
 		}
+		if len(made.Missing) == len(g.Tokens) {
+			made.ExpiresAt = time.Time{}
+		}
+		granted = append(granted, made)
 	}
 	if err != nil {
 		return nil, err
@@ -119,7 +124,9 @@ func (f *fakeGrants) created() (calls [][]string) {
 			for i, k := range g.Kinds {
 				kinds[i] = string(k)
 			}
-			call = append(call, fmt.Sprintf("%s %s %s", g.Token, strings.Join(kinds, "+"), g.Duration))
+			for _, token := range g.Tokens {
+				call = append(call, fmt.Sprintf("%s %s %s", token, strings.Join(kinds, "+"), g.Duration))
+			}
 		}
 		slices.Sort(call)
 		calls = append(calls, call)

@@ -10,6 +10,7 @@ var allKinds = [...]GrantKind{GrantKindRead, GrantKindStore}
 const (
 	readOnly  kindSet = 1 << 0
 	storeOnly kindSet = 1 << 1
+	bothKinds         = readOnly | storeOnly
 )
 
 // kindsOf returns the set of some kinds; of what is no kind it holds nothing.

@@ -157,8 +157,8 @@ func (t *Tokens) verify(ctx context.Context, op *operation, found []occurrence) 
 	if !ok {
 		return at(found, codeUnauthenticated, "Sign in: a token can't be taken from nobody.")
 	}
-	checks, asked := op.checks(found)
-	if tokens := len(asked); tokens > t.opts.MaxTokens {
+	checks, distinct := op.checks(found)
+	if distinct > t.opts.MaxTokens {
 		return gqlerror.List{fail(codeLimitExceeded, "The operation holds too many tokens.", found[0].path)}
 	}
 	if op.verified == nil {
@@ -189,9 +189,10 @@ func (t *Tokens) verify(ctx context.Context, op *operation, found []occurrence) 
 	return at(bad, codeGrantRequired, "This session may not use this token here.")
 }
 
-// checks returns each check that was not made yet, once, and the kinds asked of each token.
-func (op *operation) checks(found []occurrence) ([]Check, map[string]kindSet) {
-	checks, asked := make([]Check, 0, len(found)), make(map[string]kindSet, len(found))
+// checks returns each check that was not made yet, once, and how many there are with those that were made.
+func (op *operation) checks(found []occurrence) (checks []Check, distinct int) {
+	checks = make([]Check, 0, len(found))
+	asked := make(map[string]kindSet, len(found))
 	for _, o := range found {
 		fresh := o.kinds &^ asked[o.token]
 		if fresh == 0 || !ids.ValidToken(o.token) {
@@ -199,12 +200,13 @@ func (op *operation) checks(found []occurrence) ([]Check, map[string]kindSet) {
 		}
 		asked[o.token] |= fresh
 		for _, k := range fresh.list() {
+			distinct++
 			if _, made := op.verified[grantKey{o.token, kindsOf([]GrantKind{k}, 0)}]; !made {
-				checks = append(checks, Check{o.token, k})
+				checks = append(checks, Check{Token: o.token, Kind: k})
 			}
 		}
 	}
-	return checks, asked
+	return checks, distinct
 }
 
 // holds reports whether the session was found to hold every one of these grants.

@@ -38,6 +38,9 @@ func (p *pending) path(root string) ast.Path {
 // tokens of the resolved value. Inputs have been verified before any resolver ran; there it lets the value
 // through only if they have.
 //
+// Errors are those of next, as they are, or a *gqlerror.Error with extensions.code: UNAUTHENTICATED without a session, INTERNAL for
+// a value that can't be a token or where the server does not Use the runtime.
+//
 // If the compiler finds []GrantKind of another package where this method is assigned, gqlgen.yml lacks
 //
 //	models: { GrantKind: { model: [github.com/cloakroomhq/cloakroom/directives.GrantKind] } }

@@ -75,9 +75,9 @@ func (r *recent) has(session, token string, kinds kindSet, duration time.Duratio
 	return have
 }
 
-// remember notes a grant that a call created which began at version. What was forgotten since may be what
+// remember notes grants that a call created which began at version. What was forgotten since may be what
 // the call created, so then nothing is noted.
-func (r *recent) remember(session, token string, kind kindSet, duration time.Duration, now, expires time.Time, version uint64) {
+func (r *recent) remember(session, token string, kinds kindSet, duration time.Duration, now, expires time.Time, version uint64) {
 	until := now.Add(min(r.most, expires.Sub(now)/2))
 	if !until.After(now) {
 		return
@@ -93,7 +93,7 @@ func (r *recent) remember(session, token string, kind kindSet, duration time.Dur
 		s.evict(now)
 	}
 	for i := range g {
-		if kind == 1<<i {
+		if kinds&(1<<i) != 0 {
 			g[i] = recentGrant{duration, until}
 		}
 	}

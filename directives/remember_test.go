@@ -28,7 +28,7 @@ func TestTheNextOperationDoesNotWriteAgain(t *testing.T) {
 	w.clock.pass(directives.DefaultRemember)
 	require.Empty(t, w.ask(t, `{ record { text list } }`, nil).Errors)
 	require.Len(t, w.grants.creates, 3)
-	require.Len(t, w.grants.creates[2], 3)
+	require.Len(t, w.grants.created()[2], 3)
 }
 
 func TestOnlyWhatIsMissingIsWritten(t *testing.T) {
@@ -98,22 +98,35 @@ func TestARevocationDuringCreationIsNotForgotten(t *testing.T) {
 func TestGrantsThatNobodyAskedForAreNotBelieved(t *testing.T) {
 	w := newWorld(t)
 	w.OnRecord = give(record(0))
-	o := directives.Options{Grants: rubbish{}, Session: session}
-	tokens, err := directives.New(o)
-	require.NoError(t, err)
-	w.handler = serve(w.Resolver, tokens.Directive)
-	w.handler.Use(tokens)
-	for range 2 {
-		require.Equal(t, []string{"GRANT_REQUIRED record.text"}, w.ask(t, `{ record { text } }`, nil).refused())
+	later := time.Now().Add(time.Hour)
+	for name, test := range map[string]struct {
+		answer []directives.Granted
+		want   string
+	}{
+		"no answer":                {nil, "UNAVAILABLE"},
+		"more answers than asked":  {[]directives.Granted{{ExpiresAt: later}, {ExpiresAt: later}}, "UNAVAILABLE"},
+		"no moment":                {[]directives.Granted{{}}, "GRANT_REQUIRED"},
+		"a token that is missing":  {[]directives.Granted{{ExpiresAt: later, Missing: []string{tok(77), tok(2)}}}, "GRANT_REQUIRED"},
+		"a token of nobody's call": {[]directives.Granted{{ExpiresAt: later, Missing: []string{tok(77)}}}, "GRANT_REQUIRED"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tokens, err := directives.New(directives.Options{Grants: rubbish{test.answer}, Session: session})
+			require.NoError(t, err)
+			w.handler = serve(w.Resolver, tokens.Directive)
+			w.handler.Use(tokens)
+			for range 2 {
+				require.Equal(t, []string{test.want + " record.text"}, w.ask(t, `{ record { text } }`, nil).refused())
+			}
+			require.Equal(t, []string{"UNAVAILABLE take.token"}, w.ask(t, bothWays, nil).refused())
+		})
 	}
-	require.Equal(t, []string{"UNAVAILABLE take.token"}, w.ask(t, bothWays, nil).refused())
 }
 
 // rubbish answers with what nobody asked for.
-type rubbish struct{}
+type rubbish struct{ answer []directives.Granted }
 
-func (rubbish) CreateGrants(context.Context, string, []directives.Grant) ([]directives.Granted, error) {
-	return []directives.Granted{{Token: tok(77), Kind: read, ExpiresAt: time.Now().Add(time.Hour)}, {Token: tok(2), Kind: "?"}, {}}, nil
+func (r rubbish) CreateGrants(context.Context, string, []directives.Grant) ([]directives.Granted, error) {
+	return r.answer, nil
 }
 
 func (rubbish) VerifyGrants(context.Context, string, []directives.Check) ([]directives.Check, error) {

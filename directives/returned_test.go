@@ -79,7 +79,9 @@ func TestEveryTokenInTheDataIsGrantedAndNoOther(t *testing.T) {
 		granted := map[string]bool{}
 		for _, c := range creates {
 			for _, g := range c {
-				granted[g.Token] = granted[g.Token] || slices.Contains(g.Kinds, directives.GrantKindRead)
+				for _, token := range g.Tokens {
+					granted[token] = granted[token] || slices.Contains(g.Kinds, directives.GrantKindRead)
+				}
 			}
 		}
 		have := []string{}

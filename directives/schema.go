@@ -37,7 +37,8 @@ func wrong(coordinate, format string, args ...any) error {
 	return &SchemaError{coordinate, fmt.Sprintf(format, args...)}
 }
 
-// CheckSchema returns every reason why @token can't work in a schema, each a *SchemaError, joined; nil if it can.
+// CheckSchema returns every reason why @token can't work in a schema, as errors that are each a
+// *SchemaError, joined; nil if it can.
 func CheckSchema(schema *ast.Schema) error {
 	errs := []error{checkDeclaration(schema), checkDirectives(schema), checkEntities(schema)}
 	for _, name := range slices.Sorted(maps.Keys(schema.Types)) {

@@ -30,7 +30,8 @@ type Options struct {
 	Duration time.Duration
 	// Timeout bounds each call to Grants, within the request's own deadline; 0: DefaultTimeout.
 	Timeout time.Duration
-	// MaxTokens bounds the distinct tokens of one operation in each direction; 0: DefaultMaxTokens.
+	// MaxTokens bounds the distinct tokens of one operation in each direction, a token that needs both kinds of grant counting
+	// twice in its arguments; 0: DefaultMaxTokens. The gateway's grants.max_batch bounds the same lists.
 	MaxTokens int
 	// Remember is for how long a grant that was created, and has more than half of its life ahead, is not
 	// created again; 0: DefaultRemember, negative: never. A grant that another replica revoked comes back
@@ -62,7 +63,7 @@ var _ interface {
 	graphql.ResponseInterceptor
 } = (*Tokens)(nil)
 
-// New returns a runtime, or an error that names the option at fault.
+// New returns a runtime, or an error that names the option at fault; it has no sentinel.
 func New(o Options) (*Tokens, error) {
 	switch {
 	case o.Grants == nil:
@@ -98,7 +99,7 @@ func (*Tokens) ExtensionName() string { return "CloakroomTokens" }
 
 // Validate implements graphql.HandlerExtension: a server's Use calls it, and panics with its error. It
 // refuses a schema whose declaration of @token is another one, or that annotates what can't work, and
-// names each coordinate.
+// names each coordinate: the error is that of CheckSchema.
 func (t *Tokens) Validate(es graphql.ExecutableSchema) error {
 	schema := es.Schema()
 	if t.schema != nil && t.schema != schema {

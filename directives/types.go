@@ -3,34 +3,11 @@ package directives
 import (
 	"errors"
 	"io"
-	"strconv"
 
 	"github.com/99designs/gqlgen/graphql"
 
 	"github.com/cloakroomhq/cloakroom/internal/ids"
 )
-
-// GrantKind is the enum of token.graphqls. A backend binds it in gqlgen.yml, since gqlgen makes a type of its own otherwise.
-type GrantKind string
-
-// The kinds of grants.
-const (
-	GrantKindRead  GrantKind = "READ"  // the session may detokenize
-	GrantKindStore GrantKind = "STORE" // the application may save the token for the session
-)
-
-// MarshalGQL implements graphql.Marshaler.
-func (k GrantKind) MarshalGQL(w io.Writer) { _, _ = io.WriteString(w, strconv.Quote(string(k))) }
-
-// UnmarshalGQL implements graphql.Unmarshaler.
-func (k *GrantKind) UnmarshalGQL(v any) error {
-	s, _ := v.(string)
-	switch *k = GrantKind(s); *k {
-	case GrantKindRead, GrantKindStore:
-		return nil
-	}
-	return errors.New("a grant's kind is READ or STORE")
-}
 
 // TokenID is the scalar of tokenid.graphqls: an opaque token. Its form is the gateway's to check.
 type TokenID string
@@ -42,7 +19,7 @@ func (t TokenID) Valid() bool { return ids.ValidToken(string(t)) }
 // MarshalGQL implements graphql.Marshaler.
 func (t TokenID) MarshalGQL(w io.Writer) { graphql.MarshalString(string(t)).MarshalGQL(w) }
 
-// UnmarshalGQL implements graphql.Unmarshaler.
+// UnmarshalGQL implements graphql.Unmarshaler. What has not the form of a token is an error without the text, and without a sentinel.
 func (t *TokenID) UnmarshalGQL(v any) error {
 	s, ok := v.(string)
 	if !ok {

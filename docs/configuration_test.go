@@ -2,7 +2,12 @@ package docs_test
 
 import (
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"os"
+	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -12,7 +17,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
-	"github.com/cloakroomhq/cloakroom/internal/config"
+	"github.com/cloakroomhq/cloakroom/config"
+	"github.com/cloakroomhq/cloakroom/internal/settings"
 )
 
 // setting is one row of configuration.md.
@@ -51,13 +57,13 @@ func TestConfigurationPage(t *testing.T) {
 		require.Equal(t, "CLOAKROOM_"+strings.ToUpper(strings.ReplaceAll(row.key, ".", "_")), row.variable)
 	}
 	require.Len(t, slices.Compact(slices.Sorted(slices.Values(keys))), len(keys), "a setting has two rows")
-	for _, key := range config.Settings() {
+	for _, key := range settings.Keys() {
 		if key != "issuers" { // its fields have rows
 			require.Contains(t, keys, key, "docs/configuration.md lacks a setting")
 		}
 	}
 	for _, key := range keys {
-		require.Contains(t, config.Settings(), key, "docs/configuration.md has a setting that does not exist")
+		require.Contains(t, settings.Keys(), key, "docs/configuration.md has a setting that does not exist")
 	}
 }
 
@@ -65,7 +71,7 @@ func TestConfigurationPage(t *testing.T) {
 func TestConfigurationDefaults(t *testing.T) {
 	cfg := config.Default()
 	cfg.Issuers = []config.Issuer{config.DefaultIssuer()}
-	text, err := cfg.Print()
+	text, err := settings.Print(cfg)
 	require.NoError(t, err)
 	var printed map[string]any
 	err = yaml.Unmarshal(text, &printed)
@@ -106,5 +112,68 @@ func flatten(into map[string]any, prefix string, tree map[string]any) {
 			continue
 		}
 		into[prefix+name] = v
+	}
+}
+
+// TestConfigurationInGodoc: the comment of each field of the settings' types says the default that the page says, in
+// the same words, so that godoc needs no page beside it.
+func TestConfigurationInGodoc(t *testing.T) {
+	comments := fieldComments(t, "../config")
+	of := map[string]string{}
+	collectComments(of, comments, "", reflect.TypeFor[config.Config]())
+	collectComments(of, comments, "issuers[].", reflect.TypeFor[config.Issuer]())
+	for _, row := range readSettings(t) {
+		if strings.HasSuffix(row.key, ".per_second") || strings.HasSuffix(row.key, ".burst") {
+			of[row.key] = of[strings.Join(strings.Split(row.key, ".")[:2], ".")] // the numbers of all stand there
+			require.Contains(t, of[row.key], "Default: ", row.key)
+			continue
+		}
+		preset := strings.ReplaceAll(row.preset, "`", "")
+		switch {
+		case strings.HasPrefix(preset, "required"):
+			require.Contains(t, of[row.key], "Required"+strings.TrimPrefix(preset, "required")+".", row.key)
+		case strings.HasPrefix(preset, "this or "):
+			require.Contains(t, of[row.key], "Required: this, ", row.key)
+		default:
+			require.Contains(t, of[row.key], "Default: "+preset+".", row.key)
+		}
+	}
+}
+
+// fieldComments returns the comments of the fields of all structs of a package, by Type.Field, each in one line.
+func fieldComments(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	require.NoError(t, err)
+	comments := map[string]string{}
+	for _, name := range files {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
+		require.NoError(t, err)
+		ast.Inspect(file, func(n ast.Node) bool {
+			spec, ok := n.(*ast.TypeSpec)
+			if !ok {
+				return true
+			}
+			if s, ok := spec.Type.(*ast.StructType); ok {
+				for _, f := range s.Fields.List {
+					for _, field := range f.Names {
+						comments[spec.Name.Name+"."+field.Name] = strings.Join(strings.Fields(f.Doc.Text()), " ")
+					}
+				}
+			}
+			return false
+		})
+	}
+	return comments
+}
+
+func collectComments(into, comments map[string]string, prefix string, of reflect.Type) {
+	for i := range of.NumField() {
+		f := of.Field(i)
+		key := prefix + f.Tag.Get("yaml")
+		into[key] = comments[of.Name()+"."+f.Name]
+		if f.Type.Kind() == reflect.Struct {
+			collectComments(into, comments, key+".", f.Type)
+		}
 	}
 }

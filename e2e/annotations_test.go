@@ -70,7 +70,7 @@ func requiresExactly(t *testing.T, s *stack.Stack, grants []string, put func(jwt
 		token := s.Reserve(t, owner.JWT)
 		if len(held) > 0 {
 			s.Query(t, app, stack.CreateGrants, stack.Vars{"input": stack.Vars{"sessionId": session.ID(t),
-				"grants": []any{stack.Vars{"token": token, "kinds": held}}}}).OK(t)
+				"grants": []any{stack.Vars{"tokens": []string{token}, "kinds": held}}}}).OK(t)
 		}
 		enough := !slices.ContainsFunc(grants, func(kind string) bool { return !slices.Contains(held, kind) })
 		want := "GRANT_REQUIRED"
@@ -84,7 +84,7 @@ func requiresExactly(t *testing.T, s *stack.Stack, grants []string, put func(jwt
 func holds(t *testing.T, s *stack.Stack, session *stack.Session, token, kind string) bool {
 	t.Helper()
 	r := s.Query(t, s.ApplicationJWT(t), stack.VerifyGrants, stack.Vars{"input": stack.Vars{
-		"sessionId": session.ID(t), "tokens": []any{token}, "kind": kind}}).OK(t)
+		"sessionId": session.ID(t), "checks": stack.Checks(kind, token)}}).OK(t)
 	return r.At("verifyGrants", "valid").(bool)
 }
 

@@ -143,7 +143,7 @@ func sizeAndTimeMistakes() (all []mistake) {
 
 func grantMistake(name, duration, code string) mistake {
 	return mistake{name: name, app: true, query: stack.CreateGrants, code: code, path: "[createGrants input grants 0 duration]",
-		variables: `{"input":{"sessionId":"x","grants":[{"token":"` + unknownToken + `","duration":"` + duration + `"}]}}`}
+		variables: `{"input":{"sessionId":"x","grants":[{"tokens":["` + unknownToken + `"],"duration":"` + duration + `"}]}}`}
 }
 
 func listMistakes() []mistake {
@@ -154,7 +154,7 @@ func listMistakes() []mistake {
 	const tokenizeBatch = `mutation($inputs: [TokenizeInput!]!) { tokenizeBatch(inputs: $inputs) { token } }`
 	session := func(id string) string {
 		encoded, _ := json.Marshal(id)
-		return `{"input":{"sessionId":` + string(encoded) + `,"tokens":["` + unknownToken + `"]}}`
+		return `{"input":{"sessionId":` + string(encoded) + `,"checks":[{"token":"` + unknownToken + `"}]}}`
 	}
 	return []mistake{
 		{name: "no token to detokenize", query: batch, variables: `{"tokens":[]}`, code: bad, path: "[detokenizeBatch tokens]"},
@@ -168,10 +168,21 @@ func listMistakes() []mistake {
 		{name: "nothing to delete", app: true, query: stack.DeleteTokens, variables: `{"tokens":[]}`, code: bad, path: "[deleteTokens tokens]"},
 		{name: "too much to delete", app: true, query: stack.DeleteTokens, variables: `{"tokens":` + most + `}`, code: limit, path: "[deleteTokens tokens]"},
 		{name: "no grants to create", app: true, query: stack.CreateGrants, variables: `{"input":{"sessionId":"x","grants":[]}}`, code: bad, path: "[createGrants input grants]"},
+		{name: "a grant on no token", app: true, query: stack.CreateGrants, code: bad, path: "[createGrants input grants 1 tokens]",
+			variables: `{"input":{"sessionId":"x","grants":[{"tokens":["` + unknownToken + `"]},{"tokens":[]}]}}`},
+		{name: "a grant on what is no token", app: true, query: stack.CreateGrants, code: bad, path: "[createGrants input grants 0 tokens 1]",
+			variables: `{"input":{"sessionId":"x","grants":[{"tokens":["` + unknownToken + `","123-45-6789"]}]}}`},
 		{name: "a grant of no kind", app: true, query: stack.CreateGrants, code: bad, path: "[createGrants input grants 0 kinds]",
-			variables: `{"input":{"sessionId":"x","grants":[{"token":"` + unknownToken + `","kinds":[]}]}}`},
+			variables: `{"input":{"sessionId":"x","grants":[{"tokens":["` + unknownToken + `"],"kinds":[]}]}}`},
 		{name: "a grant of an unknown kind", app: true, query: stack.CreateGrants, code: bad, path: "[variable input grants 0 kinds 0]",
-			variables: `{"input":{"sessionId":"x","grants":[{"token":"` + unknownToken + `","kinds":["WRITE"]}]}}`},
+			variables: `{"input":{"sessionId":"x","grants":[{"tokens":["` + unknownToken + `"],"kinds":["WRITE"]}]}}`},
+		{name: "nothing to verify", app: true, query: stack.VerifyGrants, variables: `{"input":{"sessionId":"x","checks":[]}}`, code: bad, path: "[verifyGrants input checks]"},
+		{name: "too much to verify", app: true, query: stack.VerifyGrants, code: limit, path: "[verifyGrants input checks]",
+			variables: `{"input":{"sessionId":"x","checks":[{"token":"` + unknownToken + `"}` + strings.Repeat(`,{"token":"`+unknownToken+`"}`, 10_000) + `]}}`},
+		{name: "a check of no token", app: true, query: stack.VerifyGrants, code: bad, path: "[verifyGrants input checks 1 token]",
+			variables: `{"input":{"sessionId":"x","checks":[{"token":"` + unknownToken + `"},{"token":"x"}]}}`},
+		{name: "a check of an unknown kind", app: true, query: stack.VerifyGrants, code: bad, path: "[variable input checks 0 kind]",
+			variables: `{"input":{"sessionId":"x","checks":[{"token":"` + unknownToken + `","kind":"WRITE"}]}}`},
 		{name: "revoking everything", app: true, query: stack.RevokeGrants, variables: `{"input":{}}`, code: bad, path: "[revokeGrants input]"},
 		{name: "revoking on no tokens", app: true, query: stack.RevokeGrants, variables: `{"input":{"sessionId":"x","tokens":[]}}`, code: bad, path: "[revokeGrants input tokens]"},
 		{name: "carrying to the same session", app: true, query: stack.CarryGrants, code: bad, path: "[carryGrants input toSessionId]",
@@ -183,7 +194,7 @@ func listMistakes() []mistake {
 		{name: "session id with NUL", app: true, query: stack.VerifyGrants, variables: session("a\x00b"), code: bad, path: "[verifyGrants input sessionId]"},
 		{name: "session id too long", app: true, query: stack.VerifyGrants, variables: session(strings.Repeat("x", 1025)), code: bad, path: "[verifyGrants input sessionId]"},
 		{name: "session id an object", app: true, query: stack.VerifyGrants, code: bad, path: "[variable input sessionId]",
-			variables: `{"input":{"sessionId":{},"tokens":["` + unknownToken + `"]}}`},
+			variables: `{"input":{"sessionId":{},"checks":[{"token":"` + unknownToken + `"}]}}`},
 	}
 }
 

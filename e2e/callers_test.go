@@ -25,8 +25,8 @@ func TestTenantsCanNotNameEachOthersTokens(t *testing.T) {
 
 	t.Run("not grant", func(t *testing.T) {
 		for _, session := range []string{appkit.SessionID("a session of the lab"), me.ID(t)} {
-			r := s.Query(t, labApp, stack.CreateGrants, of(session, stack.Vars{"grants": []any{stack.Vars{"token": token}}})).OK(t)
-			assert.Empty(t, r.At("createGrants", "grants"))
+			r := s.Query(t, labApp, stack.CreateGrants, of(session, stack.Vars{"grants": []any{stack.Vars{"tokens": []string{token}}}})).OK(t)
+			assert.Equal(t, []any{map[string]any{"expiresAt": nil, "missing": []any{token}}}, r.At("createGrants", "grants"))
 		}
 	})
 	t.Run("not detokenize", func(t *testing.T) {
@@ -38,8 +38,8 @@ func TestTenantsCanNotNameEachOthersTokens(t *testing.T) {
 		}
 	})
 	t.Run("not verify", func(t *testing.T) {
-		r := s.Query(t, labApp, stack.VerifyGrants, of(me.ID(t), stack.Vars{"tokens": []any{token}})).OK(t)
-		assert.Equal(t, []any{token}, r.At("verifyGrants", "missing"))
+		r := s.Query(t, labApp, stack.VerifyGrants, of(me.ID(t), stack.Vars{"checks": stack.Checks("STORE", token)})).OK(t)
+		assert.Equal(t, stack.Checks("STORE", token), r.At("verifyGrants", "missing"))
 	})
 	t.Run("not revoke", func(t *testing.T) {
 		for _, by := range []stack.Vars{
@@ -60,8 +60,8 @@ func TestTenantsCanNotNameEachOthersTokens(t *testing.T) {
 	t.Run("not by the same session id", func(t *testing.T) {
 		// The lab signs a JWT whose sid is the clinic's session: the hash of a session holds its tenant.
 		labToken := s.Reserve(t, labSession)
-		r := s.Query(t, labApp, stack.CreateGrants, of(me.ID(t), stack.Vars{"grants": []any{stack.Vars{"token": labToken}}})).OK(t)
-		assert.Len(t, r.At("createGrants", "grants"), 1)
+		r := s.Query(t, labApp, stack.CreateGrants, of(me.ID(t), stack.Vars{"grants": []any{stack.Vars{"tokens": []string{labToken}}}})).OK(t)
+		assert.Equal(t, []any{}, r.At("createGrants", "grants", 0, "missing"))
 		assert.Equal(t, "GRANT_REQUIRED", s.Detokenize(t, me.JWT, labToken).Code())
 	})
 	assert.Equal(t, "the clinic's", string(s.Read(t, me.JWT, token)), "after all that")
@@ -80,8 +80,8 @@ func TestEachFieldBelongsToOneKindOfCaller(t *testing.T) {
 		"detokenizeBatch": `mutation { detokenizeBatch(tokens: ["` + token + `"]) { __typename } }`,
 	}
 	ofApplication := map[string]string{
-		"createGrants": `mutation { createGrants(input: {sessionId: "` + id + `", grants: [{token: "` + token + `"}]}) { grants { token } } }`,
-		"verifyGrants": `{ verifyGrants(input: {sessionId: "` + id + `", tokens: ["` + token + `"]}) { valid } }`,
+		"createGrants": `mutation { createGrants(input: {sessionId: "` + id + `", grants: [{tokens: ["` + token + `"]}]}) { grants { missing } } }`,
+		"verifyGrants": `{ verifyGrants(input: {sessionId: "` + id + `", checks: [{token: "` + token + `"}]}) { valid } }`,
 		"revokeGrants": `mutation { revokeGrants(input: {sessionId: "other"}) { revoked } }`,
 		"carryGrants":  `mutation { carryGrants(input: {fromSessionId: "other", toSessionId: "` + id + `"}) { carried } }`,
 		"endSession":   `mutation { endSession(input: {sessionId: "other"}) { revoked } }`,

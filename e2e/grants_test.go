@@ -37,7 +37,7 @@ func TestEveryRefusalIsTheSame(t *testing.T) {
 	allow := func(t *testing.T, session *stack.Session, token, duration string) stack.Response {
 		t.Helper()
 		return s.Query(t, app, stack.CreateGrants, stack.Vars{"input": stack.Vars{
-			"sessionId": session.ID(t), "grants": []any{stack.Vars{"token": token, "duration": duration}}}}).OK(t)
+			"sessionId": session.ID(t), "grants": []any{stack.Vars{"tokens": []string{token}, "duration": duration}}}}).OK(t)
 	}
 	unknown := refusal(t, s.Detokenize(t, me.JWT, unknownToken))
 	refused := func(t *testing.T, jwt, token string) {
@@ -52,7 +52,7 @@ func TestEveryRefusalIsTheSame(t *testing.T) {
 	})
 	t.Run("after the grant has expired", func(t *testing.T) {
 		token, _ := s.Store(t, me.JWT, []byte("for a moment"), nil)
-		require.Len(t, allow(t, other, token, "5s").At("createGrants", "grants"), 1)
+		require.Equal(t, []any{}, allow(t, other, token, "5s").At("createGrants", "grants", 0, "missing"))
 		s.Detokenize(t, other.JWT, token).OK(t)
 		stack.Await(t, "the grant's end", func() bool { return s.Detokenize(t, other.JWT, token).Code() != "" })
 		refused(t, other.JWT, token)
@@ -119,10 +119,10 @@ func TestAnApplicationLetsAnotherSessionRead(t *testing.T) {
 	token, _ := s.Store(t, doctor.JWT, []byte("blood type 0"), stack.Vars{"filename": "blood.txt"})
 
 	r := s.Query(t, app, stack.CreateGrants, stack.Vars{"input": stack.Vars{"sessionId": nurse.ID(t),
-		"grants": []any{stack.Vars{"token": token, "duration": "5m"}, stack.Vars{"token": unknownToken}}}}).OK(t)
-	require.Len(t, r.At("createGrants", "grants"), 1, "a token that does not exist gets no grant")
-	assert.Equal(t, token, r.At("createGrants", "grants", 0, "token"))
-	assert.Equal(t, "READ", r.At("createGrants", "grants", 0, "kind"))
+		"grants": []any{stack.Vars{"tokens": []string{token, unknownToken}, "duration": "5m"}, stack.Vars{"tokens": []string{unknownToken}}}}}).OK(t)
+	require.Len(t, r.At("createGrants", "grants"), 2)
+	assert.Equal(t, []any{unknownToken}, r.At("createGrants", "grants", 0, "missing"), "a token that does not exist gets no grant")
+	assert.Equal(t, map[string]any{"expiresAt": nil, "missing": []any{unknownToken}}, r.At("createGrants", "grants", 1))
 	end, err := time.Parse(time.RFC3339, r.At("createGrants", "grants", 0, "expiresAt").(string))
 	require.NoError(t, err)
 	assert.WithinDuration(t, time.Now().Add(5*time.Minute), end, 30*time.Second)
@@ -130,25 +130,30 @@ func TestAnApplicationLetsAnotherSessionRead(t *testing.T) {
 
 	t.Run("an existing grant is never shortened", func(t *testing.T) {
 		r := s.Query(t, app, stack.CreateGrants, stack.Vars{"input": stack.Vars{"sessionId": nurse.ID(t),
-			"grants": []any{stack.Vars{"token": token, "duration": "1s"}}}}).OK(t)
+			"grants": []any{stack.Vars{"tokens": []string{token}, "duration": "1s"}}}}).OK(t)
 		assert.Equal(t, end.Format(time.RFC3339Nano), r.At("createGrants", "grants", 0, "expiresAt"))
 	})
 	t.Run("no grant outlives its token", func(t *testing.T) {
 		made := s.Query(t, doctor.JWT, stack.Tokenize, stack.Vars{"input": stack.Vars{"ttl": "2m"}}).OK(t)
 		r := s.Query(t, app, stack.CreateGrants, stack.Vars{"input": stack.Vars{"sessionId": nurse.ID(t),
-			"grants": []any{stack.Vars{"token": made.At("tokenize", "token"), "duration": "1h", "kinds": []any{"STORE"}}}}}).OK(t)
+			"grants": []any{stack.Vars{"tokens": []any{made.At("tokenize", "token")}, "duration": "1h", "kinds": []any{"STORE"}}}}}).OK(t)
 		assert.Equal(t, made.At("tokenize", "expiresAt"), r.At("createGrants", "grants", 0, "expiresAt"))
 	})
 	t.Run("verifyGrants names what is missing, in order", func(t *testing.T) {
 		other := s.Reserve(t, doctor.JWT)
 		ask := func(session *stack.Session, kind string) stack.Response {
 			return s.Query(t, app, stack.VerifyGrants, stack.Vars{"input": stack.Vars{
-				"sessionId": session.ID(t), "tokens": []any{unknownToken, token, other}, "kind": kind}}).OK(t)
+				"sessionId": session.ID(t), "checks": stack.Checks(kind, unknownToken, token, other)}}).OK(t)
 		}
-		assert.Equal(t, []any{unknownToken, other}, ask(nurse, "READ").At("verifyGrants", "missing"))
-		assert.Equal(t, []any{unknownToken, token, other}, ask(nurse, "STORE").At("verifyGrants", "missing"))
-		assert.Equal(t, []any{unknownToken}, ask(doctor, "STORE").At("verifyGrants", "missing"))
+		assert.Equal(t, stack.Checks("READ", unknownToken, other), ask(nurse, "READ").At("verifyGrants", "missing"))
+		assert.Equal(t, stack.Checks("STORE", unknownToken, token, other), ask(nurse, "STORE").At("verifyGrants", "missing"))
+		assert.Equal(t, stack.Checks("STORE", unknownToken), ask(doctor, "STORE").At("verifyGrants", "missing"))
 		assert.Equal(t, false, ask(doctor, "STORE").At("verifyGrants", "valid"))
+	})
+	t.Run("each check of several kinds has its own result", func(t *testing.T) {
+		checks := append(stack.Checks("STORE", token), append(stack.Checks("READ", token, unknownToken), stack.Checks("STORE", token)...)...)
+		r := s.Query(t, app, stack.VerifyGrants, stack.Vars{"input": stack.Vars{"sessionId": nurse.ID(t), "checks": checks}}).OK(t)
+		assert.Equal(t, []any{checks[0], checks[2], checks[3]}, r.At("verifyGrants", "missing"), "the nurse may only READ")
 	})
 	t.Run("the application knows the token's metadata without a grant", func(t *testing.T) {
 		r := s.Query(t, app, stack.Describe, stack.Vars{"id": token}).OK(t)
@@ -160,7 +165,7 @@ func TestAnApplicationLetsAnotherSessionRead(t *testing.T) {
 		assert.EqualValues(t, 2, r.At("revokeGrants", "revoked"), "the doctor's and the nurse's")
 		assert.Equal(t, "GRANT_REQUIRED", s.Detokenize(t, nurse.JWT, token).Code())
 		assert.Equal(t, "GRANT_REQUIRED", s.Detokenize(t, doctor.JWT, token).Code())
-		held := s.Query(t, app, stack.VerifyGrants, stack.Vars{"input": stack.Vars{"sessionId": doctor.ID(t), "tokens": []any{token}}}).OK(t)
+		held := s.Query(t, app, stack.VerifyGrants, stack.Vars{"input": stack.Vars{"sessionId": doctor.ID(t), "checks": stack.Checks("STORE", token)}}).OK(t)
 		assert.Equal(t, true, held.At("verifyGrants", "valid"))
 	})
 }
@@ -171,13 +176,11 @@ func TestALoginKeepsWhatWasTokenizedBefore(t *testing.T) {
 	before, after := s.Session(t), s.Session(t)
 	app := s.ApplicationJWT(t)
 	first, _ := s.Store(t, before.JWT, []byte("typed before the login"), nil)
-	tokens, wanted := []string{first}, []any{}
+	tokens := []string{first}
 	for range 70 { // so many that their grants are a list
 		tokens = append(tokens, s.Reserve(t, before.JWT))
 	}
-	for _, token := range tokens {
-		wanted = append(wanted, stack.Vars{"token": token, "duration": "1h", "kinds": []any{"READ", "STORE"}})
-	}
+	wanted := []any{stack.Vars{"tokens": tokens, "duration": "1h", "kinds": []any{"READ", "STORE"}}}
 	s.Query(t, app, stack.CreateGrants, stack.Vars{"input": stack.Vars{"sessionId": before.ID(t), "grants": wanted}}).OK(t)
 	assert.Equal(t, "GRANT_REQUIRED", s.Detokenize(t, after.JWT, first).Code())
 
@@ -191,7 +194,7 @@ func TestALoginKeepsWhatWasTokenizedBefore(t *testing.T) {
 		s.Detokenize(t, after.JWT, token).OK(t)
 		assert.Equal(t, "GRANT_REQUIRED", s.Detokenize(t, before.JWT, token).Code())
 	}
-	verify := s.Query(t, app, stack.VerifyGrants, stack.Vars{"input": stack.Vars{"sessionId": after.ID(t), "tokens": tokens}}).OK(t)
+	verify := s.Query(t, app, stack.VerifyGrants, stack.Vars{"input": stack.Vars{"sessionId": after.ID(t), "checks": stack.Checks("STORE", tokens...)}}).OK(t)
 	assert.Equal(t, true, verify.At("verifyGrants", "valid"))
 	assert.EqualValues(t, 0, carry())
 }

@@ -132,12 +132,12 @@ func TestOutsideDevelopmentTheSchemaIsNotTold(t *testing.T) {
 	// Each of these is one letter away from a name that exists.
 	for query, secret := range map[string]string{
 		`{ viewe { tenant } }`: "viewer", `{ viewer { tenan } }`: "tenant", `mutation { tokenise { token } }`: "tokenize",
-		`query($i: VerifyGrantsInpu!) { viewer { tenant } }`:                           "VerifyGrantsInput",
-		`mutation { tokenize(inpu: {}) { token } }`:                                    `"input"`,
-		`mutation { tokenize(input: {siz: 1}) { token } }`:                             `"size"`,
-		`{ verifyGrants(input: {sessionId: 1, tokens: [], kind: REED}) { valid } }`:    "READ",
-		`{ viewer { ... on Viewe { tenant } } }`:                                       "Viewer",
-		`mutation($i: TokenizeInput) { tokenize(input: $i) { token @includ(if: 1) } }`: "include",
+		`query($i: VerifyGrantsInpu!) { viewer { tenant } }`:                                    "VerifyGrantsInput",
+		`mutation { tokenize(inpu: {}) { token } }`:                                             `"input"`,
+		`mutation { tokenize(input: {siz: 1}) { token } }`:                                      `"size"`,
+		`{ verifyGrants(input: {sessionId: 1, checks: [{token: "x", kind: REED}]}) { valid } }`: "READ",
+		`{ viewer { ... on Viewe { tenant } } }`:                                                "Viewer",
+		`mutation($i: TokenizeInput) { tokenize(input: $i) { token @includ(if: 1) } }`:          "include",
 		`{ viewer }`: "tenant",
 	} {
 		r := s.Query(t, "", query, stack.Vars{})

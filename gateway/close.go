@@ -14,8 +14,8 @@ const closeTimeout = 10 * time.Second
 // Close stops the background work, finishes accepted writes and closes everything. Stop serving first.
 //
 // When ctx ends before that is done, Close no longer waits: it closes what is left, and returns ctx's error joined with
-// those of closing. Writes that were accepted and not committed then fail, as in a crash. A second call waits for the
-// first, until its own ctx ends, and returns the first one's error.
+// those of closing (errors.Is finds it). Writes that were accepted and not committed then fail, as in a crash. A second call
+// waits for the first, and returns the first one's error, or that of its own ctx if that ends before.
 func (g *Gateway) Close(ctx context.Context) error {
 	if !g.closing.CompareAndSwap(false, true) {
 		select {

@@ -36,7 +36,7 @@ func (d Diagnosis) Failed() bool {
 	return false
 }
 
-// Write writes one line for each finding.
+// Write writes one line for each finding. It returns the first error of w, as it is.
 func (d Diagnosis) Write(w io.Writer) error {
 	width := 0
 	for _, f := range d {

@@ -13,8 +13,8 @@ import (
 
 	"github.com/cloakroomhq/cloakroom/appkit"
 	"github.com/cloakroomhq/cloakroom/client"
+	"github.com/cloakroomhq/cloakroom/config"
 	"github.com/cloakroomhq/cloakroom/gateway"
-	"github.com/cloakroomhq/cloakroom/internal/config"
 	"github.com/cloakroomhq/cloakroom/internal/disktest"
 	"github.com/cloakroomhq/cloakroom/internal/gatewaytest"
 	"github.com/cloakroomhq/cloakroom/internal/objects/objectstest"

@@ -14,12 +14,13 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/cloakroomhq/cloakroom/config"
 	"github.com/cloakroomhq/cloakroom/graph"
-	"github.com/cloakroomhq/cloakroom/internal/config"
 	"github.com/cloakroomhq/cloakroom/internal/httpd"
 	"github.com/cloakroomhq/cloakroom/internal/keyring"
 	"github.com/cloakroomhq/cloakroom/internal/objects"
 	"github.com/cloakroomhq/cloakroom/internal/revocation"
+	"github.com/cloakroomhq/cloakroom/internal/settings"
 	"github.com/cloakroomhq/cloakroom/internal/signin"
 	"github.com/cloakroomhq/cloakroom/internal/space"
 	"github.com/cloakroomhq/cloakroom/internal/telemetry"
@@ -28,7 +29,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/resolvers"
 )
 
-// Config is the gateway's settings; see docs/configuration.md for each.
+// Config is the gateway's settings, whose fields package config describes; docs/configuration.md says more of each.
 type Config = config.Config
 
 // Issuer is one trusted signer of JWTs, an entry of Config.Issuers.
@@ -46,8 +47,9 @@ func DefaultConfig() *Config { return config.Default() }
 func DefaultIssuer() Issuer { return config.DefaultIssuer() }
 
 // LoadConfig reads settings from a YAML file ("" for none) and, on top, from the environment, which is
-// lines of NAME=value.
-func LoadConfig(file string, environ []string) (*Config, error) { return config.Load(file, environ) }
+// lines of NAME=value. It does not verify them: New does. Errors: that of reading the file,
+// wrapped (fs.ErrNotExist); or, joined and without sentinels, one for each name that is no setting and each value that can't be read.
+func LoadConfig(file string, environ []string) (*Config, error) { return settings.Load(file, environ) }
 
 // Version is the program's, set at build time.
 var Version = "dev"
@@ -76,8 +78,11 @@ type Gateway struct {
 }
 
 // New checks the settings, opens everything, proves the object store with a canary, and starts the
-// background work. It returns an error that names the setting and the remedy where a setting is wrong
-// or unsafe. The logger gets no secrets; nil discards.
+// background work. The logger gets no secrets; nil discards.
+//
+// Where settings are wrong or unsafe it returns the error of Config.Verify, which names each with its remedy. Other errors say
+// what can't be opened: a file of the settings, the database, the keyset, which must be the one that the database was made with, or the
+// store. They wrap the cause: fs.ErrNotExist, or ctx's error where ctx has ended. Nothing is left open then.
 func New(ctx context.Context, cfg *Config, log *slog.Logger) (*Gateway, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)

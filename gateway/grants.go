@@ -12,8 +12,12 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/vault"
 )
 
-// Grants returns what @token needs of the gateway, for an application in the same process. The
-// tenant is that of one of Config.Issuers; whoever holds the result acts as that application.
+// Grants returns what @token needs of the gateway, for an application in the same process. Whoever holds the result acts as
+// that application. A tenant that is none of Config.Issuers' is an error, which has no sentinel.
+//
+// The methods of the result return errors whose text begins with a code of the contract: BAD_USER_INPUT for a session's id or
+// a grant that is none, LIMIT_EXCEEDED for more than grants.max_batch tokens or a life over grants.max_duration, and UNAVAILABLE for
+// a database that does not answer, which wraps the cause, such as context.Canceled.
 func (g *Gateway) Grants(tenant string) (directives.Grants, error) {
 	for _, i := range g.cfg.Issuers {
 		if i.TenantName() == tenant {
@@ -33,44 +37,56 @@ var _ directives.Revoker = (*grants)(nil)
 
 // CreateGrants implements directives.Grants.
 func (g *grants) CreateGrants(ctx context.Context, session string, wanted []directives.Grant) ([]directives.Granted, error) {
-	if len(wanted) == 0 {
-		return nil, ctx.Err() // the vault takes no empty list
+	requests := make([]vault.GrantRequest, 0, len(wanted))
+	places := make([]int, 0, len(wanted)) // of each request among wanted
+	for i := range wanted {
+		if w := &wanted[i]; len(w.Tokens) > 0 { // the vault takes no empty list
+			requests = append(requests, vault.GrantRequest{Tokens: tokensOf(w.Tokens), Kinds: kindsOf(w.Kinds), Duration: positive(w.Duration)})
+			places = append(places, i)
+		}
 	}
-	requests := make([]vault.GrantRequest, len(wanted))
-	for i, w := range wanted {
-		requests[i] = vault.GrantRequest{Token: ids.TokenOf(w.Token), Kinds: kindsOf(w.Kinds), Duration: positive(w.Duration)}
+	if len(requests) == 0 {
+		return make([]directives.Granted, len(wanted)), ctx.Err()
 	}
 	made, err := g.vault.CreateGrants(caller.With(ctx, g.application), session, requests)
 	if err != nil {
 		return nil, err
 	}
-	granted := make([]directives.Granted, len(made))
+	granted := make([]directives.Granted, len(wanted))
 	for i, m := range made {
-		granted[i] = directives.Granted{Token: m.Token.String(), Kind: kindName(m.Kind), ExpiresAt: m.ExpiresAt}
+		granted[places[i]].Missing = texts(m.Missing)
+		if m.ExpiresAt != nil {
+			granted[places[i]].ExpiresAt = *m.ExpiresAt
+		}
 	}
 	return granted, nil
 }
 
-// VerifyGrants implements directives.Grants. What is missing comes in the order of the checks.
-func (g *grants) VerifyGrants(ctx context.Context, session string, checks []directives.Check) (missing []directives.Check, err error) {
-	byKind := map[directives.GrantKind][]ids.Token{}
-	for _, c := range checks {
-		byKind[c.Kind] = append(byKind[c.Kind], ids.TokenOf(c.Token))
+func tokensOf(all []string) []ids.Token {
+	tokens := make([]ids.Token, len(all))
+	for i, t := range all {
+		tokens[i] = ids.TokenOf(t)
 	}
-	absent := map[directives.Check]bool{}
-	for kind, tokens := range byKind {
-		names, err := g.vault.VerifyGrants(caller.With(ctx, g.application), session, tokens, kindsOf([]directives.GrantKind{kind}))
-		if err != nil {
-			return nil, err
-		}
-		for _, token := range names {
-			absent[directives.Check{Token: token.String(), Kind: kind}] = true
-		}
+	return tokens
+}
+
+// VerifyGrants implements directives.Grants: one statement for checks of both kinds. What is missing comes in the order of
+// the checks.
+func (g *grants) VerifyGrants(ctx context.Context, session string, checks []directives.Check) ([]directives.Check, error) {
+	if len(checks) == 0 {
+		return nil, ctx.Err() // the vault takes no empty list
 	}
-	for _, c := range checks {
-		if absent[c] {
-			missing = append(missing, c)
-		}
+	asked := make([]vault.GrantCheck, len(checks))
+	for i, c := range checks {
+		asked[i] = vault.GrantCheck{Token: ids.TokenOf(c.Token), Kind: kindOf(c.Kind)}
+	}
+	absent, err := g.vault.VerifyGrants(caller.With(ctx, g.application), session, asked)
+	if err != nil {
+		return nil, err
+	}
+	missing := make([]directives.Check, len(absent))
+	for i, c := range absent {
+		missing[i] = directives.Check{Token: c.Token.String(), Kind: kindName(c.Kind)}
 	}
 	return missing, nil
 }
@@ -99,14 +115,21 @@ func texts(tokens []ids.Token) (all []string) {
 
 func kindsOf(kinds []directives.GrantKind) (k ids.Kind) {
 	for _, kind := range kinds {
-		switch kind {
-		case directives.GrantKindRead:
-			k |= ids.Read
-		case directives.GrantKindStore:
-			k |= ids.Store
-		}
+		k |= kindOf(kind)
 	}
 	return k
+}
+
+// kindOf returns 0, which the vault refuses, for what is no kind.
+func kindOf(kind directives.GrantKind) ids.Kind {
+	switch kind {
+	case directives.GrantKindRead:
+		return ids.Read
+	case directives.GrantKindStore:
+		return ids.Store
+	default:
+		return 0
+	}
 }
 
 func kindName(k ids.Kind) directives.GrantKind {

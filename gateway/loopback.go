@@ -5,13 +5,13 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/cloakroomhq/cloakroom/internal/config"
+	"github.com/cloakroomhq/cloakroom/internal/clientaddr"
 	"github.com/cloakroomhq/cloakroom/internal/fault"
 	"github.com/cloakroomhq/cloakroom/internal/httpd"
 )
 
 // Loopback reports whether a host's name, or its address, is this machine's own: localhost, 127.0.0.0/8 or ::1.
-func Loopback(host string) bool { return config.Loopback(host) }
+func Loopback(host string) bool { return clientaddr.Loopback(host) }
 
 // otherName is what a request for another name is told.
 const otherName = "In development this is served as localhost, 127.0.0.1 and [::1] only: call it by one of them."

@@ -88,7 +88,7 @@ func TestRatesOfASession(t *testing.T) {
 		require.NotContains(t, ask(t, g, jwtOf(t, g.Session(gatewaytest.Own, "1")), one).body, "errors")
 		requireLimited(t, ask(t, g, jwtOf(t, g.Session(gatewaytest.Own, "1")), one), http.StatusOK)
 		require.NotContains(t, ask(t, g, jwtOf(t, g.Session(gatewaytest.Own, "2")), two).body, "errors", "another session")
-		require.Contains(t, metrics(t, g), `cloakroom_rate_limited_total{by="session",tenant="own",thing="tokens_reserved"} 2`)
+		require.Contains(t, metrics(t, g), `cloakroom_rate_limited_total{by="session",tenant="app",thing="tokens_reserved"} 2`)
 	})
 	t.Run("bytes reserved, of unknown size too", func(t *testing.T) {
 		g := start(t, func(c *gateway.Config) {
@@ -113,7 +113,7 @@ func TestRatesOfASession(t *testing.T) {
 		require.NotContains(t, ask(t, g, jwtOf(t, g.Session(gatewaytest.Own, "1")), two).body, "errors")
 		requireLimited(t, ask(t, g, jwtOf(t, g.Session(gatewaytest.Own, "2")), two), http.StatusOK)
 		require.NotContains(t, ask(t, g, jwtOf(t, g.Session(gatewaytest.Other, "1")), two).body, "errors")
-		require.Contains(t, metrics(t, g), `cloakroom_rate_limited_total{by="tenant",tenant="own",thing="tokens_reserved"} 1`)
+		require.Contains(t, metrics(t, g), `cloakroom_rate_limited_total{by="tenant",tenant="app",thing="tokens_reserved"} 1`)
 	})
 }
 
@@ -125,22 +125,22 @@ func TestRatesOfAnAddress(t *testing.T) {
 			require.Equal(t, http.StatusOK, ask(t, g, "", viewer).status)
 		}
 		requireLimited(t, ask(t, g, "", viewer), http.StatusTooManyRequests)
-		require.Contains(t, ask(t, g, jwtOf(t, g.Session(gatewaytest.Own, "1")), viewer).body, "own", "a session is served")
+		require.Contains(t, ask(t, g, jwtOf(t, g.Session(gatewaytest.Own, "1")), viewer).body, gatewaytest.Own, "a session is served")
 	})
 	t.Run("refused credentials spoil an address, and not the sessions that are known there", func(t *testing.T) {
 		g := start(t, func(c *gateway.Config) { c.Rates.RefusedCredentials.Address = almostNever(2) })
 		known := jwtOf(t, g.Session(gatewaytest.Own, "1"))
-		require.Contains(t, ask(t, g, known, viewer).body, "own")
+		require.Contains(t, ask(t, g, known, viewer).body, gatewaytest.Own)
 		forged := known[:len(known)-8] + "AAAAAAAA"
 		for range 2 {
 			require.Equal(t, http.StatusUnauthorized, ask(t, g, forged, viewer).status)
 		}
 		requireLimited(t, ask(t, g, forged, viewer), http.StatusTooManyRequests)
 		requireLimited(t, ask(t, g, "nonsense", viewer), http.StatusTooManyRequests)
-		require.Contains(t, ask(t, g, known, viewer).body, "own", "remembered")
+		require.Contains(t, ask(t, g, known, viewer).body, gatewaytest.Own, "remembered")
 		renewed := jwtOf(t, g.Session(gatewaytest.Own, "1"))
 		require.NotEqual(t, known, renewed)
-		require.Contains(t, ask(t, g, renewed, viewer).body, "own", "a new JWT of a session that is known")
+		require.Contains(t, ask(t, g, renewed, viewer).body, gatewaytest.Own, "a new JWT of a session that is known")
 		requireLimited(t, ask(t, g, jwtOf(t, g.Session(gatewaytest.Own, "2")), viewer), http.StatusTooManyRequests)
 		require.Contains(t, metrics(t, g), `cloakroom_rate_limited_total{by="address",tenant="",thing="refused_credentials"}`)
 	})
@@ -154,10 +154,10 @@ func TestRatesOfAnAddress(t *testing.T) {
 		token := tokenOf.FindString(ask(t, g, owner, `mutation { tokenize { token } }`).body)
 		require.NotEmpty(t, token)
 		grant := func(jwt, session string) string {
-			return ask(t, g, jwt, `mutation { createGrants(input: {sessionId: \"`+appkit.SessionID(session)+`\", grants: [{token: \"`+token+`\"}]}) { grants { kind } } }`).body
+			return ask(t, g, jwt, `mutation { createGrants(input: {sessionId: \"`+appkit.SessionID(session)+`\", grants: [{tokens: [\"`+token+`\"]}]}) { grants { expiresAt } } }`).body
 		}
-		require.Contains(t, grant(jwtOf(t, g.Application(gatewaytest.Other)), "stranger"), `"grants":[]`, "of a tenant that does not have the token")
-		require.Contains(t, grant(app, "granted"), "READ")
+		require.Contains(t, grant(jwtOf(t, g.Application(gatewaytest.Other)), "stranger"), `"grants":[{"expiresAt":null}]`, "of a tenant that does not have the token")
+		require.Contains(t, grant(app, "granted"), `"grants":[{"expiresAt":"20`)
 		forged := app[:len(app)-8] + "AAAAAAAA"
 		for range 2 {
 			require.Equal(t, http.StatusUnauthorized, ask(t, g, forged, viewer).status)
@@ -166,11 +166,11 @@ func TestRatesOfAnAddress(t *testing.T) {
 		requireLimited(t, ask(t, g, jwtOf(t, g.Session(gatewaytest.Own, "stranger")), viewer), http.StatusTooManyRequests)
 		requireLimited(t, ask(t, g, jwtOf(t, g.Session(gatewaytest.Other, "granted")), viewer), http.StatusTooManyRequests)
 		first := jwtOf(t, g.Session(gatewaytest.Own, "granted"))
-		require.Contains(t, ask(t, g, first, viewer).body, "own")
+		require.Contains(t, ask(t, g, first, viewer).body, gatewaytest.Own)
 		require.NotContains(t, ask(t, g, first, `mutation { detokenize(token: \"`+token+`\") { token } }`).body, "errors")
 
 		require.Contains(t, ask(t, g, app, `mutation { carryGrants(input: {fromSessionId: \"`+appkit.SessionID("granted")+`\", toSessionId: \"`+appkit.SessionID("after login")+`\"}) { carried } }`).body, `"carried":1`)
-		require.Contains(t, ask(t, g, jwtOf(t, g.Session(gatewaytest.Own, "after login")), viewer).body, "own", "grants were carried to it")
+		require.Contains(t, ask(t, g, jwtOf(t, g.Session(gatewaytest.Own, "after login")), viewer).body, gatewaytest.Own, "grants were carried to it")
 	})
 	t.Run("who forges a named session's JWTs spends that session's account, and no more", func(t *testing.T) {
 		g := start(t, func(c *gateway.Config) {
@@ -178,15 +178,15 @@ func TestRatesOfAnAddress(t *testing.T) {
 			c.Rates.RefusedCredentials.Session = almostNever(2)
 		})
 		known := jwtOf(t, g.Session(gatewaytest.Own, "1"))
-		require.Contains(t, ask(t, g, known, viewer).body, "own")
+		require.Contains(t, ask(t, g, known, viewer).body, gatewaytest.Own)
 		forged := jwtOf(t, g.Session(gatewaytest.Own, "1"))
 		forged = forged[:len(forged)-8] + "AAAAAAAA"
 		require.Equal(t, http.StatusUnauthorized, ask(t, g, forged, viewer).status)
 		for range 5 {
 			requireLimited(t, ask(t, g, forged, viewer), http.StatusTooManyRequests)
 		}
-		require.Contains(t, metrics(t, g), `cloakroom_rate_limited_total{by="session",tenant="own",thing="refused_credentials"} 3`)
-		require.Contains(t, ask(t, g, known, viewer).body, "own")
+		require.Contains(t, metrics(t, g), `cloakroom_rate_limited_total{by="session",tenant="app",thing="refused_credentials"} 3`)
+		require.Contains(t, ask(t, g, known, viewer).body, gatewaytest.Own)
 	})
 	t.Run("nobody can use up an application's renewals from its address", func(t *testing.T) {
 		g := start(t, func(c *gateway.Config) {
@@ -194,7 +194,7 @@ func TestRatesOfAnAddress(t *testing.T) {
 			c.Rates.RefusedCredentials.Session = almostNever(2)
 		})
 		known := jwtOf(t, g.Application(gatewaytest.Own))
-		require.Contains(t, ask(t, g, known, viewer).body, "own")
+		require.Contains(t, ask(t, g, known, viewer).body, gatewaytest.Own)
 		forged := known[:len(known)-8] + "AAAAAAAA" // names the application, which is no secret
 		for range 2 {
 			require.Equal(t, http.StatusUnauthorized, ask(t, g, forged, viewer).status)
@@ -204,7 +204,7 @@ func TestRatesOfAnAddress(t *testing.T) {
 		}
 		renewed := jwtOf(t, g.Application(gatewaytest.Own))
 		require.NotEqual(t, known, renewed)
-		require.Contains(t, ask(t, g, renewed, viewer).body, "own")
+		require.Contains(t, ask(t, g, renewed, viewer).body, gatewaytest.Own)
 	})
 	t.Run("behind a hop, the address that it names", func(t *testing.T) {
 		g := start(t, func(c *gateway.Config) {

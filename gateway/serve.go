@@ -11,7 +11,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/cloakroomhq/cloakroom/internal/config"
+	"github.com/cloakroomhq/cloakroom/config"
 	"github.com/cloakroomhq/cloakroom/internal/netlimit"
 )
 
@@ -41,7 +41,9 @@ const stall = 10 * time.Second
 const maxStreams = 32
 
 // Serve serves the gateway, and what is configured beside it, until ctx ends. Then it stops accepting,
-// finishes what runs within http.shutdown_timeout, and closes the gateway within closeTimeout.
+// finishes what runs within http.shutdown_timeout, and closes the gateway within closeTimeout. It returns nil where all of that went well, and
+// otherwise an error that joins what failed: opening a listener or serving (which wrap net's), ending what ran in time
+// (context.DeadlineExceeded), or closing (those of Close).
 func (g *Gateway) Serve(ctx context.Context, l Listeners) error {
 	servers, err := g.servers(ctx, l)
 	if err != nil {

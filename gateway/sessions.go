@@ -50,10 +50,9 @@ func lifetimes(cfg *Config) map[string]time.Duration {
 func (g *Gateway) backChannelLogout(set *revocation.Set, auth *credential.Authenticator, rates logout.Rates, metrics *telemetry.Metrics) guard.Handler {
 	for _, i := range g.cfg.Issuers {
 		if i.BackChannelLogout {
-			h := logout.Handler{Options: logout.Options{
+			return logout.New(logout.Options{
 				Verifier: auth, Ender: set, Rates: rates, Observer: metrics, Logger: g.log, Timeout: g.cfg.HTTP.RequestTimeout,
-			}}
-			return h.Handle
+			}).Handle
 		}
 	}
 	return nil

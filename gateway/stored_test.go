@@ -72,7 +72,7 @@ func TestStoredValuesStay(t *testing.T) {
 	require.ErrorIs(t, err, client.ErrGrantRequired)
 	for session, user := range map[string]*client.Client{"s": first, "another": another} {
 		t.Run("session "+session, func(t *testing.T) {
-			_, err := app.CreateGrants(t.Context(), appkit.SessionID(session), []directives.Grant{{Token: storedToken, Kinds: []directives.GrantKind{directives.GrantKindRead}}})
+			_, err := app.CreateGrants(t.Context(), appkit.SessionID(session), []directives.Grant{{Tokens: []string{storedToken}, Kinds: []directives.GrantKind{directives.GrantKindRead}}})
 			require.NoError(t, err)
 			requireRedeemed(t, user, storedToken, storedValue)
 		})

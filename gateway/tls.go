@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/cloakroomhq/cloakroom/internal/config"
+	"github.com/cloakroomhq/cloakroom/config"
 )
 
 // rereadAfter is how soon a renewed certificate is noticed, by the next handshake then.

@@ -61,8 +61,8 @@ func (ec *executionContext) _CreateGrantsPayload_grants(ctx context.Context, fie
 			return obj.Grants, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []*model.Grant) graphql.Marshaler {
-			return ec.marshalNGrant2ᚕᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐGrantᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.CreatedGrants) graphql.Marshaler {
+			return ec.marshalNCreatedGrants2ᚕᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐCreatedGrantsᚄ(ctx, selections, v)
 		},
 		true,
 		true,
@@ -75,19 +75,65 @@ func (ec *executionContext) fieldContext_CreateGrantsPayload_grants(_ context.Co
 		IsMethod:   false,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Grant(ctx, field)
+			return ec.childFields_CreatedGrants(ctx, field)
 		},
 	}
 	return fc, nil
 }
 
-func (ec *executionContext) _Grant_token(ctx context.Context, field graphql.CollectedField, obj *model.Grant) (ret graphql.Marshaler) {
+func (ec *executionContext) _CreatedGrants_expiresAt(ctx context.Context, field graphql.CollectedField, obj *model.CreatedGrants) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Grant_token(ctx, field)
+			return ec.fieldContext_CreatedGrants_expiresAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ExpiresAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CreatedGrants_expiresAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CreatedGrants", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _CreatedGrants_missing(ctx context.Context, field graphql.CollectedField, obj *model.CreatedGrants) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CreatedGrants_missing(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Missing, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*ids.Token) graphql.Marshaler {
+			return ec.marshalNTokenID2ᚕᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋinternalᚋidsᚐTokenᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CreatedGrants_missing(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CreatedGrants", field, false, false, errors.New("field of type TokenID does not have child fields"))
+}
+
+func (ec *executionContext) _MissingGrant_token(ctx context.Context, field graphql.CollectedField, obj *model.MissingGrant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_MissingGrant_token(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Token, nil
@@ -100,17 +146,17 @@ func (ec *executionContext) _Grant_token(ctx context.Context, field graphql.Coll
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Grant_token(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Grant", field, false, false, errors.New("field of type TokenID does not have child fields"))
+func (ec *executionContext) fieldContext_MissingGrant_token(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("MissingGrant", field, false, false, errors.New("field of type TokenID does not have child fields"))
 }
 
-func (ec *executionContext) _Grant_kind(ctx context.Context, field graphql.CollectedField, obj *model.Grant) (ret graphql.Marshaler) {
+func (ec *executionContext) _MissingGrant_kind(ctx context.Context, field graphql.CollectedField, obj *model.MissingGrant) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Grant_kind(ctx, field)
+			return ec.fieldContext_MissingGrant_kind(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Kind, nil
@@ -123,31 +169,8 @@ func (ec *executionContext) _Grant_kind(ctx context.Context, field graphql.Colle
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Grant_kind(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Grant", field, false, false, errors.New("field of type GrantKind does not have child fields"))
-}
-
-func (ec *executionContext) _Grant_expiresAt(ctx context.Context, field graphql.CollectedField, obj *model.Grant) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Grant_expiresAt(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.ExpiresAt, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
-		},
-		true,
-		true,
-	)
-}
-func (ec *executionContext) fieldContext_Grant_expiresAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Grant", field, false, false, errors.New("field of type Time does not have child fields"))
+func (ec *executionContext) fieldContext_MissingGrant_kind(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("MissingGrant", field, false, false, errors.New("field of type GrantKind does not have child fields"))
 }
 
 func (ec *executionContext) _RevokeGrantsPayload_revoked(ctx context.Context, field graphql.CollectedField, obj *model.RevokeGrantsPayload) (ret graphql.Marshaler) {
@@ -208,15 +231,24 @@ func (ec *executionContext) _VerifyGrantsPayload_missing(ctx context.Context, fi
 			return obj.Missing, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []*ids.Token) graphql.Marshaler {
-			return ec.marshalNTokenID2ᚕᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋinternalᚋidsᚐTokenᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.MissingGrant) graphql.Marshaler {
+			return ec.marshalNMissingGrant2ᚕᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐMissingGrantᚄ(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_VerifyGrantsPayload_missing(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("VerifyGrantsPayload", field, false, false, errors.New("field of type TokenID does not have child fields"))
+	fc = &graphql.FieldContext{
+		Object:     "VerifyGrantsPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_MissingGrant(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 // endregion **************************** field.gotpl *****************************
@@ -287,7 +319,7 @@ func (ec *executionContext) unmarshalInputCreateGrantsInput(ctx context.Context,
 			it.SessionID = data
 		case "grants":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("grants"))
-			data, err := ec.unmarshalNGrantInput2ᚕᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐGrantInputᚄ(ctx, v)
+			data, err := ec.unmarshalNGrantsInput2ᚕᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐGrantsInputᚄ(ctx, v)
 			if err != nil {
 				return it, err
 			}
@@ -297,8 +329,8 @@ func (ec *executionContext) unmarshalInputCreateGrantsInput(ctx context.Context,
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputGrantInput(ctx context.Context, obj any) (model.GrantInput, error) {
-	var it model.GrantInput
+func (ec *executionContext) unmarshalInputGrantCheckInput(ctx context.Context, obj any) (model.GrantCheckInput, error) {
+	var it model.GrantCheckInput
 	if obj == nil {
 		return it, nil
 	}
@@ -308,11 +340,11 @@ func (ec *executionContext) unmarshalInputGrantInput(ctx context.Context, obj an
 		asMap[k] = v
 	}
 
-	if _, present := asMap["kinds"]; !present {
-		asMap["kinds"] = []any{"READ"}
+	if _, present := asMap["kind"]; !present {
+		asMap["kind"] = "STORE"
 	}
 
-	fieldsInOrder := [...]string{"token", "kinds", "duration"}
+	fieldsInOrder := [...]string{"token", "kind"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -326,6 +358,47 @@ func (ec *executionContext) unmarshalInputGrantInput(ctx context.Context, obj an
 				return it, err
 			}
 			it.Token = data
+		case "kind":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("kind"))
+			data, err := ec.unmarshalNGrantKind2githubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐGrantKind(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Kind = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputGrantsInput(ctx context.Context, obj any) (model.GrantsInput, error) {
+	var it model.GrantsInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["kinds"]; !present {
+		asMap["kinds"] = []any{"READ"}
+	}
+
+	fieldsInOrder := [...]string{"tokens", "kinds", "duration"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "tokens":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("tokens"))
+			data, err := ec.unmarshalNTokenID2ᚕᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋinternalᚋidsᚐTokenᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Tokens = data
 		case "kinds":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("kinds"))
 			data, err := ec.unmarshalNGrantKind2ᚕgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐGrantKindᚄ(ctx, v)
@@ -400,11 +473,7 @@ func (ec *executionContext) unmarshalInputVerifyGrantsInput(ctx context.Context,
 		asMap[k] = v
 	}
 
-	if _, present := asMap["kind"]; !present {
-		asMap["kind"] = "STORE"
-	}
-
-	fieldsInOrder := [...]string{"sessionId", "tokens", "kind"}
+	fieldsInOrder := [...]string{"sessionId", "checks"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -418,20 +487,13 @@ func (ec *executionContext) unmarshalInputVerifyGrantsInput(ctx context.Context,
 				return it, err
 			}
 			it.SessionID = data
-		case "tokens":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("tokens"))
-			data, err := ec.unmarshalNTokenID2ᚕᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋinternalᚋidsᚐTokenᚄ(ctx, v)
+		case "checks":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("checks"))
+			data, err := ec.unmarshalNGrantCheckInput2ᚕᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐGrantCheckInputᚄ(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.Tokens = data
-		case "kind":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("kind"))
-			data, err := ec.unmarshalNGrantKind2githubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐGrantKind(ctx, v)
-			if err != nil {
-				return it, err
-			}
-			it.Kind = data
+			it.Checks = data
 		}
 	}
 	return it, nil
@@ -521,10 +583,10 @@ func (ec *executionContext) _CreateGrantsPayload(ctx context.Context, sel ast.Se
 	return out
 }
 
-var grantImplementors = []string{"Grant"}
+var createdGrantsImplementors = []string{"CreatedGrants"}
 
-func (ec *executionContext) _Grant(ctx context.Context, sel ast.SelectionSet, obj *model.Grant) graphql.Marshaler {
-	fields := graphql.CollectFields(ec.OperationContext, sel, grantImplementors)
+func (ec *executionContext) _CreatedGrants(ctx context.Context, sel ast.SelectionSet, obj *model.CreatedGrants) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, createdGrantsImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferredFieldSet := graphql.NewFieldSet(nil)
@@ -532,19 +594,57 @@ func (ec *executionContext) _Grant(ctx context.Context, sel ast.SelectionSet, ob
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
-			out.Values[i] = graphql.MarshalString("Grant")
+			out.Values[i] = graphql.MarshalString("CreatedGrants")
+		case "expiresAt":
+			out.Values[i] = ec._CreatedGrants_expiresAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "missing":
+			out.Values[i] = ec._CreatedGrants_missing(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var missingGrantImplementors = []string{"MissingGrant"}
+
+func (ec *executionContext) _MissingGrant(ctx context.Context, sel ast.SelectionSet, obj *model.MissingGrant) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, missingGrantImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("MissingGrant")
 		case "token":
-			out.Values[i] = ec._Grant_token(ctx, field, obj)
+			out.Values[i] = ec._MissingGrant_token(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "kind":
-			out.Values[i] = ec._Grant_kind(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
-		case "expiresAt":
-			out.Values[i] = ec._Grant_expiresAt(ctx, field, obj)
+			out.Values[i] = ec._MissingGrant_kind(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -692,11 +792,11 @@ func (ec *executionContext) marshalNCreateGrantsPayload2ᚖgithubᚗcomᚋcloakr
 	return ec._CreateGrantsPayload(ctx, sel, v)
 }
 
-func (ec *executionContext) marshalNGrant2ᚕᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐGrantᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.Grant) graphql.Marshaler {
+func (ec *executionContext) marshalNCreatedGrants2ᚕᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐCreatedGrantsᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.CreatedGrants) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNGrant2ᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐGrant(ctx, sel, v[i])
+		return ec.marshalNCreatedGrants2ᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐCreatedGrants(ctx, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -708,24 +808,24 @@ func (ec *executionContext) marshalNGrant2ᚕᚖgithubᚗcomᚋcloakroomhqᚋclo
 	return ret
 }
 
-func (ec *executionContext) marshalNGrant2ᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐGrant(ctx context.Context, sel ast.SelectionSet, v *model.Grant) graphql.Marshaler {
+func (ec *executionContext) marshalNCreatedGrants2ᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐCreatedGrants(ctx context.Context, sel ast.SelectionSet, v *model.CreatedGrants) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
 		}
 		return graphql.Null
 	}
-	return ec._Grant(ctx, sel, v)
+	return ec._CreatedGrants(ctx, sel, v)
 }
 
-func (ec *executionContext) unmarshalNGrantInput2ᚕᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐGrantInputᚄ(ctx context.Context, v any) ([]*model.GrantInput, error) {
+func (ec *executionContext) unmarshalNGrantCheckInput2ᚕᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐGrantCheckInputᚄ(ctx context.Context, v any) ([]*model.GrantCheckInput, error) {
 	var vSlice []any
 	vSlice = graphql.CoerceList(v)
 	var err error
-	res := make([]*model.GrantInput, len(vSlice))
+	res := make([]*model.GrantCheckInput, len(vSlice))
 	for i := range vSlice {
 		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
-		res[i], err = ec.unmarshalNGrantInput2ᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐGrantInput(ctx, vSlice[i])
+		res[i], err = ec.unmarshalNGrantCheckInput2ᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐGrantCheckInput(ctx, vSlice[i])
 		if err != nil {
 			return nil, err
 		}
@@ -733,9 +833,55 @@ func (ec *executionContext) unmarshalNGrantInput2ᚕᚖgithubᚗcomᚋcloakroomh
 	return res, nil
 }
 
-func (ec *executionContext) unmarshalNGrantInput2ᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐGrantInput(ctx context.Context, v any) (*model.GrantInput, error) {
-	res, err := ec.unmarshalInputGrantInput(ctx, v)
+func (ec *executionContext) unmarshalNGrantCheckInput2ᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐGrantCheckInput(ctx context.Context, v any) (*model.GrantCheckInput, error) {
+	res, err := ec.unmarshalInputGrantCheckInput(ctx, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNGrantsInput2ᚕᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐGrantsInputᚄ(ctx context.Context, v any) ([]*model.GrantsInput, error) {
+	var vSlice []any
+	vSlice = graphql.CoerceList(v)
+	var err error
+	res := make([]*model.GrantsInput, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNGrantsInput2ᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐGrantsInput(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) unmarshalNGrantsInput2ᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐGrantsInput(ctx context.Context, v any) (*model.GrantsInput, error) {
+	res, err := ec.unmarshalInputGrantsInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNMissingGrant2ᚕᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐMissingGrantᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.MissingGrant) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNMissingGrant2ᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐMissingGrant(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNMissingGrant2ᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐMissingGrant(ctx context.Context, sel ast.SelectionSet, v *model.MissingGrant) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._MissingGrant(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNRevokeGrantsInput2githubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐRevokeGrantsInput(ctx context.Context, v any) (model.RevokeGrantsInput, error) {

@@ -40,6 +40,11 @@ type ComplexityRoot struct {
 		Grants func(childComplexity int) int
 	}
 
+	CreatedGrants struct {
+		ExpiresAt func(childComplexity int) int
+		Missing   func(childComplexity int) int
+	}
+
 	DeleteTokensPayload struct {
 		Deleted func(childComplexity int) int
 	}
@@ -54,12 +59,6 @@ type ComplexityRoot struct {
 		Revoked func(childComplexity int) int
 	}
 
-	Grant struct {
-		ExpiresAt func(childComplexity int) int
-		Kind      func(childComplexity int) int
-		Token     func(childComplexity int) int
-	}
-
 	Header struct {
 		Name  func(childComplexity int) int
 		Value func(childComplexity int) int
@@ -70,6 +69,11 @@ type ComplexityRoot struct {
 		Custom       func(childComplexity int) int
 		Filename     func(childComplexity int) int
 		LastModified func(childComplexity int) int
+	}
+
+	MissingGrant struct {
+		Kind  func(childComplexity int) int
+		Token func(childComplexity int) int
 	}
 
 	Mutation struct {
@@ -162,6 +166,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.CreateGrantsPayload.Grants(childComplexity), true
 
+	case "CreatedGrants.expiresAt":
+		if e.ComplexityRoot.CreatedGrants.ExpiresAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreatedGrants.ExpiresAt(childComplexity), true
+	case "CreatedGrants.missing":
+		if e.ComplexityRoot.CreatedGrants.Missing == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreatedGrants.Missing(childComplexity), true
+
 	case "DeleteTokensPayload.deleted":
 		if e.ComplexityRoot.DeleteTokensPayload.Deleted == nil {
 			break
@@ -194,25 +211,6 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.EndSessionPayload.Revoked(childComplexity), true
-
-	case "Grant.expiresAt":
-		if e.ComplexityRoot.Grant.ExpiresAt == nil {
-			break
-		}
-
-		return e.ComplexityRoot.Grant.ExpiresAt(childComplexity), true
-	case "Grant.kind":
-		if e.ComplexityRoot.Grant.Kind == nil {
-			break
-		}
-
-		return e.ComplexityRoot.Grant.Kind(childComplexity), true
-	case "Grant.token":
-		if e.ComplexityRoot.Grant.Token == nil {
-			break
-		}
-
-		return e.ComplexityRoot.Grant.Token(childComplexity), true
 
 	case "Header.name":
 		if e.ComplexityRoot.Header.Name == nil {
@@ -251,6 +249,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Metadata.LastModified(childComplexity), true
+
+	case "MissingGrant.kind":
+		if e.ComplexityRoot.MissingGrant.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MissingGrant.Kind(childComplexity), true
+	case "MissingGrant.token":
+		if e.ComplexityRoot.MissingGrant.Token == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MissingGrant.Token(childComplexity), true
 
 	case "Mutation.carryGrants":
 		if e.ComplexityRoot.Mutation.CarryGrants == nil {
@@ -531,7 +542,8 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputCarryGrantsInput,
 		ec.unmarshalInputCreateGrantsInput,
 		ec.unmarshalInputEndSessionInput,
-		ec.unmarshalInputGrantInput,
+		ec.unmarshalInputGrantCheckInput,
+		ec.unmarshalInputGrantsInput,
 		ec.unmarshalInputMetadataInput,
 		ec.unmarshalInputRevokeGrantsInput,
 		ec.unmarshalInputTokenizeInput,
@@ -655,6 +667,16 @@ func (ec *executionContext) childFields_CreateGrantsPayload(ctx context.Context,
 	return nil, fmt.Errorf("no field named %q was found under type CreateGrantsPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_CreatedGrants(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "expiresAt":
+		return ec.fieldContext_CreatedGrants_expiresAt(ctx, field)
+	case "missing":
+		return ec.fieldContext_CreatedGrants_missing(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreatedGrants", field.Name)
+}
+
 func (ec *executionContext) childFields_DeleteTokensPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "deleted":
@@ -683,18 +705,6 @@ func (ec *executionContext) childFields_EndSessionPayload(ctx context.Context, f
 	return nil, fmt.Errorf("no field named %q was found under type EndSessionPayload", field.Name)
 }
 
-func (ec *executionContext) childFields_Grant(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-	switch field.Name {
-	case "token":
-		return ec.fieldContext_Grant_token(ctx, field)
-	case "kind":
-		return ec.fieldContext_Grant_kind(ctx, field)
-	case "expiresAt":
-		return ec.fieldContext_Grant_expiresAt(ctx, field)
-	}
-	return nil, fmt.Errorf("no field named %q was found under type Grant", field.Name)
-}
-
 func (ec *executionContext) childFields_Header(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "name":
@@ -717,6 +727,16 @@ func (ec *executionContext) childFields_Metadata(ctx context.Context, field grap
 		return ec.fieldContext_Metadata_custom(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Metadata", field.Name)
+}
+
+func (ec *executionContext) childFields_MissingGrant(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "token":
+		return ec.fieldContext_MissingGrant_token(ctx, field)
+	case "kind":
+		return ec.fieldContext_MissingGrant_kind(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MissingGrant", field.Name)
 }
 
 func (ec *executionContext) childFields_RevokeGrantsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -66,7 +66,7 @@ type Result struct {
 	FirstUse  []bool  // for each of Batch.Used: whether it was used for the first time
 }
 
-// Check returns an error for a batch that no engine may carry out.
+// Check returns ErrNoFilter for a batch that no engine may carry out: a revocation of every grant.
 func (b *Batch) Check() error {
 	if r := b.Revoke; r != nil && r.Session == nil && r.Tokens == nil {
 		return ErrNoFilter

@@ -9,14 +9,14 @@ import (
 )
 
 func (m mutations) CreateGrants(ctx context.Context, input model.CreateGrantsInput) (*model.CreateGrantsPayload, error) {
-	granted, err := m.vault.CreateGrants(ctx, input.SessionID, each(input.Grants, func(g *model.GrantInput) vault.GrantRequest {
-		return vault.GrantRequest{Token: g.Token, Kinds: decodeKinds(g.Kinds), Duration: g.Duration}
+	granted, err := m.vault.CreateGrants(ctx, input.SessionID, each(input.Grants, func(g *model.GrantsInput) vault.GrantRequest {
+		return vault.GrantRequest{Tokens: each(g.Tokens, value), Kinds: decodeKinds(g.Kinds), Duration: g.Duration}
 	}))
 	if err != nil {
 		return nil, grantInput.in(err)
 	}
-	return &model.CreateGrantsPayload{Grants: each(granted, func(g vault.Granted) *model.Grant {
-		return &model.Grant{Token: g.Token, Kind: encodeKind(g.Kind), ExpiresAt: g.ExpiresAt}
+	return &model.CreateGrantsPayload{Grants: each(granted, func(g vault.Granted) *model.CreatedGrants {
+		return &model.CreatedGrants{ExpiresAt: g.ExpiresAt, Missing: each(g.Missing, pointer)}
 	})}, nil
 }
 
@@ -39,22 +39,29 @@ func (m mutations) CarryGrants(ctx context.Context, input model.CarryGrantsInput
 }
 
 func (q queries) VerifyGrants(ctx context.Context, input model.VerifyGrantsInput) (*model.VerifyGrantsPayload, error) {
-	missing, err := q.vault.VerifyGrants(ctx, input.SessionID, each(input.Tokens, value), decodeKinds([]model.GrantKind{input.Kind}))
+	missing, err := q.vault.VerifyGrants(ctx, input.SessionID, each(input.Checks, func(c *model.GrantCheckInput) vault.GrantCheck {
+		return vault.GrantCheck{Token: c.Token, Kind: decodeKind(c.Kind)}
+	}))
 	if err != nil {
 		return nil, grantInput.in(err)
 	}
-	return &model.VerifyGrantsPayload{Valid: len(missing) == 0, Missing: each(missing, pointer)}, nil
+	return &model.VerifyGrantsPayload{Valid: len(missing) == 0, Missing: each(missing, func(c vault.GrantCheck) *model.MissingGrant {
+		return &model.MissingGrant{Token: c.Token, Kind: encodeKind(c.Kind)}
+	})}, nil
 }
 
 func decodeKinds(kinds []model.GrantKind) (k ids.Kind) {
 	for _, kind := range kinds {
-		if kind == model.GrantKindStore {
-			k |= ids.Store
-		} else {
-			k |= ids.Read
-		}
+		k |= decodeKind(kind)
 	}
 	return k
+}
+
+func decodeKind(kind model.GrantKind) ids.Kind {
+	if kind == model.GrantKindStore {
+		return ids.Store
+	}
+	return ids.Read
 }
 
 func encodeKind(k ids.Kind) model.GrantKind {

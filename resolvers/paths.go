@@ -17,7 +17,7 @@ var (
 	tokenID    = arguments{vault.ParamTokens: {"id"}}
 	tokenList  = arguments{vault.ParamTokens: {"tokens"}}
 	grantInput = arguments{
-		vault.ParamRequests: {"input", "grants"}, vault.ParamTokens: {"input", "tokens"}, vault.ParamRevocation: {"input"},
+		vault.ParamRequests: {"input", "grants"}, vault.ParamChecks: {"input", "checks"}, vault.ParamTokens: {"input", "tokens"}, vault.ParamRevocation: {"input"},
 		vault.ParamSession: {"input", "sessionId"}, vault.ParamFrom: {"input", "fromSessionId"}, vault.ParamTo: {"input", "toSessionId"},
 	}
 )

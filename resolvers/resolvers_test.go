@@ -162,18 +162,29 @@ func TestStory(t *testing.T) {
 	data, _ = g.run(t, context.Background(), `{viewer{tenant}}`, nil)
 	require.Nil(t, data["viewer"])
 
-	data, code = g.run(t, app, `mutation($t:TokenID!){createGrants(input:{sessionId:"s2",grants:[{token:$t,kinds:[STORE,READ],duration:"10m"},{token:$t}]}){grants{token kind expiresAt}}}`, vars)
+	const none = "tok-00000000-0000-4000-8000-000000000000"
+	data, code = g.run(t, app, `mutation($t:TokenID!){createGrants(input:{sessionId:"s2",grants:[{tokens:[$t],kinds:[STORE,READ],duration:"10m"},{tokens:[$t,"`+none+`"]},{tokens:["`+none+`"]}]}){grants{expiresAt missing}}}`, vars)
 	require.Empty(t, code)
-	require.Len(t, in(data, "createGrants", "grants"), 3)
-	data, code = g.run(t, app, `query($l:[TokenID!]!){verifyGrants(input:{sessionId:"s2",tokens:$l}){valid missing}}`, vars)
+	created := in(data, "createGrants", "grants").([]any)
+	require.Len(t, created, 3)
+	require.NotNil(t, in(created[0], "expiresAt"))
+	require.Equal(t, []any{}, in(created[0], "missing"))
+	require.NotNil(t, in(created[1], "expiresAt"))
+	require.Equal(t, []any{none}, in(created[1], "missing"))
+	require.Equal(t, map[string]any{"expiresAt": nil, "missing": []any{none}}, created[2])
+	vars["c"] = []any{}
+	for _, token := range vars["l"].([]any) {
+		vars["c"] = append(vars["c"].([]any), map[string]any{"token": token, "kind": "STORE"})
+	}
+	data, code = g.run(t, app, `query($c:[GrantCheckInput!]!){verifyGrants(input:{sessionId:"s2",checks:$c}){valid missing{token kind}}}`, vars)
 	require.Empty(t, code)
-	require.Equal(t, map[string]any{"valid": false, "missing": vars["l"].([]any)[1:]}, data["verifyGrants"])
+	require.Equal(t, map[string]any{"valid": false, "missing": vars["c"].([]any)[1:]}, data["verifyGrants"])
 	data, code = g.run(t, app, `mutation{endSession(input:{sessionId:"s2"}){revoked}}`, nil)
 	require.Empty(t, code)
 	require.EqualValues(t, 2, in(data, "endSession", "revoked"))
-	data, code = g.run(t, app, `mutation($t:TokenID!){createGrants(input:{sessionId:"s2",grants:[{token:$t,kinds:[STORE,READ]}]}){grants{token}}}`, vars)
+	data, code = g.run(t, app, `mutation($t:TokenID!){createGrants(input:{sessionId:"s2",grants:[{tokens:[$t],kinds:[STORE,READ]}]}){grants{missing}}}`, vars)
 	require.Empty(t, code)
-	require.Len(t, in(data, "createGrants", "grants"), 2)
+	require.Equal(t, map[string]any{"missing": []any{}}, in(data, "createGrants", "grants").([]any)[0])
 	data, code = g.run(t, app, `mutation($t:TokenID!){a:revokeGrants(input:{sessionId:"s2",kinds:[READ]}){revoked} b:revokeGrants(input:{tokens:[$t]}){revoked} deleteTokens(tokens:[$t]){deleted}}`, vars)
 	require.Empty(t, code)
 	require.EqualValues(t, []any{1.0, 3.0, 1.0}, []any{in(data, "a", "revoked"), in(data, "b", "revoked"), in(data, "deleteTokens", "deleted")})
@@ -191,10 +202,11 @@ func TestAnnotations(t *testing.T) {
 		return list
 	}
 	data, _ := g.run(t, session("s"), `mutation{tokenize{token}}`, nil)
-	vars := map[string]any{"l": []any{in(data, "tokenize", "token")}}
+	token := in(data, "tokenize", "token")
+	vars := map[string]any{"l": []any{token}}
 	created := kinds(g.schema.Types["TokenizePayload"].Fields.ForName("token").Directives)
 	for _, kind := range []string{"READ", "STORE"} {
-		data, _ := g.run(t, application(), `query($l:[TokenID!]!){verifyGrants(input:{sessionId:"s",tokens:$l,kind:`+kind+`}){valid}}`, vars)
+		data, _ := g.run(t, application(), `query($t:TokenID!){verifyGrants(input:{sessionId:"s",checks:[{token:$t,kind:`+kind+`}]}){valid}}`, map[string]any{"t": token})
 		require.Equal(t, true, in(data, "verifyGrants", "valid"))
 		require.Contains(t, created, kind)
 	}

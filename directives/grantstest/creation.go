@@ -18,7 +18,7 @@ func (s suite) idempotent(t *testing.T) {
 		granted, err := s.Grants.CreateGrants(t.Context(), t.Name(), grantsOf([]string{token}, time.Minute, read))
 		require.NoError(t, err)
 		require.Len(t, granted, 1)
-		require.Equal(t, check, directives.Check{Token: granted[0].Token, Kind: granted[0].Kind})
+		require.Empty(t, granted[0].Missing)
 		ends(t, granted[0].ExpiresAt, from, time.Minute)
 		require.Empty(t, s.verify(t, t.Name(), check))
 	}
@@ -63,6 +63,44 @@ func (s suite) kinds(t *testing.T) {
 	require.Len(t, created, 1)
 	ends(t, created[directives.Check{Token: tokens[0], Kind: store}], from, time.Minute)
 	require.Empty(t, s.verify(t, t.Name(), checksOf(tokens[:1], read, store)...))
+}
+
+// together: entries of several tokens and both kinds, among them one without tokens.
+func (s suite) together(t *testing.T) {
+	tokens := s.Tokens(t, 5)
+	foreign := s.Foreign(t, 1)[0]
+	from := time.Now()
+	granted, err := s.Grants.CreateGrants(t.Context(), t.Name(), []directives.Grant{
+		{Tokens: []string{tokens[0], foreign, tokens[1], "no token", tokens[0]}, Kinds: []directives.GrantKind{read}, Duration: time.Minute},
+		{Kinds: []directives.GrantKind{read}},
+		{Tokens: []string{foreign, "", foreign}, Kinds: []directives.GrantKind{read}},
+		{Tokens: tokens[2:], Kinds: []directives.GrantKind{store, read}, Duration: time.Hour},
+	})
+	require.NoError(t, err)
+	require.Len(t, granted, 4)
+	ends(t, granted[0].ExpiresAt, from, time.Minute)
+	require.Equal(t, []string{foreign, "no token"}, granted[0].Missing)
+	require.Equal(t, directives.Granted{}, granted[1])
+	require.Equal(t, directives.Granted{Missing: []string{foreign, "", foreign}}, granted[2])
+	ends(t, granted[3].ExpiresAt, from, time.Hour)
+	require.Empty(t, granted[3].Missing)
+	require.Equal(t, checksOf(tokens[:2], store), s.verify(t, t.Name(), checksOf(tokens, store)...))
+	require.Empty(t, s.verify(t, t.Name(), checksOf(tokens, read)...))
+}
+
+// earliest: an entry's end is one at which the session still holds everything.
+func (s suite) earliest(t *testing.T) {
+	tokens := s.Tokens(t, 3)
+	long := s.create(t, t.Name(), one(tokens[0], 2*time.Hour, read, store), one(tokens[1], 3*time.Hour, read))
+	from := time.Now()
+	all := grantsOf(tokens, time.Hour, read, store)
+	granted, err := s.Grants.CreateGrants(t.Context(), t.Name(), all)
+	require.NoError(t, err)
+	ends(t, granted[0].ExpiresAt, from, time.Hour)
+	both := grantsOf(tokens[:1], time.Minute, read, store)
+	granted, err = s.Grants.CreateGrants(t.Context(), t.Name(), both)
+	require.NoError(t, err)
+	require.Equal(t, long[directives.Check{Token: tokens[0], Kind: read}], granted[0].ExpiresAt)
 }
 
 func (s suite) defaultLife(t *testing.T) {

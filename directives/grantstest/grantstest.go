@@ -2,6 +2,7 @@
 package grantstest
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -41,6 +42,8 @@ func Run(t *testing.T, b Backend) {
 		"creation is idempotent":                   s.idempotent,
 		"extension never shortens":                 s.extension,
 		"kinds and durations are each one's own":   s.kinds,
+		"many tokens in one entry":                 s.together,
+		"the earliest end is told":                 s.earliest,
 		"a grant that names no life has a default": s.defaultLife,
 		"strangers' tokens hold nothing up":        s.strangers,
 		"what is missing comes in order":           s.missing,
@@ -64,16 +67,43 @@ func Run(t *testing.T, b Backend) {
 
 type suite struct{ Backend }
 
-// create wants the call to succeed, and returns each grant's end.
+// create wants the call to succeed, and returns the end of each grant that exists: of those of one entry, the earliest.
 func (s suite) create(t testing.TB, session string, grants ...directives.Grant) map[directives.Check]time.Time {
 	t.Helper()
 	granted, err := s.Grants.CreateGrants(t.Context(), session, grants)
 	require.NoError(t, err)
+	require.Len(t, granted, len(grants), "one answer for each entry")
 	ends := map[directives.Check]time.Time{}
-	for _, g := range granted {
-		ends[directives.Check{Token: g.Token, Kind: g.Kind}] = g.ExpiresAt
+	for i, asked := range grants {
+		g := granted[i]
+		require.Equal(t, g.ExpiresAt.IsZero(), len(g.Missing) == len(asked.Tokens), "a moment, unless every token is missing")
+		require.Equal(t, keep(asked.Tokens, g.Missing), g.Missing, "in the order asked for")
+		for _, token := range asked.Tokens {
+			if slices.Contains(g.Missing, token) {
+				continue
+			}
+			for _, k := range asked.Kinds {
+				check := directives.Check{Token: token, Kind: k}
+				if g.ExpiresAt.After(ends[check]) {
+					ends[check] = g.ExpiresAt
+				}
+			}
+		}
 	}
 	return ends
+}
+
+// keep returns those of all that are in some.
+func keep(all, some []string) (kept []string) {
+	if len(some) == 0 {
+		return some
+	}
+	for _, t := range all {
+		if slices.Contains(some, t) {
+			kept = append(kept, t)
+		}
+	}
+	return kept
 }
 
 func (s suite) verify(t testing.TB, session string, checks ...directives.Check) []directives.Check {
@@ -84,15 +114,11 @@ func (s suite) verify(t testing.TB, session string, checks ...directives.Check) 
 }
 
 func one(token string, life time.Duration, kinds ...directives.GrantKind) directives.Grant {
-	return directives.Grant{Token: token, Kinds: kinds, Duration: life}
+	return directives.Grant{Tokens: []string{token}, Kinds: kinds, Duration: life}
 }
 
 func grantsOf(tokens []string, life time.Duration, kinds ...directives.GrantKind) []directives.Grant {
-	grants := make([]directives.Grant, len(tokens))
-	for i, token := range tokens {
-		grants[i] = one(token, life, kinds...)
-	}
-	return grants
+	return []directives.Grant{{Tokens: tokens, Kinds: kinds, Duration: life}}
 }
 
 func checksOf(tokens []string, kinds ...directives.GrantKind) []directives.Check {

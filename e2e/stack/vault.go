@@ -18,10 +18,10 @@ const (
 	Detokenize = `mutation($token: TokenID!) { detokenize(token: $token) {
 		token download { method url headers { name value } expiresAt }
 		metadata { filename contentType lastModified custom } } }`
-	CreateGrants = `mutation($input: CreateGrantsInput!) { createGrants(input: $input) { grants { token kind expiresAt } } }`
+	CreateGrants = `mutation($input: CreateGrantsInput!) { createGrants(input: $input) { grants { expiresAt missing } } }`
 	RevokeGrants = `mutation($input: RevokeGrantsInput!) { revokeGrants(input: $input) { revoked } }`
 	CarryGrants  = `mutation($input: CarryGrantsInput!) { carryGrants(input: $input) { carried } }`
-	VerifyGrants = `query($input: VerifyGrantsInput!) { verifyGrants(input: $input) { valid missing } }`
+	VerifyGrants = `query($input: VerifyGrantsInput!) { verifyGrants(input: $input) { valid missing { token kind } } }`
 	DeleteTokens = `mutation($tokens: [TokenID!]!) { deleteTokens(tokens: $tokens) { deleted } }`
 	Describe     = `query($id: TokenID!) { token(id: $id) { id createdAt expiresAt metadata { filename contentType lastModified custom } } }`
 	Viewer       = `{ viewer { subject sessionHash roles tenant expiresAt } }`
@@ -121,4 +121,13 @@ func (s *Stack) Read(t testing.TB, jwt, token string) []byte {
 	a := s.Send(t, Signed(t, s.Detokenize(t, jwt, token).OK(t).At("detokenize", "download")), nil)
 	require.Equal(t, http.StatusOK, a.Status, "%s", a.Body)
 	return a.Body
+}
+
+// Checks are those of one kind for verifyGrants, as JSON has them: what is missing has the same form.
+func Checks(kind string, tokens ...string) []any {
+	checks := make([]any, len(tokens))
+	for i, token := range tokens {
+		checks[i] = map[string]any{"token": token, "kind": kind}
+	}
+	return checks
 }

@@ -74,8 +74,8 @@ func written(contentType, body string) http.HandlerFunc {
 func outages(t *testing.T) map[string]directives.Grants {
 	gateways := map[string]directives.Grants{"down": broken{t: t}, "slow": broken{t: t, wait: true}, "no connection": at(t, "http://127.0.0.1:1")}
 	for name, body := range map[string]string{
-		"cut off": `{"data":{"createGrants":{"grants":[`, "wrong types": `{"data":{"createGrants":{"grants":"all"},"verifyGrants":{"valid":"yes","missing":7},"read":1,"store":1}}`,
-		"null data": `{"data":null}`, "null fields": `{"data":{"createGrants":null,"verifyGrants":null,"read":null,"store":null}}`,
+		"cut off": `{"data":{"createGrants":{"grants":[`, "wrong types": `{"data":{"createGrants":{"grants":"all"},"verifyGrants":{"valid":"yes","missing":7}}}`,
+		"null data": `{"data":null}`, "null fields": `{"data":{"createGrants":null,"verifyGrants":null}}`,
 		"huge": `{"data":"` + strings.Repeat("10.0.0.7 ", 1<<17) + `"}`, "nothing": "",
 	} {
 		gateways[name] = answering(t, written("application/json", body))

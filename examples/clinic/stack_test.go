@@ -10,9 +10,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
-	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -20,6 +18,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cloakroomhq/cloakroom/cloakroomtest"
 	"github.com/cloakroomhq/cloakroom/directives"
 	"github.com/cloakroomhq/cloakroom/examples/clinic"
 	"github.com/cloakroomhq/cloakroom/gateway"
@@ -74,43 +73,39 @@ type stack struct {
 // newStack starts them; @token waits as long for the gateway as the API's own limit lets it, unless told otherwise.
 func newStack(t *testing.T, change ...func(*clinic.Options)) *stack {
 	t.Helper()
-	listen := func() (net.Listener, string) {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		require.NoError(t, err)
-		return l, "http://" + l.Addr().String()
-	}
-	s := &stack{grants: &counted{}}
-	app, appURL := listen()
-	front, gatewayURL := listen()
-	store, objectsURL := listen()
-	s.appURL, s.gatewayURL, s.objectsURL = appURL, gatewayURL, objectsURL
+	app, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	s := &stack{grants: &counted{}, appURL: "http://" + app.Addr().String()}
+	gw := cloakroomtest.Start(t, func(cfg *gateway.Config) {
+		// Each needs to know the other's URL: the clinic is up before the gateway asks for its keys.
+		s.gatewayURL, s.objectsURL = cfg.HTTP.PublicURL, cfg.Objects.Embedded.PublicURL
+		s.startClinic(t, app, change)
+		issuer := gateway.DefaultIssuer()
+		issuer.Name, issuer.Issuer, issuer.JWKSURL = tenant, s.appURL, s.appURL+"/.cloakroom/jwks.json"
+		issuer.TrustRoles = true
+		cfg.HTTP.AllowedOrigins, cfg.Issuers = []string{s.appURL}, append(cfg.Issuers, issuer)
+		cfg.Rates = gateway.DefaultConfig().Rates
+	})
+	grants, err := gw.Gateway.Grants(tenant)
+	require.NoError(t, err)
+	s.grants.set(grants)
+	return s
+}
 
-	var err error
+func (s *stack) startClinic(t *testing.T, l net.Listener, change []func(*clinic.Options)) {
+	t.Helper()
 	options := clinic.Options{
-		BaseURL: appURL, GatewayURL: gatewayURL, ObjectsURL: objectsURL, DataDir: t.TempDir(), Grants: s.grants,
+		BaseURL: s.appURL, GatewayURL: s.gatewayURL, ObjectsURL: s.objectsURL, DataDir: t.TempDir(), Grants: s.grants,
 		GrantTimeout: time.Minute, Logger: slog.New(slog.DiscardHandler),
 	}
 	for _, f := range change {
 		f(&options)
 	}
+	var err error
 	s.clinic, err = clinic.New(options)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.clinic.Close()) })
-	s.serve(t, app, time.Minute)
-
-	g, err := gateway.New(t.Context(), s.config(t), nil)
-	require.NoError(t, err)
-	ctx, stop := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- g.Serve(ctx, gateway.Listeners{Gateway: front, Objects: store}) }()
-	t.Cleanup(func() {
-		stop()
-		require.NoError(t, <-done)
-	})
-	grants, err := g.Grants(tenant)
-	require.NoError(t, err)
-	s.grants.set(grants)
-	return s
+	s.serve(t, l, time.Minute)
 }
 
 // serve bounds what the clinic's server takes to read a request, and to answer it.
@@ -119,23 +114,6 @@ func (s *stack) serve(t *testing.T, l net.Listener, patience time.Duration) {
 	server.RegisterOnShutdown(s.clinic.Stop)
 	go func() { _ = server.Serve(l) }()
 	t.Cleanup(func() { require.NoError(t, server.Shutdown(context.Background())) })
-}
-
-func (s *stack) config(t *testing.T) *gateway.Config {
-	cfg, folder := gateway.DefaultConfig(), t.TempDir()
-	cfg.Development = true
-	cfg.HTTP.PublicURL = s.gatewayURL
-	cfg.HTTP.AllowedOrigins = []string{s.appURL}
-	cfg.Database.Path = filepath.Join(folder, "cloakroom.db")
-	cfg.Keys.File, cfg.Keys.Create = filepath.Join(folder, "keyset.json"), true
-	cfg.Objects.Store = "embedded"
-	cfg.Objects.Embedded.Dir, cfg.Objects.Embedded.PublicURL = filepath.Join(folder, "objects"), s.objectsURL
-	cfg.Objects.Embedded.Listen = strings.TrimPrefix(s.objectsURL, "http://")
-	issuer := gateway.DefaultIssuer()
-	issuer.Name, issuer.Issuer, issuer.JWKSURL = tenant, s.appURL, s.appURL+"/.cloakroom/jwks.json"
-	issuer.TrustRoles = true
-	cfg.Issuers = []gateway.Issuer{issuer}
-	return cfg
 }
 
 // person is somebody's browser.

@@ -35,14 +35,23 @@ type CarryGrantsPayload struct {
 type CreateGrantsInput struct {
 	// The session id, as the session's JWT names it.
 	SessionID string `json:"sessionId"`
-	// One entry per token; the gateway's batch limit bounds the list.
-	Grants []*GrantInput `json:"grants"`
+	// Which grants, on which tokens. The gateway's batch limit bounds the tokens of all entries together.
+	Grants []*GrantsInput `json:"grants"`
 }
 
-// The grants that now exist.
+// What exists now of the grants that were asked for.
 type CreateGrantsPayload struct {
-	// One entry per token and kind, in the order asked for.
-	Grants []*Grant `json:"grants"`
+	// One entry for each entry of the input, in the same order.
+	Grants []*CreatedGrants `json:"grants"`
+}
+
+// What exists now of one entry: a grant of each of its kinds on each of its tokens, except those that are missing.
+type CreatedGrants struct {
+	// Until then the session holds them all: it is the earliest of their ends. One that existed, or that is on a token with a longer life,
+	// may last longer; a single token in an entry gives that token's own. Null where every token is missing.
+	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
+	// The tokens of the entry on which there is no grant, in the order asked for.
+	Missing []*ids.Token `json:"missing"`
 }
 
 // What was deleted.
@@ -75,21 +84,19 @@ type EndSessionPayload struct {
 	Revoked int `json:"revoked"`
 }
 
-// One grant.
-type Grant struct {
-	// The token that it opens.
-	Token ids.Token `json:"token"`
-	// What it permits.
-	Kind GrantKind `json:"kind"`
-	// When it ends; a grant that existed may last longer than was asked for now.
-	ExpiresAt time.Time `json:"expiresAt"`
-}
-
-// Grants on one token.
-type GrantInput struct {
+// One grant to look for.
+type GrantCheckInput struct {
 	// The token.
 	Token ids.Token `json:"token"`
-	// The kinds to create.
+	// The kind of grant that it needs.
+	Kind GrantKind `json:"kind"`
+}
+
+// The same grants on each of several tokens.
+type GrantsInput struct {
+	// The tokens.
+	Tokens []*ids.Token `json:"tokens"`
+	// The kinds to create, on each token.
 	Kinds []GrantKind `json:"kinds"`
 	// Life of the grants: the gateway's default where absent; refused over its maximum. No grant outlives its token.
 	Duration *time.Duration `json:"duration,omitempty"`
@@ -125,6 +132,14 @@ type MetadataInput struct {
 	LastModified *time.Time `json:"lastModified,omitempty"`
 	// Whatever else the application wants to know.
 	Custom map[string]any `json:"custom,omitempty"`
+}
+
+// One grant that the session does not hold.
+type MissingGrant struct {
+	// The token of the check.
+	Token ids.Token `json:"token"`
+	// The kind of the check.
+	Kind GrantKind `json:"kind"`
 }
 
 type Mutation struct {
@@ -209,18 +224,16 @@ type TokenizePayload struct {
 type VerifyGrantsInput struct {
 	// The session id, as the session's JWT names it.
 	SessionID string `json:"sessionId"`
-	// The tokens; the gateway's batch limit bounds the list.
-	Tokens []*ids.Token `json:"tokens"`
-	// The kind that each token needs.
-	Kind GrantKind `json:"kind"`
+	// One entry per token and kind; the gateway's batch limit bounds the list.
+	Checks []*GrantCheckInput `json:"checks"`
 }
 
-// Whether every token has its grant.
+// Whether the session holds every grant.
 type VerifyGrantsPayload struct {
 	// True if nothing is missing.
 	Valid bool `json:"valid"`
-	// The tokens without such a grant (unknown ones too), in the order asked for.
-	Missing []*ids.Token `json:"missing"`
+	// The checks whose grant the session does not hold (of unknown tokens too), in the order asked for.
+	Missing []*MissingGrant `json:"missing"`
 }
 
 // The caller, as its credentials say.

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/cloakroomhq/cloakroom/internal/caller"
-	"github.com/cloakroomhq/cloakroom/internal/config"
 	"github.com/cloakroomhq/cloakroom/internal/jose"
 )
 
@@ -48,7 +47,7 @@ func (a *Authenticator) assertion(ctx context.Context, name, jws, state string) 
 		if i.Name != name { // only that issuer's keys are asked, whatever iss says
 			return nil
 		}
-		return []string{config.AssertionType}
+		return []string{jose.AssertionType}
 	})
 	if err != nil {
 		return nil, err

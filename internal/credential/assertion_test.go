@@ -11,14 +11,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloakroomhq/cloakroom/internal/caller"
-	"github.com/cloakroomhq/cloakroom/internal/config"
 	"github.com/cloakroomhq/cloakroom/internal/fault"
 	"github.com/cloakroomhq/cloakroom/internal/jose"
 )
 
 const (
 	testState       = "a-state-that-the-gateway-has-sealed"
-	assertionHeader = `{"alg":"ES256","kid":"k1","typ":"` + config.AssertionType + `"}`
+	assertionHeader = `{"alg":"ES256","kid":"k1","typ":"` + jose.AssertionType + `"}`
 )
 
 // asserted returns the claims of an assertion, with edits as for claimsOf.
@@ -66,12 +65,12 @@ func TestAssertionRefused(t *testing.T) {
 		"typ JWT":                token("ES256", testKeys()["es256"], goodHeader, asserted()),
 		"no typ":                 token("ES256", testKeys()["es256"], `{"alg":"ES256","kid":"k1"}`, asserted()),
 		"typ application/…":      token("ES256", testKeys()["es256"], `{"alg":"ES256","kid":"k1","typ":"application/cloakroom-sign-in+jwt"}`, asserted()),
-		"alg none":               b64([]byte(`{"alg":"none","typ":"`+config.AssertionType+`"}`)) + "." + b64([]byte(asserted())) + ".AAAA",
+		"alg none":               b64([]byte(`{"alg":"none","typ":"`+jose.AssertionType+`"}`)) + "." + b64([]byte(asserted())) + ".AAAA",
 		"HS256":                  token("ES256", testKeys()["es256"], strings.Replace(assertionHeader, "ES256", "HS256", 1), asserted()),
 		"another's key":          token("ES256", testKeys()["mallory"], assertionHeader, asserted()),
 		"the bank's, by iss":     assertion(asserted("iss", `"`+bankIss+`"`)),
-		"the bank's, by key":     token("ES256", testKeys()["bank"], `{"alg":"ES256","kid":"b1","typ":"`+config.AssertionType+`"}`, asserted("iss", `"`+bankIss+`"`)),
-		"the bank's key, our is": token("ES256", testKeys()["bank"], `{"alg":"ES256","kid":"b1","typ":"`+config.AssertionType+`"}`, asserted()),
+		"the bank's, by key":     token("ES256", testKeys()["bank"], `{"alg":"ES256","kid":"b1","typ":"`+jose.AssertionType+`"}`, asserted("iss", `"`+bankIss+`"`)),
+		"the bank's key, our is": token("ES256", testKeys()["bank"], `{"alg":"ES256","kid":"b1","typ":"`+jose.AssertionType+`"}`, asserted()),
 		"no iss":                 assertion(asserted("iss", "")),
 		"aud of another":         assertion(asserted("aud", `"https://other.example"`)),
 		"no aud":                 assertion(asserted("aud", "")),
@@ -101,7 +100,7 @@ func TestAssertionRefused(t *testing.T) {
 		"session_exp text":       assertion(asserted("session_exp", `"soon"`)),
 		"session_exp null":       assertion(asserted("session_exp", "null")),
 		"session_exp negative":   assertion(asserted("session_exp", "-1")),
-		"crit":                   token("ES256", testKeys()["es256"], `{"alg":"ES256","kid":"k1","crit":["x"],"typ":"`+config.AssertionType+`"}`, asserted()),
+		"crit":                   token("ES256", testKeys()["es256"], `{"alg":"ES256","kid":"k1","crit":["x"],"typ":"`+jose.AssertionType+`"}`, asserted()),
 		"empty":                  "", "dots": "..", "huge": strings.Repeat("A", 1<<16),
 	} {
 		a, err := f.Assertion(context.Background(), "clinic", jws, testState)

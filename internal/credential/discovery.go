@@ -9,7 +9,7 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/cloakroomhq/cloakroom/internal/config"
+	"github.com/cloakroomhq/cloakroom/internal/clientaddr"
 )
 
 // wellKnown is where an issuer's metadata are (OpenID Connect Discovery 1.0, section 4).
@@ -42,7 +42,7 @@ func (s *source) mayAsk(uri string) bool {
 	if err != nil || u.Host == "" || u.User != nil || u.Opaque != "" {
 		return false
 	}
-	return u.Scheme == "https" || u.Scheme == "http" && strings.HasPrefix(s.issuer, "http://") && config.Loopback(u.Hostname())
+	return u.Scheme == "https" || u.Scheme == "http" && strings.HasPrefix(s.issuer, "http://") && clientaddr.Loopback(u.Hostname())
 }
 
 // fetchClient follows no redirect: what is asked are the URLs that the settings, or the issuer's own metadata,

@@ -10,8 +10,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/cloakroomhq/cloakroom/internal/config"
 	"github.com/cloakroomhq/cloakroom/internal/costtest"
+	"github.com/cloakroomhq/cloakroom/internal/jose"
 )
 
 const (
@@ -38,7 +38,7 @@ func withLogout(types ...string) func(*Options) {
 }
 
 func TestLogout(t *testing.T) {
-	f := newFixture(t, withLogout(config.LogoutType))
+	f := newFixture(t, withLogout(jose.LogoutType))
 	for name, test := range map[string]struct {
 		edits []string
 		want  Logout
@@ -150,7 +150,7 @@ func TestLogoutAttacks(t *testing.T) {
 	require.GreaterOrEqual(t, len(attacks), 40)
 	var most time.Duration
 	worst := ""
-	for _, types := range [][]string{{config.LogoutType}, {config.LogoutType, "JWT"}} {
+	for _, types := range [][]string{{jose.LogoutType}, {jose.LogoutType, "JWT"}} {
 		f := newFixture(t, withLogout(types...))
 		_, err := f.VerifyLogout(context.Background(), logoutToken())
 		require.NoError(t, err, "what is attacked works")
@@ -180,7 +180,7 @@ func TestLogoutAttacks(t *testing.T) {
 func TestLogoutIsNoSession(t *testing.T) {
 	both := logoutClaims("aud", `["`+client+`","`+ours+`"]`)
 	typed := map[string]string{"logout+jwt": token("ES256", testKeys()["es256"], logoutHeader, both), "JWT": token("ES256", testKeys()["es256"], plainHeader, both)}
-	for _, types := range [][]string{{config.LogoutType}, {config.LogoutType, "JWT"}} {
+	for _, types := range [][]string{{jose.LogoutType}, {jose.LogoutType, "JWT"}} {
 		f := newFixture(t, withLogout(types...))
 		for typ, jwt := range typed {
 			_, err := f.Authenticate(bearer(jwt))
@@ -213,7 +213,7 @@ func FuzzLogout(f *testing.F) {
 	f.Add(signed)
 	fix := newFixture(f, func(o *Options) {
 		o.Issuers[0].Algorithms = []string{"EdDSA"}
-		withLogout(config.LogoutType, "JWT")(o)
+		withLogout(jose.LogoutType, "JWT")(o)
 	})
 	f.Fuzz(func(t *testing.T, jwt string) {
 		l, err := fix.VerifyLogout(context.Background(), jwt)
@@ -232,7 +232,7 @@ func FuzzLogoutClaims(f *testing.F) {
 	f.Add(logoutClaims("sid", ""))
 	f.Add(logoutClaims("exp", "1e400", "nonce", "null"))
 	i := clinic()
-	i.Logout = &LogoutRules{Audience: client, Types: []string{config.LogoutType}}
+	i.Logout = &LogoutRules{Audience: client, Types: []string{jose.LogoutType}}
 	f.Fuzz(func(t *testing.T, payload string) {
 		o, err := decodeObject([]byte(payload))
 		if err != nil {

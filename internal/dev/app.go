@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/cloakroomhq/cloakroom/examples/clinic"
-	"github.com/cloakroomhq/cloakroom/internal/config"
+	"github.com/cloakroomhq/cloakroom/internal/clientaddr"
 )
 
 // OwnTenant is the name at the gateway of the application that Options.App names.
@@ -31,7 +31,7 @@ func (s *stack) ownApplication(app string) error {
 		return refuse("the gateway compares it to the letter, and wants scheme, host in lower case and port alone")
 	case u.Scheme == "http" && u.Port() == "80" || u.Scheme == "https" && u.Port() == "443":
 		return refuse("browsers leave out the scheme's own port")
-	case u.Scheme == "http" && !config.Loopback(u.Hostname()):
+	case u.Scheme == "http" && !clientaddr.Loopback(u.Hostname()):
 		return refuse("over http an application may be on loopback only")
 	}
 	// To a browser localhost and 127.0.0.1 are two sites, and a page of one gets no cookie of the other: the playground

@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/cloakroomhq/cloakroom/gateway"
-	"github.com/cloakroomhq/cloakroom/internal/config"
+	"github.com/cloakroomhq/cloakroom/internal/settings"
 )
 
 // fixed are the settings that dev alone decides, with what to do instead. A name that ends in a dot stands for all
@@ -53,7 +53,7 @@ func place(source string) string {
 
 // config is a development gateway's: what o gives, and what is fixed. Nothing here weakens what protects values.
 func (s *stack) config(o Options) (*gateway.Config, error) {
-	given, err := config.Given(o.Config, o.Environ)
+	given, err := settings.Given(o.Config, o.Environ)
 	if err != nil {
 		return nil, err
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloakroomhq/cloakroom/gateway"
-	"github.com/cloakroomhq/cloakroom/internal/config"
+	"github.com/cloakroomhq/cloakroom/internal/settings"
 )
 
 // listening is a stack before it serves, at free ports.
@@ -72,7 +72,7 @@ func sample(v reflect.Value) string {
 func TestEverySettingCountsOrIsRefused(t *testing.T) {
 	plain, err := configOf(t, Options{})
 	require.NoError(t, err)
-	for _, key := range config.Settings() {
+	for _, key := range settings.Keys() {
 		if strings.HasPrefix(key, "issuers") {
 			continue
 		}

@@ -49,20 +49,20 @@ func byHash(hash string) string {
 func TestAllowListComparesMeanings(t *testing.T) {
 	s := newListed(t, resolver{}, map[string]string{
 		"a.graphql": "\n{viewer{tenant}}\n",
-		"b.graphql": `query B($s:ID!,$t:[TokenID!]!){verifyGrants(input:{sessionId:$s,tokens:$t,kind:READ}){valid missing} viewer{...R x:subject}} fragment R on Viewer{roles}`,
+		"b.graphql": `query B($s:ID!,$t:TokenID!){verifyGrants(input:{sessionId:$s,checks:[{token:$t,kind:READ}]}){valid missing{token}} viewer{...R x:subject}} fragment R on Viewer{roles}`,
 		"c.gql":     "query C{viewer{roles}} query D{viewer{...E}} fragment E on Viewer{subject}",
 		"d.txt":     "{viewer{expiresAt}}",
 		"e.graphql": `query G { token(id: "tok-1") @include(if: true) { id __typename } }`,
 	})
-	vars := `{"s":"1","t":[]}`
-	const b = `($s:ID!,$t:[TokenID!]!){verifyGrants(input:{sessionId:$s,tokens:$t,kind:READ}){valid missing} viewer{...R x:subject}} fragment R on Viewer{roles}`
+	vars := `{"s":"1","t":"` + someToken + `"}`
+	const b = `($s:ID!,$t:TokenID!){verifyGrants(input:{sessionId:$s,checks:[{token:$t,kind:READ}]}){valid missing{token}} viewer{...R x:subject}} fragment R on Viewer{roles}`
 	for name, doc := range map[string]string{
 		"as listed": "{viewer{tenant}}", "white space": " query {\n viewer { tenant, }\n}\n", "a comment": "{viewer{tenant}}# mine\n", "an alias of the same name": "{viewer:viewer{tenant:tenant}}",
 		"type names": "{__typename viewer{__typename tenant __typename}}", "a byte order mark": "\ufeff{viewer{tenant}}", "one operation of a file": "query C{viewer{roles}}",
 		"another of it, with its fragment": "fragment E on Viewer{__typename subject} query D{viewer{...E __typename}}",
-		"b, as Apollo prints it":           "query B($s: ID!, $t: [TokenID!]!) {\n  verifyGrants(input: {sessionId: $s, tokens: $t, kind: READ}) {\n    valid\n    missing\n    __typename\n  }\n  viewer {\n    ...R\n    x: subject\n    __typename\n  }\n}\n\nfragment R on Viewer {\n  roles\n  __typename\n}",
-		"b, fragments first":               "fragment R on Viewer{roles} query B($s:ID!,$t:[TokenID!]!){verifyGrants(input:{sessionId:$s,tokens:$t,kind:READ}){valid missing} viewer{...R x:subject}}",
-		"b, in another order":              "query B($t:[TokenID!]!,$s:ID!){verifyGrants(input:{kind:READ,tokens:$t,sessionId:$s}){valid missing} viewer{...R x:subject}} fragment R on Viewer{roles}",
+		"b, as Apollo prints it":           "query B($s: ID!, $t: TokenID!) {\n  verifyGrants(input: {sessionId: $s, checks: [{token: $t, kind: READ}]}) {\n    valid\n    missing {\n      token\n      __typename\n    }\n    __typename\n  }\n  viewer {\n    ...R\n    x: subject\n    __typename\n  }\n}\n\nfragment R on Viewer {\n  roles\n  __typename\n}",
+		"b, fragments first":               "fragment R on Viewer{roles} query B($s:ID!,$t:TokenID!){verifyGrants(input:{sessionId:$s,checks:[{token:$t,kind:READ}]}){valid missing{token}} viewer{...R x:subject}}",
+		"b, in another order":              "query B($t:TokenID!,$s:ID!){verifyGrants(input:{checks:[{kind:READ,token:$t}],sessionId:$s}){valid missing{token}} viewer{...R x:subject}} fragment R on Viewer{roles}",
 	} {
 		t.Run("runs "+name, func(t *testing.T) {
 			require.Empty(t, s.query(t, doc, vars).Errors)
@@ -76,9 +76,9 @@ func TestAllowListComparesMeanings(t *testing.T) {
 		"a type name alone": "{viewer{__typename}}", "nothing but it": "{__typename}", "a name": "query A{viewer{tenant}}", "a directive": "{viewer{tenant@skip(if:false)}}",
 		"a second operation": "{viewer{tenant}} query Z{viewer{tenant}}", "a listed second": "query C{viewer{roles}} query D{viewer{...E}} fragment E on Viewer{subject}", "a fragment more": "{viewer{tenant}} fragment F on Viewer{subject}",
 		"what no .graphql file holds": "{viewer{expiresAt}}", "no document": "{", "an empty one": " ", "introspection": "{viewer{tenant} __schema{description}}",
-		"b, another value": "query B" + strings.Replace(b, "READ", "STORE", 1), "b, another type": "query B" + strings.Replace(b, "[TokenID!]!", "[TokenID!]", 1), "b, a default": "query B" + strings.Replace(b, "ID!,", `ID!="x",`, 1),
+		"b, another value": "query B" + strings.Replace(b, "READ", "STORE", 1), "b, another type": "query B" + strings.Replace(b, "$t:TokenID!", "$t:TokenID", 1), "b, a default": "query B" + strings.Replace(b, "ID!,", `ID!="x",`, 1),
 		"b, another alias": "query B" + strings.Replace(b, "x:", "y:", 1), "b, another order": "query B" + strings.Replace(b, "valid missing", "missing valid", 1), "b, another fragment": "query B" + strings.Replace(b, "{roles}", "{tenant}", 1),
-		"b, another order of roots": `query B($s:ID!,$t:[TokenID!]!){viewer{...R x:subject} verifyGrants(input:{sessionId:$s,tokens:$t,kind:READ}){valid missing}} fragment R on Viewer{roles}`,
+		"b, another order of roots": `query B($s:ID!,$t:TokenID!){viewer{...R x:subject} verifyGrants(input:{sessionId:$s,checks:[{token:$t,kind:READ}]}){valid missing{token}}} fragment R on Viewer{roles}`,
 		"g, without its condition":  `query G{token(id:"tok-1"){id}}`, "g, another condition": `query G{token(id:"tok-1")@include(if:false){id}}`, "g, another token": `query G{token(id:"tok-2")@include(if:true){id}}`,
 	} {
 		t.Run("refuses "+name, func(t *testing.T) {
@@ -150,7 +150,7 @@ func TestAllowListAtStart(t *testing.T) {
 func (c *calls) run(t testing.TB, s *server, doc string) (string, []string) {
 	t.Helper()
 	c.list = nil
-	a := s.query(t, doc, `{"s":"1","t":["`+someToken+`"]}`)
+	a := s.query(t, doc, `{"s":"1","t":"`+someToken+`"}`)
 	require.Empty(t, a.Errors, "%q: %s", doc, a.raw)
 	var data any
 	require.NoError(t, json.Unmarshal(a.Data, &data))
@@ -206,7 +206,7 @@ func (c *calls) resolver() resolver {
 func FuzzAllowList(f *testing.F) {
 	listed := []string{
 		"{viewer{tenant}}", "query B{viewer{roles subject} token(id:\"" + someToken + "\"){id createdAt}}",
-		"query C($t:[TokenID!]!,$s:ID!){verifyGrants(input:{sessionId:$s,tokens:$t}){valid} a:viewer{...F}} fragment F on Viewer{b:tenant ...on Viewer{roles}}",
+		"query C($t:TokenID!,$s:ID!){verifyGrants(input:{sessionId:$s,checks:{token:$t}}){valid} a:viewer{...F}} fragment F on Viewer{b:tenant ...on Viewer{roles}}",
 	}
 	files := map[string]string{}
 	for i, doc := range listed {
@@ -229,7 +229,7 @@ func FuzzAllowList(f *testing.F) {
 		known[answer] = outcome{answer, slices.Clone(list)}
 	}
 	f.Fuzz(func(t *testing.T, doc string) {
-		a := guarded.query(t, doc, `{"s":"1","t":["`+someToken+`"]}`)
+		a := guarded.query(t, doc, `{"s":"1","t":"`+someToken+`"}`)
 		if len(a.Errors) > 0 {
 			return
 		}

@@ -17,10 +17,10 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel/trace/noop"
 
+	"github.com/cloakroomhq/cloakroom/config"
 	"github.com/cloakroomhq/cloakroom/graph"
 	"github.com/cloakroomhq/cloakroom/graph/model"
 	"github.com/cloakroomhq/cloakroom/internal/caller"
-	"github.com/cloakroomhq/cloakroom/internal/config"
 	"github.com/cloakroomhq/cloakroom/internal/fault"
 	"github.com/cloakroomhq/cloakroom/internal/ids"
 )
@@ -59,7 +59,7 @@ func (q query) Viewer(ctx context.Context) (*model.Viewer, error) {
 }
 
 func (q query) VerifyGrants(context.Context, model.VerifyGrantsInput) (*model.VerifyGrantsPayload, error) {
-	return &model.VerifyGrantsPayload{Valid: true, Missing: []*ids.Token{}}, nil
+	return &model.VerifyGrantsPayload{Valid: true, Missing: []*model.MissingGrant{}}, nil
 }
 
 // credentials accepts "Bearer good", and "Bearer ambient" as one that the browser sends by itself.

@@ -63,7 +63,7 @@ func TestBodyLimit(t *testing.T) {
 
 func TestIntrospectionAndSuggestions(t *testing.T) {
 	wrong := []string{"{viewr{tenant}}", "{viewer{tenan}}", "{token(i:1){id}}", "{token(id:1,idd:2){id}}", "mutation{tokenize(input:{siz:1}){token}}",
-		"query($t:TokenI){__typename}", "{viewer}", "{...F} fragment F on Quer{__typename}", "{verifyGrants(input:{sessionId:1,tokens:[],kind:REA}){valid}}", "{viewer @skp(if:true){tenant}}"}
+		"query($t:TokenI){__typename}", "{viewer}", "{...F} fragment F on Quer{__typename}", "{verifyGrants(input:{sessionId:1,checks:[{token:\"x\",kind:REA}]}){valid}}", "{viewer @skp(if:true){tenant}}"}
 	production, development := newServer(t, resolver{}, nil), newServer(t, resolver{}, func(o *Options) { o.GraphQL.Introspection = true })
 	for _, doc := range []string{"{__schema{queryType{name}}}", `{__type(name:"Query"){name}}`, "{...F} fragment F on Query{a:__schema{description}}"} {
 		require.Equal(t, "FORBIDDEN", production.query(t, doc).code(), doc)

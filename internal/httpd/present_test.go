@@ -113,7 +113,7 @@ func TestBadInput(t *testing.T) {
 		"a default out of range":     {`mutation($m:Map={a:99999999999999999999}){tokenize(input:{metadata:{custom:$m}}){token}}`},
 		"a list for a map":           {`mutation{tokenize(input:{metadata:{custom:[1]}}){token}}`},
 		"no moment":                  {`mutation{tokenize(input:{metadata:{lastModified:"yesterday"}}){token}}`},
-		"a kind that is none":        {`query($k:GrantKind!){verifyGrants(input:{sessionId:"s",tokens:[],kind:$k}){valid}}`, `{"k":"WRITE"}`},
+		"a kind that is none":        {`query($k:GrantKind!){verifyGrants(input:{sessionId:"s",checks:[{token:"x",kind:$k}]}){valid}}`, `{"k":"WRITE"}`},
 		"half a surrogate":           {`mutation($n:String){tokenize(input:{metadata:{filename:$n}}){token}}`, `{"n":["a"]}`},
 		"null for a non-null":        {`query($t:TokenID!){token(id:$t){id}}`, `{"t":null}`},
 		"a non-null that is missing": {`query($t:TokenID!){token(id:$t){id}}`},

@@ -177,3 +177,17 @@ func (s *Set) Find(alg, kid string) (Key, error) {
 func (s *Set) Holds(t Thumbprint) bool {
 	return slices.ContainsFunc(s.keys, func(k Key) bool { return k.Thumbprint == t })
 }
+
+// SecretMember returns a member of a JWK set, as text, that is private or symmetric; nil where there is none.
+func SecretMember(jwks string) *Left {
+	set, _ := ParseSet([]byte(jwks)) // what is left out is told beside an error too
+	if set == nil {
+		return nil
+	}
+	for _, l := range set.Left() {
+		if l.Secret() {
+			return &l
+		}
+	}
+	return nil
+}

@@ -34,15 +34,15 @@ func (l *Limiter) admit(c *conn) (shed *conn, wait <-chan struct{}, ok bool) {
 	ofCustomer, ofAddress := count(customer), count(address)
 	bound, full := "", true
 	switch {
-	case c.bounded && ofAddress >= l.PerAddress:
+	case c.bounded && ofAddress >= l.opts.PerAddress:
 		bound = forAddress
 		if e := address.idle.Front(); e != nil {
 			shed = e.Value.(*conn)
 		}
-	case c.bounded && ofCustomer >= customerTimes*l.PerAddress:
+	case c.bounded && ofCustomer >= customerTimes*l.opts.PerAddress:
 		bound = forNetwork
 		shed, _ = l.choose(customer, address, ofAddress)
-	case l.all.open >= l.Total:
+	case l.all.open >= l.opts.Total:
 		bound, shed = l.forAll(customer, ofCustomer, c.bounded)
 	default:
 		full = false
@@ -55,11 +55,11 @@ func (l *Limiter) admit(c *conn) (shed *conn, wait <-chan struct{}, ok bool) {
 			}
 			return nil, l.changed, false
 		}
-		l.Observer.Shed(l.Name, bound)
+		l.opts.Observer.Shed(l.opts.Name, bound)
 		return nil, nil, false
 	}
 	if shed != nil {
-		l.Observer.Shed(l.Name, bound)
+		l.opts.Observer.Shed(l.opts.Name, bound)
 		l.remove(shed)
 	}
 	l.enter(c)
@@ -91,7 +91,7 @@ func (l *Limiter) forAll(customer *pool, has int, bounded bool) (bound string, s
 // What is idle since a moment ago may be a newcomer before its request, so it comes after, and parts with clearly more don't
 // get it: they could close each newcomer by coming back.
 func (l *Limiter) choose(of, own *pool, has int) (shed *conn, bound string) {
-	now := l.Now()
+	now := l.opts.Now()
 	var idlest *conn
 	if e := of.idle.Front(); e != nil {
 		idlest = e.Value.(*conn)
@@ -100,7 +100,7 @@ func (l *Limiter) choose(of, own *pool, has int) (shed *conn, bound string) {
 		}
 	}
 	if of == l.all {
-		if c := l.working.stalled(now.Add(-l.Stall).UnixNano()); c != nil {
+		if c := l.working.stalled(now.Add(-l.opts.Stall).UnixNano()); c != nil {
 			return c, forTotal
 		}
 	}
@@ -135,7 +135,7 @@ func (l *Limiter) enter(c *conn) {
 	c.address = l.pool(l.addresses, c.from, customer, !c.bounded)
 	c.address.add(1)
 	l.rest(c)
-	l.Observer.Connections(l.Name, l.all.open)
+	l.opts.Observer.Connections(l.opts.Name, l.all.open)
 }
 
 func (l *Limiter) pool(all map[netip.Prefix]*pool, prefix netip.Prefix, parent *pool, exempt bool) *pool {
@@ -147,7 +147,7 @@ func (l *Limiter) pool(all map[netip.Prefix]*pool, prefix netip.Prefix, parent *
 
 // rest puts a connection at the end of those that are idle, on each level.
 func (l *Limiter) rest(c *conn) {
-	c.idleSince = l.Now()
+	c.idleSince = l.opts.Now()
 	level := 0
 	for p := c.address; p != nil; p = p.parent {
 		c.resting[level] = p.idle.PushBack(c)

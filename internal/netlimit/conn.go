@@ -51,7 +51,7 @@ func (l *Limiter) newConn(inner net.Conn) *conn {
 }
 
 func (l *Limiter) exempt(ip netip.Addr) bool {
-	for _, p := range l.Exempt {
+	for _, p := range l.opts.Exempt {
 		if p.Contains(ip) {
 			return true
 		}
@@ -69,7 +69,7 @@ func network(ip netip.Addr, bits int) netip.Prefix {
 	return p
 }
 
-func (c *conn) touch() { c.moved.Store(c.limiter.Now().UnixNano()) }
+func (c *conn) touch() { c.moved.Store(c.limiter.opts.Now().UnixNano()) }
 
 // Read implements net.Conn.
 func (c *conn) Read(p []byte) (int, error) {
@@ -84,7 +84,7 @@ func (c *conn) Read(p []byte) (int, error) {
 func (c *conn) Write(p []byte) (written int, err error) {
 	for {
 		part := p[written:min(written+piece, len(p))]
-		deadline := time.Now().Add(c.limiter.WriteTimeout)
+		deadline := time.Now().Add(c.limiter.opts.WriteTimeout)
 		if until := c.until.Load(); until != 0 && until < deadline.UnixNano() {
 			deadline = time.Unix(0, until)
 		}

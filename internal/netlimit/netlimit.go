@@ -37,7 +37,7 @@ type Options struct {
 
 // Limiter holds the connections of one listener, safe for concurrent use.
 type Limiter struct {
-	Options
+	opts      Options
 	mu        sync.Mutex
 	changed   chan struct{} // closed when a connection closes or becomes idle; nil: nobody waits
 	all       *pool
@@ -55,7 +55,7 @@ func New(o Options) (*Limiter, error) {
 		o.Now = time.Now
 	}
 	return &Limiter{
-		Options: o, all: newPool(nil, netip.Prefix{}, false), customers: map[netip.Prefix]*pool{}, addresses: map[netip.Prefix]*pool{},
+		opts: o, all: newPool(nil, netip.Prefix{}, false), customers: map[netip.Prefix]*pool{}, addresses: map[netip.Prefix]*pool{},
 	}, nil
 }
 
@@ -93,7 +93,7 @@ func (l *listener) Accept() (net.Conn, error) {
 			}
 			select {
 			case <-wait:
-			case <-time.After(l.limiter.Stall): // what is busy may have stalled
+			case <-time.After(l.limiter.opts.Stall): // what is busy may have stalled
 			case <-l.closed:
 				_ = inner.Close()
 				return nil, net.ErrClosed
@@ -113,7 +113,7 @@ func (l *Limiter) closed(c *conn) {
 	defer l.mu.Unlock()
 	if c.address != nil {
 		l.remove(c)
-		l.Observer.Connections(l.Name, l.all.open)
+		l.opts.Observer.Connections(l.opts.Name, l.all.open)
 	}
 }
 

@@ -20,7 +20,7 @@ func (l *Limiter) stream(w http.ResponseWriter, r *http.Request, next http.Handl
 		next.ServeHTTP(w, r)
 		return
 	}
-	s := &http2Writer{ResponseWriter: w, control: control, timeout: l.WriteTimeout}
+	s := &http2Writer{ResponseWriter: w, control: control, timeout: l.opts.WriteTimeout}
 	next.ServeHTTP(s, r)
 	s.limit() // what is left is written after this
 }

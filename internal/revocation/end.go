@@ -21,14 +21,14 @@ func (s *Set) EndSession(ctx context.Context, tenant, sessionID, reason string) 
 	session := caller.HashSession(tenant, sessionID)
 	r := s.row(session, always, s.lifetime(tenant))
 	revocation := &models.Revocation{Tenant: tenant, Session: &session}
-	done, err := s.end(ctx, r, s.Max, reason, revocation)
+	done, err := s.end(ctx, r, s.opts.Max, reason, revocation)
 	if isFull(err) {
 		var failed error
 		if done, failed = s.revoke(ctx, revocation); failed != nil {
 			err = failed
 		}
 	}
-	s.Transfers.EndSession(objects.Signer{Tenant: tenant, Session: session})
+	s.opts.Transfers.EndSession(objects.Signer{Tenant: tenant, Session: session})
 	s.listeners.tell(tenant, sessionID) // after an error too: it may have been committed
 	return done.Revoked, err
 }
@@ -50,7 +50,7 @@ func (s *Set) SignOut(ctx context.Context, who, cookie *caller.Caller) (revoked 
 	if err != nil && cookie != nil && !isFull(login) {
 		s.unfinished.keep(*cookie.Login, unwritten{revoke: revocation, until: cookie.ExpiresAt.UnixMilli()})
 	}
-	s.Transfers.SignOut(objects.Signer{Tenant: who.Tenant, Session: *who.Session})
+	s.opts.Transfers.SignOut(objects.Signer{Tenant: who.Tenant, Session: *who.Session})
 	// Only the hash of the session's id is known here, so listeners forget every session's. After an error too: it may
 	// have been committed.
 	s.listeners.tell(who.Tenant, "")
@@ -65,7 +65,7 @@ func (s *Set) SignOut(ctx context.Context, who, cookie *caller.Caller) (revoked 
 func (s *Set) endLogin(ctx context.Context, login caller.SessionHash, until time.Time) error {
 	r := s.row(login, always, 0)
 	r.ExpiresAt = until.UnixMilli() + 1
-	_, err := s.end(ctx, r, s.Max/2, caller.EndedBySignOut, nil)
+	_, err := s.end(ctx, r, s.opts.Max/2, caller.EndedBySignOut, nil)
 	return err
 }
 
@@ -73,18 +73,18 @@ func (s *Set) endLogin(ctx context.Context, login caller.SessionHash, until time
 // stay: they are the sessions', which are not known here, and open nothing for a credential that is refused.
 func (s *Set) EndSubject(ctx context.Context, tenant, subject string, issuedBefore time.Time) error {
 	r := s.row(caller.HashSubject(tenant, subject), issuedBefore.UnixMilli(), s.lifetime(tenant))
-	_, err := s.end(ctx, r, s.Max, caller.EndedByBackChannel, nil)
+	_, err := s.end(ctx, r, s.opts.Max, caller.EndedByBackChannel, nil)
 	return err
 }
 
 // row lives longer by what another replica may need to learn of it, and may create grants until then.
 func (s *Set) row(id caller.SessionHash, issuedBefore int64, life time.Duration) models.Ended {
-	now := s.Now()
-	return models.Ended{ID: id, IssuedBefore: issuedBefore, EndedAt: now.UnixMilli(), ExpiresAt: now.Add(life+stalePolls*s.Poll).UnixMilli() + 1}
+	now := s.opts.Now()
+	return models.Ended{ID: id, IssuedBefore: issuedBefore, EndedAt: now.UnixMilli(), ExpiresAt: now.Add(life+stalePolls*s.opts.Poll).UnixMilli() + 1}
 }
 
 func (s *Set) lifetime(tenant string) time.Duration {
-	if d, ok := s.Lifetimes[tenant]; ok {
+	if d, ok := s.opts.Lifetimes[tenant]; ok {
 		return d
 	}
 	return s.longest
@@ -106,17 +106,17 @@ func (s *Set) end(ctx context.Context, r models.Ended, limit int, reason string,
 		s.unfinished.keep(r.ID, unwritten{ended: &r, revoke: revocation, reason: reason, until: r.ExpiresAt})
 		return models.Result{}, err
 	}
-	s.Observer.Ended(reason)
+	s.opts.Observer.Ended(reason)
 	return done, nil
 }
 
 func (s *Set) revoke(ctx context.Context, revocation *models.Revocation) (models.Result, error) {
-	return s.write(ctx, models.Batch{Now: s.Now().UnixMilli(), Revoke: revocation})
+	return s.write(ctx, models.Batch{Now: s.opts.Now().UnixMilli(), Revoke: revocation})
 }
 
 // write commits a batch. Where there is a row of the same ID, the wider of the two stays. Its error is a fault UNAVAILABLE.
 func (s *Set) write(ctx context.Context, b models.Batch) (models.Result, error) {
-	done, err := s.Rows.Write(ctx, b)
+	done, err := s.opts.Rows.Write(ctx, b)
 	if err != nil {
 		return models.Result{}, unavailable(err)
 	}

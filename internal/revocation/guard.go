@@ -33,13 +33,13 @@ func (g *Guard) Authenticate(r *http.Request) (*caller.Caller, error) {
 }
 
 func (s *Set) check(c *caller.Caller) error {
-	now := s.Now()
+	now := s.opts.Now()
 	if s.stale(now) {
-		s.Observer.EndedRefused("unknown")
+		s.opts.Observer.EndedRefused("unknown")
 		return fault.New(fault.Unavailable, "The gateway can't tell at the moment which sessions have ended: try again.")
 	}
 	if by := s.stops(c, now); by != "" {
-		s.Observer.EndedRefused(by)
+		s.opts.Observer.EndedRefused(by)
 		return fault.New(fault.Unauthenticated, "The session has ended: sign in again.")
 	}
 	return nil

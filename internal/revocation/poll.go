@@ -40,32 +40,32 @@ func (s *Set) tick(ctx context.Context) {
 	err := s.poll(ctx)
 	switch {
 	case err == nil && s.failing:
-		s.Logger.InfoContext(ctx, "what sessions have ended can be read again")
+		s.opts.Logger.InfoContext(ctx, "what sessions have ended can be read again")
 	case err != nil && !s.failing && ctx.Err() == nil:
-		s.Logger.ErrorContext(ctx, "what sessions have ended can't be read; credentials will be refused if this goes on", slog.Any("error", err))
+		s.opts.Logger.ErrorContext(ctx, "what sessions have ended can't be read; credentials will be refused if this goes on", slog.Any("error", err))
 	}
 	s.failing = err != nil
 	if err == nil {
 		s.finish(ctx)
 	}
-	if now := s.Now(); now.Sub(s.swept) >= sweepEvery {
+	if now := s.opts.Now(); now.Sub(s.swept) >= sweepEvery {
 		s.swept = now
 		s.whole.sweep(now.UnixMilli())
 		s.dated.sweep(now.UnixMilli())
 	}
-	s.Observer.EndedKept(s.size())
+	s.opts.Observer.EndedKept(s.size())
 }
 
 // poll reads what has ended since the last time, or all where that is long ago.
 func (s *Set) poll(ctx context.Context) error {
-	now := s.Now()
+	now := s.opts.Now()
 	since, all := int64(0), true
 	if last := s.read.Load(); last != nil && now.Sub(s.readAll) < reread {
 		since, all = last.Add(-overlap).UnixMilli(), false
 	}
-	ctx, cancel := context.WithTimeout(ctx, stalePolls*s.Poll)
+	ctx, cancel := context.WithTimeout(ctx, stalePolls*s.opts.Poll)
 	defer cancel()
-	if err := s.Rows.EndedSince(ctx, since, now.UnixMilli(), s.put); err != nil {
+	if err := s.opts.Rows.EndedSince(ctx, since, now.UnixMilli(), s.put); err != nil {
 		return err
 	}
 	if all {
@@ -77,4 +77,4 @@ func (s *Set) poll(ctx context.Context) error {
 
 // stale reports whether the last poll that succeeded is too long ago to rely on. It compares times, and not
 // failures, so that a poll that hangs counts too.
-func (s *Set) stale(now time.Time) bool { return now.Sub(*s.read.Load()) > stalePolls*s.Poll }
+func (s *Set) stale(now time.Time) bool { return now.Sub(*s.read.Load()) > stalePolls*s.opts.Poll }

@@ -68,7 +68,7 @@ type Options struct {
 
 // Set is all that has ended, safe for concurrent use.
 type Set struct {
-	Options
+	opts    Options
 	longest time.Duration // of Lifetimes
 	whole   table         // sessions and sign-ins
 	dated   table         // subjects
@@ -86,7 +86,7 @@ func New(ctx context.Context, o Options) (*Set, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &Set{Options: o}
+	s := &Set{opts: o}
 	for _, d := range o.Lifetimes {
 		s.longest = max(s.longest, d)
 	}
@@ -99,5 +99,5 @@ func New(ctx context.Context, o Options) (*Set, error) {
 // Ended reports whether a session has ended.
 func (s *Set) Ended(session caller.SessionHash) bool {
 	e, ok := s.whole.get(session)
-	return ok && s.Now().UnixMilli() < e.until
+	return ok && s.opts.Now().UnixMilli() < e.until
 }

@@ -8,5 +8,5 @@ import (
 
 // Sweep removes the rows that no credential needs any more, until none is due or ctx ends.
 func (s *Set) Sweep(ctx context.Context) error {
-	return models.Sweep(ctx, s.Now, s.Rows.SweepEnded, func(n int) { s.Observer.Swept("ended", n) })
+	return models.Sweep(ctx, s.opts.Now, s.opts.Rows.SweepEnded, func(n int) { s.opts.Observer.Swept("ended", n) })
 }

@@ -62,12 +62,12 @@ func (s *Set) finish(ctx context.Context) {
 	if len(left) == 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.Poll)
+	ctx, cancel := context.WithTimeout(ctx, s.opts.Poll)
 	defer cancel()
-	now := s.Now().UnixMilli()
+	now := s.opts.Now().UnixMilli()
 	for id, w := range left {
 		if w.until > now {
-			if _, err := s.Rows.Write(ctx, w.batch(now)); err != nil {
+			if _, err := s.opts.Rows.Write(ctx, w.batch(now)); err != nil {
 				break
 			}
 			s.finished(w)
@@ -81,7 +81,7 @@ func (s *Set) finish(ctx context.Context) {
 
 func (s *Set) finished(w unwritten) {
 	if w.ended != nil {
-		s.Observer.Ended(w.reason)
+		s.opts.Observer.Ended(w.reason)
 	}
 	if w.revoke != nil {
 		s.listeners.tell(w.revoke.Tenant, "")

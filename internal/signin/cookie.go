@@ -9,8 +9,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/cloakroomhq/cloakroom/config"
 	"github.com/cloakroomhq/cloakroom/internal/caller"
-	"github.com/cloakroomhq/cloakroom/internal/config"
 	"github.com/cloakroomhq/cloakroom/internal/credential"
 	"github.com/cloakroomhq/cloakroom/internal/fault"
 )
@@ -44,7 +44,7 @@ type login struct {
 }
 
 func (f *Flow) newLogin(issuer string, a *credential.Assertion, now time.Time) *login {
-	l := &login{issuer: issuer, subject: a.Subject, session: a.Session, key: a.Key, issued: a.IssuedAt, expires: now.Add(f.Cookie.Lifetime)}
+	l := &login{issuer: issuer, subject: a.Subject, session: a.Session, key: a.Key, issued: a.IssuedAt, expires: now.Add(f.opts.Cookie.Lifetime)}
 	if a.SessionExpires != nil && a.SessionExpires.Before(l.expires) {
 		l.expires = *a.SessionExpires
 	}
@@ -56,12 +56,12 @@ func (f *Flow) sealLogin(l *login) (string, error) {
 	b := append(make([]byte, 0, 256), version)
 	b = appendMoment(appendMoment(b, l.issued), l.expires)
 	b = append(append(append(b, l.id[:]...), l.session[:]...), l.key[:]...)
-	return seal(f.CookieKeys, appendText(appendText(b, l.issuer), l.subject))
+	return seal(f.opts.CookieKeys, appendText(appendText(b, l.issuer), l.subject))
 }
 
 // openLogin opens what sealLogin made; it may be over.
 func (f *Flow) openLogin(text string) (*login, error) {
-	b, err := open(f.CookieKeys, text)
+	b, err := open(f.opts.CookieKeys, text)
 	if err != nil {
 		return nil, err
 	}
@@ -84,27 +84,27 @@ func (l *login) caller(tenant string) *caller.Caller {
 // session's cookie. A cookie that is not accepted is a fault UNAUTHENTICATED. One of another provider's user than
 // the page's is as if there were none: so the page doesn't learn that there is one, and can have its own user sign in.
 func (f *Flow) Authenticate(r *http.Request) (*caller.Caller, error) {
-	who, err := f.Next.Authenticate(r)
+	who, err := f.opts.Next.Authenticate(r)
 	if who != nil || err != nil {
 		return who, err
 	}
 	who, p, err := f.cookieCaller(r)
 	switch {
 	case err != nil:
-		f.Observer.Credential(credential.Refused)
+		f.opts.Observer.Credential(credential.Refused)
 		// One that was sealed here, and is over, is anybody's who comes back: waiting would not help him.
-		if limited := f.Rates.Refused(r); limited != nil && !errors.Is(err, errCookie) {
+		if limited := f.opts.Rates.Refused(r); limited != nil && !errors.Is(err, errCookie) {
 			return nil, limited
 		}
 		return nil, fault.Wrap(err, fault.Unauthenticated, "The session's cookie is not accepted: sign in again.")
 	case who == nil:
 		return nil, nil
 	case !p.serves(r):
-		f.Observer.Credential(credential.Refused)
-		f.Logger.InfoContext(r.Context(), "a cookie does not count for a page that is at none of its issuer's sign_in.return_to", slog.String("issuer", p.Name))
+		f.opts.Observer.Credential(credential.Refused)
+		f.opts.Logger.InfoContext(r.Context(), "a cookie does not count for a page that is at none of its issuer's sign_in.return_to", slog.String("issuer", p.Name))
 		return nil, nil
 	}
-	f.Observer.Credential(outcomeCookie)
+	f.opts.Observer.Credential(outcomeCookie)
 	return who, nil
 }
 
@@ -130,7 +130,7 @@ func (f *Flow) cookieCaller(r *http.Request) (*caller.Caller, *provider, error) 
 		return nil, nil, err
 	}
 	p := f.providers[l.issuer]
-	if p == nil || !f.Now().Before(l.expires) || !f.Assertions.Holds(r.Context(), l.issuer, l.key) {
+	if p == nil || !f.opts.Now().Before(l.expires) || !f.opts.Assertions.Holds(r.Context(), l.issuer, l.key) {
 		return nil, nil, errCookie
 	}
 	return l.caller(p.Tenant), p, nil
@@ -162,10 +162,10 @@ func (f *Flow) cookieName(name string) string {
 // setCookie sets a cookie for some time; none expires it.
 func (f *Flow) setCookie(w http.ResponseWriter, name, value string, life time.Duration) {
 	c := &http.Cookie{ //nolint:gosec // Secure but on loopback over http, where config.Verify alone allows that
-		Name: f.cookieName(name), Value: value, Path: "/", HttpOnly: true, Secure: f.secure, Partitioned: f.Cookie.Partitioned,
+		Name: f.cookieName(name), Value: value, Path: "/", HttpOnly: true, Secure: f.secure, Partitioned: f.opts.Cookie.Partitioned,
 		MaxAge: int(life / time.Second), SameSite: http.SameSiteStrictMode,
 	}
-	switch f.Cookie.SameSite {
+	switch f.opts.Cookie.SameSite {
 	case "lax":
 		c.SameSite = http.SameSiteLaxMode
 	case "none":

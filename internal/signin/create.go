@@ -27,7 +27,7 @@ func (f *Flow) Create(w http.ResponseWriter, r *http.Request, admit guard.Admit)
 		f.refusePage(w, r, no)
 		return
 	}
-	f.Observer.SignIn(completed)
+	f.opts.Observer.SignIn(completed)
 	f.redirect(w, target)
 }
 
@@ -41,17 +41,17 @@ func (f *Flow) finish(w http.ResponseWriter, r *http.Request) (string, *refusal)
 	if no != nil {
 		return "", no
 	}
-	said, err := f.Assertions.Assertion(r.Context(), p.Name, assertion, sealed)
+	said, err := f.opts.Assertions.Assertion(r.Context(), p.Name, assertion, sealed)
 	if err != nil {
 		return "", notAccepted.because(err).linked(s.returnTo)
 	}
-	now := f.Now()
+	now := f.opts.Now()
 	l := f.newLogin(p.Name, said, now)
 	life := l.expires.Sub(now)
 	if life < time.Second { // browsers count in seconds
 		return "", notAccepted.because(errCookie).linked(s.returnTo)
 	}
-	if err := f.Rates.SignedIn(p.Tenant, said.Session); err != nil {
+	if err := f.opts.Rates.SignedIn(p.Tenant, said.Session); err != nil {
 		return "", tooMany.because(err).linked(s.returnTo)
 	}
 	value, err := f.sealLogin(l)
@@ -120,7 +120,7 @@ func (f *Flow) checkState(r *http.Request, sealed string) (*state, *provider, *r
 		return nil, nil, badState
 	case !fromOrigin(r, p.origin):
 		return nil, nil, badOrigin.linked(s.returnTo)
-	case !f.Now().Before(s.expires):
+	case !f.opts.Now().Before(s.expires):
 		return nil, nil, expired.linked(s.returnTo)
 	}
 	return s, p, nil

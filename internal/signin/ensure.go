@@ -20,7 +20,7 @@ func (f *Flow) Ensure(w http.ResponseWriter, r *http.Request, admit guard.Admit)
 		f.refusePage(w, r, no)
 		return
 	}
-	f.Observer.SignIn(started)
+	f.opts.Observer.SignIn(started)
 	f.redirect(w, to)
 }
 
@@ -49,7 +49,7 @@ func (f *Flow) begin(w http.ResponseWriter, r *http.Request) (string, *refusal) 
 	if browser == "" {
 		browser = newBrowser()
 	}
-	sealed, err := f.sealState(newState(p.Name, target, browser, f.Now().Add(f.StateLifetime)))
+	sealed, err := f.sealState(newState(p.Name, target, browser, f.opts.Now().Add(f.opts.StateLifetime)))
 	if err != nil {
 		return "", unavailable.because(err)
 	}

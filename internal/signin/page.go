@@ -108,7 +108,7 @@ func (f *Flow) redirect(w http.ResponseWriter, to string) {
 // refusePage ends a navigation with a page that says what to do; a program that accepts JSON alone gets an error of
 // GraphQL's form.
 func (f *Flow) refusePage(w http.ResponseWriter, r *http.Request, no *refusal) {
-	f.Observer.SignIn(no.outcome)
+	f.opts.Observer.SignIn(no.outcome)
 	level := slog.LevelInfo
 	if no.status >= http.StatusInternalServerError {
 		level = slog.LevelError
@@ -117,7 +117,7 @@ func (f *Flow) refusePage(w http.ResponseWriter, r *http.Request, no *refusal) {
 	if no.cause != nil {
 		cause = no.cause.Error()
 	}
-	f.Logger.LogAttrs(r.Context(), level, "a sign-in was refused", slog.String("path", r.URL.Path), slog.String("outcome", no.outcome), slog.String("error", cause))
+	f.opts.Logger.LogAttrs(r.Context(), level, "a sign-in was refused", slog.String("path", r.URL.Path), slog.String("outcome", no.outcome), slog.String("error", cause))
 	h := w.Header()
 	h.Add("Vary", "Accept")
 	wait := time.Duration(0)
@@ -135,7 +135,7 @@ func (f *Flow) refusePage(w http.ResponseWriter, r *http.Request, no *refusal) {
 	if wantsJSON(r) {
 		public := fault.New(no.code, "%s", no.advice)
 		public.RetryAfter = wait
-		f.Refuse(w, r, no.status, public)
+		f.opts.Refuse(w, r, no.status, public)
 		return
 	}
 	h.Set("Content-Type", "text/html; charset=utf-8")

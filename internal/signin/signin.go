@@ -19,8 +19,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cloakroomhq/cloakroom/config"
 	"github.com/cloakroomhq/cloakroom/internal/caller"
-	"github.com/cloakroomhq/cloakroom/internal/config"
 	"github.com/cloakroomhq/cloakroom/internal/credential"
 	"github.com/cloakroomhq/cloakroom/internal/httpd/guard"
 	"github.com/cloakroomhq/cloakroom/models"
@@ -103,7 +103,7 @@ type Options struct {
 
 // Flow is the sign-in flow, and the authenticator of its cookie. It is safe for concurrent use.
 type Flow struct {
-	Options
+	opts      Options
 	providers map[string]*provider
 	only      *provider // where there is exactly one
 	ancestors string    // who may frame the flow: a directive of a Content-Security-Policy
@@ -118,7 +118,7 @@ type provider struct {
 
 // pages returns the gateway's own origin and those that the provider's users are sent to.
 func (f *Flow) pages(p *provider) []string {
-	all := []string{f.PublicURL, p.origin}
+	all := []string{f.opts.PublicURL, p.origin}
 	for _, entry := range p.ReturnTo {
 		if origin, _, ok := splitTarget(entry); ok {
 			all = append(all, origin)
@@ -137,7 +137,7 @@ func New(o Options) (*Flow, error) {
 		o.Now = time.Now
 	}
 	f := &Flow{
-		Options: o, providers: map[string]*provider{}, secure: strings.HasPrefix(o.PublicURL, "https://"),
+		opts: o, providers: map[string]*provider{}, secure: strings.HasPrefix(o.PublicURL, "https://"),
 		ancestors: strings.Join(append([]string{"frame-ancestors 'self'"}, o.AllowedOrigins...), " "),
 	}
 	for _, p := range o.Providers {
@@ -170,5 +170,5 @@ func (f *Flow) FromProvider() guard.Guard {
 
 // Rate is a guard that bounds sign-ins by the request's address.
 func (f *Flow) Rate() guard.Guard {
-	return guard.Guard{Name: "sign-in rate", Check: func(v *guard.Visit) error { return f.Rates.SignIn(v.Request) }}
+	return guard.Guard{Name: "sign-in rate", Check: func(v *guard.Visit) error { return f.opts.Rates.SignIn(v.Request) }}
 }

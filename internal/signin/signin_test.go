@@ -133,10 +133,12 @@ func TestSettingsChange(t *testing.T) {
 	w := newWorld(t, nil)
 	state, cookie := w.begin(t)
 	narrow := newWorld(t, func(o *Options) {
-		o.StateKeys, o.CookieKeys, o.Providers = w.StateKeys, w.CookieKeys, []Provider{{Name: "clinic", URL: appPage, ReturnTo: []string{"https://pages.example/app/"}}}
+		o.StateKeys, o.CookieKeys, o.Providers = w.opts.StateKeys, w.opts.CookieKeys, []Provider{{Name: "clinic", URL: appPage, ReturnTo: []string{"https://pages.example/app/"}}}
 	})
 	require.Equal(t, http.StatusForbidden, narrow.create(state, cookie).Code)
-	renamed := newWorld(t, func(o *Options) { o.StateKeys, o.CookieKeys, o.Providers[0].Name = w.StateKeys, w.CookieKeys, "other" })
+	renamed := newWorld(t, func(o *Options) {
+		o.StateKeys, o.CookieKeys, o.Providers[0].Name = w.opts.StateKeys, w.opts.CookieKeys, "other"
+	})
 	require.Equal(t, http.StatusForbidden, renamed.create(state, cookie).Code)
 	require.Equal(t, http.StatusSeeOther, w.create(state, cookie).Code)
 }
@@ -234,7 +236,7 @@ func TestNewNeedsItsParts(t *testing.T) {
 		func(o *Options) { o.Revocation = nil }, func(o *Options) { o.Observer = nil }, func(o *Options) { o.Logger = nil }, func(o *Options) { o.Refuse = nil },
 		func(o *Options) { o.Providers = []Provider{{Name: "x", URL: "://"}} },
 	} {
-		o := newWorld(t, nil).Options
+		o := newWorld(t, nil).opts
 		o.Providers = slices.Clone(o.Providers)
 		drop(&o)
 		_, err := New(o)

@@ -42,12 +42,12 @@ func (f *Flow) sealState(s *state) (string, error) {
 	b = appendMoment(b, s.expires)
 	b = append(append(b, s.nonce[:]...), s.browser[:]...)
 	b = appendText(appendText(b, s.provider), s.returnTo)
-	return seal(f.StateKeys, b)
+	return seal(f.opts.StateKeys, b)
 }
 
 // openState opens what sealState made; it may have expired.
 func (f *Flow) openState(text string) (*state, error) {
-	b, err := open(f.StateKeys, text)
+	b, err := open(f.opts.StateKeys, text)
 	if err != nil {
 		return nil, err
 	}

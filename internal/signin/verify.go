@@ -35,7 +35,7 @@ func (f *Flow) admitted(w http.ResponseWriter, r *http.Request, admit guard.Admi
 		if fault.Public(err).Code == fault.Unauthenticated {
 			w.Header().Set("WWW-Authenticate", "Bearer")
 		}
-		f.Refuse(w, r, guard.Status(err), err)
+		f.opts.Refuse(w, r, guard.Status(err), err)
 		return nil, false
 	}
 	return who, true
@@ -61,10 +61,10 @@ func (f *Flow) End(w http.ResponseWriter, r *http.Request, admit guard.Admit) {
 		if fault.Public(err).Code == fault.LimitExceeded { // of what is kept here, not of what was sent
 			status = http.StatusServiceUnavailable
 		}
-		f.Refuse(w, r, status, err)
+		f.opts.Refuse(w, r, status, err)
 		return
 	}
-	f.Observer.SignIn(ended)
+	f.opts.Observer.SignIn(ended)
 	writeJSON(w, struct {
 		Revoked int `json:"revoked"`
 	}{revoked})
@@ -80,7 +80,7 @@ func (f *Flow) signOut(w http.ResponseWriter, r *http.Request, who *caller.Calle
 		defer cancel()
 	}
 	cookie := f.loginOf(r, who)
-	revoked, closed, err := f.Revocation.SignOut(ctx, who, cookie)
+	revoked, closed, err := f.opts.Revocation.SignOut(ctx, who, cookie)
 	full := err != nil && fault.Public(err).Code == fault.LimitExceeded
 	if closed || full {
 		f.setCookie(w, sessionCookie, "", 0)
@@ -108,10 +108,10 @@ func (f *Flow) loginOf(r *http.Request, who *caller.Caller) *caller.Caller {
 func (f *Flow) refuseBody(w http.ResponseWriter, r *http.Request, err error) {
 	var large *http.MaxBytesError
 	if errors.As(err, &large) {
-		f.Refuse(w, r, 0, fault.New(fault.LimitExceeded, "The request's body has %d bytes at most.", large.Limit))
+		f.opts.Refuse(w, r, 0, fault.New(fault.LimitExceeded, "The request's body has %d bytes at most.", large.Limit))
 		return
 	}
-	f.Refuse(w, r, 0, fault.Wrap(err, fault.BadUserInput, "The request's body broke off."))
+	f.opts.Refuse(w, r, 0, fault.Wrap(err, fault.BadUserInput, "The request's body broke off."))
 }
 
 func writeJSON(w http.ResponseWriter, v any) {

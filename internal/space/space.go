@@ -52,7 +52,7 @@ type Options struct {
 
 // Monitor watches disks, safe for concurrent use.
 type Monitor struct {
-	Options
+	opts  Options
 	mu    sync.Mutex
 	short map[string]bool // as logged
 }
@@ -65,13 +65,13 @@ func New(o Options) (*Monitor, error) {
 	if o.Stat == nil {
 		o.Stat = Stat
 	}
-	return &Monitor{Options: o, short: map[string]bool{}}, nil
+	return &Monitor{opts: o, short: map[string]bool{}}, nil
 }
 
 // Admit returns a fault, UNAVAILABLE with a time to try again, unless every disk keeps enough room once it has taken
 // values of so many bytes. It asks the disks each time, which takes a microsecond or two.
 func (m *Monitor) Admit(bytes int64) error {
-	for _, d := range m.Disks {
+	for _, d := range m.opts.Disks {
 		if _, err := m.look(d, bytes); err != nil {
 			f := fault.Wrap(err, fault.Unavailable, "The gateway takes no new values at the moment: try again later.")
 			f.RetryAfter = RetryAfter
@@ -84,11 +84,11 @@ func (m *Monitor) Admit(bytes int64) error {
 // look returns how much of a disk is free. ErrShort is wrapped where that is too little beside values of so many bytes;
 // a disk that does not answer takes nothing.
 func (m *Monitor) look(d Disk, bytes int64) (free int64, err error) {
-	free, size, err := m.Stat(d.Dir)
+	free, size, err := m.opts.Stat(d.Dir)
 	if err != nil {
 		return 0, fmt.Errorf("space: the disk of %s: %w", d.Name, err)
 	}
-	need := m.MinFree
+	need := m.opts.MinFree
 	if need == 0 {
 		need = min(defaultMinFree, size/defaultPart)
 	}
@@ -106,14 +106,14 @@ func (m *Monitor) Look(ctx context.Context) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var all error
-	for _, d := range m.Disks {
+	for _, d := range m.opts.Disks {
 		free, err := m.look(d, 0)
-		m.Observer.SpaceFree(d.Name, free)
+		m.opts.Observer.SpaceFree(d.Name, free)
 		switch {
 		case err != nil && !m.short[d.Name]:
-			m.Logger.ErrorContext(ctx, "a disk is nearly full: tokenize and uploads are refused", slog.String("disk", d.Name), slog.Any("error", err))
+			m.opts.Logger.ErrorContext(ctx, "a disk is nearly full: tokenize and uploads are refused", slog.String("disk", d.Name), slog.Any("error", err))
 		case err == nil && m.short[d.Name]:
-			m.Logger.InfoContext(ctx, "a disk has room again: tokenize and uploads are accepted", slog.String("disk", d.Name))
+			m.opts.Logger.InfoContext(ctx, "a disk has room again: tokenize and uploads are accepted", slog.String("disk", d.Name))
 		}
 		m.short[d.Name] = err != nil
 		all = errors.Join(all, err)

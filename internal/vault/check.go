@@ -34,7 +34,7 @@ func checkList(n, limit int, list Param) error {
 }
 
 func (v *Vault) checkPrefix(token ids.Token) error {
-	if !slices.Contains(v.Prefixes, token.Prefix()) {
+	if !slices.Contains(v.opts.Prefixes, token.Prefix()) {
 		return fault.New(fault.BadUserInput, "Not a token of this gateway.")
 	}
 	return nil
@@ -51,29 +51,29 @@ func checkSessionID(id string, which Param) error {
 // grantLife returns how long a grant is to last.
 func (v *Vault) grantLife(asked *time.Duration) (time.Duration, error) {
 	if asked == nil {
-		return v.Limits.DefaultGrant, nil
+		return v.opts.Limits.DefaultGrant, nil
 	}
 	if *asked < time.Millisecond {
 		return 0, fault.New(fault.BadUserInput, "A grant lasts a millisecond or more.").At("duration")
 	}
-	if *asked > v.Limits.MaxGrant {
-		return 0, fault.New(fault.LimitExceeded, "A grant lasts %s at most.", v.Limits.MaxGrant).At("duration")
+	if *asked > v.opts.Limits.MaxGrant {
+		return 0, fault.New(fault.LimitExceeded, "A grant lasts %s at most.", v.opts.Limits.MaxGrant).At("duration")
 	}
 	return *asked, nil
 }
 
 func (v *Vault) checkInput(in *TokenizeInput) error {
 	switch {
-	case in.Size == nil && v.Limits.RequireSize:
+	case in.Size == nil && v.opts.Limits.RequireSize:
 		return fault.New(fault.BadUserInput, "This gateway needs the value's size.").At("size")
 	case in.Size != nil && *in.Size < 0:
 		return fault.New(fault.BadUserInput, "A size is 0 bytes or more.").At("size")
-	case in.Size != nil && *in.Size > v.Limits.ObjectSize:
-		return fault.New(fault.LimitExceeded, "A value has %d bytes at most.", v.Limits.ObjectSize).At("size")
+	case in.Size != nil && *in.Size > v.opts.Limits.ObjectSize:
+		return fault.New(fault.LimitExceeded, "A value has %d bytes at most.", v.opts.Limits.ObjectSize).At("size")
 	case in.TTL != nil && *in.TTL < time.Second:
 		return fault.New(fault.BadUserInput, "A token lasts a second or more.").At("ttl")
-	case in.TTL != nil && *in.TTL > v.Limits.MaxTTL:
-		return fault.New(fault.LimitExceeded, "A token with a ttl lasts %s at most.", v.Limits.MaxTTL).At("ttl")
+	case in.TTL != nil && *in.TTL > v.opts.Limits.MaxTTL:
+		return fault.New(fault.LimitExceeded, "A token with a ttl lasts %s at most.", v.opts.Limits.MaxTTL).At("ttl")
 	}
 	if err := checkMetadata(in.Metadata); err != nil {
 		return fault.At(err, "metadata")

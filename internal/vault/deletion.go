@@ -23,18 +23,18 @@ func (v *Vault) DeleteTokens(ctx context.Context, tokens []ids.Token) (int, erro
 	if err != nil {
 		return 0, err
 	}
-	if err := checkList(len(tokens), v.Limits.GrantBatch, ParamTokens); err != nil {
+	if err := checkList(len(tokens), v.opts.Limits.GrantBatch, ParamTokens); err != nil {
 		return 0, err
 	}
 	_, now := v.now()
-	done, err := v.Rows.Write(ctx, models.Batch{Now: now, Destroy: &models.Destruction{Tenant: c.Tenant, Tokens: ids.IDs(tokens)}})
+	done, err := v.opts.Rows.Write(ctx, models.Batch{Now: now, Destroy: &models.Destruction{Tenant: c.Tenant, Tokens: ids.IDs(tokens)}})
 	v.listeners.tell(c.Tenant, nil, tokens) // after an error too: it may have been committed
 	if err != nil {
 		return 0, unavailable(err)
 	}
 	gone := done.Destroyed
 	if _, err := v.purge(ctx, gone); err != nil {
-		v.Logger.ErrorContext(ctx, "objects of deleted tokens remain; the sweeper will try again",
+		v.opts.Logger.ErrorContext(ctx, "objects of deleted tokens remain; the sweeper will try again",
 			slog.Int("objects", len(gone)), slog.Any("error", err))
 	}
 	return len(gone), nil
@@ -54,8 +54,8 @@ func (v *Vault) purge(ctx context.Context, gone []models.Token) (left []models.T
 			closed = append(closed, gone[i])
 		}
 	}
-	left, err = v.erase(ctx, open, v.Objects.Tombstone, now)
-	more, failed := v.erase(ctx, closed, v.Objects.Delete, now)
+	left, err = v.erase(ctx, open, v.opts.Objects.Tombstone, now)
+	more, failed := v.erase(ctx, closed, v.opts.Objects.Delete, now)
 	return append(left, more...), errors.Join(err, failed)
 }
 
@@ -82,7 +82,7 @@ func (v *Vault) erase(ctx context.Context, gone []models.Token, how func(context
 	for i := range done {
 		purged[i] = done[i].ID
 	}
-	if _, failed := v.Rows.Write(ctx, models.Batch{Now: now, Purge: purged}); failed != nil {
+	if _, failed := v.opts.Rows.Write(ctx, models.Batch{Now: now, Purge: purged}); failed != nil {
 		return gone, errors.Join(err, failed)
 	}
 	return left, err
@@ -94,8 +94,8 @@ const sweepPatience = 10 * time.Second
 // Sweep removes tokens and grants that have expired, in bounded batches, until nothing is due or ctx ends. A store that does not answer
 // holds up the tokens whose objects it has, and nothing else.
 func (v *Vault) Sweep(ctx context.Context) error {
-	return errors.Join(v.sweepTokens(ctx), v.Rows.Settle(ctx),
-		models.Sweep(ctx, v.Now, v.Rows.SweepGrants, func(n int) { v.Observer.Swept("grants", n) }))
+	return errors.Join(v.sweepTokens(ctx), v.opts.Rows.Settle(ctx),
+		models.Sweep(ctx, v.opts.Now, v.opts.Rows.SweepGrants, func(n int) { v.opts.Observer.Swept("grants", n) }))
 }
 
 // sweepTokens goes on past tokens whose objects the store does not delete, so that those behind them are seen to as well.
@@ -107,13 +107,13 @@ func (v *Vault) sweepTokens(ctx context.Context) error {
 	var first error
 	for {
 		_, now := v.now()
-		due, err := v.Rows.DueTokens(ctx, now, models.SweepBatch)
+		due, err := v.opts.Rows.DueTokens(ctx, now, models.SweepBatch)
 		if err != nil {
 			return errors.Join(first, err)
 		}
 		gone := slices.DeleteFunc(slices.Clone(due), func(t models.Token) bool { return stuck[t.ID] })
 		left, err := v.purge(ctx, gone)
-		v.Observer.Swept("tokens", len(gone)-len(left))
+		v.opts.Observer.Swept("tokens", len(gone)-len(left))
 		if first == nil {
 			first = err
 		}

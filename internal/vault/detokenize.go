@@ -56,18 +56,18 @@ func (v *Vault) detokenize(ctx context.Context, tokens []ids.Token, path func(i 
 	if err != nil {
 		return nil, err
 	}
-	if err := checkList(len(tokens), v.Limits.Batch, ParamTokens); err != nil {
+	if err := checkList(len(tokens), v.opts.Limits.Batch, ParamTokens); err != nil {
 		return nil, err
 	}
 	rowIDs, err := v.rowIDs(tokens, path)
 	if err != nil {
 		return nil, err
 	}
-	if err := v.Rates.Read(c, len(tokens)); err != nil {
+	if err := v.opts.Rates.Read(c, len(tokens)); err != nil {
 		return nil, err
 	}
 	_, now := v.now()
-	rows, err := v.Rows.ReadableTokens(ctx, c.Tenant, *c.Session, rowIDs, now)
+	rows, err := v.opts.Rows.ReadableTokens(ctx, c.Tenant, *c.Session, rowIDs, now)
 	if err != nil {
 		return nil, unavailable(err)
 	}
@@ -80,7 +80,7 @@ func (v *Vault) detokenize(ctx context.Context, tokens []ids.Token, path func(i 
 			locked, granted = append(locked, keyring.Locked{Token: token, Sealed: row.Sealed}), append(granted, i)
 		}
 	}
-	opened, err := v.Keys.Open(ctx, locked)
+	opened, err := v.opts.Keys.Open(ctx, locked)
 	if err != nil {
 		return nil, unavailable(err)
 	}
@@ -90,8 +90,8 @@ func (v *Vault) detokenize(ctx context.Context, tokens []ids.Token, path func(i 
 			signed++
 		}
 	}
-	v.Observer.GrantsChecked("READ", len(granted), len(tokens)-len(granted))
-	v.Observer.Presigned("GET", signed)
+	v.opts.Observer.GrantsChecked("READ", len(granted), len(tokens)-len(granted))
+	v.opts.Observer.Presigned("GET", signed)
 	return out, nil
 }
 
@@ -112,7 +112,7 @@ func (v *Vault) redeem(c *caller.Caller, row *models.Token, opened keyring.Opene
 	if meta != nil && meta.Filename != nil {
 		d.Filename = *meta.Filename
 	}
-	signed, err := v.Objects.SignDownload(d)
+	signed, err := v.opts.Objects.SignDownload(d)
 	if errors.Is(err, objects.ErrExpired) {
 		return signed, nil, errNoGrant
 	} else if err != nil {
@@ -140,16 +140,16 @@ func (v *Vault) Describe(ctx context.Context, token ids.Token) (*Described, erro
 	if err := v.checkPrefix(token); err != nil {
 		return nil, fault.At(err, ParamTokens)
 	}
-	if err := v.Rates.Read(c, 1); err != nil {
+	if err := v.opts.Rates.Read(c, 1); err != nil {
 		return nil, err
 	}
 	rowIDs := []ids.Digest{token.ID()}
 	_, now := v.now()
 	var rows []models.Token
 	if c.Session != nil {
-		rows, err = v.Rows.ReadableTokens(ctx, c.Tenant, *c.Session, rowIDs, now)
+		rows, err = v.opts.Rows.ReadableTokens(ctx, c.Tenant, *c.Session, rowIDs, now)
 	} else {
-		rows, err = v.Rows.Tokens(ctx, c.Tenant, rowIDs, now)
+		rows, err = v.opts.Rows.Tokens(ctx, c.Tenant, rowIDs, now)
 	}
 	if err != nil {
 		return nil, unavailable(err)
@@ -157,7 +157,7 @@ func (v *Vault) Describe(ctx context.Context, token ids.Token) (*Described, erro
 	if len(rows) == 0 {
 		return nil, nil
 	}
-	opened, err := v.Keys.Open(ctx, []keyring.Locked{{Token: token, Sealed: rows[0].Sealed}})
+	opened, err := v.opts.Keys.Open(ctx, []keyring.Locked{{Token: token, Sealed: rows[0].Sealed}})
 	if err != nil {
 		return nil, unavailable(err)
 	}

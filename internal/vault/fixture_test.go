@@ -99,6 +99,7 @@ func (s *store) fail(err error) {
 type counted struct {
 	*sqlite.DB
 	calls map[string]int
+	asked int // tokens of the last TokenGrants
 	err   error
 }
 
@@ -141,6 +142,7 @@ func (c *counted) Tokens(ctx context.Context, tenant string, tokens []ids.Digest
 }
 
 func (c *counted) TokenGrants(ctx context.Context, tenant string, s ids.SessionHash, tokens []ids.Digest, now int64) ([]models.TokenGrant, error) {
+	c.asked = len(tokens)
 	if err := c.note("TokenGrants"); err != nil {
 		return nil, err
 	}
@@ -200,6 +202,7 @@ func (r *rates) Read(_ *caller.Caller, tokens int) error {
 
 type fixture struct {
 	*vault.Vault
+	options vault.Options
 	rates   *rates
 	at      time.Time
 	rows    *counted
@@ -221,12 +224,21 @@ func newFixture(t testing.TB) *fixture {
 	keys, err := keyring.LoadOrCreateFile(filepath.Join(dir, "keys.json"))
 	require.NoError(t, err)
 	f.endings = &endings{rows: db, gone: map[caller.SessionHash]bool{}}
-	f.Vault, err = vault.New(vault.Options{
+	f.options = vault.Options{
 		Rows: f.rows, Keys: keys, Objects: f.store, Sessions: f.endings, Rates: f.rates, Observer: f.sums, Prefixes: []string{"tok", "old"}, Logger: slog.New(slog.DiscardHandler), Now: now,
 		Limits: vault.Limits{Batch: 10, GrantBatch: 10, ObjectSize: 1000, UnsizedSize: 100, DefaultGrant: 15 * time.Minute, MaxGrant: 24 * time.Hour, MaxTTL: 48 * time.Hour},
-	})
-	require.NoError(t, err)
+	}
+	f.with(t, func(*vault.Options) {})
 	return f
+}
+
+// with makes the vault anew, with other options.
+func (f *fixture) with(t testing.TB, change func(*vault.Options)) {
+	t.Helper()
+	change(&f.options)
+	var err error
+	f.Vault, err = vault.New(f.options)
+	require.NoError(t, err)
 }
 
 // session is the context of an end user of a tenant.
@@ -261,4 +273,13 @@ func requireFault(t require.TestingT, err error, code fault.Code, path ...any) {
 	if path != nil {
 		require.Equal(t, path, public.Path)
 	}
+}
+
+// checksOf asks for one kind of each token.
+func checksOf(kind ids.Kind, tokens ...ids.Token) []vault.GrantCheck {
+	checks := make([]vault.GrantCheck, len(tokens))
+	for i, token := range tokens {
+		checks[i] = vault.GrantCheck{Token: token, Kind: kind}
+	}
+	return checks
 }

@@ -2,6 +2,7 @@ package vault
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"github.com/cloakroomhq/cloakroom/internal/caller"
@@ -10,24 +11,23 @@ import (
 	"github.com/cloakroomhq/cloakroom/models"
 )
 
-// GrantRequest asks for grants on one token.
+// GrantRequest asks for the same grants on each of several tokens.
 type GrantRequest struct {
-	Token    ids.Token
+	Tokens   []ids.Token
 	Kinds    ids.Kind
 	Duration *time.Duration // nil: the default
 }
 
-// Granted is one grant that exists.
+// Granted is what exists of one request: a grant of each of its kinds on each of its tokens, except those that are missing.
 type Granted struct {
-	Token     ids.Token
-	Kind      ids.Kind
-	ExpiresAt time.Time
+	ExpiresAt *time.Time  // the earliest end of these grants; nil: every token is missing
+	Missing   []ids.Token // in the order of the request
 }
 
 // CreateGrants creates grants for a session of the calling application's tenant, and extends those
-// that exist. Tokens that are not the tenant's are left out; for a session that has ended, all are, so that
-// an application's response that meets a logout on its way is not spoilt. The grants are durable when it
-// returns: one statement reads, one transaction writes, and nothing is written that exists already. Faults:
+// that exist. It returns what exists of each request, in order. Tokens that are not the tenant's are missing; for a session
+// that has ended, all are, so that an application's response that meets a logout on its way is not spoilt. The grants are
+// durable when it returns: one statement reads, one transaction writes, and nothing is written that exists already. Faults:
 // UNAUTHENTICATED, FORBIDDEN, BAD_USER_INPUT, LIMIT_EXCEEDED, UNAVAILABLE.
 func (v *Vault) CreateGrants(ctx context.Context, sessionID string, requests []GrantRequest) ([]Granted, error) {
 	c, err := caller.RequireApplication(ctx)
@@ -40,52 +40,52 @@ func (v *Vault) CreateGrants(ctx context.Context, sessionID string, requests []G
 	}
 	now, ms := v.now()
 	hash := caller.HashSession(c.Tenant, sessionID)
-	if v.Sessions.Ended(hash) {
-		return []Granted{}, nil
+	m := merger{session: hash, now: now, have: make(map[ids.Digest]*models.TokenGrant, len(rowIDs))}
+	if !v.opts.Sessions.Ended(hash) {
+		rows, err := v.opts.Rows.TokenGrants(ctx, c.Tenant, hash, rowIDs, ms)
+		if err != nil {
+			return nil, unavailable(err)
+		}
+		for i := range rows {
+			m.have[rows[i].TokenID] = &rows[i]
+		}
 	}
-	rows, err := v.Rows.TokenGrants(ctx, c.Tenant, hash, rowIDs, ms)
-	if err != nil {
-		return nil, unavailable(err)
+	for i := range requests {
+		m.raise(&requests[i], lives[i])
 	}
-	have := make(map[ids.Digest]*models.TokenGrant, len(rows))
-	for i := range rows {
-		have[rows[i].TokenID] = &rows[i]
-	}
-	wanted, writes := v.merge(hash, requests, lives, have, now)
-	if len(writes) > 0 {
-		if _, err := v.Rows.Write(ctx, models.Batch{Grants: writes}); err != nil {
+	if len(m.writes) > 0 {
+		if _, err := v.opts.Rows.Write(ctx, models.Batch{Grants: m.writes}); err != nil {
 			return nil, unavailable(err)
 		}
 	}
-	if len(wanted) > 0 {
+	if len(m.have) > 0 {
 		v.listeners.tellNamed(hash)
 	}
-	created := make([]Granted, 0, len(wanted))
-	counts := map[ids.Kind]int{}
-	for _, w := range wanted {
-		g := have[w.token.ID()]
-		end := g.ReadUntil
-		if w.kind == ids.Store {
-			end = g.StoreUntil
-		}
-		created = append(created, Granted{Token: w.token, Kind: w.kind, ExpiresAt: time.UnixMilli(end).UTC()})
-		counts[w.kind]++
+	created := make([]Granted, len(requests))
+	for i := range requests {
+		created[i] = m.granted(&requests[i])
 	}
-	for kind, n := range counts {
-		v.Observer.GrantsCreated(kind.String(), n)
+	for i, kind := range bothKinds {
+		if m.counts[i] > 0 {
+			v.opts.Observer.GrantsCreated(kind.String(), m.counts[i])
+		}
 	}
 	return created, nil
 }
 
+// checkRequests returns the row ids of all tokens, and how long the grants of each request are to last.
 func (v *Vault) checkRequests(sessionID string, requests []GrantRequest) ([]ids.Digest, []time.Duration, error) {
 	if err := checkSessionID(sessionID, ParamSession); err != nil {
 		return nil, nil, err
 	}
-	rowIDs := make([]ids.Digest, len(requests))
+	n := 0
 	lives := make([]time.Duration, len(requests))
-	for i, r := range requests {
-		rowIDs[i] = r.Token.ID()
-		if r.Kinds == 0 {
+	for i := range requests {
+		r := &requests[i]
+		if len(r.Tokens) == 0 {
+			return nil, nil, fault.New(fault.BadUserInput, "The list is empty.").At(ParamRequests, i, "tokens")
+		}
+		if n += len(r.Tokens); r.Kinds == 0 {
 			return nil, nil, fault.New(fault.BadUserInput, "Name a kind of grant.").At(ParamRequests, i, "kinds")
 		}
 		var err error
@@ -93,82 +93,79 @@ func (v *Vault) checkRequests(sessionID string, requests []GrantRequest) ([]ids.
 			return nil, nil, fault.At(err, ParamRequests, i)
 		}
 	}
-	return rowIDs, lives, checkList(len(requests), v.Limits.GrantBatch, ParamRequests)
+	if err := checkList(n, v.opts.Limits.GrantBatch, ParamRequests); err != nil {
+		return nil, nil, err
+	}
+	rowIDs := make([]ids.Digest, 0, n)
+	for i := range requests {
+		for j := range requests[i].Tokens {
+			rowIDs = append(rowIDs, requests[i].Tokens[j].ID())
+		}
+	}
+	return rowIDs, lives, nil
 }
 
-type wantedGrant struct {
-	token ids.Token
-	kind  ids.Kind
+// merger joins what is asked for with what a session has.
+type merger struct {
+	session ids.SessionHash
+	now     time.Time
+	have    map[ids.Digest]*models.TokenGrant // of the tenant's tokens
+	writes  []models.Grant                    // the rows whose ends rose
+	counts  [len(bothKinds)]int               // grants that were asked for and exist
 }
 
-// merge raises the ends in have to what is asked for, and returns each grant asked for and the rows
-// whose ends rose.
-func (v *Vault) merge(session ids.SessionHash, requests []GrantRequest, lives []time.Duration,
-	have map[ids.Digest]*models.TokenGrant, now time.Time) (wanted []wantedGrant, writes []models.Grant) {
-	wanted, writes = make([]wantedGrant, 0, len(requests)), make([]models.Grant, 0, len(requests))
-	for i, r := range requests {
-		g, ok := have[r.Token.ID()]
+// raise raises the ends to what a request asks for.
+func (m *merger) raise(r *GrantRequest, life time.Duration) {
+	for i := range r.Tokens {
+		id := r.Tokens[i].ID()
+		g, ok := m.have[id]
 		if !ok {
 			continue
 		}
-		end := until(now, lives[i], g.TokenExpiresAt)
-		before := *g
-		if r.Kinds&ids.Read != 0 {
-			g.ReadUntil = max(g.ReadUntil, end)
-			wanted = append(wanted, wantedGrant{r.Token, ids.Read})
+		end := until(m.now, life, g.TokenExpiresAt)
+		row := models.Grant{SessionID: m.session, TokenID: id}
+		if r.Kinds&ids.Read != 0 && end > g.ReadUntil {
+			g.ReadUntil, row.ReadUntil = end, end
 		}
-		if r.Kinds&ids.Store != 0 {
-			g.StoreUntil = max(g.StoreUntil, end)
-			wanted = append(wanted, wantedGrant{r.Token, ids.Store})
+		if r.Kinds&ids.Store != 0 && end > g.StoreUntil {
+			g.StoreUntil, row.StoreUntil = end, end
 		}
-		if *g != before {
-			row := models.Grant{SessionID: session, TokenID: r.Token.ID()}
-			if g.ReadUntil != before.ReadUntil {
-				row.ReadUntil = g.ReadUntil
+		if row.ExpiresAt = max(row.ReadUntil, row.StoreUntil); row.ExpiresAt > 0 {
+			if m.writes == nil {
+				m.writes = make([]models.Grant, 0, len(m.have))
 			}
-			if g.StoreUntil != before.StoreUntil {
-				row.StoreUntil = g.StoreUntil
-			}
-			row.ExpiresAt = max(row.ReadUntil, row.StoreUntil)
-			writes = append(writes, row)
+			m.writes = append(m.writes, row)
 		}
 	}
-	return wanted, writes
 }
 
-// VerifyGrants returns those of the tokens for which the session of the calling application's tenant
-// holds no grant of the kind, in order: all of them once the session has ended. One statement. Faults as for
-// CreateGrants.
-func (v *Vault) VerifyGrants(ctx context.Context, sessionID string, tokens []ids.Token, kind ids.Kind) (missing []ids.Token, err error) {
-	c, err := caller.RequireApplication(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if err := checkSessionID(sessionID, ParamSession); err != nil {
-		return nil, err
-	}
-	if err := checkList(len(tokens), v.Limits.GrantBatch, ParamTokens); err != nil {
-		return nil, err
-	}
-	_, now := v.now()
-	hash := caller.HashSession(c.Tenant, sessionID)
-	var rows []models.TokenGrant
-	if !v.Sessions.Ended(hash) {
-		if rows, err = v.Rows.TokenGrants(ctx, c.Tenant, hash, ids.IDs(tokens), now); err != nil {
-			return nil, unavailable(err)
+// granted says what exists of a request, after all requests have raised the ends.
+func (m *merger) granted(r *GrantRequest) (g Granted) {
+	earliest := int64(math.MaxInt64)
+	for i := range r.Tokens {
+		have, ok := m.have[r.Tokens[i].ID()]
+		if !ok {
+			g.Missing = append(g.Missing, r.Tokens[i])
+			continue
+		}
+		if r.Kinds&ids.Read != 0 {
+			earliest = min(earliest, have.ReadUntil)
+		}
+		if r.Kinds&ids.Store != 0 {
+			earliest = min(earliest, have.StoreUntil)
 		}
 	}
-	held := make(map[ids.Digest]bool, len(rows))
-	for _, g := range rows {
-		held[g.TokenID] = kind == ids.Read && g.ReadUntil > now || kind == ids.Store && g.StoreUntil > now
+	n := len(r.Tokens) - len(g.Missing)
+	if n == 0 {
+		return g
 	}
-	for _, token := range tokens {
-		if !held[token.ID()] {
-			missing = append(missing, token)
+	for i, kind := range bothKinds {
+		if r.Kinds&kind != 0 {
+			m.counts[i] += n
 		}
 	}
-	v.Observer.GrantsChecked(kind.String(), len(tokens)-len(missing), len(missing))
-	return missing, nil
+	g.ExpiresAt = new(time.UnixMilli(earliest).UTC())
+	return g
 }
 
 // Revocation narrows which grants to revoke; a nil part does not.
@@ -196,13 +193,13 @@ func (v *Vault) RevokeGrants(ctx context.Context, r Revocation) (int, error) {
 		f.Session = new(caller.HashSession(c.Tenant, *r.SessionID))
 	}
 	if r.Tokens != nil {
-		if err := checkList(len(r.Tokens), v.Limits.GrantBatch, ParamTokens); err != nil {
+		if err := checkList(len(r.Tokens), v.opts.Limits.GrantBatch, ParamTokens); err != nil {
 			return 0, err
 		}
 		f.Tokens = ids.IDs(r.Tokens)
 	}
 	_, now := v.now()
-	done, err := v.Rows.Write(ctx, models.Batch{Now: now, Revoke: &f})
+	done, err := v.opts.Rows.Write(ctx, models.Batch{Now: now, Revoke: &f})
 	v.listeners.tell(c.Tenant, r.SessionID, r.Tokens) // after an error too: it may have been committed
 	if err != nil {
 		return 0, unavailable(err)
@@ -228,11 +225,11 @@ func (v *Vault) CarryGrants(ctx context.Context, fromSessionID, toSessionID stri
 		return 0, fault.New(fault.BadUserInput, "Name two sessions: grants are carried from one to another.").At(ParamTo)
 	}
 	from, to := caller.HashSession(c.Tenant, fromSessionID), caller.HashSession(c.Tenant, toSessionID)
-	if v.Sessions.Ended(from) || v.Sessions.Ended(to) { // as for CreateGrants
+	if v.opts.Sessions.Ended(from) || v.opts.Sessions.Ended(to) { // as for CreateGrants
 		return 0, nil
 	}
 	_, now := v.now()
-	done, err := v.Rows.Write(ctx, models.Batch{Now: now, Move: &models.Move{Tenant: c.Tenant, From: from, To: to}})
+	done, err := v.opts.Rows.Write(ctx, models.Batch{Now: now, Move: &models.Move{Tenant: c.Tenant, From: from, To: to}})
 	v.listeners.tell(c.Tenant, &fromSessionID, nil) // after an error too: it may have been committed
 	if err != nil {
 		return 0, unavailable(err)

@@ -31,8 +31,8 @@ func TestKeysDoNotAnswer(t *testing.T) {
 	f := newFixture(t)
 	who := session("clinic", "s")
 	token := f.tokenize(t, who, 0)
-	working := f.Keys
-	f.Keys = failing{}
+	working := f.options.Keys
+	f.with(t, func(o *vault.Options) { o.Keys = failing{} })
 	for name, call := range map[string]func() error{
 		"tokenize": func() error {
 			_, err := f.TokenizeBatch(who, []vault.TokenizeInput{{}, {}})
@@ -55,7 +55,7 @@ func TestKeysDoNotAnswer(t *testing.T) {
 		})
 	}
 	require.Equal(t, 1, f.rows.calls["Write Tokens"], "the first token alone")
-	f.Keys = working
+	f.with(t, func(o *vault.Options) { o.Keys = working })
 	_, err := f.Detokenize(who, token)
 	require.NoError(t, err)
 }

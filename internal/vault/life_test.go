@@ -18,18 +18,16 @@ func TestNoGrantOutlivesItsToken(t *testing.T) {
 	f := newFixture(t)
 	user, app := session("clinic", "s"), application("clinic")
 	token := f.tokenize(t, user, 5*time.Minute)
-	granted, err := f.CreateGrants(app, "s", []vault.GrantRequest{{Token: token, Kinds: ids.Read | ids.Store, Duration: ptr(time.Hour)}})
+	granted, err := f.CreateGrants(app, "s", []vault.GrantRequest{{Tokens: []ids.Token{token}, Kinds: ids.Read | ids.Store, Duration: ptr(time.Hour)}})
 	require.NoError(t, err)
-	for _, g := range granted {
-		require.Equal(t, noon.Add(5*time.Minute), g.ExpiresAt)
-	}
+	require.Equal(t, []vault.Granted{{ExpiresAt: ptr(noon.Add(5 * time.Minute))}}, granted)
 	f.at = noon.Add(5*time.Minute - time.Millisecond)
 	require.NoError(t, second(f.Detokenize(user, token)))
 	f.at = noon.Add(5 * time.Minute)
 	requireFault(t, second(f.Detokenize(user, token)), fault.GrantRequired)
-	granted, err = f.CreateGrants(app, "s", []vault.GrantRequest{{Token: token, Kinds: ids.Read}})
+	granted, err = f.CreateGrants(app, "s", []vault.GrantRequest{{Tokens: []ids.Token{token}, Kinds: ids.Read}})
 	require.NoError(t, err)
-	require.Empty(t, granted, "an expired token gets none, before it is swept too")
+	require.Equal(t, []vault.Granted{{Missing: []ids.Token{token}}}, granted, "an expired token gets none, before it is swept too")
 }
 
 // TestSameTokenTwice in one request: the longest life wins, and each entry has its answer.
@@ -37,17 +35,16 @@ func TestSameTokenTwice(t *testing.T) {
 	f := newFixture(t)
 	token := f.tokenize(t, session("clinic", "s"), 0)
 	granted, err := f.CreateGrants(application("clinic"), "s2", []vault.GrantRequest{
-		{Token: token, Kinds: ids.Read, Duration: ptr(time.Hour)}, {Token: unknown, Kinds: ids.Read}, {Token: token, Kinds: ids.Read | ids.Store, Duration: ptr(time.Minute)},
+		{Tokens: []ids.Token{token}, Kinds: ids.Read, Duration: ptr(time.Hour)}, {Tokens: []ids.Token{unknown}, Kinds: ids.Read}, {Tokens: []ids.Token{token}, Kinds: ids.Read | ids.Store, Duration: ptr(time.Minute)},
 	})
 	require.NoError(t, err)
 	require.Equal(t, []vault.Granted{
-		{Token: token, Kind: ids.Read, ExpiresAt: noon.Add(time.Hour)}, {Token: token, Kind: ids.Read, ExpiresAt: noon.Add(time.Hour)},
-		{Token: token, Kind: ids.Store, ExpiresAt: noon.Add(time.Minute)},
+		{ExpiresAt: ptr(noon.Add(time.Hour))}, {Missing: []ids.Token{unknown}}, {ExpiresAt: ptr(noon.Add(time.Minute))},
 	}, granted)
 	f.at = noon.Add(time.Minute)
-	missing, err := f.VerifyGrants(application("clinic"), "s2", []ids.Token{token}, ids.Store)
+	missing, err := f.VerifyGrants(application("clinic"), "s2", checksOf(ids.Store, token))
 	require.NoError(t, err)
-	require.Equal(t, []ids.Token{token}, missing)
+	require.Equal(t, checksOf(ids.Store, token), missing)
 	require.NoError(t, second(f.Detokenize(session("clinic", "s2"), token)))
 }
 
@@ -107,7 +104,7 @@ func TestDeleteIsTheTenants(t *testing.T) {
 func TestSweep(t *testing.T) {
 	f := newFixture(t)
 	ctx, user := context.Background(), session("clinic", "s")
-	f.Limits.Batch = 2000
+	f.with(t, func(o *vault.Options) { o.Limits.Batch = 2000 })
 	inputs := make([]vault.TokenizeInput, 1200)
 	for i := range inputs {
 		inputs[i].TTL = ptr(time.Minute)
@@ -138,7 +135,7 @@ func TestAnObjectThatIsHeldUpHoldsUpNoOther(t *testing.T) {
 	for object := range f.store.up {
 		f.store.stuck = map[string]bool{object: true}
 	}
-	f.Limits.Batch = 2000
+	f.with(t, func(o *vault.Options) { o.Limits.Batch = 2000 })
 	inputs := make([]vault.TokenizeInput, 1200)
 	for i := range inputs {
 		inputs[i].TTL = ptr(5 * time.Minute)
@@ -159,7 +156,7 @@ func TestPagesOfStuckObjectsHoldUpNoOther(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t)
 			ctx, user := context.Background(), session("clinic", "s")
-			f.Limits.Batch = 2000
+			f.with(t, func(o *vault.Options) { o.Limits.Batch = 2000 })
 			inputs := make([]vault.TokenizeInput, 1200)
 			for i := range inputs {
 				inputs[i].TTL = ptr(4 * time.Minute)
@@ -203,7 +200,7 @@ func TestNewNeedsItsParts(t *testing.T) {
 		func(o *vault.Options) { o.Rows = nil }, func(o *vault.Options) { o.Keys = nil }, func(o *vault.Options) { o.Objects = nil },
 		func(o *vault.Options) { o.Observer = nil }, func(o *vault.Options) { o.Sessions = nil }, func(o *vault.Options) { o.Rates = nil }, func(o *vault.Options) { o.Logger = nil }, func(o *vault.Options) { o.Prefixes = nil },
 	} {
-		o := f.Options
+		o := f.options
 		drop(&o)
 		require.Error(t, second(vault.New(o)))
 	}

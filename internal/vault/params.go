@@ -9,6 +9,7 @@ const (
 	ParamInputs     Param = "inputs" // without an index where there is one only
 	ParamTokens     Param = "tokens" // as ParamInputs
 	ParamRequests   Param = "requests"
+	ParamChecks     Param = "checks"
 	ParamSession    Param = "sessionID"
 	ParamFrom       Param = "fromSessionID"
 	ParamTo         Param = "toSessionID"

@@ -35,7 +35,7 @@ func TestWhatIsCharged(t *testing.T) {
 		"nothing of nobody":            {func() error { _ = second(f.Detokenize(context.Background(), token)); return nil }, nil},
 		"nothing of a list too long":   {func() error { _ = second(f.DetokenizeBatch(s, make([]ids.Token, 11))); return nil }, nil},
 		"nothing of grants": {func() error {
-			return second(f.CreateGrants(application("clinic"), "1", []vault.GrantRequest{{Token: token, Kinds: ids.Read}}))
+			return second(f.CreateGrants(application("clinic"), "1", []vault.GrantRequest{{Tokens: []ids.Token{token}, Kinds: ids.Read}}))
 		}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -19,5 +19,5 @@ func (v *Vault) EndSession(ctx context.Context, sessionID string) (int, error) {
 	if err := checkSessionID(sessionID, ParamSession); err != nil {
 		return 0, err
 	}
-	return v.Sessions.EndSession(ctx, c.Tenant, sessionID, caller.EndedByApplication)
+	return v.opts.Sessions.EndSession(ctx, c.Tenant, sessionID, caller.EndedByApplication)
 }

@@ -3,6 +3,7 @@ package vault_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -24,12 +25,12 @@ func TestEndSession(t *testing.T) {
 	require.NoError(t, err, "it can be repeated")
 	require.Zero(t, n)
 	require.Equal(t, []string{"clinic application", "clinic application"}, f.endings.reasons)
-	missing, err := f.VerifyGrants(app, "s2", []ids.Token{other}, ids.Store)
+	missing, err := f.VerifyGrants(app, "s2", checksOf(ids.Store, other))
 	require.NoError(t, err)
 	require.Empty(t, missing)
-	missing, err = f.VerifyGrants(app, "s1", []ids.Token{token}, ids.Store)
+	missing, err = f.VerifyGrants(app, "s1", checksOf(ids.Store, token))
 	require.NoError(t, err)
-	require.Equal(t, []ids.Token{token}, missing)
+	require.Equal(t, checksOf(ids.Store, token), missing)
 }
 
 // TestEndedSessionsGetNoGrants: an application that answers while its user logs out is not told of a fault, and
@@ -41,21 +42,21 @@ func TestEndedSessionsGetNoGrants(t *testing.T) {
 	_, err := f.EndSession(app, "s1")
 	require.NoError(t, err)
 	f.rows.take()
-	made, err := f.CreateGrants(app, "s1", []vault.GrantRequest{{Token: token, Kinds: ids.Read | ids.Store}})
+	made, err := f.CreateGrants(app, "s1", []vault.GrantRequest{{Tokens: []ids.Token{token}, Kinds: ids.Read | ids.Store}})
 	require.NoError(t, err)
-	require.Equal(t, []vault.Granted{}, made)
+	require.Equal(t, []vault.Granted{{Missing: []ids.Token{token}}}, made)
 	require.Empty(t, f.rows.take(), "nothing is asked, and nothing written")
 
 	// As if another replica had created it before it knew.
 	gone := f.endings.gone
 	f.endings.gone = nil
-	made, err = f.CreateGrants(app, "s1", []vault.GrantRequest{{Token: token, Kinds: ids.Store}})
+	made, err = f.CreateGrants(app, "s1", []vault.GrantRequest{{Tokens: []ids.Token{token}, Kinds: ids.Store}})
 	require.NoError(t, err)
-	require.Len(t, made, 1)
+	require.Equal(t, []vault.Granted{{ExpiresAt: ptr(noon.Add(15 * time.Minute))}}, made)
 	f.endings.gone = gone
-	missing, err := f.VerifyGrants(app, "s1", []ids.Token{token, unknown}, ids.Store)
+	missing, err := f.VerifyGrants(app, "s1", checksOf(ids.Store, token, unknown))
 	require.NoError(t, err)
-	require.Equal(t, []ids.Token{token, unknown}, missing)
+	require.Equal(t, checksOf(ids.Store, token, unknown), missing)
 }
 
 // TestNothingIsCarriedFromOrToAnEndedSession: a grant that another replica made for it before it knew would open

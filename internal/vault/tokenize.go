@@ -49,7 +49,7 @@ func (v *Vault) tokenize(ctx context.Context, inputs []TokenizeInput, path func(
 	if err != nil {
 		return nil, err
 	}
-	if err := checkList(len(inputs), v.Limits.Batch, ParamInputs); err != nil {
+	if err := checkList(len(inputs), v.opts.Limits.Batch, ParamInputs); err != nil {
 		return nil, err
 	}
 	bytes := int64(0)
@@ -61,12 +61,12 @@ func (v *Vault) tokenize(ctx context.Context, inputs []TokenizeInput, path func(
 			bytes += *inputs[i].Size
 		}
 	}
-	if v.Space != nil {
-		if err := v.Space.Admit(ctx, bytes); err != nil {
+	if v.opts.Space != nil {
+		if err := v.opts.Space.Admit(ctx, bytes); err != nil {
 			return nil, err
 		}
 	}
-	if err := v.Rates.Reserve(c, len(inputs), v.bytesOf(inputs)); err != nil {
+	if err := v.opts.Rates.Reserve(c, len(inputs), v.bytesOf(inputs)); err != nil {
 		return nil, err
 	}
 	now, _ := v.now()
@@ -79,7 +79,7 @@ func (v *Vault) tokenize(ctx context.Context, inputs []TokenizeInput, path func(
 			return nil, err
 		}
 		secrets[i].Token = made[i].Token
-		until := until(now, v.Limits.DefaultGrant, tokens[i].ExpiresAt)
+		until := until(now, v.opts.Limits.DefaultGrant, tokens[i].ExpiresAt)
 		grants[i] = models.Grant{
 			SessionID: *c.Session, TokenID: tokens[i].ID, ReadUntil: until, StoreUntil: until, ExpiresAt: until,
 		}
@@ -87,18 +87,18 @@ func (v *Vault) tokenize(ctx context.Context, inputs []TokenizeInput, path func(
 	if err := v.seal(ctx, tokens, secrets); err != nil {
 		return nil, err
 	}
-	if _, err := v.Rows.Write(ctx, models.Batch{Tokens: tokens, Grants: grants}); err != nil {
+	if _, err := v.opts.Rows.Write(ctx, models.Batch{Tokens: tokens, Grants: grants}); err != nil {
 		return nil, unavailable(err)
 	}
-	v.Observer.Presigned("PUT", len(made))
-	v.Observer.GrantsCreated("READ", len(made))
-	v.Observer.GrantsCreated("STORE", len(made))
+	v.opts.Observer.Presigned("PUT", len(made))
+	v.opts.Observer.GrantsCreated("READ", len(made))
+	v.opts.Observer.GrantsCreated("STORE", len(made))
 	return made, nil
 }
 
 // seal gives each row the envelope of its secret.
 func (v *Vault) seal(ctx context.Context, rows []models.Token, secrets []keyring.Secret) error {
-	sealed, err := v.Keys.Seal(ctx, secrets)
+	sealed, err := v.opts.Keys.Seal(ctx, secrets)
 	for i := range secrets {
 		clear(secrets[i].Payload)
 	}
@@ -117,7 +117,7 @@ func (v *Vault) bytesOf(inputs []TokenizeInput) (n int64) {
 		if size := inputs[i].Size; size != nil {
 			n += *size
 		} else {
-			n += v.Limits.UnsizedSize
+			n += v.opts.Limits.UnsizedSize
 		}
 	}
 	return n
@@ -125,7 +125,7 @@ func (v *Vault) bytesOf(inputs []TokenizeInput) (n int64) {
 
 // reserve makes one token with its object, and the payload that is to be sealed, in memory only.
 func (v *Vault) reserve(c *caller.Caller, in *TokenizeInput, now time.Time) (t Tokenized, row models.Token, payload []byte, err error) {
-	t.Token = ids.NewToken(v.Prefixes[0])
+	t.Token = ids.NewToken(v.opts.Prefixes[0])
 	var key objects.CustomerKey
 	if _, err = rand.Read(key[:]); err != nil {
 		return t, row, nil, err
@@ -142,7 +142,7 @@ func (v *Vault) reserve(c *caller.Caller, in *TokenizeInput, now time.Time) (t T
 	if in.Metadata != nil && in.Metadata.ContentType != nil {
 		up.ContentType = *in.Metadata.ContentType
 	}
-	if t.Upload, err = v.Objects.SignUpload(up); err != nil {
+	if t.Upload, err = v.opts.Objects.SignUpload(up); err != nil {
 		return t, row, nil, unavailable(err)
 	}
 	row.ID, row.Tenant, row.Object = t.Token.ID(), c.Tenant, up.Object

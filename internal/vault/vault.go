@@ -107,7 +107,7 @@ type Options struct {
 
 // Vault is the domain service, safe for concurrent use.
 type Vault struct {
-	Options
+	opts      Options
 	listeners listeners
 }
 
@@ -119,11 +119,11 @@ func New(o Options) (*Vault, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Vault{Options: o}, nil
+	return &Vault{opts: o}, nil
 }
 
 func (v *Vault) now() (time.Time, int64) {
-	now := v.Now().UTC().Truncate(time.Millisecond)
+	now := v.opts.Now().UTC().Truncate(time.Millisecond)
 	return now, now.UnixMilli()
 }
 

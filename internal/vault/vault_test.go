@@ -75,11 +75,11 @@ func TestWho(t *testing.T) {
 		"Detokenize": {func(ctx context.Context) error { _, err := f.DetokenizeBatch(ctx, []ids.Token{unknown}); return err }, "s"},
 		"Describe":   {func(ctx context.Context) error { _, err := f.Describe(ctx, unknown); return err }, "as"},
 		"CreateGrants": {func(ctx context.Context) error {
-			_, err := f.CreateGrants(ctx, "s", []vault.GrantRequest{{Token: unknown, Kinds: ids.Read}})
+			_, err := f.CreateGrants(ctx, "s", []vault.GrantRequest{{Tokens: []ids.Token{unknown}, Kinds: ids.Read}})
 			return err
 		}, "a"},
 		"VerifyGrants": {func(ctx context.Context) error {
-			_, err := f.VerifyGrants(ctx, "s", []ids.Token{unknown}, ids.Read)
+			_, err := f.VerifyGrants(ctx, "s", checksOf(ids.Read, unknown))
 			return err
 		}, "a"},
 		"RevokeGrants": {func(ctx context.Context) error {
@@ -110,7 +110,7 @@ func TestRefusals(t *testing.T) {
 	}
 	meta := func(m vault.Metadata) error { return tokenize(vault.TokenizeInput{Metadata: &m}) }
 	grants := func(r vault.GrantRequest) error {
-		_, err := f.CreateGrants(app, "s", []vault.GrantRequest{{Token: unknown, Kinds: ids.Read}, r})
+		_, err := f.CreateGrants(app, "s", []vault.GrantRequest{{Tokens: []ids.Token{unknown}, Kinds: ids.Read}, r})
 		return err
 	}
 	nested := any("x")
@@ -140,19 +140,24 @@ func TestRefusals(t *testing.T) {
 		"no token":          {second(f.DetokenizeBatch(user, []ids.Token{unknown, ids.TokenOf("x")})), fault.BadUserInput, "tokens 1"},
 		"another prefix":    {second(f.Detokenize(user, ids.TokenOf("new"+unknown.String()[3:]))), fault.BadUserInput, "tokens"},
 		"described":         {second(f.Describe(user, ids.TokenOf("x"))), fault.BadUserInput, "tokens"},
-		"no kinds":          {grants(vault.GrantRequest{Token: unknown}), fault.BadUserInput, "requests 1 kinds"},
-		"duration negative": {grants(vault.GrantRequest{Token: unknown, Kinds: 1, Duration: ptr(-time.Hour)}), fault.BadUserInput, "requests 1 duration"},
-		"duration tiny":     {grants(vault.GrantRequest{Token: unknown, Kinds: 1, Duration: ptr(time.Nanosecond)}), fault.BadUserInput, "requests 1 duration"},
-		"duration over":     {grants(vault.GrantRequest{Token: unknown, Kinds: 1, Duration: ptr(24*time.Hour + 1)}), fault.LimitExceeded, "requests 1 duration"},
-		"no session":        {second(f.CreateGrants(app, "", []vault.GrantRequest{{Token: unknown, Kinds: 1}})), fault.BadUserInput, "sessionID"},
-		"session control":   {second(f.VerifyGrants(app, "a\x00", []ids.Token{unknown}, 1)), fault.BadUserInput, "sessionID"},
+		"no requests":       {second(f.CreateGrants(app, "s", nil)), fault.BadUserInput, "requests"},
+		"no tokens":         {grants(vault.GrantRequest{Kinds: 1}), fault.BadUserInput, "requests 1 tokens"},
+		"many in requests":  {grants(vault.GrantRequest{Tokens: make([]ids.Token, 10), Kinds: 1}), fault.LimitExceeded, "requests"},
+		"no kinds":          {grants(vault.GrantRequest{Tokens: []ids.Token{unknown}}), fault.BadUserInput, "requests 1 kinds"},
+		"duration negative": {grants(vault.GrantRequest{Tokens: []ids.Token{unknown}, Kinds: 1, Duration: ptr(-time.Hour)}), fault.BadUserInput, "requests 1 duration"},
+		"duration tiny":     {grants(vault.GrantRequest{Tokens: []ids.Token{unknown}, Kinds: 1, Duration: ptr(time.Nanosecond)}), fault.BadUserInput, "requests 1 duration"},
+		"duration over":     {grants(vault.GrantRequest{Tokens: []ids.Token{unknown}, Kinds: 1, Duration: ptr(24*time.Hour + 1)}), fault.LimitExceeded, "requests 1 duration"},
+		"no session":        {second(f.CreateGrants(app, "", []vault.GrantRequest{{Tokens: []ids.Token{unknown}, Kinds: 1}})), fault.BadUserInput, "sessionID"},
+		"session control":   {second(f.VerifyGrants(app, "a\x00", checksOf(1, unknown))), fault.BadUserInput, "sessionID"},
 		"session long":      {second(f.RevokeGrants(app, vault.Revocation{SessionID: ptr(strings.Repeat("s", 1025))})), fault.BadUserInput, "sessionID"},
 		"no filter":         {second(f.RevokeGrants(app, vault.Revocation{Kinds: 1})), fault.BadUserInput, "revocation"},
 		"empty filter":      {second(f.RevokeGrants(app, vault.Revocation{Tokens: []ids.Token{}})), fault.BadUserInput, "tokens"},
 		"carry from nobody": {second(f.CarryGrants(app, "", "t")), fault.BadUserInput, "fromSessionID"},
 		"carry to nobody":   {second(f.CarryGrants(app, "s", "a\n")), fault.BadUserInput, "toSessionID"},
 		"carry nowhere":     {second(f.CarryGrants(app, "s", "s")), fault.BadUserInput, "toSessionID"},
-		"nothing to verify": {second(f.VerifyGrants(app, "s", nil, 1)), fault.BadUserInput, "tokens"},
+		"nothing to verify": {second(f.VerifyGrants(app, "s", nil)), fault.BadUserInput, "checks"},
+		"many checks":       {second(f.VerifyGrants(app, "s", checksOf(1, make([]ids.Token, 11)...))), fault.LimitExceeded, "checks"},
+		"no kind to verify": {second(f.VerifyGrants(app, "s", append(checksOf(1, unknown), checksOf(0, unknown)...))), fault.BadUserInput, "checks 1 kind"},
 		"nothing to delete": {second(f.DeleteTokens(app, nil)), fault.BadUserInput, "tokens"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -165,7 +170,7 @@ func TestRefusals(t *testing.T) {
 		})
 	}
 	require.Empty(t, f.rows.take(), "nothing of it reached the database")
-	f.Limits.RequireSize = true
+	f.with(t, func(o *vault.Options) { o.Limits.RequireSize = true })
 	requireFault(t, second(f.Tokenize(user, vault.TokenizeInput{})), fault.BadUserInput, vault.ParamInputs, "size")
 }
 
@@ -179,10 +184,12 @@ func TestOneCall(t *testing.T) {
 	made, err := f.TokenizeBatch(user, make([]vault.TokenizeInput, 10))
 	require.NoError(t, err)
 	require.Equal(t, map[string]int{"Write Tokens": 1}, f.rows.take())
-	tokens, requests := []ids.Token{}, []vault.GrantRequest{}
+	var tokens []ids.Token
 	for _, m := range made {
 		tokens = append(tokens, m.Token)
-		requests = append(requests, vault.GrantRequest{Token: m.Token, Kinds: ids.Read | ids.Store, Duration: ptr(time.Minute)})
+	}
+	requests := []vault.GrantRequest{
+		{Tokens: tokens[:7], Kinds: ids.Read | ids.Store, Duration: ptr(time.Minute)}, {Tokens: tokens[7:], Kinds: ids.Read | ids.Store, Duration: ptr(time.Minute)},
 	}
 	read, err := f.DetokenizeBatch(user, tokens)
 	require.NoError(t, err)
@@ -193,15 +200,14 @@ func TestOneCall(t *testing.T) {
 	require.Equal(t, map[string]int{"ReadableTokens": 1}, f.rows.take())
 	granted, err := f.CreateGrants(app, "s", requests)
 	require.NoError(t, err)
-	require.Len(t, granted, 20)
-	require.Equal(t, noon.Add(15*time.Minute), granted[0].ExpiresAt, "never shortened")
+	require.Equal(t, []vault.Granted{{ExpiresAt: ptr(noon.Add(15 * time.Minute))}, {ExpiresAt: ptr(noon.Add(15 * time.Minute))}}, granted, "never shortened")
 	require.Equal(t, map[string]int{"TokenGrants": 1}, f.rows.take(), "nothing to write")
 	_, err = f.CreateGrants(app, "s2", requests)
 	require.NoError(t, err)
 	require.Equal(t, map[string]int{"TokenGrants": 1, "Write Grants": 1}, f.rows.take())
-	missing, err := f.VerifyGrants(app, "s2", append([]ids.Token{unknown}, tokens[:9]...), ids.Store)
+	missing, err := f.VerifyGrants(app, "s2", checksOf(ids.Store, append([]ids.Token{unknown}, tokens[:9]...)...))
 	require.NoError(t, err)
-	require.Equal(t, []ids.Token{unknown}, missing)
+	require.Equal(t, checksOf(ids.Store, unknown), missing)
 	require.Equal(t, map[string]int{"TokenGrants": 1}, f.rows.take())
 	n, err := f.RevokeGrants(app, vault.Revocation{Tokens: tokens})
 	require.NoError(t, err)
@@ -229,8 +235,8 @@ func TestUnavailable(t *testing.T) {
 	requireFault(t, second(f.Tokenize(user, vault.TokenizeInput{})), fault.Unavailable)
 	requireFault(t, second(f.Detokenize(user, token)), fault.Unavailable)
 	requireFault(t, second(f.Describe(app, token)), fault.Unavailable)
-	requireFault(t, second(f.CreateGrants(app, "s", []vault.GrantRequest{{Token: token, Kinds: 1}})), fault.Unavailable)
-	requireFault(t, second(f.VerifyGrants(app, "s", []ids.Token{token}, 1)), fault.Unavailable)
+	requireFault(t, second(f.CreateGrants(app, "s", []vault.GrantRequest{{Tokens: []ids.Token{token}, Kinds: 1}})), fault.Unavailable)
+	requireFault(t, second(f.VerifyGrants(app, "s", checksOf(1, token))), fault.Unavailable)
 	requireFault(t, second(f.RevokeGrants(app, vault.Revocation{SessionID: ptr("s")})), fault.Unavailable)
 	requireFault(t, second(f.CarryGrants(app, "s", "t")), fault.Unavailable)
 	requireFault(t, second(f.DeleteTokens(app, []ids.Token{token})), fault.Unavailable)

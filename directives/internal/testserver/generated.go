@@ -14,6 +14,7 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/introspection"
 	"github.com/cloakroomhq/cloakroom/directives"
+	"github.com/cloakroomhq/cloakroom/grant"
 	gqlparser "github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
 )
@@ -35,7 +36,7 @@ type ResolverRoot interface {
 }
 
 type DirectiveRoot struct {
-	Token func(ctx context.Context, obj any, next graphql.Resolver, grants []directives.GrantKind, duration *string) (res any, err error)
+	Token func(ctx context.Context, obj any, next graphql.Resolver, grants []grant.Kind, duration *string) (res any, err error)
 }
 
 type ComplexityRoot struct {
@@ -912,8 +913,8 @@ func (ec *executionContext) dir_token_args(ctx context.Context, rawArgs map[stri
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "grants",
-		func(ctx context.Context, v any) ([]directives.GrantKind, error) {
-			return ec.unmarshalOGrantKind2ᚕgithubᚗcomᚋcloakroomhqᚋcloakroomᚋdirectivesᚐGrantKindᚄ(ctx, v)
+		func(ctx context.Context, v any) ([]grant.Kind, error) {
+			return ec.unmarshalOGrantKind2ᚕgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgrantᚐKindᚄ(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1345,7 +1346,7 @@ func (ec *executionContext) field_Mutation_take_argsRead(
 	}
 
 	directive1 := func(ctx context.Context) (any, error) {
-		grants, err := ec.unmarshalOGrantKind2ᚕgithubᚗcomᚋcloakroomhqᚋcloakroomᚋdirectivesᚐGrantKindᚄ(ctx, []any{"READ"})
+		grants, err := ec.unmarshalOGrantKind2ᚕgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgrantᚐKindᚄ(ctx, []any{"READ"})
 		if err != nil {
 			var zeroVal *directives.TokenID
 			return zeroVal, err
@@ -1591,7 +1592,7 @@ func (ec *executionContext) field_Query_echo_argsToken(
 	}
 
 	directive1 := func(ctx context.Context) (any, error) {
-		grants, err := ec.unmarshalOGrantKind2ᚕgithubᚗcomᚋcloakroomhqᚋcloakroomᚋdirectivesᚐGrantKindᚄ(ctx, []any{"READ"})
+		grants, err := ec.unmarshalOGrantKind2ᚕgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgrantᚐKindᚄ(ctx, []any{"READ"})
 		if err != nil {
 			var zeroVal *directives.TokenID
 			return zeroVal, err
@@ -2611,7 +2612,7 @@ func (ec *executionContext) _Record_required(ctx context.Context, field graphql.
 			directive0 := next
 
 			directive1 := func(ctx context.Context) (any, error) {
-				grants, err := ec.unmarshalOGrantKind2ᚕgithubᚗcomᚋcloakroomhqᚋcloakroomᚋdirectivesᚐGrantKindᚄ(ctx, []any{"READ", "STORE"})
+				grants, err := ec.unmarshalOGrantKind2ᚕgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgrantᚐKindᚄ(ctx, []any{"READ", "STORE"})
 				if err != nil {
 					var zeroVal string
 					return zeroVal, err
@@ -4651,7 +4652,7 @@ func (ec *executionContext) unmarshalInputDeep(ctx context.Context, obj any) (De
 			directive0 := func(ctx context.Context) (any, error) { return ec.unmarshalOString2ᚖstring(ctx, v) }
 
 			directive1 := func(ctx context.Context) (any, error) {
-				grants, err := ec.unmarshalOGrantKind2ᚕgithubᚗcomᚋcloakroomhqᚋcloakroomᚋdirectivesᚐGrantKindᚄ(ctx, []any{"READ", "STORE"})
+				grants, err := ec.unmarshalOGrantKind2ᚕgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgrantᚐKindᚄ(ctx, []any{"READ", "STORE"})
 				if err != nil {
 					var zeroVal *string
 					return zeroVal, err
@@ -6090,13 +6091,13 @@ func (ec *executionContext) unmarshalNDefaults2ᚖgithubᚗcomᚋcloakroomhqᚋc
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) unmarshalNGrantKind2githubᚗcomᚋcloakroomhqᚋcloakroomᚋdirectivesᚐGrantKind(ctx context.Context, v any) (directives.GrantKind, error) {
-	var res directives.GrantKind
+func (ec *executionContext) unmarshalNGrantKind2githubᚗcomᚋcloakroomhqᚋcloakroomᚋgrantᚐKind(ctx context.Context, v any) (grant.Kind, error) {
+	var res grant.Kind
 	err := res.UnmarshalGQL(v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNGrantKind2githubᚗcomᚋcloakroomhqᚋcloakroomᚋdirectivesᚐGrantKind(ctx context.Context, sel ast.SelectionSet, v directives.GrantKind) graphql.Marshaler {
+func (ec *executionContext) marshalNGrantKind2githubᚗcomᚋcloakroomhqᚋcloakroomᚋgrantᚐKind(ctx context.Context, sel ast.SelectionSet, v grant.Kind) graphql.Marshaler {
 	return v
 }
 
@@ -6618,17 +6619,17 @@ func (ec *executionContext) unmarshalODefaults2ᚕᚖgithubᚗcomᚋcloakroomhq�
 	return res, nil
 }
 
-func (ec *executionContext) unmarshalOGrantKind2ᚕgithubᚗcomᚋcloakroomhqᚋcloakroomᚋdirectivesᚐGrantKindᚄ(ctx context.Context, v any) ([]directives.GrantKind, error) {
+func (ec *executionContext) unmarshalOGrantKind2ᚕgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgrantᚐKindᚄ(ctx context.Context, v any) ([]grant.Kind, error) {
 	if v == nil {
 		return nil, nil
 	}
 	var vSlice []any
 	vSlice = graphql.CoerceList(v)
 	var err error
-	res := make([]directives.GrantKind, len(vSlice))
+	res := make([]grant.Kind, len(vSlice))
 	for i := range vSlice {
 		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
-		res[i], err = ec.unmarshalNGrantKind2githubᚗcomᚋcloakroomhqᚋcloakroomᚋdirectivesᚐGrantKind(ctx, vSlice[i])
+		res[i], err = ec.unmarshalNGrantKind2githubᚗcomᚋcloakroomhqᚋcloakroomᚋgrantᚐKind(ctx, vSlice[i])
 		if err != nil {
 			return nil, err
 		}
@@ -6636,14 +6637,14 @@ func (ec *executionContext) unmarshalOGrantKind2ᚕgithubᚗcomᚋcloakroomhqᚋ
 	return res, nil
 }
 
-func (ec *executionContext) marshalOGrantKind2ᚕgithubᚗcomᚋcloakroomhqᚋcloakroomᚋdirectivesᚐGrantKindᚄ(ctx context.Context, sel ast.SelectionSet, v []directives.GrantKind) graphql.Marshaler {
+func (ec *executionContext) marshalOGrantKind2ᚕgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgrantᚐKindᚄ(ctx context.Context, sel ast.SelectionSet, v []grant.Kind) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNGrantKind2githubᚗcomᚋcloakroomhqᚋcloakroomᚋdirectivesᚐGrantKind(ctx, sel, v[i])
+		return ec.marshalNGrantKind2githubᚗcomᚋcloakroomhqᚋcloakroomᚋgrantᚐKind(ctx, sel, v[i])
 	})
 
 	for _, e := range ret {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/cloakroomhq/cloakroom/directives"
+	"github.com/cloakroomhq/cloakroom/grant"
 	gqlparser "github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
 )
@@ -28,7 +29,7 @@ type ResolverRoot interface {
 }
 
 type DirectiveRoot struct {
-	Token func(ctx context.Context, obj any, next graphql.Resolver, grants []directives.GrantKind, duration *string) (res any, err error)
+	Token func(ctx context.Context, obj any, next graphql.Resolver, grants []grant.Kind, duration *string) (res any, err error)
 }
 
 type ComplexityRoot struct {

@@ -69,7 +69,10 @@ type Options struct {
 // 2.5): 200 once what it names has ended; 400 with a JSON object of error and error_description where the token
 // is refused, or the logout failed (section 2.8); then the provider may send it again. 429, with Retry-After, where too
 // many of the address were refused.
-type Handler struct{ Options }
+type Handler struct{ opts Options }
+
+// New returns a Handler.
+func New(o Options) *Handler { return &Handler{o} }
 
 // Handle is a guard.Handler.
 func (h *Handler) Handle(w http.ResponseWriter, r *http.Request, admit guard.Admit) {
@@ -87,29 +90,29 @@ func (h *Handler) Handle(w http.ResponseWriter, r *http.Request, admit guard.Adm
 		h.refuse(r.Context(), w, err)
 		return
 	}
-	if err := h.Rates.Admit(r); err != nil {
-		h.Observer.Logout(limited)
+	if err := h.opts.Rates.Admit(r); err != nil {
+		h.opts.Observer.Logout(limited)
 		w.Header().Set("Retry-After", strconv.Itoa(int(fault.Public(err).RetryAfter.Seconds())))
 		answer(w, http.StatusTooManyRequests, "temporarily_unavailable", "Too many logout tokens of this address were refused: send the token again later.")
 		return
 	}
 	// A provider that doesn't wait for the answer has said its word all the same.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), h.Timeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), h.opts.Timeout)
 	defer cancel()
-	l, err := h.Verifier.VerifyLogout(ctx, token)
+	l, err := h.opts.Verifier.VerifyLogout(ctx, token)
 	if err != nil {
-		_ = h.Rates.Refused(r) // it is refused for what it is, whatever is left
+		_ = h.opts.Rates.Refused(r) // it is refused for what it is, whatever is left
 		h.refuse(ctx, w, err)
 		return
 	}
 	if err := h.end(ctx, l); err != nil {
-		h.Observer.Logout(failed)
-		h.Logger.ErrorContext(ctx, "a logout failed", slog.String("tenant", l.Tenant), slog.Any("error", err))
+		h.opts.Observer.Logout(failed)
+		h.opts.Logger.ErrorContext(ctx, "a logout failed", slog.String("tenant", l.Tenant), slog.Any("error", err))
 		answer(w, http.StatusBadRequest, "temporarily_unavailable", "The logout could not be carried out: send the token again.")
 		return
 	}
-	h.Observer.Logout(accepted)
-	h.Logger.InfoContext(ctx, "an issuer has ended a session", slog.String("tenant", l.Tenant), slog.Bool("whole_subject", l.Session == ""))
+	h.opts.Observer.Logout(accepted)
+	h.opts.Logger.InfoContext(ctx, "an issuer has ended a session", slog.String("tenant", l.Tenant), slog.Bool("whole_subject", l.Session == ""))
 	w.WriteHeader(http.StatusOK)
 }
 
@@ -117,15 +120,15 @@ func (h *Handler) Handle(w http.ResponseWriter, r *http.Request, admit guard.Adm
 // Many issuers count in whole seconds, so that the token's own second counts as before.
 func (h *Handler) end(ctx context.Context, l *credential.Logout) error {
 	if l.Session != "" {
-		_, err := h.Ender.EndSession(ctx, l.Tenant, l.Session, caller.EndedByBackChannel)
+		_, err := h.opts.Ender.EndSession(ctx, l.Tenant, l.Session, caller.EndedByBackChannel)
 		return err
 	}
-	return h.Ender.EndSubject(ctx, l.Tenant, l.Subject, l.IssuedAt.Truncate(time.Second).Add(time.Second))
+	return h.opts.Ender.EndSubject(ctx, l.Tenant, l.Subject, l.IssuedAt.Truncate(time.Second).Add(time.Second))
 }
 
 func (h *Handler) refuse(ctx context.Context, w http.ResponseWriter, err error) {
-	h.Observer.Logout(refused)
-	h.Logger.InfoContext(ctx, "a logout token was refused", slog.Any("error", err))
+	h.opts.Observer.Logout(refused)
+	h.opts.Logger.InfoContext(ctx, "a logout token was refused", slog.Any("error", err))
 	answer(w, http.StatusBadRequest, "invalid_request", "The request holds no logout token that the gateway accepts.")
 }
 

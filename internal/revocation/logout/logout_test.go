@@ -79,10 +79,10 @@ func (p *provider) Logout(outcome string) { p.counts[outcome]++ }
 
 func (p *provider) send(method, contentType, body string) *httptest.ResponseRecorder {
 	p.counts = map[string]int{}
-	h := &logout.Handler{Options: logout.Options{
+	h := logout.New(logout.Options{
 		Verifier: p, Ender: p, Rates: p, Observer: p, Timeout: time.Minute,
 		Logger: slog.New(slog.NewTextHandler(&p.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-	}}
+	})
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	if p.leaves != nil {

@@ -6,21 +6,35 @@ import (
 	"net/netip"
 )
 
-// Rates bound what one session, one tenant and one client's address may have done in a time, on this replica.
+// Rates bound what one session, one tenant and one client's address may have done in a time, on this replica. A default is
+// written as PerSecond / Burst.
 type Rates struct {
-	Remember           int          `yaml:"remember"`            // buckets kept of each thing
-	TokensReserved     CallerRates  `yaml:"tokens_reserved"`     // by tokenize
-	BytesReserved      CallerRates  `yaml:"bytes_reserved"`      // the values' sizes
-	TokensRead         CallerRates  `yaml:"tokens_read"`         // by detokenize
-	SignIns            SignInRates  `yaml:"sign_ins"`            // by the redirect flow
-	RefusedCredentials RefusalRates `yaml:"refused_credentials"` // and renewed JWTs of sessions, where the address has no more
-	AnonymousRequests  AddressRate  `yaml:"anonymous_requests"`  // to /graphql
+	// Buckets kept of each thing, some 250 bytes each; the least used go first. Tenants' are kept always. Default: 50000.
+	Remember int `yaml:"remember"`
+	// Tokens that tokenize makes. Bursts are tokens.max_batch or more. Default: 100 / 2000 of a session, 5000 / 50000 of a tenant.
+	TokensReserved CallerRates `yaml:"tokens_reserved"`
+	// Bytes that their values may have: the size that is told, else objects.max_unsized_size. Bursts are objects.max_size or more.
+	// Default: 64 MiB / 16 GiB of a session, 1 GiB / 256 GiB of a tenant.
+	BytesReserved CallerRates `yaml:"bytes_reserved"`
+	// Tokens that detokenize and token are asked for, granted or not. Bursts are tokens.max_batch or more. Default: 300 / 3000 of a
+	// session, 20000 / 100000 of a tenant.
+	TokensRead CallerRates `yaml:"tokens_read"`
+	// Sign-ins by the redirect flow: completed ones of a session and a tenant, begun ones of an address. Default: 1 / 20 of a
+	// session, 500 / 5000 of a tenant, 20 / 300 of an address.
+	SignIns SignInRates `yaml:"sign_ins"`
+	// Credentials of an address that are refused. Beyond it no signature is verified for the address that was not verified before,
+	// except, within the session's rate, new JWTs of a session that was verified before. Default: 20 / 300 of an address, 1 / 20 of a session.
+	RefusedCredentials RefusalRates `yaml:"refused_credentials"`
+	// Requests to /graphql without credentials. Default: 50 / 500 of an address.
+	AnonymousRequests AddressRate `yaml:"anonymous_requests"`
 }
 
-// Rate is a token bucket: Burst at once, and PerSecond from then on.
+// Rate is a token bucket (the algorithm): Burst at once, and PerSecond from then on. Defaults are those of Rates.
 type Rate struct {
-	PerSecond float64 `yaml:"per_second"` // 0: no bound
-	Burst     int64   `yaml:"burst"`
+	// How many come back in a second, from 0.001 on; 0: no bound. Bytes in BytesReserved, else pieces.
+	PerSecond float64 `yaml:"per_second"`
+	// How many at once, in the same unit.
+	Burst int64 `yaml:"burst"`
 }
 
 // Off reports whether nothing is bounded.

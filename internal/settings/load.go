@@ -1,4 +1,6 @@
-package config
+// Package settings reads a gateway's settings from a YAML file and the environment, and prints them. What they are, and what is
+// wrong with them, is package config's to say, which programs of other modules import.
+package settings
 
 import (
 	"errors"
@@ -11,13 +13,20 @@ import (
 
 	"github.com/go-viper/mapstructure/v2"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/cloakroomhq/cloakroom/config"
+	"github.com/cloakroomhq/cloakroom/internal/jose"
 )
 
 const envPrefix = "CLOAKROOM_"
 
+// exact bounds floating-point numbers that are printed as whole numbers.
+const exact = 1 << 53
+
 // Load returns the defaults, overlaid by the file (YAML; "" for none) and by the environment, which
-// is lines of NAME=value. It does not call Verify.
-func Load(file string, environ []string) (*Config, error) {
+// is lines of NAME=value. It does not call Verify. Errors: that of reading the file, wrapped (fs.ErrNotExist); or, joined and
+// without sentinels, one for each name that is no setting and each value that can't be read.
+func Load(file string, environ []string) (*config.Config, error) {
 	values, _, err := overlay(file, environ)
 	if err != nil {
 		return nil, err
@@ -26,14 +35,14 @@ func Load(file string, environ []string) (*Config, error) {
 }
 
 // Given returns the keys of the settings that the file or the environment name, each with what names it last: the
-// file, or the variable.
+// file, or the variable. Its errors are those of Load, except those of values.
 func Given(file string, environ []string) (map[string]string, error) {
 	_, given, err := overlay(file, environ)
 	return given, err
 }
 
-func decode(values map[string]any) (*Config, error) {
-	c := Default()
+func decode(values map[string]any) (*config.Config, error) {
+	c := config.Default()
 	issuers := values["issuers"]
 	delete(values, "issuers")
 	if err := unmarshal(values, c, ""); err != nil {
@@ -44,7 +53,7 @@ func decode(values map[string]any) (*Config, error) {
 		return nil, errors.New("config: issuers: not a list")
 	}
 	for i, raw := range list {
-		issuer := DefaultIssuer()
+		issuer := config.DefaultIssuer()
 		if raw == nil {
 			return nil, fmt.Errorf("config: issuers[%d]: it has no settings: remove it", i)
 		}
@@ -126,6 +135,9 @@ func durationNeedsUnit(from, to reflect.Type, v any) (any, error) {
 	return v, nil
 }
 
+// maxExact bounds whole numbers of JSON: as 64-bit floating-point numbers they count exactly up to it.
+const maxExact = 1 << 53
+
 // exactNumber refuses what the decoder would make another number or a truth of: an empty text, a fraction, a number that is
 // too large, a number for true or false. 0 lifts some bounds, so that none may come of an oversight.
 func exactNumber(from, to reflect.Type, v any) (any, error) {
@@ -149,7 +161,7 @@ func exactNumber(from, to reflect.Type, v any) (any, error) {
 				return v, nil
 			}
 		case reflect.Float64: // of JSON, where all numbers are
-			if f, ok := v.(float64); ok && f == math.Trunc(f) && math.Abs(f) <= maxRate {
+			if f, ok := v.(float64); ok && f == math.Trunc(f) && math.Abs(f) <= maxExact {
 				return v, nil
 			}
 		}
@@ -158,26 +170,27 @@ func exactNumber(from, to reflect.Type, v any) (any, error) {
 	return v, nil
 }
 
-// settings lists each setting's key and type.
-func settings(t reflect.Type, prefix string, into map[string]reflect.Type) {
+// collect lists each setting's key and type.
+func collect(t reflect.Type, prefix string, into map[string]reflect.Type) {
 	for i := range t.NumField() {
 		f := t.Field(i)
 		key := prefix + f.Tag.Get("yaml")
 		if f.Type.Kind() == reflect.Struct {
-			settings(f.Type, key+".", into)
+			collect(f.Type, key+".", into)
 			continue
 		}
 		into[key] = f.Type
 	}
 }
 
-// Print returns the settings as the file would say them, secrets masked.
-func (c *Config) Print() ([]byte, error) {
+// Print returns the settings as the file would say them, secrets masked. Its error is the YAML library's, which has none for
+// the types of settings.
+func Print(c *config.Config) ([]byte, error) {
 	shown := *c
 	shown.Issuers = slices.Clone(c.Issuers)
 	for n := range shown.Issuers {
-		if i := &shown.Issuers[n]; i.secretKey() != nil || strings.Contains(i.JWKS, "PRIVATE KEY") {
-			i.JWKS = Secret("").String() // Verify refuses it
+		if i := &shown.Issuers[n]; jose.SecretMember(i.JWKS) != nil || strings.Contains(i.JWKS, "PRIVATE KEY") {
+			i.JWKS = config.Secret("").String() // Verify refuses it
 		}
 	}
 	return yaml.Marshal(printable(reflect.ValueOf(shown)).(map[string]any))
@@ -188,10 +201,10 @@ func printable(v reflect.Value) any {
 	case time.Duration:
 		return x.String()
 	case float64:
-		if x == math.Trunc(x) && math.Abs(x) <= maxRate { // 67108864 and not 6.7108864e+07
+		if x == math.Trunc(x) && math.Abs(x) <= exact { // 67108864 and not 6.7108864e+07
 			return int64(x)
 		}
-	case Secret:
+	case config.Secret:
 		if x == "" {
 			return ""
 		}
@@ -215,11 +228,11 @@ func printable(v reflect.Value) any {
 	}
 }
 
-// Settings returns the key of every setting, sorted, for the documentation and its test.
-func Settings() []string {
+// Keys returns the key of every setting, sorted, for the documentation and its test.
+func Keys() []string {
 	known := map[string]reflect.Type{}
-	settings(reflect.TypeFor[Config](), "", known)
-	settings(reflect.TypeFor[Issuer](), "issuers[].", known)
+	collect(reflect.TypeFor[config.Config](), "", known)
+	collect(reflect.TypeFor[config.Issuer](), "issuers[].", known)
 	keys := make([]string, 0, len(known))
 	for k := range known {
 		keys = append(keys, k)

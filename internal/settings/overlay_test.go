@@ -1,4 +1,4 @@
-package config
+package settings
 
 import (
 	"os"
@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/cloakroomhq/cloakroom/config"
 )
 
 // TestOverlay: defaults, then the file, then the environment, whose later lines win.
@@ -25,7 +27,7 @@ func TestOverlay(t *testing.T) {
 		require.Equal(t, "c=d", c.HTTP.Listen)
 		require.Equal(t, time.Second, c.HTTP.ReadTimeout)
 		require.Equal(t, "r", c.Objects.S3.Region)
-		require.Equal(t, Default().HTTP.WriteTimeout, c.HTTP.WriteTimeout)
+		require.Equal(t, config.Default().HTTP.WriteTimeout, c.HTTP.WriteTimeout)
 		given, err := Given(name, environ)
 		require.NoError(t, err)
 		require.Equal(t, map[string]string{
@@ -43,7 +45,7 @@ func TestOverlay(t *testing.T) {
 		t.Run("a file that is "+name, func(t *testing.T) {
 			c, err := Load(file(t, text), []string{"CLOAKROOM_HTTP_LISTEN=a"})
 			require.NoError(t, err)
-			want := Default()
+			want := config.Default()
 			want.HTTP.Listen = "a"
 			require.Equal(t, want, c)
 		})
@@ -62,7 +64,7 @@ func TestOverlay(t *testing.T) {
 // TestNothingIsNotZero: rates of 0 are off, and other bounds too. So a part or a setting without a value, in which all
 // may be comments, leaves the defaults; and what is no number, or not that number, is refused.
 func TestNothingIsNotZero(t *testing.T) {
-	load := func(t *testing.T, text string, environ ...string) (*Config, error) {
+	load := func(t *testing.T, text string, environ ...string) (*config.Config, error) {
 		t.Helper()
 		name := filepath.Join(t.TempDir(), "c.yaml")
 		require.NoError(t, os.WriteFile(name, []byte(text), 0o600))
@@ -76,18 +78,18 @@ func TestNothingIsNotZero(t *testing.T) {
 		t.Run("no value: "+name, func(t *testing.T) {
 			c, err := load(t, text)
 			require.NoError(t, err)
-			require.Equal(t, Default(), c)
+			require.Equal(t, config.Default(), c)
 		})
 	}
 	t.Run("no value: of an issuer", func(t *testing.T) {
-		want := DefaultIssuer()
+		want := config.DefaultIssuer()
 		want.Name = "x"
 		c, err := load(t, "issuers: [{name: x, max_lifetime: , algorithms: }]\n")
 		require.NoError(t, err)
-		require.Equal(t, []Issuer{want}, c.Issuers)
+		require.Equal(t, []config.Issuer{want}, c.Issuers)
 		c, err = load(t, "", `CLOAKROOM_ISSUERS=[{"name":"x","max_lifetime":null}]`)
 		require.NoError(t, err)
-		require.Equal(t, []Issuer{want}, c.Issuers)
+		require.Equal(t, []config.Issuer{want}, c.Issuers)
 	})
 	for name, test := range map[string]struct{ text, variable, setting string }{
 		"an empty number":         {text: "http: {max_body: ''}\n", setting: "http.max_body"},

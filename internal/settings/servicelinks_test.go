@@ -1,4 +1,4 @@
-package config
+package settings
 
 import (
 	"reflect"
@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/cloakroomhq/cloakroom/config"
 )
 
 // TestServiceLinks: what Kubernetes sets for Services of these names is passed over.
@@ -28,7 +30,7 @@ func TestServiceLinks(t *testing.T) {
 	} {
 		c, err := Load("", environ)
 		require.NoError(t, err, environ)
-		require.Equal(t, Default(), c)
+		require.Equal(t, config.Default(), c)
 	}
 }
 
@@ -54,7 +56,7 @@ func TestNoServiceLinks(t *testing.T) {
 // passed over, or taken for one.
 func TestSettingsAreNoServiceLinks(t *testing.T) {
 	known := map[string]reflect.Type{}
-	settings(reflect.TypeFor[Config](), "", known)
+	collect(reflect.TypeFor[config.Config](), "", known)
 	for key := range known {
 		name := envPrefix + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
 		for _, link := range serviceLinks {

@@ -11,9 +11,13 @@ import (
 
 // IssuerSignIn is an issuer's part of the redirect flow.
 type IssuerSignIn struct {
-	Enabled  bool     `yaml:"enabled"`
-	URL      string   `yaml:"url"`       // where users are sent; empty: issuer + signInPath
-	ReturnTo []string `yaml:"return_to"` // where they may come back to: origins, or URL prefixes that end in "/"
+	// Lets the issuer's users sign in by the redirect flow, which ends in a cookie of the gateway's. Default: false.
+	Enabled bool `yaml:"enabled"`
+	// The application's page that answers the flow, without a query; none: issuers[].issuer with /.cloakroom/sign-in behind it, where
+	// appkit has it. Default: none.
+	URL string `yaml:"url"`
+	// Where users may come back to; at least one entry where sign-in is enabled. Default: none.
+	ReturnTo []string `yaml:"return_to"`
 }
 
 // signInPath is where an application answers the redirect flow, below its base URL.
@@ -29,8 +33,9 @@ func (i *Issuer) SignInURL() string {
 
 // SignIn is the redirect flow, by which an application's login becomes a cookie of the gateway's.
 type SignIn struct {
-	Cookie        Cookie        `yaml:"cookie"`
-	StateLifetime time.Duration `yaml:"state_lifetime"` // for a sign-in to end in
+	Cookie Cookie `yaml:"cookie"`
+	// How long a sign-in may take, with the login at the application that may be part of it: from 1s to 15m. Default: 5m.
+	StateLifetime time.Duration `yaml:"state_lifetime"`
 }
 
 // MaxStateLifetime is the longest of SignIn.StateLifetime.
@@ -38,9 +43,13 @@ const MaxStateLifetime = 15 * time.Minute
 
 // Cookie is what the flow's cookies are like.
 type Cookie struct {
-	SameSite    string        `yaml:"same_site"`   // strict, lax or none
-	Partitioned bool          `yaml:"partitioned"` // one for each top-level site (CHIPS)
-	Lifetime    time.Duration `yaml:"lifetime"`
+	// strict; lax; or none, for an application on another site than the gateway's, which needs an https public URL. Default: strict.
+	SameSite string `yaml:"same_site"`
+	// Gives each top-level site a cookie of its own (CHIPS), which browsers keep in a frame even where they block third-party cookies.
+	// Needs same_site none. Default: false.
+	Partitioned bool `yaml:"partitioned"`
+	// How long the cookie lives, from 1m to 24h; never longer than the application says that its session does. Default: 1h.
+	Lifetime time.Duration `yaml:"lifetime"`
 }
 
 // maxReturnTo bounds an issuer's list of places to come back to.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cloakroomhq/cloakroom/internal/clientaddr"
 	"github.com/cloakroomhq/cloakroom/internal/ids"
 )
 
@@ -20,7 +21,8 @@ func (p *problems) add(setting, format string, args ...any) {
 	*p = append(*p, fmt.Errorf("config: %s: %s", setting, fmt.Sprintf(format, args...)))
 }
 
-// Verify returns every problem of the settings at once, or nil if a gateway can run on them safely.
+// Verify returns every problem of the settings at once, as joined errors, or nil if a gateway can run on them safely. Each names
+// a setting and the remedy, and quotes no secret; they have no sentinels.
 func (c *Config) Verify() error {
 	var p problems
 	c.verifyHTTP(&p)
@@ -64,7 +66,7 @@ func (c *Config) verifyAllowedOrigin(p *problems, origin string) {
 	case err != nil || !canonicalOrigin(origin):
 		p.add("http.allowed_origins", "%q is no origin as browsers write it; write https://host[:port] in lower case, "+
 			"without a path, a pattern or the scheme's own port", origin)
-	case u.Scheme == "http" && (!Loopback(u.Hostname()) || !c.Development && !loopbackURL(c.HTTP.PublicURL)):
+	case u.Scheme == "http" && (!clientaddr.Loopback(u.Hostname()) || !c.Development && !loopbackURL(c.HTTP.PublicURL)):
 		p.add("http.allowed_origins", "%q comes to browsers in clear; use https (http is for loopback, in development or where http.public_url is "+
 			"on loopback too)", origin)
 	}
@@ -228,7 +230,7 @@ func (c *Config) secureURL(p *problems, setting, s string) {
 	switch {
 	case err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && u.Scheme != "http":
 		p.add(setting, "not an absolute URL without a user; write https://host/path")
-	case u.Scheme == "http" && !Loopback(u.Hostname()):
+	case u.Scheme == "http" && !clientaddr.Loopback(u.Hostname()):
 		p.add(setting, "%q sends secrets in clear; use https", s)
 	}
 }
@@ -247,16 +249,10 @@ func between[T int | int64 | time.Duration](p *problems, setting string, v, low,
 
 func loopbackAddress(hostport string) bool {
 	host, _, err := net.SplitHostPort(hostport)
-	return err == nil && Loopback(host)
+	return err == nil && clientaddr.Loopback(host)
 }
 
 func loopbackURL(s string) bool {
 	u, err := url.Parse(s)
-	return err == nil && Loopback(u.Hostname())
-}
-
-// Loopback reports whether a host's name, or address, is this machine's own.
-func Loopback(host string) bool {
-	ip := net.ParseIP(strings.Trim(host, "[]"))
-	return host == "localhost" || ip != nil && ip.IsLoopback()
+	return err == nil && clientaddr.Loopback(u.Hostname())
 }

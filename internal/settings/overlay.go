@@ -1,4 +1,4 @@
-package config
+package settings
 
 import (
 	"bytes"
@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/cloakroomhq/cloakroom/config"
 )
 
 // overlay reads the file, and the environment over it. Values are nested by the parts of their keys, as in the file.
@@ -34,7 +36,7 @@ func overlay(file string, environ []string) (values map[string]any, given map[st
 	dropNulls(values)
 	noteGiven(values, "", file, given)
 	known := map[string]reflect.Type{}
-	settings(reflect.TypeFor[Config](), "", known)
+	collect(reflect.TypeFor[config.Config](), "", known)
 	var problems []error
 	for _, line := range environ {
 		variable, value, _ := strings.Cut(line, "=")

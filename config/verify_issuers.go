@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cloakroomhq/cloakroom/internal/claimpath"
+	"github.com/cloakroomhq/cloakroom/internal/clientaddr"
 	"github.com/cloakroomhq/cloakroom/internal/jose"
 )
 
@@ -57,7 +58,7 @@ func (i *Issuer) verifyHeader(p *problems, at func(string) string) {
 		p.add(at("types"), "none is accepted; name what the typ header says, such as JWT or at+jwt")
 	}
 	for _, t := range i.Types {
-		if slices.Contains([]string{AssertionType, LogoutType}, strings.TrimPrefix(strings.ToLower(t), "application/")) {
+		if slices.Contains([]string{jose.AssertionType, jose.LogoutType}, strings.TrimPrefix(strings.ToLower(t), "application/")) {
 			p.add(at("types"), "%q is made for another purpose, and must open nothing here; remove it", t)
 		}
 	}
@@ -111,7 +112,7 @@ func (i *Issuer) verifyLogout(p *problems, at func(string) string) {
 		p.add(at("back_channel_logout"), "logout tokens name a session by sid and a user by sub; map neither by session_claim, claims.session or claims.subject, or switch this off")
 	}
 	for _, t := range i.LogoutTypes {
-		if t != LogoutType && t != "JWT" {
+		if t != jose.LogoutType && t != "JWT" {
 			p.add(at("logout_types"), "%q is no typ of logout tokens; use logout+jwt, or JWT for a provider that sends no other", t)
 		}
 	}
@@ -147,7 +148,7 @@ func (c *Config) verifyKeys(p *problems, at func(string) string, i *Issuer) {
 // verifyInlineKeys wants a key that can be used. Unusable ones beside it do no harm, but one that is secret does: settings
 // are read by others, and printed.
 func (i *Issuer) verifyInlineKeys(p *problems, at func(string) string) {
-	if secret := i.secretKey(); secret != nil {
+	if secret := jose.SecretMember(i.JWKS); secret != nil {
 		p.add(at("jwks"), "%s; write public keys alone here, and make a new key, for this one may have been read", secret)
 		return
 	}
@@ -156,27 +157,13 @@ func (i *Issuer) verifyInlineKeys(p *problems, at func(string) string) {
 	}
 }
 
-// secretKey returns a member of the inline set that must not be there; nil for none.
-func (i *Issuer) secretKey() *jose.Left {
-	set, _ := jose.ParseSet([]byte(i.JWKS)) // what is left out is told beside an error too
-	if set == nil {
-		return nil
-	}
-	for _, l := range set.Left() {
-		if l.Secret() {
-			return &l
-		}
-	}
-	return nil
-}
-
 // discoverable wants an issuer as OpenID Connect Discovery 1.0 has it (section 3); http in development only.
 func (c *Config) discoverable(p *problems, setting, issuer string) {
 	u, err := url.Parse(issuer)
 	switch {
 	case err != nil || u.Host == "" || u.User != nil || strings.ContainsAny(issuer, "?#") || u.Scheme != "https" && u.Scheme != "http":
 		p.add(setting, "the issuer %q is no URL that can be asked; write https://host[/path], or name jwks_url instead", issuer)
-	case u.Scheme == "http" && (!c.Development || !Loopback(u.Hostname())):
+	case u.Scheme == "http" && (!c.Development || !clientaddr.Loopback(u.Hostname())):
 		p.add(setting, "the issuer %q would be asked in clear; use https (http is for loopback in development)", issuer)
 	}
 }

@@ -1,0 +1,31 @@
+package cloakroomtest_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/cloakroomhq/cloakroom/cloakroomtest"
+	"github.com/cloakroomhq/cloakroom/grant"
+)
+
+// An application's test: a value that its user has stored, and a response that returns its token to another session.
+func Example() {
+	var value string
+	test := func(t *testing.T) {
+		gw := cloakroomtest.Start(t)
+		patient, doctor := gw.Session("the patient's login"), gw.Session("the doctor's login")
+		token := gw.Tokenize(t, patient, "123-45-6789")
+
+		// The application's @token does this when it returns the token to the doctor.
+		_, err := gw.Grants.CreateGrants(t.Context(), doctor.ID, []grant.Request{{Tokens: []string{token}, Kinds: []grant.Kind{grant.Read}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		gw.RequireGrant(t, doctor.ID, token, grant.Read)
+		gw.RequireNoGrant(t, doctor.ID, token, grant.Store)
+		value = gw.Detokenize(t, doctor, token)
+	}
+	testing.RunTests(func(string, string) (bool, error) { return true, nil }, []testing.InternalTest{{Name: "Test", F: test}})
+	fmt.Println(value)
+	// Output: 123-45-6789
+}

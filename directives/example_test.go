@@ -1,0 +1,46 @@
+package directives_test
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/cloakroomhq/cloakroom/directives"
+)
+
+// everybody holds every grant: a stand-in for a client.Client, or for a gateway in the same process.
+type everybody struct{}
+
+func (everybody) CreateGrants(_ context.Context, _ string, wanted []directives.Grant) (made []directives.Granted, err error) {
+	for range wanted { // one answer for each, in which no token is missing
+		made = append(made, directives.Granted{ExpiresAt: time.Now().Add(time.Minute)})
+	}
+	return made, nil
+}
+
+func (everybody) VerifyGrants(context.Context, string, []directives.Check) (missing []directives.Check, err error) {
+	return nil, nil
+}
+
+type userKey struct{}
+
+// One value is installed in two places of a gqlgen server: as the function of the directive, and as an extension.
+func Example() {
+	tokens, err := directives.New(directives.Options{
+		Grants:  everybody{},
+		Session: func(ctx context.Context) (id string, ok bool) { id, ok = ctx.Value(userKey{}).(string); return id, ok },
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	// graph.NewExecutableSchema(graph.Config{Resolvers: resolvers, Directives: graph.DirectiveRoot{Token: tokens.Directive}})
+	// server.Use(tokens)
+	fmt.Println(tokens.ExtensionName())
+
+	_, err = directives.New(directives.Options{Grants: everybody{}})
+	fmt.Println(err)
+	// Output:
+	// CloakroomTokens
+	// directives: Options.Session is missing: say how to find a request's session
+}
