@@ -76,7 +76,7 @@ func TestRoutesAdmitTheirMethods(t *testing.T) {
 }
 
 // answering is a SignIn that asks what stands before it, and answers the error's status.
-type answering struct{ echo }
+type answering struct{}
 
 func (answering) ask(w http.ResponseWriter, admit guard.Admit) {
 	if _, err := admit(); err != nil {

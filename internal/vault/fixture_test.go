@@ -28,16 +28,14 @@ var errDown = errors.New("SECRET: down")
 
 // store is an object store that remembers what it was asked.
 type store struct {
-	mu        sync.Mutex
-	now       func() time.Time
-	up        map[string]objects.Upload
-	down      []objects.Download
-	deleted   map[string]int
-	buried    map[string]int
-	ended     []objects.Signer
-	signedOut []objects.Signer
-	err       error
-	stuck     map[string]bool // objects that stay
+	mu      sync.Mutex
+	now     func() time.Time
+	up      map[string]objects.Upload
+	down    []objects.Download
+	deleted map[string]int
+	buried  map[string]int
+	err     error
+	stuck   map[string]bool // objects that stay
 }
 
 func (s *store) SignUpload(u objects.Upload) (objects.SignedRequest, error) {

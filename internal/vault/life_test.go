@@ -197,8 +197,6 @@ func TestSecretsAreNotInTheFile(t *testing.T) {
 	}
 }
 
-type idle struct{ vault.Rows }
-
 func TestNewNeedsItsParts(t *testing.T) {
 	f := newFixture(t)
 	for _, drop := range []func(*vault.Options){
