@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"bytes"
+	"context"
 	"database/sql"
 	"net/http"
 	"net/http/httptest"
@@ -44,7 +45,7 @@ func TestReplicasStartAtOnce(t *testing.T) {
 	all.Wait()
 	for _, g := range replicas {
 		require.NotNil(t, g)
-		t.Cleanup(func() { require.NoError(t, g.Close(t.Context())) })
+		t.Cleanup(func() { require.NoError(t, g.Close(context.Background())) })
 	}
 	server.Config.Handler = replicas[0]
 	server.Start()
