@@ -22,8 +22,9 @@ type (
 	queries   struct{ vault *vault.Vault }
 )
 
-// value converts a member of a list of tokens: the executor has pointers.
-func value(t *ids.Token) ids.Token { return *t }
+// value and pointer convert members of lists of tokens: the executor has pointers.
+func value(t *ids.Token) ids.Token   { return *t }
+func pointer(t ids.Token) *ids.Token { return &t }
 
 // optional is each for a list that may be absent.
 func optional(tokens []*ids.Token) []ids.Token {
