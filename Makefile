@@ -20,6 +20,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 # A package's tests share two cores with the race detector, a browser and MinIO.
 TEST_TIMEOUT ?= 15m
 FUZZ_SECONDS ?= 5
+FULL_FUZZ_SECONDS ?= 120
 
 # What a tool was built from, so that a changed pin builds it anew.
 stamp_lint  := .tools/golangci-lint-$(GOLANGCI_LINT)
@@ -92,6 +93,13 @@ test: tools ## Run every test, race detector on; installs what the tests need.
 .PHONY: test-unit
 test-unit: ## Run the tests that need no browser, no MinIO and no race detector: the short loop.
 	go test $$(go list ./... | grep -vE '/(e2e|web|bench|docs|internal/objects)(/|$$)')
+
+# What is longer than "make test" may be: each target is fuzzed for minutes, and each benchmark runs once.
+.PHONY: full
+full: test ## Run every test, then fuzz for minutes and run every benchmark once.
+	go test -tags full -count=1 -run Recipe ./models
+	go test -run '^$$' -bench . -benchtime 1x ./...
+	scripts/fuzz $(FULL_FUZZ_SECONDS)
 
 .PHONY: fuzz
 fuzz: ## Fuzz each target for FUZZ_SECONDS (5).

@@ -23,6 +23,7 @@ const (
 	grantsPerSession  = 10
 	sealedSize        = 123 // of an envelope with a data key and {"contentType":"text/plain"}
 	permutationFactor = 7_368_787
+	fillerKey         = 0x7a3c91e5 // id of the master key that rows name
 )
 
 // fillDatabase makes the product's tables in a new file and writes n tokens and n grants on them, whose
@@ -53,7 +54,7 @@ func fillDatabase(ctx context.Context, path string, n int) (err error) {
 		return err
 	}
 	now := time.Now().UnixMilli()
-	if err := insertAll(ctx, db, "tokens (id, tenant, object, sealed, created_at, expires_at, upload_until, purge_at)", 8, n, tokenRows(n, now)); err != nil {
+	if err := insertAll(ctx, db, "tokens (id, tenant, object, sealed, created_at, expires_at, upload_until, purge_at, master_key)", 9, n, tokenRows(n, now)); err != nil {
 		return err
 	}
 	progress("wrote %d tokens", n)
@@ -146,7 +147,7 @@ func tokenRows(n int, now int64) func(int, []any) []any {
 		}
 		name := fmt.Sprintf("%016x%016x", rand.Uint64(), rand.Uint64())
 		created := now - rand.Int64N(30*24*time.Hour.Milliseconds())
-		return append(args, id, tenant, "v/"+name[:2]+"/"+name[2:], sealed, created, nil, created+900_000, nil)
+		return append(args, id, tenant, "v/"+name[:2]+"/"+name[2:], sealed, created, nil, created+900_000, nil, fillerKey)
 	}
 }
 

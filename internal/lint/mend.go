@@ -1,0 +1,85 @@
+package lint
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+)
+
+// place is where an error stands.
+type place struct {
+	file         string
+	line, column int
+}
+
+func (p place) is(at *ast.Position) bool {
+	return at != nil && at.Src != nil && at.Src.Name == p.file && at.Line == p.line && at.Column == p.column
+}
+
+// in reports whether the error is about a field or an argument: its name, its type or a directive on it.
+func (p place) in(at *ast.Position, typ *ast.Type, used ast.DirectiveList) bool {
+	for ; typ != nil; typ = typ.Elem {
+		if p.is(typ.Position) {
+			return true
+		}
+	}
+	return p.is(at) || slices.ContainsFunc(used, func(d *ast.Directive) bool {
+		return p.is(d.Position) || slices.ContainsFunc(d.Arguments, func(a *ast.Argument) bool { return p.is(a.Position) || p.is(a.Value.Position) })
+	})
+}
+
+// mend takes out of a document the smallest thing that an error stands at, and reports whether there was one.
+func mend(doc *ast.SchemaDocument, err error) bool {
+	var where *gqlerror.Error
+	if !errors.As(err, &where) || len(where.Locations) == 0 {
+		return false
+	}
+	p := place{line: where.Locations[0].Line, column: where.Locations[0].Column}
+	p.file, _ = where.Extensions["file"].(string)
+	for i, def := range doc.Definitions {
+		if def.BuiltIn {
+			continue
+		}
+		if p.mendIn(def) {
+			return true
+		}
+		if p.in(def.Position, nil, def.Directives) {
+			stub := &ast.Definition{Kind: def.Kind, Name: def.Name, Position: def.Position, BuiltIn: true}
+			harmless(stub)
+			doc.Definitions[i] = stub
+			return true
+		}
+	}
+	return false
+}
+
+// mendIn takes the field or the argument that an error stands at out of a type.
+func (p place) mendIn(def *ast.Definition) bool {
+	for i := len(def.Fields) - 1; i >= 0; i-- { // of what is there twice the last goes
+		f := def.Fields[i]
+		if p.in(f.Position, f.Type, f.Directives) {
+			def.Fields = slices.Delete(slices.Clone(def.Fields), i, i+1)
+			harmless(def)
+			return true
+		}
+		for j, a := range f.Arguments {
+			if p.in(a.Position, a.Type, a.Directives) {
+				f.Arguments = slices.Delete(slices.Clone(f.Arguments), j, j+1)
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// harmless gives a type that has nothing left what its kind must have.
+func harmless(def *ast.Definition) {
+	switch {
+	case len(def.Fields) == 0 && (def.Kind == ast.Object || def.Kind == ast.Interface || def.Kind == ast.InputObject):
+		def.Fields = ast.FieldList{{Name: "nothing", Type: ast.NamedType("String", def.Position), Position: def.Position}}
+	case len(def.EnumValues) == 0 && def.Kind == ast.Enum:
+		def.EnumValues = ast.EnumValueList{{Name: "NOTHING", Position: def.Position}}
+	}
+}

@@ -1,0 +1,5 @@
+//go:build !full
+
+package models_test
+
+const full = false
