@@ -83,7 +83,7 @@ func TestMasterKeyOfPurposesIsMissing(t *testing.T) {
 		cfg.Objects.Embedded.Dir = t.TempDir()
 		g, err := gateway.New(t.Context(), cfg, nil)
 		if err == nil {
-			require.NoError(t, g.Close(t.Context()))
+			require.NoError(t, g.Close(context.Background()))
 		}
 		return err
 	}

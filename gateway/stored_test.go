@@ -25,6 +25,7 @@ import (
 // What is in testdata/c41d292.tar.gz: the data folder that a gateway of commit c41d292 has left, after a session of the
 // tenant own has tokenized two values, and its application has deleted one. The session's grant was for 15 minutes.
 const (
+	storedTenant = "own"
 	storedToken  = "tok-f7e27249-f4ee-4f88-b5e8-4da3c8cedbb2"
 	deletedToken = "tok-8552593d-41b2-4eb0-bab9-c642f3d10843"
 	storedValue  = "kept since c41d292"
@@ -64,9 +65,10 @@ func TestStoredValuesStay(t *testing.T) {
 	g := gatewaytest.Start(t, func(c *gateway.Config) {
 		c.Database.Path, c.Keys.File, c.Keys.Create = database, filepath.Join(dir, "keyset.json"), false
 		c.Objects.Embedded.Dir = filepath.Join(dir, "objects")
+		c.Issuers[len(c.Issuers)-1].Name = storedTenant
 	})
-	app := clientOf(t, g.URL, g.Application(gatewaytest.Own))
-	first, another := clientOf(t, g.URL, g.Session(gatewaytest.Own, "s")), clientOf(t, g.URL, g.Session(gatewaytest.Own, "another"))
+	app := clientOf(t, g.URL, g.Application(gatewaytest.Other))
+	first, another := clientOf(t, g.URL, g.Session(gatewaytest.Other, "s")), clientOf(t, g.URL, g.Session(gatewaytest.Other, "another"))
 
 	_, err := another.Detokenize(t.Context(), storedToken)
 	require.ErrorIs(t, err, client.ErrGrantRequired)
