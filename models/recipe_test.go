@@ -22,10 +22,8 @@ func column(migration string) []edit {
 	return []edit{
 		{"models/sqlite/migrations/" + migration, "", "-- +goose Up\nALTER TABLE tokens ADD COLUMN note BIGINT NOT NULL DEFAULT 0;\n\n-- +goose Down\nALTER TABLE tokens DROP COLUMN note;\n"},
 		{"models/tables.go", "// nil: the sweeper never looks at the row\n", "// nil: the sweeper never looks at the row\n\tNote        int64  // 0: none\n"},
-		{"models/sqlite/insert.go", "purge_at, master_key)\n", "purge_at, master_key, note)\n"},
-		{"models/sqlite/insert.go", "value->>8\nFROM json_each(?)`", "value->>8, value->>9\nFROM json_each(?)`"},
-		{"models/sqlite/insert.go", "b = append(strconv.AppendUint(append(b, ','), uint64(t.MasterKey), 10), ']')",
-			"b = strconv.AppendUint(append(b, ','), uint64(t.MasterKey), 10)\n\t\tb = append(strconv.AppendInt(append(b, ','), t.Note, 10), ']')"},
+		{"models/sqlite/insert.go", "purge_at, master_key)\nVALUES (?, ", "purge_at, master_key, note)\nVALUES (?, ?, "},
+		{"models/sqlite/insert.go", "int64(t.MasterKey))", "int64(t.MasterKey), t.Note)"},
 		{"models/sqlite/tokens.go", "t.created_at, t.expires_at`", "t.created_at, t.expires_at, t.note`"},
 		{"models/sqlite/tokens.go", "&t.CreatedAt, &expires)", "&t.CreatedAt, &expires, &t.Note)"},
 		{"models/rows.go", "The time that it takes says nothing of tokens without a grant. Only ID, Object, Sealed, CreatedAt and\n\t// ExpiresAt are set.", "The time that it takes says nothing of tokens without a grant. Only ID, Object, Sealed, CreatedAt,\n\t// ExpiresAt and Note are set."},

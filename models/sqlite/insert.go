@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/hex"
-	"encoding/json"
 	"slices"
-	"strconv"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -15,19 +13,19 @@ import (
 	"github.com/cloakroomhq/cloakroom/models"
 )
 
-// By hand: BenchmarkInsertTokens, BenchmarkSaveGrants.
+// By hand: BenchmarkInsertTokens, BenchmarkInsertBatches, BenchmarkSaveGrants.
 //
-// Lists reach the engine as one JSON parameter, so that each statement has one text, stays prepared, and
-// binds one value: SQLite bounds the parameters of a statement, and its driver looks for each among all.
+// One row a statement, with bound values. A statement of several rows that calls a function, such as json_each with unhex,
+// may fail half-way, so SQLite copies each page that it changes first (its statement journal, in memory): a group of
+// batches changes thousands of pages.
 const (
-	insertTokensSQL = `INSERT INTO tokens (id, tenant, object, sealed, created_at, expires_at, upload_until, purge_at, master_key)
-SELECT unhex(value->>0), value->>1, value->>2, unhex(value->>3), value->>4, value->>5, value->>6, value->>7, value->>8
-FROM json_each(?)`
+	insertTokenSQL = `INSERT INTO tokens (id, tenant, object, sealed, created_at, expires_at, upload_until, purge_at, master_key)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
+
+	upsertGrantSQL = `INSERT INTO grants (session_id, token_id, read_until, store_until, expires_at)
+VALUES (?, ?, ?, ?, ?)` + extendGrantSQL
 
 	// A grant that exists is extended, never shortened.
-	upsertGrantsSQL = `INSERT INTO grants (session_id, token_id, read_until, store_until, expires_at)
-SELECT unhex(value->>0), unhex(value->>1), value->>2, value->>3, value->>4 FROM json_each(?) WHERE true` + extendGrantSQL
-
 	extendGrantSQL = `
 ON CONFLICT (session_id, token_id) DO UPDATE SET
 read_until = CASE WHEN excluded.read_until > grants.read_until THEN excluded.read_until ELSE grants.read_until END,
@@ -37,10 +35,13 @@ expires_at = CASE WHEN excluded.expires_at > grants.expires_at THEN excluded.exp
 	idListSQL = `(SELECT unhex(value) FROM json_each(?))`
 )
 
-// insertRows is one statement for each table, however many rows there are.
+// insertRows adds tokens and lists, and adds or extends grants. After an error, part of them may have been written: the
+// transaction is to be rolled back.
 func insertRows(tx *gorm.DB, tokens []models.Token, grants []models.Grant, lists []grantList) error {
-	if len(tokens) > 0 {
-		if err := execute(tx, insertTokensSQL, tokenRows(tokens)); err != nil {
+	for i := range tokens {
+		t := &tokens[i]
+		err := execute(tx, insertTokenSQL, t.ID[:], t.Tenant, t.Object, t.Sealed, t.CreatedAt, t.ExpiresAt, t.UploadUntil, t.PurgeAt, int64(t.MasterKey))
+		if err != nil {
 			return err
 		}
 	}
@@ -51,42 +52,16 @@ func insertRows(tx *gorm.DB, tokens []models.Token, grants []models.Grant, lists
 		}
 		grants = append(rows, grants...)
 	}
-	if len(grants) > 0 {
-		return execute(tx, upsertGrantsSQL, grantRows(mergeGrants(grants)))
+	return upsertGrants(tx, grants)
+}
+
+func upsertGrants(tx *gorm.DB, grants []models.Grant) error {
+	for _, g := range mergeGrants(grants) {
+		if err := execute(tx, upsertGrantSQL, g.SessionID[:], g.TokenID[:], g.ReadUntil, g.StoreUntil, g.ExpiresAt); err != nil {
+			return err
+		}
 	}
 	return nil
-}
-
-// tokenRows returns a JSON list of rows, in the order of insertTokensSQL.
-func tokenRows(tokens []models.Token) string {
-	b := make([]byte, 0, 640*len(tokens))
-	for i := range tokens {
-		t := &tokens[i]
-		b = appendHex(append(b, ",["...), t.ID[:])
-		b = appendText(append(b, ','), t.Tenant)
-		b = appendText(append(b, ','), t.Object)
-		b = appendHex(append(b, ','), t.Sealed)
-		b = strconv.AppendInt(append(b, ','), t.CreatedAt, 10)
-		b = appendMoment(append(b, ','), t.ExpiresAt)
-		b = strconv.AppendInt(append(b, ','), t.UploadUntil, 10)
-		b = appendMoment(append(b, ','), t.PurgeAt)
-		b = append(strconv.AppendUint(append(b, ','), uint64(t.MasterKey), 10), ']')
-	}
-	return list(b)
-}
-
-// grantRows returns a JSON list of rows, in the order of upsertGrantsSQL.
-func grantRows(grants []models.Grant) string {
-	b := make([]byte, 0, 192*len(grants))
-	for i := range grants {
-		g := &grants[i]
-		b = appendHex(append(b, ",["...), g.SessionID[:])
-		b = appendHex(append(b, ','), g.TokenID[:])
-		b = strconv.AppendInt(append(b, ','), g.ReadUntil, 10)
-		b = strconv.AppendInt(append(b, ','), g.StoreUntil, 10)
-		b = append(strconv.AppendInt(append(b, ','), g.ExpiresAt, 10), ']')
-	}
-	return list(b)
 }
 
 // list makes a JSON list of members that each have a comma in front.
@@ -99,22 +74,7 @@ func list(members []byte) string {
 }
 
 func appendHex(b, raw []byte) []byte {
-	if raw == nil {
-		return append(b, "null"...)
-	}
 	return append(hex.AppendEncode(append(b, '"'), raw), '"')
-}
-
-func appendText(b []byte, s string) []byte {
-	quoted, _ := json.Marshal(s) // a string always can be
-	return append(b, quoted...)
-}
-
-func appendMoment(b []byte, ms *int64) []byte {
-	if ms == nil {
-		return append(b, "null"...)
-	}
-	return strconv.AppendInt(b, *ms, 10)
 }
 
 // idList returns what follows IN, and its argument.

@@ -194,5 +194,5 @@ func (f *revocation) rewrite(tx *gorm.DB, lists []grantList, rows map[pair]model
 	if err := replaceLists(tx, gone, fresh); err != nil || len(few) == 0 {
 		return err
 	}
-	return execute(tx, upsertGrantsSQL, grantRows(mergeGrants(few)))
+	return upsertGrants(tx, few)
 }
