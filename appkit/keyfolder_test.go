@@ -80,16 +80,18 @@ func TestABadFolderLeavesTheKeysAsTheyWere(t *testing.T) {
 	for name, content := range map[string]string{
 		"20260504T100000Z.jwk": "rubbish", "second.jwk": "", "20260505T100000Z.jwk": "",
 	} {
-		path := filepath.Join(folder, name)
-		if content == "" {
-			copied, err := os.ReadFile(filepath.Join(folder, "first.jwk"))
-			require.NoError(t, err)
-			content = string(copied) // the same key twice
-		}
-		require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
-		require.Error(t, keys.Reload(), name)
-		require.Equal(t, before, string(keys.JWKS()))
-		require.NoError(t, os.Remove(path))
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(folder, name)
+			if content == "" {
+				copied, err := os.ReadFile(filepath.Join(folder, "first.jwk"))
+				require.NoError(t, err)
+				content = string(copied) // the same key twice
+			}
+			require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
+			require.Error(t, keys.Reload(), name)
+			require.Equal(t, before, string(keys.JWKS()))
+			require.NoError(t, os.Remove(path))
+		})
 	}
 	_, err = appkit.LoadOrCreateKey(filepath.Join(folder, "second.jwk"))
 	require.NoError(t, err)

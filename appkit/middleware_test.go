@@ -14,28 +14,30 @@ import (
 
 func TestMiddlewarePutsTheSessionIntoTheContext(t *testing.T) {
 	for cookie, want := range map[string]bool{"login=abc": true, "": false, "login=": false} {
-		asked := 0
-		kit := newKit(t, func(o *appkit.Options) {
-			o.Session = func(w http.ResponseWriter, r *http.Request) (appkit.Session, error) {
-				asked++
-				return cookieSession(w, r)
-			}
+		t.Run(cookie, func(t *testing.T) {
+			asked := 0
+			kit := newKit(t, func(o *appkit.Options) {
+				o.Session = func(w http.ResponseWriter, r *http.Request) (appkit.Session, error) {
+					asked++
+					return cookieSession(w, r)
+				}
+			})
+			ran := false
+			next := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				ran = true
+				session, ok := appkit.SessionFrom(r.Context())
+				sid, alsoOK := appkit.GatewaySession(r.Context())
+				assert.Equal(t, want, ok)
+				assert.Equal(t, want, alsoOK)
+				if ok {
+					assert.Equal(t, appkit.Session{ID: "abc", Subject: "user-7"}, session)
+					assert.Equal(t, appkit.SessionID("abc"), sid)
+				}
+			})
+			require.Equal(t, 200, send(kit.Middleware(next), "POST", "/graphql", map[string]string{"Cookie": cookie}).Code)
+			require.True(t, ran)
+			require.Equal(t, 1, asked)
 		})
-		ran := false
-		next := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-			ran = true
-			session, ok := appkit.SessionFrom(r.Context())
-			sid, alsoOK := appkit.GatewaySession(r.Context())
-			assert.Equal(t, want, ok)
-			assert.Equal(t, want, alsoOK)
-			if ok {
-				assert.Equal(t, appkit.Session{ID: "abc", Subject: "user-7"}, session)
-				assert.Equal(t, appkit.SessionID("abc"), sid)
-			}
-		})
-		require.Equal(t, 200, send(kit.Middleware(next), "POST", "/graphql", map[string]string{"Cookie": cookie}).Code)
-		require.True(t, ran)
-		require.Equal(t, 1, asked)
 	}
 }
 

@@ -138,17 +138,19 @@ func TestSignInWithoutASession(t *testing.T) {
 		"/login":               "/login?return_to=",
 		"/login?lang=de&x=%26": "/login?lang=de&x=%26&return_to=",
 	} {
-		kit := newKit(t, func(o *appkit.Options) { o.SignInPage, o.Issuer = page, issuer+"/clinic" })
-		answer := send(kit, http.MethodGet, signInURL+"?state="+state, nil)
-		require.Equal(t, http.StatusSeeOther, answer.Code)
-		location := answer.Header().Get("Location")
-		back, ok := strings.CutPrefix(location, want)
-		require.True(t, ok, location)
-		back, err := url.QueryUnescape(back)
-		require.NoError(t, err)
-		require.Equal(t, "/clinic"+signInURL+"?state="+state, back, "as browsers reach it")
-		require.True(t, kit.SignInReturn(back))
-		require.Equal(t, "no-store", answer.Header().Get("Cache-Control"))
+		t.Run(page, func(t *testing.T) {
+			kit := newKit(t, func(o *appkit.Options) { o.SignInPage, o.Issuer = page, issuer+"/clinic" })
+			answer := send(kit, http.MethodGet, signInURL+"?state="+state, nil)
+			require.Equal(t, http.StatusSeeOther, answer.Code)
+			location := answer.Header().Get("Location")
+			back, ok := strings.CutPrefix(location, want)
+			require.True(t, ok, location)
+			back, err := url.QueryUnescape(back)
+			require.NoError(t, err)
+			require.Equal(t, "/clinic"+signInURL+"?state="+state, back, "as browsers reach it")
+			require.True(t, kit.SignInReturn(back))
+			require.Equal(t, "no-store", answer.Header().Get("Cache-Control"))
+		})
 	}
 }
 

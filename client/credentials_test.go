@@ -127,12 +127,14 @@ func TestBadCredentials(t *testing.T) {
 		},
 		"an old one": func(context.Context) (string, time.Time, error) { return jwt, time.Now().Add(-time.Hour), nil },
 	} {
-		_, err := newClient(t, f.URL, credentials, nil).Viewer(t.Context())
-		require.Error(t, err, name)
-		noSecrets(t, err)
-		if name == "an error" {
-			require.ErrorIs(t, err, sentinel)
-		}
+		t.Run(name, func(t *testing.T) {
+			_, err := newClient(t, f.URL, credentials, nil).Viewer(t.Context())
+			require.Error(t, err, name)
+			noSecrets(t, err)
+			if name == "an error" {
+				require.ErrorIs(t, err, sentinel)
+			}
+		})
 	}
 	require.Zero(t, f.requests.Load())
 	hang := func(ctx context.Context) (string, time.Time, error) {

@@ -42,11 +42,13 @@ func TestOptions(t *testing.T) {
 		"Credentials is missing":        func(o *client.Options) { o.Credentials = nil },
 		"Timeout, Attempts and MaxAnsw": func(o *client.Options) { o.Attempts = -1 },
 	} {
-		o := good
-		change(&o)
-		_, err := client.New(o)
-		require.ErrorContains(t, err, name)
-		require.NotContains(t, err.Error(), "a:b")
+		t.Run(name, func(t *testing.T) {
+			o := good
+			change(&o)
+			_, err := client.New(o)
+			require.ErrorContains(t, err, name)
+			require.NotContains(t, err.Error(), "a:b")
+		})
 	}
 	for _, endpoint := range []string{good.Endpoint, "https://gateway.example/", "https://example.org/cloakroom", "http://127.0.0.1:8080", "http://[::1]", "http://localhost"} {
 		o := good

@@ -75,17 +75,19 @@ func TestRetries(t *testing.T) {
 		"dropped": dropped, "502": answer(502, "text/html", "<h1>bad gateway</h1>"), "503": answer(503, "text/plain", ""),
 		"504": answer(504, "application/json", `{"message":"timeout"}`), "UNAVAILABLE": refusal("UNAVAILABLE"),
 	} {
-		f := newFake(t, failing)
-		c := newClient(t, f.URL, always, nil)
-		for method, call := range calls(t.Context(), c) {
-			before := f.requests.Load()
-			require.ErrorIs(t, call(), client.ErrUnavailable, "%s of %s", method, name)
-			want := 1
-			if repeatable[method] {
-				want = client.DefaultAttempts
+		t.Run(name, func(t *testing.T) {
+			f := newFake(t, failing)
+			c := newClient(t, f.URL, always, nil)
+			for method, call := range calls(t.Context(), c) {
+				before := f.requests.Load()
+				require.ErrorIs(t, call(), client.ErrUnavailable, "%s of %s", method, name)
+				want := 1
+				if repeatable[method] {
+					want = client.DefaultAttempts
+				}
+				require.EqualValues(t, want, f.requests.Load()-before, "%s of %s", method, name)
 			}
-			require.EqualValues(t, want, f.requests.Load()-before, "%s of %s", method, name)
-		}
+		})
 	}
 	f := newFake(t, dropped, refusal("UNAVAILABLE"), ok(grantedBody))
 	granted, err := newClient(t, f.URL, always, nil).CreateGrants(t.Context(), "s", oneGrant)

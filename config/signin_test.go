@@ -89,9 +89,11 @@ func TestVerifySignIn(t *testing.T) {
 			c.SignIn.Cookie = Cookie{SameSite: "none", Partitioned: true, Lifetime: 24 * time.Hour}
 		},
 	} {
-		c := signingIn()
-		change(c)
-		require.NoError(t, c.Verify(), name)
+		t.Run(name, func(t *testing.T) {
+			c := signingIn()
+			change(c)
+			require.NoError(t, c.Verify(), name)
+		})
 	}
 }
 
@@ -100,9 +102,11 @@ func TestSignInURL(t *testing.T) {
 		"https://clinic.example": "https://clinic.example/.cloakroom/sign-in", "https://clinic.example/": "https://clinic.example/.cloakroom/sign-in",
 		"https://clinic.example/app": "https://clinic.example/app/.cloakroom/sign-in",
 	} {
-		i := Issuer{Issuer: issuer}
-		require.Equal(t, want, i.SignInURL())
-		i.SignIn.URL = "https://other.example/in"
-		require.Equal(t, "https://other.example/in", i.SignInURL())
+		t.Run(issuer, func(t *testing.T) {
+			i := Issuer{Issuer: issuer}
+			require.Equal(t, want, i.SignInURL())
+			i.SignIn.URL = "https://other.example/in"
+			require.Equal(t, "https://other.example/in", i.SignInURL())
+		})
 	}
 }

@@ -160,8 +160,10 @@ func TestVerifyIssuers(t *testing.T) {
 		"TLS, with everybody's certificates": func(c *Config) { c.HTTP.TLS = TLS{"c.pem", "k.pem", "ca.pem"} },
 		"a tenant that an issuer has":        proxied(func(c *Config) { c.TrustedProxy.Tenant = c.Issuers[0].Name }),
 	} {
-		c := valid()
-		change(c)
-		require.NoError(t, c.Verify(), name)
+		t.Run(name, func(t *testing.T) {
+			c := valid()
+			change(c)
+			require.NoError(t, c.Verify(), name)
+		})
 	}
 }

@@ -117,8 +117,10 @@ func TestVerify(t *testing.T) {
 			c.Development, c.Playground = true, Playground{Enabled: true, SessionURL: "http://localhost:8082"}
 		},
 	} {
-		c := valid()
-		change(c)
-		require.NoError(t, c.Verify(), name)
+		t.Run(name, func(t *testing.T) {
+			c := valid()
+			change(c)
+			require.NoError(t, c.Verify(), name)
+		})
 	}
 }

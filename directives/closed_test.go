@@ -163,8 +163,10 @@ func TestNew(t *testing.T) {
 		"Session": {Grants: grants},
 		"Timeout": {Grants: grants, Session: session, Timeout: -1},
 	} {
-		_, err := directives.New(o)
-		require.ErrorContains(t, err, name)
+		t.Run(name, func(t *testing.T) {
+			_, err := directives.New(o)
+			require.ErrorContains(t, err, name)
+		})
 	}
 	rec := httptest.NewRecorder()
 	require.NotPanics(t, func() { newWorld(t).ServeHTTP(rec, request(t, `{`, nil)) })

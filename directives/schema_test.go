@@ -57,9 +57,11 @@ func TestTheDeclarationTakesTwoNames(t *testing.T) {
 
 func TestTheGatewaysDeclarationIsTheOneThatBackendsInclude(t *testing.T) {
 	for name, included := range map[string]string{"token": directives.Declaration, "tokenid": directives.TokenIDDeclaration} {
-		b, err := os.ReadFile("../graph/schema/" + name + ".graphqls")
-		require.NoError(t, err)
-		require.Equal(t, included, string(b))
+		t.Run(name, func(t *testing.T) {
+			b, err := os.ReadFile("../graph/schema/" + name + ".graphqls")
+			require.NoError(t, err)
+			require.Equal(t, included, string(b))
+		})
 	}
 }
 

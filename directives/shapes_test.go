@@ -209,12 +209,14 @@ func TestASubscriptionsArgumentsAreVerified(t *testing.T) {
 	for path, query := range map[string]string{
 		"watch.token": `subscription { watch(token: "TOK") { token } }`, "watch.resolved.token": `subscription { watch(resolved: {token: "TOK"}) { token } }`,
 	} {
-		r := request(t, replaceToken(query), nil)
-		r.Header.Set("Accept", "text/event-stream")
-		rec := httptest.NewRecorder()
-		s.ServeHTTP(rec, r)
-		require.Contains(t, rec.Body.String(), `"code":"GRANT_REQUIRED"`)
-		require.Contains(t, rec.Body.String(), `["`+strings.ReplaceAll(path, ".", `","`)+`"]`)
+		t.Run(path, func(t *testing.T) {
+			r := request(t, replaceToken(query), nil)
+			r.Header.Set("Accept", "text/event-stream")
+			rec := httptest.NewRecorder()
+			s.ServeHTTP(rec, r)
+			require.Contains(t, rec.Body.String(), `"code":"GRANT_REQUIRED"`)
+			require.Contains(t, rec.Body.String(), `["`+strings.ReplaceAll(path, ".", `","`)+`"]`)
+		})
 	}
 	require.Empty(t, s.Got())
 }

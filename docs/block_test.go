@@ -113,7 +113,9 @@ func TestReadBlocks(t *testing.T) {
 		"```sh test\na\n":                    "not closed",
 		"```graphql\na\n```\n```yaml x\n```": `unknown marker "yaml x"`,
 	} {
-		_, err := read(source)
-		require.ErrorContains(t, err, want, source)
+		t.Run(source, func(t *testing.T) {
+			_, err := read(source)
+			require.ErrorContains(t, err, want, source)
+		})
 	}
 }

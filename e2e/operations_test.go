@@ -89,7 +89,9 @@ func TestMetricsCountTheStory(t *testing.T) {
 		`credentials_total{outcome="refused"}`:                     "1",
 		`request_duration_seconds_count{field="tokenize"}`:         "1",
 	} {
-		assert.Equal(t, want, metric(t, s, "cloakroom_"+name), name)
+		t.Run(name, func(t *testing.T) {
+			assert.Equal(t, want, metric(t, s, "cloakroom_"+name), name)
+		})
 	}
 	page := string(s.Get(t, s.GatewayURL+"/metrics").Body)
 	assert.NotContains(t, page, "secretName", "names that strangers choose are no labels")

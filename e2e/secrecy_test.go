@@ -137,10 +137,12 @@ func proveThatSearchFinds(t *testing.T, n *stack.Needles, secrets map[string]str
 			"base64":    base64.StdEncoding.EncodeToString([]byte(secret)),
 			"base64url": base64.RawURLEncoding.EncodeToString([]byte("x" + secret)),
 		} {
-			file := filepath.Join(dir, "deep", "file")
-			require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o700))
-			require.NoError(t, os.WriteFile(file, []byte("\x00\x01noise "+planted+"\xffnoise"), 0o600))
-			require.NotEmpty(t, n.FindInFolder(t, dir), "%s planted as %s is not found", name, form)
+			t.Run(form, func(t *testing.T) {
+				file := filepath.Join(dir, "deep", "file")
+				require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o700))
+				require.NoError(t, os.WriteFile(file, []byte("\x00\x01noise "+planted+"\xffnoise"), 0o600))
+				require.NotEmpty(t, n.FindInFolder(t, dir), "%s planted as %s is not found", name, form)
+			})
 		}
 	}
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "deep", "file"), []byte("tok-"+uuid.NewString()), 0o600))

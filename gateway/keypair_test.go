@@ -57,9 +57,11 @@ func TestCertificateIsReadAgain(t *testing.T) {
 		"empty":        func() error { return os.WriteFile(k.files.KeyFile, nil, 0o600) },
 		"gone":         func() error { return os.Remove(k.files.CertFile) },
 	} {
-		require.NoError(t, spoil())
-		now = now.Add(rereadAfter)
-		require.EqualValues(t, 2, served(), name)
+		t.Run(name, func(t *testing.T) {
+			require.NoError(t, spoil())
+			now = now.Add(rereadAfter)
+			require.EqualValues(t, 2, served(), name)
+		})
 	}
 	write(3)
 	now = now.Add(rereadAfter)

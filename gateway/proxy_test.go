@@ -65,9 +65,11 @@ func TestTrustedProxyBySecret(t *testing.T) {
 		"two sessions": append(with(secret), "X-Session-Id", "s-2"), "no session": {"X-User", "ann", "X-Proxy-Secret", secret},
 		"no user": {"X-Session-Id", "s-1", "X-Proxy-Secret", secret},
 	} {
-		status, body = ask(url, viewer, headers...)
-		require.Equal(t, http.StatusUnauthorized, status, "%s: %s", name, body)
-		require.NotContains(t, body, "ann", name)
+		t.Run(name, func(t *testing.T) {
+			status, body = ask(url, viewer, headers...)
+			require.Equal(t, http.StatusUnauthorized, status, "%s: %s", name, body)
+			require.NotContains(t, body, "ann", name)
+		})
 	}
 	status, body = ask(elsewhere, viewer, with(secret)...)
 	require.Equal(t, http.StatusUnauthorized, status, "the secret, from another network: %s", body)

@@ -26,23 +26,27 @@ func (a *attacked) cookies(t *testing.T) (list []attack) {
 		"as the binding cookie": a.cookieName("browser") + "=" + good, "without its prefix": "cloakroom-session=" + good, "prefix in another case": "__host-cloakroom-session=" + good,
 		"of another name": "x=" + good, "in two pieces": name + good[:50] + " " + good[50:],
 	} {
-		a.secret(good)
-		list = append(list, attack{title, func(t *testing.T) *answer {
-			got := a.graphql(t, nil, viewerQuery, "Origin", a.clinic.URL, "Cookie", cookie)
-			if got.StatusCode == http.StatusOK {
-				require.JSONEq(t, `{"data":{"viewer":null}}`, got.body, "nobody at most")
-			}
-			ended := a.end(t, nil, "Origin", a.clinic.URL, "Cookie", cookie)
-			require.Equal(t, http.StatusUnauthorized, ended.StatusCode)
-			return a.do(t, newRequest(t, "GET", a.url+"/session/verify", nil, "Cookie", cookie), nil)
-		}, []int{http.StatusUnauthorized}})
+		t.Run(title, func(t *testing.T) {
+			a.secret(good)
+			list = append(list, attack{title, func(t *testing.T) *answer {
+				got := a.graphql(t, nil, viewerQuery, "Origin", a.clinic.URL, "Cookie", cookie)
+				if got.StatusCode == http.StatusOK {
+					require.JSONEq(t, `{"data":{"viewer":null}}`, got.body, "nobody at most")
+				}
+				ended := a.end(t, nil, "Origin", a.clinic.URL, "Cookie", cookie)
+				require.Equal(t, http.StatusUnauthorized, ended.StatusCode)
+				return a.do(t, newRequest(t, "GET", a.url+"/session/verify", nil, "Cookie", cookie), nil)
+			}, []int{http.StatusUnauthorized}})
+		})
 	}
 	for title, token := range map[string]string{
 		"an assertion as bearer": a.clinic.assertion(state), "a cookie as bearer": good, "a state as bearer": state,
 	} {
-		list = append(list, attack{title, func(t *testing.T) *answer {
-			return a.do(t, newRequest(t, "GET", a.url+"/session/verify", nil, "Authorization", "Bearer "+a.secret(token)), nil)
-		}, []int{http.StatusUnauthorized}})
+		t.Run(title, func(t *testing.T) {
+			list = append(list, attack{title, func(t *testing.T) *answer {
+				return a.do(t, newRequest(t, "GET", a.url+"/session/verify", nil, "Authorization", "Bearer "+a.secret(token)), nil)
+			}, []int{http.StatusUnauthorized}})
+		})
 	}
 	list = append(list, attack{"a bad bearer beside a good cookie", func(t *testing.T) *answer {
 		return a.verify(t, good, "Authorization", "Bearer x.y.z")
@@ -123,15 +127,17 @@ func TestPageOfAnotherTenant(t *testing.T) {
 	}
 	const query = `{"query":"{ viewer { tenant } }"}`
 	for path, body := range map[string]string{"/graphql": query, "/session/verify": "", "/session/end": "{}"} {
-		method := http.MethodPost
-		if body == "" {
-			method = http.MethodGet
-		}
-		with, without := ask(method, path, body, w.clinic.URL, cookie), ask(method, path, body, w.clinic.URL, "")
-		require.Equal(t, without.StatusCode, with.StatusCode, path)
-		require.Equal(t, without.body, with.body, path)
-		require.Equal(t, without.Header, with.Header, path)
-		require.NotContains(t, with.body, "bank", path)
+		t.Run(path, func(t *testing.T) {
+			method := http.MethodPost
+			if body == "" {
+				method = http.MethodGet
+			}
+			with, without := ask(method, path, body, w.clinic.URL, cookie), ask(method, path, body, w.clinic.URL, "")
+			require.Equal(t, without.StatusCode, with.StatusCode, path)
+			require.Equal(t, without.body, with.body, path)
+			require.Equal(t, without.Header, with.Header, path)
+			require.NotContains(t, with.body, "bank", path)
+		})
 	}
 	require.Equal(t, http.StatusUnauthorized, ask("POST", "/session/end", "{}", w.clinic.URL, cookie).StatusCode)
 	require.JSONEq(t, `{"data":{"viewer":{"tenant":"bank"}}}`, ask("POST", "/graphql", query, w.bank.URL, cookie).body)

@@ -59,7 +59,9 @@ func TestPage(t *testing.T) {
 		"Referrer-Policy":        "no-referrer",
 		"Cache-Control":          "no-cache",
 	} {
-		expect(t, name, resp.Header.Get(name), want)
+		t.Run(name, func(t *testing.T) {
+			expect(t, name, resp.Header.Get(name), want)
+		})
 	}
 	html := body(t, resp)
 	for _, want := range []string{
@@ -122,22 +124,24 @@ func TestEncoding(t *testing.T) {
 		"gzip": true, "gzip, deflate, br, zstd": true, "br;q=1.0, GZIP;q=0.5": true, "*": true,
 		"": false, "br": false, "gzip;q=0": false, "gzip; q=0.0, br": false, "*, gzip;q=0": false,
 	} {
-		resp := do(t, "GET", name, "Accept-Encoding", accept)
-		if got := resp.Header.Get("Content-Encoding") == "gzip"; got != gzipped {
-			t.Errorf("Accept-Encoding %q: gzip is %v", accept, got)
-			continue
-		}
-		expect(t, "Vary", resp.Header.Get("Vary"), "Accept-Encoding")
-		if !gzipped {
-			continue
-		}
-		unzipped, err := gzip.NewReader(resp.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if text, err := io.ReadAll(unzipped); err != nil || string(text) != plain {
-			t.Errorf("Accept-Encoding %q: not the same bytes (%v)", accept, err)
-		}
+		t.Run(accept, func(t *testing.T) {
+			resp := do(t, "GET", name, "Accept-Encoding", accept)
+			if got := resp.Header.Get("Content-Encoding") == "gzip"; got != gzipped {
+				t.Errorf("Accept-Encoding %q: gzip is %v", accept, got)
+				return
+			}
+			expect(t, "Vary", resp.Header.Get("Vary"), "Accept-Encoding")
+			if !gzipped {
+				return
+			}
+			unzipped, err := gzip.NewReader(resp.Body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if text, err := io.ReadAll(unzipped); err != nil || string(text) != plain {
+				t.Errorf("Accept-Encoding %q: not the same bytes (%v)", accept, err)
+			}
+		})
 	}
 }
 

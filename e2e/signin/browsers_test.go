@@ -208,11 +208,13 @@ func TestTheOriginOfAForm(t *testing.T) {
 		"same-origin":   {"null", ""},
 		"no-referrer":   {"null", ""},
 	} {
-		f := newFacts(t)
-		to := "https://" + crossSite + "/posted"
-		f.open("https://" + appHost + "/?secret=1&referrer=" + policy + "&html=" + escape(fmt.Sprintf(submits, to)))
-		got := f.arrived(to).Header
-		require.Equal(t, want, [2]string{got.Get("Origin"), got.Get("Referer")}, policy)
+		t.Run(policy, func(t *testing.T) {
+			f := newFacts(t)
+			to := "https://" + crossSite + "/posted"
+			f.open("https://" + appHost + "/?secret=1&referrer=" + policy + "&html=" + escape(fmt.Sprintf(submits, to)))
+			got := f.arrived(to).Header
+			require.Equal(t, want, [2]string{got.Get("Origin"), got.Get("Referer")}, policy)
+		})
 	}
 }
 

@@ -147,12 +147,14 @@ func TestExpiredSessionIsReplaced(t *testing.T) {
 func TestOriginsThatMayHaveSessions(t *testing.T) {
 	handler := newClinic(t, nil)
 	for origin, status := range map[string]int{baseURL: 200, gatewayURL: 200, objectsURL: 403, "https://evil.example": 403} {
-		request := httptest.NewRequest(http.MethodPost, baseURL+sessionURL+"?new=1", nil)
-		request.Header.Set("Origin", origin)
-		recorder := httptest.NewRecorder()
-		handler.ServeHTTP(recorder, request)
-		require.Equal(t, status, recorder.Code, origin)
-		require.Equal(t, status == 200, recorder.Header().Get("Set-Cookie") != "", origin)
+		t.Run(origin, func(t *testing.T) {
+			request := httptest.NewRequest(http.MethodPost, baseURL+sessionURL+"?new=1", nil)
+			request.Header.Set("Origin", origin)
+			recorder := httptest.NewRecorder()
+			handler.ServeHTTP(recorder, request)
+			require.Equal(t, status, recorder.Code, origin)
+			require.Equal(t, status == 200, recorder.Header().Get("Set-Cookie") != "", origin)
+		})
 	}
 }
 
@@ -204,9 +206,11 @@ func TestPaths(t *testing.T) {
 		"/": "text/html; charset=utf-8", "/try": "text/html; charset=utf-8", "/clinic.js": "text/javascript; charset=utf-8",
 		"/style.css": "text/css; charset=utf-8", "/signed-in": "text/html; charset=utf-8", "/icon.svg": "image/svg+xml",
 	} {
-		answer := send(handler, http.MethodGet, path, nil)
-		require.Equal(t, want, answer.Header.Get("Content-Type"), path)
-		require.Equal(t, http.StatusMethodNotAllowed, send(handler, http.MethodPost, path, nil).StatusCode, path)
+		t.Run(path, func(t *testing.T) {
+			answer := send(handler, http.MethodGet, path, nil)
+			require.Equal(t, want, answer.Header.Get("Content-Type"), path)
+			require.Equal(t, http.StatusMethodNotAllowed, send(handler, http.MethodPost, path, nil).StatusCode, path)
+		})
 	}
 	for _, path := range []string{"/index.html", "/page/clinic.js", "/signed-in.html"} {
 		require.Equal(t, http.StatusNotFound, send(handler, http.MethodGet, path, nil).StatusCode, path)
@@ -218,14 +222,16 @@ func TestLocalhostIsSentToTheBaseURL(t *testing.T) {
 	for host, status := range map[string]int{
 		"127.0.0.1:8082": 200, "localhost:8082": 307, "[::1]:8082": 307, "clinic.example": 421,
 	} {
-		request := httptest.NewRequest(http.MethodGet, "/", nil)
-		request.Host = host
-		recorder := httptest.NewRecorder()
-		handler.ServeHTTP(recorder, request)
-		require.Equal(t, status, recorder.Code, host)
-		if status == 307 {
-			require.Equal(t, baseURL+"/", recorder.Header().Get("Location"))
-		}
+		t.Run(host, func(t *testing.T) {
+			request := httptest.NewRequest(http.MethodGet, "/", nil)
+			request.Host = host
+			recorder := httptest.NewRecorder()
+			handler.ServeHTTP(recorder, request)
+			require.Equal(t, status, recorder.Code, host)
+			if status == 307 {
+				require.Equal(t, baseURL+"/", recorder.Header().Get("Location"))
+			}
+		})
 	}
 }
 
@@ -238,10 +244,12 @@ func TestNewNamesTheBadOption(t *testing.T) {
 		"DataDir":        func(o *clinic.Options) { o.DataDir = "" },
 		"AllowedOrigins": func(o *clinic.Options) { o.PlaygroundOrigins = []string{"*"} },
 	} {
-		options := clinic.Options{BaseURL: baseURL, GatewayURL: gatewayURL, ObjectsURL: objectsURL, DataDir: t.TempDir()}
-		change(&options)
-		_, err := clinic.New(options)
-		require.ErrorContains(t, err, name)
+		t.Run(name, func(t *testing.T) {
+			options := clinic.Options{BaseURL: baseURL, GatewayURL: gatewayURL, ObjectsURL: objectsURL, DataDir: t.TempDir()}
+			change(&options)
+			_, err := clinic.New(options)
+			require.ErrorContains(t, err, name)
+		})
 	}
 }
 

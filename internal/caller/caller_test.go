@@ -35,23 +35,25 @@ func TestRequire(t *testing.T) {
 		"admin":       {&caller.Caller{Roles: []string{"admin"}}, "", fault.Forbidden, ""},
 		"neither":     {&caller.Caller{Roles: []string{"Admin", "doctor"}}, "", fault.Forbidden, fault.Forbidden},
 	} {
-		ctx := context.Background()
-		if test.who != nil {
-			ctx = caller.With(ctx, test.who)
-		}
-		require.Equal(t, test.who, caller.From(ctx), name)
-		for want, require1 := range map[*fault.Code]func(context.Context) (*caller.Caller, error){
-			&test.any: caller.Require, &test.session: caller.RequireSession, &test.application: caller.RequireApplication,
-		} {
-			c, err := require1(ctx)
-			if *want == "" {
-				require.NoError(t, err, name)
-				require.Same(t, test.who, c)
-				continue
+		t.Run(name, func(t *testing.T) {
+			ctx := context.Background()
+			if test.who != nil {
+				ctx = caller.With(ctx, test.who)
 			}
-			require.Nil(t, c, name)
-			require.Equal(t, *want, fault.Public(err).Code, name)
-		}
+			require.Equal(t, test.who, caller.From(ctx), name)
+			for want, require1 := range map[*fault.Code]func(context.Context) (*caller.Caller, error){
+				&test.any: caller.Require, &test.session: caller.RequireSession, &test.application: caller.RequireApplication,
+			} {
+				c, err := require1(ctx)
+				if *want == "" {
+					require.NoError(t, err, name)
+					require.Same(t, test.who, c)
+					continue
+				}
+				require.Nil(t, c, name)
+				require.Equal(t, *want, fault.Public(err).Code, name)
+			}
+		})
 	}
 }
 

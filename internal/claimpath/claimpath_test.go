@@ -26,10 +26,12 @@ func TestCompileRefuses(t *testing.T) {
 		"a constant": "'everybody'", "a fallback": "sid || 'guest'", "a constant list": "['application']", "a constant from a literal": "`\"x\"`",
 		"a constant number": "`1`", "a type's name": "type(sid)", "a constant by a condition": "!sid && 'guest'",
 	} {
-		_, err := claimpath.CompileString(text)
-		require.Error(t, err, name)
-		_, err = claimpath.CompileStrings(text)
-		require.Error(t, err, name)
+		t.Run(name, func(t *testing.T) {
+			_, err := claimpath.CompileString(text)
+			require.Error(t, err, name)
+			_, err = claimpath.CompileStrings(text)
+			require.Error(t, err, name)
+		})
 	}
 }
 
@@ -75,12 +77,14 @@ func TestNumbers(t *testing.T) {
 		"9007199254740991 9007199254740990": false, "9007199254740991 9007199254740991": true, "5 5.0": true, "10 1e1": true, "0 -0.0": true, "0.1 0.1": true, "1e300 1e300": true,
 		`12345678901234567890 "12345678901234567890"`: false,
 	} {
-		a, b, _ := strings.Cut(numbers, " ")
-		g, err := claimpath.Decode([]byte(`[{"a":` + a + `,"b":` + b + `}]`))
-		require.NoError(t, err)
-		got, err := e.Strings(map[string]any{"g": g})
-		require.NoError(t, err, numbers)
-		require.Equal(t, same, len(got) == 1, numbers)
+		t.Run(numbers, func(t *testing.T) {
+			a, b, _ := strings.Cut(numbers, " ")
+			g, err := claimpath.Decode([]byte(`[{"a":` + a + `,"b":` + b + `}]`))
+			require.NoError(t, err)
+			got, err := e.Strings(map[string]any{"g": g})
+			require.NoError(t, err, numbers)
+			require.Equal(t, same, len(got) == 1, numbers)
+		})
 	}
 	sid, err := claimpath.CompileString("sid")
 	require.NoError(t, err)
@@ -113,11 +117,13 @@ func TestString(t *testing.T) {
 		"sid": "s1", "ext.session.id": "s2", "ext.list[1]": "s4", `"urn:x:sid"`: "s5", "empty": "", "not_null(none, sid)": "s1", "none || sid": "s1",
 		"identities[?provider=='b'].id | [0]": "ib", "join(':', ext.list)": "s3:s4", "split(sid, 's')[1]": "1",
 	} {
-		e, err := claimpath.CompileString(text)
-		require.NoError(t, err, text)
-		got, err := e.String(claims(t, document))
-		require.NoError(t, err, text)
-		require.Equal(t, want, got)
+		t.Run(text, func(t *testing.T) {
+			e, err := claimpath.CompileString(text)
+			require.NoError(t, err, text)
+			got, err := e.String(claims(t, document))
+			require.NoError(t, err, text)
+			require.Equal(t, want, got)
+		})
 	}
 	for _, text := range []string{"none", "null", "ext", "ext.n", "ext.list", "yes", "ext.list[9]", "sid.x", "sid[0]", "length(sid)", "join(':', ext)", "keys(sid)", "length(ext.n)"} {
 		e, err := claimpath.CompileString(text)
@@ -153,12 +159,16 @@ func TestCondition(t *testing.T) {
 		`{"token_use":"access"}`: true, `{"token_use":"access","client_id":"web"}`: true, `{"token_use":"access","client_id":"other"}`: false, `{"token_use":"id"}`: false,
 		`{"token_use":["access"]}`: false, `{}`: false,
 	} {
-		require.Equal(t, want, e.Holds(claims(t, document)), document)
+		t.Run(document, func(t *testing.T) {
+			require.Equal(t, want, e.Holds(claims(t, document)), document)
+		})
 	}
 	e, err = claimpath.CompileCondition("verified")
 	require.NoError(t, err)
 	for document, want := range map[string]bool{`{"verified":true}`: true, `{"verified":"true"}`: false, `{"verified":1}`: false, `{"verified":[true]}`: false, `{"verified":null}`: false} {
-		require.Equal(t, want, e.Holds(claims(t, document)), document)
+		t.Run(document, func(t *testing.T) {
+			require.Equal(t, want, e.Holds(claims(t, document)), document)
+		})
 	}
 	for _, text := range []string{"", "`true`", "!sid", "token_use != 'id'", "iss == iss", "nope(a)", "$.a", "not_null(sid, `true`)"} {
 		_, err := claimpath.CompileCondition(text)
@@ -173,11 +183,13 @@ func TestStrings(t *testing.T) {
 		"roles": {"a", "b"}, "one": {"a"}, "missing": nil, "missing.roles": nil, "none": {}, "values(object)": {"b"},
 		mapped: {"application"}, "realm_access.roles[?@=='nobody'] && ['application']": {},
 	} {
-		e, err := claimpath.CompileStrings(text)
-		require.NoError(t, err, text)
-		got, err := e.Strings(claims(t, document))
-		require.NoError(t, err, text)
-		require.Equal(t, want, got, text)
+		t.Run(text, func(t *testing.T) {
+			e, err := claimpath.CompileStrings(text)
+			require.NoError(t, err, text)
+			got, err := e.Strings(claims(t, document))
+			require.NoError(t, err, text)
+			require.Equal(t, want, got, text)
+		})
 	}
 	for _, text := range []string{"mixed", "nulls", "nested", "object", "n", "contains(roles, 'a')"} {
 		e, err := claimpath.CompileStrings(text)

@@ -147,7 +147,9 @@ func TestNewRefuses(t *testing.T) {
 		"an age below":        changed(func(i *Issuer) { i.JWKS, i.JWKSURL, i.MaxAge = nil, "https://clinic.example", time.Minute }),
 		"discovery, no times": changed(func(i *Issuer) { i.JWKS, i.Discovery, i.Refresh, i.MaxAge = nil, true, 0, 0 }),
 	} {
-		_, err := New(Options{Issuers: issuers, Remember: 10, Observer: &outcomes{}, Logger: slog.New(slog.DiscardHandler)})
-		require.Error(t, err, name)
+		t.Run(name, func(t *testing.T) {
+			_, err := New(Options{Issuers: issuers, Remember: 10, Observer: &outcomes{}, Logger: slog.New(slog.DiscardHandler)})
+			require.Error(t, err, name)
+		})
 	}
 }

@@ -47,12 +47,14 @@ func TestAssertionAccepted(t *testing.T) {
 		"typ in another case":  {token("ES256", testKeys()["es256"], strings.Replace(assertionHeader, "cloakroom-s", "Cloakroom-S", 1), asserted()), nil},
 		"five minutes to live": {assertion(asserted("exp", fmt.Sprint(start.Unix()+300))), nil},
 	} {
-		a, err := f.Assertion(context.Background(), "clinic", test.jws, testState)
-		require.NoError(t, err, name)
-		require.True(t, f.Holds(context.Background(), "clinic", a.Key))
-		require.False(t, f.Holds(context.Background(), "bank", a.Key), "another issuer's key is another")
-		a.Key = Thumbprint{}
-		require.Equal(t, &Assertion{Subject: "user-1", Session: caller.HashSession("clinic", "session-1"), IssuedAt: start, SessionExpires: test.ends}, a, name)
+		t.Run(name, func(t *testing.T) {
+			a, err := f.Assertion(context.Background(), "clinic", test.jws, testState)
+			require.NoError(t, err, name)
+			require.True(t, f.Holds(context.Background(), "clinic", a.Key))
+			require.False(t, f.Holds(context.Background(), "bank", a.Key), "another issuer's key is another")
+			a.Key = Thumbprint{}
+			require.Equal(t, &Assertion{Subject: "user-1", Session: caller.HashSession("clinic", "session-1"), IssuedAt: start, SessionExpires: test.ends}, a, name)
+		})
 	}
 	require.Zero(t, f.seen.of(Verified), "an assertion is no credential of a request")
 }
@@ -103,9 +105,11 @@ func TestAssertionRefused(t *testing.T) {
 		"crit":                   token("ES256", testKeys()["es256"], `{"alg":"ES256","kid":"k1","crit":["x"],"typ":"`+jose.AssertionType+`"}`, asserted()),
 		"empty":                  "", "dots": "..", "huge": strings.Repeat("A", 1<<16),
 	} {
-		a, err := f.Assertion(context.Background(), "clinic", jws, testState)
-		require.Error(t, err, name)
-		require.Nil(t, a, name)
+		t.Run(name, func(t *testing.T) {
+			a, err := f.Assertion(context.Background(), "clinic", jws, testState)
+			require.Error(t, err, name)
+			require.Nil(t, a, name)
+		})
 	}
 	right := assertion(asserted())
 	for _, name := range []string{"", "bank", "Clinic", clinicIss, "nobody"} {

@@ -158,7 +158,9 @@ func TestDiscoveryOnLoopback(t *testing.T) {
 		"http://127.0.0.1:1/x": true, "http://[::1]/x": true, "http://localhost/x": true, "https://idp.example/x": true,
 		"http://idp.example/x": false, "http://127.0.0.1.evil.example/x": false, "http://0.0.0.0/x": false, "http://169.254.169.254/x": false, "http:127.0.0.1": false, "": false,
 	} {
-		require.Equal(t, may, s.mayAsk(uri), uri)
+		t.Run(uri, func(t *testing.T) {
+			require.Equal(t, may, s.mayAsk(uri), uri)
+		})
 	}
 }
 

@@ -62,9 +62,11 @@ func TestHeaderRefuses(t *testing.T) {
 		"beside another bearer": with("Bearer "+other, jwt), "beside Basic": with("Basic dTpw", jwt), "beside a broken one": with("Bearer", jwt),
 		"good bearer, bad header": with("Bearer "+jwt, "x"), "good bearer, empty header": with("Bearer "+jwt, ""),
 	} {
-		c, err := f.Authenticate(r)
-		require.Nil(t, c, name)
-		require.Equal(t, fault.Unauthenticated, fault.Public(err).Code, name)
+		t.Run(name, func(t *testing.T) {
+			c, err := f.Authenticate(r)
+			require.Nil(t, c, name)
+			require.Equal(t, fault.Unauthenticated, fault.Public(err).Code, name)
+		})
 	}
 	for _, name := range []string{"OIDC-id-token", "OIDCidtoken", "X-OIDC_id_token", "OIDC_id_token_"} { // other headers
 		c, err := f.Authenticate(passing(name, jwt))

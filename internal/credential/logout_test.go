@@ -53,15 +53,17 @@ func TestLogout(t *testing.T) {
 		"a clock ahead":      {[]string{"iat", fmt.Sprint(start.Unix() + 5)}, Logout{Session: "session-1", Subject: "user-1", IssuedAt: start.Add(5 * time.Second)}},
 		"roles mean nothing": {[]string{"roles", `["admin"]`}, Logout{Session: "session-1", Subject: "user-1"}},
 	} {
-		for range 2 { // what is sent again says the same
-			got, err := f.VerifyLogout(context.Background(), logoutToken(test.edits...))
-			require.NoError(t, err, name)
-			test.want.Tenant = "clinic"
-			if test.want.IssuedAt.IsZero() {
-				test.want.IssuedAt = start
+		t.Run(name, func(t *testing.T) {
+			for range 2 { // what is sent again says the same
+				got, err := f.VerifyLogout(context.Background(), logoutToken(test.edits...))
+				require.NoError(t, err, name)
+				test.want.Tenant = "clinic"
+				if test.want.IssuedAt.IsZero() {
+					test.want.IssuedAt = start
+				}
+				require.Equal(t, &test.want, got, name)
 			}
-			require.Equal(t, &test.want, got, name)
-		}
+		})
 	}
 	f.clock.advance(119 * time.Second)
 	_, err := f.VerifyLogout(context.Background(), logoutToken("exp", ""))
@@ -183,10 +185,12 @@ func TestLogoutIsNoSession(t *testing.T) {
 	for _, types := range [][]string{{jose.LogoutType}, {jose.LogoutType, "JWT"}} {
 		f := newFixture(t, withLogout(types...))
 		for typ, jwt := range typed {
-			_, err := f.Authenticate(bearer(jwt))
-			require.Error(t, err, typ)
-			_, err = f.VerifyLogout(context.Background(), jwt)
-			require.Equal(t, typ == "JWT" && len(types) == 1, err != nil, typ)
+			t.Run(typ, func(t *testing.T) {
+				_, err := f.Authenticate(bearer(jwt))
+				require.Error(t, err, typ)
+				_, err = f.VerifyLogout(context.Background(), jwt)
+				require.Equal(t, typ == "JWT" && len(types) == 1, err != nil, typ)
+			})
 		}
 		_, err := f.Authenticate(bearer(good(claimsOf("aud", `["`+client+`","`+ours+`"]`, "jti", `"j"`))))
 		require.NoError(t, err)

@@ -28,36 +28,40 @@ func oathkeeperJWT(alg, key, kid, claims string, ttl time.Duration) string {
 func TestOathkeeper(t *testing.T) {
 	const claims = `"aud":["` + ours + `"],"sid":"kratos-session-1","session":{"id":"kratos-session-1","authenticated_at":"2026-05-04T09:59:00Z"},`
 	for alg, key := range map[string]string{"RS256": "rsa", "ES256": "es256"} {
-		// /.well-known/jwks.json publishes the public half of each key in its files: the private one's again where both are there.
-		one := publicJWK("a2aa9739-d753-4a0d-87ee-61f101050277", public(key), `"use":"sig"`, fmt.Sprintf(`"alg":%q`, alg))
-		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			assert.Equal(t, "/.well-known/jwks.json", r.URL.Path)
-			w.Header().Set("Content-Type", "application/json; charset=utf-8")
-			_, _ = w.Write(jwks(one, one, publicJWK("other", public("bank"), `"use":"sig"`)))
-		}))
-		defer server.Close()
-		f := newFixture(t, func(o *Options) {
-			i := clinic()
-			i.Issuer, i.JWKS, i.JWKSURL, i.Ambient, i.TrustRoles = oathkeeperIss, nil, server.URL+"/.well-known/jwks.json", true, false
-			o.Issuers = []Issuer{i}
+		t.Run(alg, func(t *testing.T) {
+			// /.well-known/jwks.json publishes the public half of each key in its files: the private one's again where both are there.
+			one := publicJWK("a2aa9739-d753-4a0d-87ee-61f101050277", public(key), `"use":"sig"`, fmt.Sprintf(`"alg":%q`, alg))
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				assert.Equal(t, "/.well-known/jwks.json", r.URL.Path)
+				w.Header().Set("Content-Type", "application/json; charset=utf-8")
+				_, _ = w.Write(jwks(one, one, publicJWK("other", public("bank"), `"use":"sig"`)))
+			}))
+			defer server.Close()
+			f := newFixture(t, func(o *Options) {
+				i := clinic()
+				i.Issuer, i.JWKS, i.JWKSURL, i.Ambient, i.TrustRoles = oathkeeperIss, nil, server.URL+"/.well-known/jwks.json", true, false
+				o.Issuers = []Issuer{i}
+			})
+			jwt := func(claims string) string {
+				return oathkeeperJWT(alg, key, "a2aa9739-d753-4a0d-87ee-61f101050277", claims, 15*time.Minute)
+			}
+			c, err := f.Authenticate(bearer(jwt(claims)))
+			require.NoError(t, err)
+			session := caller.HashSession("clinic", "kratos-session-1")
+			require.Equal(t, &caller.Caller{
+				Tenant: "clinic", Subject: "5ff0b1d8", Session: &session, IssuedAt: start, ExpiresAt: start.Add(15 * time.Minute), Ambient: true,
+			}, c)
+			for name, claims := range map[string]string{
+				"no claims in the rule": "", "no aud": `"sid":"s",`, "no session": `"aud":["` + ours + `"],`, "a template without print": `"aud":["` + ours + `"],"sid":"<no value>",`,
+				"a template that found nothing": `"aud":["` + ours + `"],"sid":"",`, "another upstream's": `"aud":["https://other.example"],"sid":"s",`,
+			} {
+				t.Run(name, func(t *testing.T) {
+					_, err := f.Authenticate(bearer(jwt(claims)))
+					require.Error(t, err, name)
+				})
+			}
+			_, err = f.Authenticate(bearer(oathkeeperJWT(alg, map[string]string{"RS256": "mallory-rsa", "ES256": "mallory"}[alg], "a2aa9739-d753-4a0d-87ee-61f101050277", claims, time.Minute)))
+			require.Error(t, err)
 		})
-		jwt := func(claims string) string {
-			return oathkeeperJWT(alg, key, "a2aa9739-d753-4a0d-87ee-61f101050277", claims, 15*time.Minute)
-		}
-		c, err := f.Authenticate(bearer(jwt(claims)))
-		require.NoError(t, err)
-		session := caller.HashSession("clinic", "kratos-session-1")
-		require.Equal(t, &caller.Caller{
-			Tenant: "clinic", Subject: "5ff0b1d8", Session: &session, IssuedAt: start, ExpiresAt: start.Add(15 * time.Minute), Ambient: true,
-		}, c)
-		for name, claims := range map[string]string{
-			"no claims in the rule": "", "no aud": `"sid":"s",`, "no session": `"aud":["` + ours + `"],`, "a template without print": `"aud":["` + ours + `"],"sid":"<no value>",`,
-			"a template that found nothing": `"aud":["` + ours + `"],"sid":"",`, "another upstream's": `"aud":["https://other.example"],"sid":"s",`,
-		} {
-			_, err := f.Authenticate(bearer(jwt(claims)))
-			require.Error(t, err, name)
-		}
-		_, err = f.Authenticate(bearer(oathkeeperJWT(alg, map[string]string{"RS256": "mallory-rsa", "ES256": "mallory"}[alg], "a2aa9739-d753-4a0d-87ee-61f101050277", claims, time.Minute)))
-		require.Error(t, err)
 	}
 }

@@ -18,10 +18,12 @@ func TestPublic(t *testing.T) {
 	for name, err := range map[string]error{
 		"unknown": errCause, "wrapped": fmt.Errorf("x: %w", errCause), "joined": errors.Join(errCause, os.ErrExist),
 	} {
-		p := fault.Public(err)
-		require.Equal(t, fault.Internal, p.Code, name)
-		require.NotContains(t, p.Message, "SECRET", name)
-		require.ErrorIs(t, p, err, "the log keeps it")
+		t.Run(name, func(t *testing.T) {
+			p := fault.Public(err)
+			require.Equal(t, fault.Internal, p.Code, name)
+			require.NotContains(t, p.Message, "SECRET", name)
+			require.ErrorIs(t, p, err, "the log keeps it")
+		})
 	}
 	wrapped := fault.Wrap(errCause, fault.Unavailable, "Try again.")
 	for _, err := range []error{wrapped, fmt.Errorf("SECRET: %w", wrapped), errors.Join(errCause, wrapped)} {

@@ -195,13 +195,15 @@ func TestWorstCase(t *testing.T) {
 			o.Logger = slog.New(slog.DiscardHandler)
 		})
 		for name, body := range bodies {
-			var a *answer
-			took := costtest.Of(func() { a = s.post(t, body) })
-			t.Logf("%9s development=%v %s (%d bytes)", took.Round(100*time.Microsecond), development, name, len(body))
-			require.LessOrEqual(t, len(body), int(cfg.HTTP.MaxBody), name)
-			require.Less(t, took, costtest.Most, name)
-			require.Less(t, len(a.raw), 16<<10, name)
-			require.NotEqual(t, "INTERNAL", a.code(), "%s: %s", name, a.raw)
+			t.Run(name, func(t *testing.T) {
+				var a *answer
+				took := costtest.Of(func() { a = s.post(t, body) })
+				t.Logf("%9s development=%v %s (%d bytes)", took.Round(100*time.Microsecond), development, name, len(body))
+				require.LessOrEqual(t, len(body), int(cfg.HTTP.MaxBody), name)
+				require.Less(t, took, costtest.Most, name)
+				require.Less(t, len(a.raw), 16<<10, name)
+				require.NotEqual(t, "INTERNAL", a.code(), "%s: %s", name, a.raw)
+			})
 		}
 	}
 }

@@ -28,12 +28,14 @@ func TestLimits(t *testing.T) {
 		"selections":           {fields(90), fields(501), "selections"},
 		"selections, spread":   {spreads(90), spreads(501), "selections"},
 	} {
-		a := s.query(t, test.pass)
-		require.Empty(t, a.Errors, name)
-		a = s.query(t, test.refuse)
-		require.Equal(t, "LIMIT_EXCEEDED", a.code(), "%s: %s", name, a.raw)
-		require.Contains(t, a.Errors[0].Message, test.limit, name)
-		require.Nil(t, a.Data, name)
+		t.Run(name, func(t *testing.T) {
+			a := s.query(t, test.pass)
+			require.Empty(t, a.Errors, name)
+			a = s.query(t, test.refuse)
+			require.Equal(t, "LIMIT_EXCEEDED", a.code(), "%s: %s", name, a.raw)
+			require.Contains(t, a.Errors[0].Message, test.limit, name)
+			require.Nil(t, a.Data, name)
+		})
 	}
 }
 
@@ -45,7 +47,9 @@ func TestRootFieldsInFragments(t *testing.T) {
 		"plain": "{" + roots + "}", "inline fragment": "{...{" + roots + "}}", "fragment": "{...F} fragment F on Query{" + roots + "}",
 		"nested": "{...F} fragment F on Query{...{...G}} fragment G on Query{" + roots + "}",
 	} {
-		require.Equal(t, "LIMIT_EXCEEDED", s.query(t, doc).code(), name)
+		t.Run(name, func(t *testing.T) {
+			require.Equal(t, "LIMIT_EXCEEDED", s.query(t, doc).code(), name)
+		})
 	}
 }
 

@@ -119,10 +119,12 @@ func TestBadInput(t *testing.T) {
 		"a non-null that is missing": {`query($t:TokenID!){token(id:$t){id}}`},
 		"a list for a token":         {`query($t:TokenID!){token(id:$t){id}}`, `{"t":["` + someToken + `"]}`},
 	} {
-		a := s.query(t, doc[0], doc[1:]...)
-		require.Equal(t, "BAD_USER_INPUT", a.code(), "%s: %s", name, a.raw)
-		require.Less(t, a.status, 500, name)
-		require.NotContains(t, a.raw, "strconv", name)
+		t.Run(name, func(t *testing.T) {
+			a := s.query(t, doc[0], doc[1:]...)
+			require.Equal(t, "BAD_USER_INPUT", a.code(), "%s: %s", name, a.raw)
+			require.Less(t, a.status, 500, name)
+			require.NotContains(t, a.raw, "strconv", name)
+		})
 	}
 	require.Empty(t, s.query(t, `{token(id:"`+someToken+`"){id}}`).Errors)
 }

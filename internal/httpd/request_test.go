@@ -25,25 +25,29 @@ func TestNegotiation(t *testing.T) {
 		"application/*;q=0, */*": "", mediaGraphQL + ";q=2": "", mediaGraphQL + ", */*": mediaGraphQL, "application/json;charset=utf-8;q=0.9,*/*;q=0.8": mediaJSON,
 		"text/html": "", "application/xml;q=1": "", "application/json;q=0": "", "application/json;q=0.000": "", ";": "",
 	} {
-		r := post(bodyOf("{viewer{tenant}}"))
-		if accept != "" {
-			r.Header.Set("Accept", accept)
-		}
-		a := s.do(t, r)
-		if want == "" {
-			require.Equal(t, http.StatusNotAcceptable, a.status, accept)
-			continue
-		}
-		require.Equal(t, http.StatusOK, a.status, accept)
-		require.Equal(t, want+"; charset=utf-8", a.header.Get("Content-Type"), accept)
-		require.Equal(t, "no-store", a.header.Get("Cache-Control"))
+		t.Run(accept, func(t *testing.T) {
+			r := post(bodyOf("{viewer{tenant}}"))
+			if accept != "" {
+				r.Header.Set("Accept", accept)
+			}
+			a := s.do(t, r)
+			if want == "" {
+				require.Equal(t, http.StatusNotAcceptable, a.status, accept)
+				return
+			}
+			require.Equal(t, http.StatusOK, a.status, accept)
+			require.Equal(t, want+"; charset=utf-8", a.header.Get("Content-Type"), accept)
+			require.Equal(t, "no-store", a.header.Get("Cache-Control"))
+		})
 	}
 	for mediaType, want := range map[string]int{mediaJSON: http.StatusOK, mediaGraphQL: http.StatusBadRequest} {
-		r := post(bodyOf("{nothing}"))
-		r.Header.Set("Accept", mediaType)
-		a := s.do(t, r)
-		require.Equal(t, want, a.status)
-		require.NotContains(t, a.raw, `"data"`)
+		t.Run(mediaType, func(t *testing.T) {
+			r := post(bodyOf("{nothing}"))
+			r.Header.Set("Accept", mediaType)
+			a := s.do(t, r)
+			require.Equal(t, want, a.status)
+			require.NotContains(t, a.raw, `"data"`)
+		})
 	}
 }
 
@@ -91,22 +95,24 @@ func TestCrossSiteRequests(t *testing.T) {
 		"GET of a mutation, 2":                   {"GET ?query=query A{__typename} mutation B{deleteTokens(tokens:[]){deleted}}&operationName=B", map[string]string{guard.PreflightHeader: "1"}, 405},
 		"PUT":                                    {"PUT", nil, 405}, "DELETE": {"DELETE", nil, 405}, "HEAD": {"HEAD", nil, 405}, "PATCH": {"PATCH", nil, 405},
 	} {
-		r := post(bodyOf("{viewer{tenant}}"))
-		method, q, _ := strings.Cut(test.what, " ")
-		if r.Method = method; q != "" {
-			r.Body, r.ContentLength = http.NoBody, 0
-			key, rest, _ := strings.Cut(q[1:], "=")
-			document, name, named := strings.Cut(rest, "&operationName=")
-			values := url.Values{key: {document}}
-			if named {
-				values.Set("operationName", name)
+		t.Run(name, func(t *testing.T) {
+			r := post(bodyOf("{viewer{tenant}}"))
+			method, q, _ := strings.Cut(test.what, " ")
+			if r.Method = method; q != "" {
+				r.Body, r.ContentLength = http.NoBody, 0
+				key, rest, _ := strings.Cut(q[1:], "=")
+				document, name, named := strings.Cut(rest, "&operationName=")
+				values := url.Values{key: {document}}
+				if named {
+					values.Set("operationName", name)
+				}
+				r.URL.RawQuery = values.Encode()
 			}
-			r.URL.RawQuery = values.Encode()
-		}
-		for k, v := range test.header {
-			r.Header.Set(k, v)
-		}
-		require.Equal(t, test.status, s.do(t, r).status, name)
+			for k, v := range test.header {
+				r.Header.Set(k, v)
+			}
+			require.Equal(t, test.status, s.do(t, r).status, name)
+		})
 	}
 	r := post(bodyOf("{viewer{tenant}}"))
 	r.Header.Add("Content-Type", "text/plain")
@@ -135,17 +141,19 @@ func TestAmbientCredentials(t *testing.T) {
 		"GET, preflighted":              {"GET", map[string]string{guard.PreflightHeader: "1"}, map[string]int{"good": 200, "ambient": 200}},
 		"GET, preflighted, evil Origin": {"GET", map[string]string{guard.PreflightHeader: "1", "Origin": "https://evil.example"}, map[string]int{"good": 403, "ambient": 403}},
 	} {
-		for credential, want := range test.status {
-			r := post(bodyOf("{viewer{tenant}}"))
-			if test.method == http.MethodGet {
-				r.Method, r.Body, r.ContentLength, r.URL.RawQuery = http.MethodGet, http.NoBody, 0, url.Values{"query": {"{viewer{tenant}}"}}.Encode()
+		t.Run(name, func(t *testing.T) {
+			for credential, want := range test.status {
+				r := post(bodyOf("{viewer{tenant}}"))
+				if test.method == http.MethodGet {
+					r.Method, r.Body, r.ContentLength, r.URL.RawQuery = http.MethodGet, http.NoBody, 0, url.Values{"query": {"{viewer{tenant}}"}}.Encode()
+				}
+				r.Header.Set("Authorization", "Bearer "+credential)
+				for k, v := range test.header {
+					r.Header.Set(k, v)
+				}
+				require.Equal(t, want, s.do(t, r).status, "%s, %s", name, credential)
 			}
-			r.Header.Set("Authorization", "Bearer "+credential)
-			for k, v := range test.header {
-				r.Header.Set(k, v)
-			}
-			require.Equal(t, want, s.do(t, r).status, "%s, %s", name, credential)
-		}
+		})
 	}
 }
 
@@ -159,27 +167,29 @@ func TestOrigins(t *testing.T) {
 		"https://app.example https://evil.example": false, "https://app.example\x00": false, "https://gateway.example.evil.example": false, "file://": false,
 		"https://app.example@evil.example": false, "https://app%2eexample": false,
 	} {
-		for _, path := range []string{"/graphql", "/healthz"} {
-			for _, method := range []string{http.MethodPost, http.MethodOptions, http.MethodGet} {
-				r := httptest.NewRequest(method, publicURL+path, strings.NewReader(bodyOf("{viewer{tenant}}")))
-				r.Header.Set("Content-Type", "application/json")
-				r.Header["Origin"] = []string{origin}
-				if method == http.MethodOptions {
-					r.Header.Set("Access-Control-Request-Method", "POST")
-					r.Header.Set("Access-Control-Request-Headers", "authorization,content-type")
+		t.Run(origin, func(t *testing.T) {
+			for _, path := range []string{"/graphql", "/healthz"} {
+				for _, method := range []string{http.MethodPost, http.MethodOptions, http.MethodGet} {
+					r := httptest.NewRequest(method, publicURL+path, strings.NewReader(bodyOf("{viewer{tenant}}")))
+					r.Header.Set("Content-Type", "application/json")
+					r.Header["Origin"] = []string{origin}
+					if method == http.MethodOptions {
+						r.Header.Set("Access-Control-Request-Method", "POST")
+						r.Header.Set("Access-Control-Request-Headers", "authorization,content-type")
+					}
+					a := s.do(t, r)
+					if !allowed {
+						require.Equal(t, http.StatusForbidden, a.status, origin)
+						require.Empty(t, a.header.Get("Access-Control-Allow-Origin"), origin)
+						continue
+					}
+					require.NotEqual(t, http.StatusForbidden, a.status, origin)
+					require.Equal(t, origin, a.header.Get("Access-Control-Allow-Origin"))
+					require.Equal(t, "true", a.header.Get("Access-Control-Allow-Credentials"))
+					require.Contains(t, strings.Join(a.header.Values("Vary"), ","), "Origin")
 				}
-				a := s.do(t, r)
-				if !allowed {
-					require.Equal(t, http.StatusForbidden, a.status, origin)
-					require.Empty(t, a.header.Get("Access-Control-Allow-Origin"), origin)
-					continue
-				}
-				require.NotEqual(t, http.StatusForbidden, a.status, origin)
-				require.Equal(t, origin, a.header.Get("Access-Control-Allow-Origin"))
-				require.Equal(t, "true", a.header.Get("Access-Control-Allow-Credentials"))
-				require.Contains(t, strings.Join(a.header.Values("Vary"), ","), "Origin")
 			}
-		}
+		})
 	}
 	r := post(bodyOf("{viewer{tenant}}"))
 	r.Header["Origin"] = []string{"https://app.example", "https://evil.example"}

@@ -38,24 +38,26 @@ func TestCookieAndPin(t *testing.T) {
 		"pinned to another": {bearer, "", login.String(), 412}, "pinned, nobody": {nil, "", hash.String(), 401},
 		"cookie, no Origin, pinned to another": {cookie, "", login.String(), 403},
 	} {
-		ran := false
-		s := newServer(t, resolver{viewer: func(context.Context) (*model.Viewer, error) { ran = true; return nil, nil }}, func(o *Options) { o.Authenticator = signedIn{test.who} })
-		r := post(bodyOf("{ viewer { tenant } }"))
-		for header, value := range map[string]string{"Origin": test.origin, "Cloakroom-Session-Hash": test.pin} {
-			if value != "" {
-				r.Header.Set(header, value)
+		t.Run(name, func(t *testing.T) {
+			ran := false
+			s := newServer(t, resolver{viewer: func(context.Context) (*model.Viewer, error) { ran = true; return nil, nil }}, func(o *Options) { o.Authenticator = signedIn{test.who} })
+			r := post(bodyOf("{ viewer { tenant } }"))
+			for header, value := range map[string]string{"Origin": test.origin, "Cloakroom-Session-Hash": test.pin} {
+				if value != "" {
+					r.Header.Set(header, value)
+				}
 			}
-		}
-		a := s.do(t, r)
-		require.Equal(t, test.want, a.status, name)
-		require.Equal(t, test.want == 200, ran, name)
-		if test.want == 412 {
-			require.Equal(t, "SESSION_CHANGED", a.code())
-			require.Equal(t, []string{"refused:SESSION_CHANGED"}, s.seen.list)
-		}
-		if test.who != nil && test.want != 403 {
-			require.Equal(t, hash.String(), a.header.Get("Cloakroom-Session-Hash"), name)
-		}
+			a := s.do(t, r)
+			require.Equal(t, test.want, a.status, name)
+			require.Equal(t, test.want == 200, ran, name)
+			if test.want == 412 {
+				require.Equal(t, "SESSION_CHANGED", a.code())
+				require.Equal(t, []string{"refused:SESSION_CHANGED"}, s.seen.list)
+			}
+			if test.who != nil && test.want != 403 {
+				require.Equal(t, hash.String(), a.header.Get("Cloakroom-Session-Hash"), name)
+			}
+		})
 	}
 }
 
@@ -78,12 +80,14 @@ func TestSessionRoutes(t *testing.T) {
 		o.SignIn = echo{}
 	})
 	for path, want := range map[string]int{"/session/create": 200, "/session/verify": 403, "/session/ensure": 403, "/session/create/": 403, "/session/": 403, "/graphql": 403} {
-		r := httptest.NewRequest(http.MethodPost, publicURL+path, strings.NewReader("{}"))
-		r.Header.Set("Origin", "https://elsewhere.example")
-		a := s.do(t, r)
-		require.Equal(t, want, a.status, path)
-		require.Empty(t, a.header.Get("Access-Control-Allow-Origin"))
-		require.NotEmpty(t, a.header.Get("X-Request-Id"))
+		t.Run(path, func(t *testing.T) {
+			r := httptest.NewRequest(http.MethodPost, publicURL+path, strings.NewReader("{}"))
+			r.Header.Set("Origin", "https://elsewhere.example")
+			a := s.do(t, r)
+			require.Equal(t, want, a.status, path)
+			require.Empty(t, a.header.Get("Access-Control-Allow-Origin"))
+			require.NotEmpty(t, a.header.Get("X-Request-Id"))
+		})
 	}
 	r := httptest.NewRequest(http.MethodOptions, publicURL+"/session/create", http.NoBody)
 	r.Header.Set("Origin", "https://app.example")

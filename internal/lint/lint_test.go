@@ -60,9 +60,11 @@ func TestFoldersPatternsAndRepeatedFiles(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.MkdirAll(filepath.Join(dir, "deep"), 0o700))
 	for from, to := range map[string]string{"clean.graphqls": "deep/clean.graphql", "token.graphqls": "token.graphqls"} {
-		b, err := os.ReadFile(filepath.Join("testdata", from))
-		require.NoError(t, err)
-		require.NoError(t, os.WriteFile(filepath.Join(dir, to), b, 0o600))
+		t.Run(from, func(t *testing.T) {
+			b, err := os.ReadFile(filepath.Join("testdata", from))
+			require.NoError(t, err)
+			require.NoError(t, os.WriteFile(filepath.Join(dir, to), b, 0o600))
+		})
 	}
 	report, err := Check([]string{dir, filepath.Join(dir, "*.graphqls"), filepath.Join(dir, "token.graphqls")}, defaults(t))
 	require.NoError(t, err)
@@ -77,9 +79,11 @@ func TestUnusableInput(t *testing.T) {
 		"type Query { a: Missing }":   "Missing",
 		"type Query { a: String } \"": "broken.graphqls:1",
 	} {
-		require.NoError(t, os.WriteFile(broken, []byte(text), 0o600))
-		_, err := Check([]string{broken}, defaults(t))
-		require.ErrorContains(t, err, wants)
+		t.Run(text, func(t *testing.T) {
+			require.NoError(t, os.WriteFile(broken, []byte(text), 0o600))
+			_, err := Check([]string{broken}, defaults(t))
+			require.ErrorContains(t, err, wants)
+		})
 	}
 	for _, p := range []string{"testdata/missing.graphqls", "testdata/*.missing", t.TempDir()} {
 		_, err := Check([]string{p}, defaults(t))
@@ -94,7 +98,9 @@ func TestWords(t *testing.T) {
 		"diagnoses": "diagnose", "sourceIPs": "source ip", "emailAddresses": "email address", "status": "status", "oauth2Token": "oauth 2 token",
 		"IBANNumber": "iban number", "  a--b ": "a b", "": "", "größeÄ": "größe ä",
 	} {
-		require.Equal(t, want, words(in), in)
+		t.Run(in, func(t *testing.T) {
+			require.Equal(t, want, words(in), in)
+		})
 	}
 }
 
@@ -104,13 +110,15 @@ func TestMatch(t *testing.T) {
 		"ssn": "national-id", "customerPassportNumber": "national-id", "session": "", "passwordHash": "", "passwordUpdatedAt": "",
 		"pinCode": "password", "pinned": "", "company": "", "span": "", "lastFourDigits": "", "cardNumberLast4": "", "dob": "birth",
 	} {
-		rule, _ := r.match("Thing", name, "String", "")
-		if want == "" {
-			require.Nil(t, rule, name)
-			continue
-		}
-		require.NotNil(t, rule, name)
-		require.Equal(t, want, rule.ID, name)
+		t.Run(name, func(t *testing.T) {
+			rule, _ := r.match("Thing", name, "String", "")
+			if want == "" {
+				require.Nil(t, rule, name)
+				return
+			}
+			require.NotNil(t, rule, name)
+			require.Equal(t, want, rule.ID, name)
+		})
 	}
 	rule, by := r.match("Thing", "remark", "String", "Holds PII of the patient.")
 	require.Equal(t, "declared", rule.ID)
@@ -126,8 +134,10 @@ func TestParseRules(t *testing.T) {
 		"sensitive: [{id: a}]":                            "what",
 		"sensitive: [{id: a, what: b}]\ntypo: [1]":        "typo",
 	} {
-		_, err := ParseRules([]byte(text))
-		require.ErrorContains(t, err, wants, text)
+		t.Run(text, func(t *testing.T) {
+			_, err := ParseRules([]byte(text))
+			require.ErrorContains(t, err, wants, text)
+		})
 	}
 	r, err := ParseRules([]byte("sensitive: [{id: own, what: ours, names: [shoe size]}]"))
 	require.NoError(t, err)

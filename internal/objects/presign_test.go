@@ -51,11 +51,13 @@ func TestPresignerRefusesBadOptions(t *testing.T) {
 		"no secret":      func(o *PresignOptions) { o.Credentials.SecretAccessKey = "" },
 		"newline in key": func(o *PresignOptions) { o.Credentials.AccessKeyID = "a\nb" },
 	} {
-		bad := good
-		change(&bad)
-		_, err := NewPresigner(bad)
-		require.Error(t, err, name)
-		require.NotContains(t, err.Error(), "hush", name)
+		t.Run(name, func(t *testing.T) {
+			bad := good
+			change(&bad)
+			_, err := NewPresigner(bad)
+			require.Error(t, err, name)
+			require.NotContains(t, err.Error(), "hush", name)
+		})
 	}
 }
 
@@ -77,10 +79,12 @@ func TestPresignRefusesBadRequests(t *testing.T) {
 		"long life":       func(r *Request) { r.Expires = 7*24*time.Hour + time.Second },
 		"part of seconds": func(r *Request) { r.Expires = 1500 * time.Millisecond },
 	} {
-		bad := good
-		change(&bad)
-		_, err := p.Presign(bad)
-		require.Error(t, err, name)
+		t.Run(name, func(t *testing.T) {
+			bad := good
+			change(&bad)
+			_, err := p.Presign(bad)
+			require.Error(t, err, name)
+		})
 	}
 	for _, object := range []string{"", "/a", "a/", "a//b", "../a", "a.b", "A", "a b", "a?b", "a#b", "a%2fb", "a\x00", "é", strings.Repeat("a", 513)} {
 		_, err := p.Upload(Upload{Object: object}, noon, time.Minute, "")
@@ -170,7 +174,9 @@ func TestAttachment(t *testing.T) {
 		strings.Repeat("é", 150):   `attachment; filename="` + strings.Repeat("_", 100) + `"; filename*=UTF-8''` + strings.Repeat("%C3%A9", 100),
 		strings.Repeat("a", 10000): `attachment; filename="` + strings.Repeat("a", maxFilename) + `"`,
 	} {
-		require.Equal(t, want, Attachment(name), "%q", name)
+		t.Run(name, func(t *testing.T) {
+			require.Equal(t, want, Attachment(name), "%q", name)
+		})
 	}
 }
 

@@ -46,11 +46,13 @@ func TestS3Addresses(t *testing.T) {
 		"http://127.0.0.1:9000/values/a?":                   func(o *objects.S3Options) { o.Endpoint = "http://127.0.0.1:9000" },
 		"https://store.example.test:9000/values.with.dot/a": func(o *objects.S3Options) { o.Bucket, o.PathStyle = "values.with.dot", true },
 	} {
-		s := newS3(t, change)
-		r, err := s.SignDownload(objects.Download{Object: "a"})
-		require.NoError(t, err)
-		require.True(t, strings.HasPrefix(r.URL, s.Origin()+"/"))
-		require.True(t, strings.HasPrefix(r.URL, want), "%s is not %s", strings.SplitN(r.URL, "?", 2)[0], want)
+		t.Run(want, func(t *testing.T) {
+			s := newS3(t, change)
+			r, err := s.SignDownload(objects.Download{Object: "a"})
+			require.NoError(t, err)
+			require.True(t, strings.HasPrefix(r.URL, s.Origin()+"/"))
+			require.True(t, strings.HasPrefix(r.URL, want), "%s is not %s", strings.SplitN(r.URL, "?", 2)[0], want)
+		})
 	}
 }
 
@@ -69,11 +71,13 @@ func TestS3RefusesBadOptions(t *testing.T) {
 		"not a region":    func(o *objects.S3Options) { o.Region = "eu central" },
 		"negative upload": func(o *objects.S3Options) { o.UploadLifetime = -time.Second },
 	} {
-		o := objects.S3Options{Endpoint: "https://store.example.test", Bucket: "values", Credentials: staticCreds}
-		change(&o)
-		_, err := objects.NewS3(t.Context(), o)
-		require.Error(t, err, name)
-		require.NotContains(t, err.Error(), "hush", name)
+		t.Run(name, func(t *testing.T) {
+			o := objects.S3Options{Endpoint: "https://store.example.test", Bucket: "values", Credentials: staticCreds}
+			change(&o)
+			_, err := objects.NewS3(t.Context(), o)
+			require.Error(t, err, name)
+			require.NotContains(t, err.Error(), "hush", name)
+		})
 	}
 }
 
@@ -98,7 +102,9 @@ func TestS3DefaultChain(t *testing.T) {
 	for name, value := range map[string]string{"AWS_CONFIG_FILE": none, "AWS_SHARED_CREDENTIALS_FILE": none, "AWS_PROFILE": "",
 		"AWS_EC2_METADATA_DISABLED": "true", "AWS_REGION": "eu-west-1", "AWS_ENDPOINT_URL_S3": "https://store.example.test", "AWS_SESSION_TOKEN": "",
 		"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_CONTAINER_CREDENTIALS_FULL_URI": "", "AWS_WEB_IDENTITY_TOKEN_FILE": ""} {
-		t.Setenv(name, value)
+		t.Run(name, func(t *testing.T) {
+			t.Setenv(name, value)
+		})
 	}
 	o := objects.S3Options{Bucket: "values", PathStyle: true, Timeout: 2 * time.Second}
 	_, err := objects.NewS3(t.Context(), o)

@@ -115,19 +115,21 @@ func TestEndSubject(t *testing.T) {
 // TestLifetimes: an end holds until no credential and no grant of the tenant can live.
 func TestLifetimes(t *testing.T) {
 	for name, life := range map[string]time.Duration{tenant: time.Hour, "bank": 2 * time.Hour, "unknown": 2 * time.Hour} {
-		rows, c := newTable(), &clock{at: noon}
-		r := start(t, rows, c, nil)
-		who, hash := session("s"), caller.HashSession(name, "s")
-		who.Session = &hash
-		_, err := r.EndSession(context.Background(), name, "s", "application")
-		require.NoError(t, err)
-		c.advance(life)
-		r.poll()
-		require.Equal(t, fault.Unauthenticated, r.ask(t, who), name)
-		c.advance(time.Minute)
-		r.poll()
-		require.Empty(t, r.ask(t, who), name)
-		require.Zero(t, r.seen.of("kept"), "it is swept from memory")
+		t.Run(name, func(t *testing.T) {
+			rows, c := newTable(), &clock{at: noon}
+			r := start(t, rows, c, nil)
+			who, hash := session("s"), caller.HashSession(name, "s")
+			who.Session = &hash
+			_, err := r.EndSession(context.Background(), name, "s", "application")
+			require.NoError(t, err)
+			c.advance(life)
+			r.poll()
+			require.Equal(t, fault.Unauthenticated, r.ask(t, who), name)
+			c.advance(time.Minute)
+			r.poll()
+			require.Empty(t, r.ask(t, who), name)
+			require.Zero(t, r.seen.of("kept"), "it is swept from memory")
+		})
 	}
 }
 

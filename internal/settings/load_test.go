@@ -83,10 +83,12 @@ func TestTypos(t *testing.T) {
 		"no unit, float": "http:\n  read_timeout: 1.5\n", "an issuer's unit": "issuers:\n  - max_lifetime: 60\n", "no number": "http:\n  max_body: many\n", "no YAML": "http: [\n", "a tab": "\thttp: 1\n",
 		"a section that is text": "http: on\n", "no bool": "development: perhaps\n",
 	} {
-		file := filepath.Join(t.TempDir(), "c.yaml")
-		require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
-		_, err := Load(file, nil)
-		require.ErrorContains(t, err, "config: ", name)
+		t.Run(name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "c.yaml")
+			require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+			_, err := Load(file, nil)
+			require.ErrorContains(t, err, "config: ", name)
+		})
 	}
 	for _, line := range []string{
 		"CLOAKROOM_HTTP_LISTN=x", "CLOAKROOM_=x", "CLOAKROOM_http_listen=x", "CLOAKROOM_HTTP=x", "CLOAKROOM_HTTP_READ_TIMEOUT=15", "CLOAKROOM_ISSUERS=x", "CLOAKROOM_ISSUERS={}",

@@ -58,9 +58,11 @@ func TestSettingsAreNoServiceLinks(t *testing.T) {
 	known := map[string]reflect.Type{}
 	collect(reflect.TypeFor[config.Config](), "", known)
 	for key := range known {
-		name := envPrefix + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
-		for _, link := range serviceLinks {
-			require.False(t, link.name.MatchString(name), "%s looks like %s", name, link.name)
-		}
+		t.Run(key, func(t *testing.T) {
+			name := envPrefix + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
+			for _, link := range serviceLinks {
+				require.False(t, link.name.MatchString(name), "%s looks like %s", name, link.name)
+			}
+		})
 	}
 }

@@ -24,9 +24,11 @@ func TestWhatIsWrong(t *testing.T) {
 		"issuers:\n  - x\n":                           "config: issuers[0]: expected a map or struct, got \"string\"",
 		"http: on\n":                                  "config: http: expected a map or struct, got \"string\"",
 	} {
-		file := filepath.Join(t.TempDir(), "c.yaml")
-		require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
-		_, err := Load(file, nil)
-		require.EqualError(t, err, want, text)
+		t.Run(text, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "c.yaml")
+			require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+			_, err := Load(file, nil)
+			require.EqualError(t, err, want, text)
+		})
 	}
 }

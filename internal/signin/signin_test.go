@@ -70,22 +70,24 @@ func TestPages(t *testing.T) {
 		"the other's page": {"https://bank.example", several, false}, "none's": {"https://blog.example", several, false}, "null": {"null", several, false},
 		"case": {"https://App.example", several, false}, "one provider": {"https://blog.example", nil, true},
 	} {
-		w := newWorld(t, test.change)
-		l := w.newLogin("clinic", w.said, w.now)
-		sealed, err := w.sealLogin(l)
-		require.NoError(t, err)
-		r := httptest.NewRequest(http.MethodGet, own+"/session/verify", nil)
-		r.Header.Set("Cookie", w.cookieName(sessionCookie)+"="+sealed)
-		if test.origin != "" {
-			r.Header.Set("Origin", test.origin)
-		}
-		who, err := w.Authenticate(r)
-		require.NoError(t, err, name)
-		require.Equal(t, test.counts, who != nil, name)
-		w.next = &caller.Caller{Tenant: "bank"}
-		who, err = w.Authenticate(r)
-		require.NoError(t, err)
-		require.Equal(t, w.next, who, "another credential is no matter of pages")
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, test.change)
+			l := w.newLogin("clinic", w.said, w.now)
+			sealed, err := w.sealLogin(l)
+			require.NoError(t, err)
+			r := httptest.NewRequest(http.MethodGet, own+"/session/verify", nil)
+			r.Header.Set("Cookie", w.cookieName(sessionCookie)+"="+sealed)
+			if test.origin != "" {
+				r.Header.Set("Origin", test.origin)
+			}
+			who, err := w.Authenticate(r)
+			require.NoError(t, err, name)
+			require.Equal(t, test.counts, who != nil, name)
+			w.next = &caller.Caller{Tenant: "bank"}
+			who, err = w.Authenticate(r)
+			require.NoError(t, err)
+			require.Equal(t, w.next, who, "another credential is no matter of pages")
+		})
 	}
 }
 
@@ -170,11 +172,13 @@ func TestHangs(t *testing.T) {
 			"create": func() *httptest.ResponseRecorder { return w.create(state, browser) },
 			"end":    func() *httptest.ResponseRecorder { return w.end("Cookie", cookie, "Origin", appSite) },
 		} {
-			begin := time.Now() // of the bubble's clock
-			answer := send()
-			require.Equal(t, timeout, time.Since(begin), name)
-			require.Equal(t, http.StatusServiceUnavailable, answer.Code, name)
-			require.Empty(t, answer.Header().Values("Set-Cookie"), name)
+			t.Run(name, func(t *testing.T) {
+				begin := time.Now() // of the bubble's clock
+				answer := send()
+				require.Equal(t, timeout, time.Since(begin), name)
+				require.Equal(t, http.StatusServiceUnavailable, answer.Code, name)
+				require.Empty(t, answer.Header().Values("Set-Cookie"), name)
+			})
 		}
 		var until []time.Duration
 		w.handler = w.routes(finder(func(r *http.Request) (*caller.Caller, error) {
@@ -200,8 +204,10 @@ func TestEndIsGuarded(t *testing.T) {
 		"another charset": {"Content-Type", "application/json; charset=utf-16"}, "compressed": {"Content-Type", "application/json", "Content-Encoding", "gzip"},
 		"text": {"Content-Type", "text/plain"}, "two types": {"Content-Type", "application/json", "Content-Type", "application/json"},
 	} {
-		answer := w.do("POST", "/session/end", "", append(headers, "Cookie", cookie, "Origin", appSite)...)
-		require.Equal(t, http.StatusUnsupportedMediaType, answer.Code, name)
+		t.Run(name, func(t *testing.T) {
+			answer := w.do("POST", "/session/end", "", append(headers, "Cookie", cookie, "Origin", appSite)...)
+			require.Equal(t, http.StatusUnsupportedMediaType, answer.Code, name)
+		})
 	}
 	require.Equal(t, http.StatusForbidden, w.end("Cookie", cookie).Code, "no Origin")
 	w.next = &caller.Caller{Tenant: "clinic", Session: &w.said.Session, Ambient: true}

@@ -33,9 +33,11 @@ func TestStory(t *testing.T) {
 	require.EqualValues(t, 1000, up.Size)
 	require.Equal(t, [3]string{"application/pdf", "application/pdf", "scan.pdf"}, [3]string{up.ContentType, down.ContentType, down.Filename})
 	for name, ctx := range map[string]context.Context{"a session": user, "the application": application("clinic")} {
-		d, err := f.Describe(ctx, made.Token)
-		require.NoError(t, err, name)
-		require.Equal(t, &vault.Described{Token: made.Token, CreatedAt: noon, ExpiresAt: made.ExpiresAt, Metadata: meta}, d)
+		t.Run(name, func(t *testing.T) {
+			d, err := f.Describe(ctx, made.Token)
+			require.NoError(t, err, name)
+			require.Equal(t, &vault.Described{Token: made.Token, CreatedAt: noon, ExpiresAt: made.ExpiresAt, Metadata: meta}, d)
+		})
 	}
 	// One answer for every token that may not be read, whatever the reason.
 	foreign := f.tokenize(t, session("bank", "s1"), 0)
@@ -51,12 +53,16 @@ func TestStory(t *testing.T) {
 		"a deleted token": func() error { _, err := f.Detokenize(user, gone); return err },
 		"an ended grant":  func() error { f.at = noon.Add(15 * time.Minute); _, err := f.Detokenize(user, made.Token); return err },
 	} {
-		require.Equal(t, want, try(), name)
+		t.Run(name, func(t *testing.T) {
+			require.Equal(t, want, try(), name)
+		})
 	}
 	for name, ctx := range map[string]context.Context{"ended": user, "another tenant": application("bank"), "another session": session("clinic", "s2")} {
-		d, err := f.Describe(ctx, made.Token)
-		require.NoError(t, err, name)
-		require.Nil(t, d, name)
+		t.Run(name, func(t *testing.T) {
+			d, err := f.Describe(ctx, made.Token)
+			require.NoError(t, err, name)
+			require.Nil(t, d, name)
+		})
 	}
 }
 
@@ -89,14 +95,18 @@ func TestWho(t *testing.T) {
 		"CarryGrants":  {func(ctx context.Context) error { _, err := f.CarryGrants(ctx, "s", "t"); return err }, "a"},
 		"DeleteTokens": {func(ctx context.Context) error { _, err := f.DeleteTokens(ctx, []ids.Token{unknown}); return err }, "a"},
 	} {
-		requireFault(t, test.call(context.Background()), fault.Unauthenticated)
-		for who, ctx := range map[string]context.Context{"a": application("clinic"), "s": session("clinic", "s")} {
-			if err := test.call(ctx); strings.Contains(test.who, who) {
-				require.NoError(t, err, name)
-			} else {
-				requireFault(t, err, fault.Forbidden)
+		t.Run(name, func(t *testing.T) {
+			requireFault(t, test.call(context.Background()), fault.Unauthenticated)
+			for who, ctx := range map[string]context.Context{"a": application("clinic"), "s": session("clinic", "s")} {
+				t.Run(who, func(t *testing.T) {
+					if err := test.call(ctx); strings.Contains(test.who, who) {
+						require.NoError(t, err, name)
+					} else {
+						requireFault(t, err, fault.Forbidden)
+					}
+				})
 			}
-		}
+		})
 	}
 }
 

@@ -30,9 +30,11 @@ func TestPragmas(t *testing.T) {
 				"journal_mode": "wal", "synchronous": "2", "secure_delete": "1", "foreign_keys": "1", "trusted_schema": "0", "temp_store": "2",
 				"busy_timeout": "10000", "query_only": fmt.Sprint(i),
 			} {
-				var got string
-				require.NoError(t, c.QueryRowContext(context.Background(), "PRAGMA "+pragma).Scan(&got))
-				require.Equal(t, want, got, pragma)
+				t.Run(pragma, func(t *testing.T) {
+					var got string
+					require.NoError(t, c.QueryRowContext(context.Background(), "PRAGMA "+pragma).Scan(&got))
+					require.Equal(t, want, got, pragma)
+				})
 			}
 		})
 	}
@@ -236,31 +238,33 @@ func TestACallerWhoLeavesMeanwhile(t *testing.T) {
 		},
 		"SweepGrants": func(ctx context.Context) (int, error) { return db.SweepGrants(ctx, noon, 10) },
 	} {
-		insert(t, db, nil, grant("s", "a", noon+100, 0), grant("s", "b", noon-100, 0))
-		lock, err := other.Begin()
-		require.NoError(t, err)
-		// This goroutine and the one that lets the writer go on tell one another by files: any lock or channel would
-		// order the writer's work after ours, and the race detector would find nothing.
-		left, log, before := filepath.Join(t.TempDir(), "left"), db.path+"-wal", time.Unix(0, 0)
-		require.NoError(t, os.Chtimes(log, before, before))
-		go func() {
-			for _, err := os.Stat(left); err != nil; _, err = os.Stat(left) {
-				time.Sleep(time.Millisecond)
-			}
-			_ = lock.Rollback()
-		}()
-		n, err := work(leaving(t))
-		require.NoError(t, os.Mkdir(left, 0o700))
-		require.Eventually(t, func() bool {
-			info, err := os.Stat(log)
-			return err == nil && !info.ModTime().Equal(before)
-		}, 30*time.Second, time.Millisecond, "the writer does not commit")
-		require.ErrorIs(t, err, context.Canceled, name)
-		require.Zero(t, n, name)
-		require.Eventually(t, func() bool {
-			read, _, _ := held(t, db, "clinic", "s", "b")
-			return read == 0
-		}, 30*time.Second, 5*time.Millisecond, name)
+		t.Run(name, func(t *testing.T) {
+			insert(t, db, nil, grant("s", "a", noon+100, 0), grant("s", "b", noon-100, 0))
+			lock, err := other.Begin()
+			require.NoError(t, err)
+			// This goroutine and the one that lets the writer go on tell one another by files: any lock or channel would
+			// order the writer's work after ours, and the race detector would find nothing.
+			left, log, before := filepath.Join(t.TempDir(), "left"), db.path+"-wal", time.Unix(0, 0)
+			require.NoError(t, os.Chtimes(log, before, before))
+			go func() {
+				for _, err := os.Stat(left); err != nil; _, err = os.Stat(left) {
+					time.Sleep(time.Millisecond)
+				}
+				_ = lock.Rollback()
+			}()
+			n, err := work(leaving(t))
+			require.NoError(t, os.Mkdir(left, 0o700))
+			require.Eventually(t, func() bool {
+				info, err := os.Stat(log)
+				return err == nil && !info.ModTime().Equal(before)
+			}, 30*time.Second, time.Millisecond, "the writer does not commit")
+			require.ErrorIs(t, err, context.Canceled, name)
+			require.Zero(t, n, name)
+			require.Eventually(t, func() bool {
+				read, _, _ := held(t, db, "clinic", "s", "b")
+				return read == 0
+			}, 30*time.Second, 5*time.Millisecond, name)
+		})
 	}
 }
 

@@ -19,9 +19,11 @@ func TestClassify(t *testing.T) {
 		"Permission to use, copy, modify, and distribute this software, provided that the above copyright notice": "ISC",
 		"SQLite is in the Public Domain": "public domain",
 	} {
-		got, err := classify(text)
-		require.NoError(t, err, text)
-		require.Equal(t, want, got, text)
+		t.Run(text, func(t *testing.T) {
+			got, err := classify(text)
+			require.NoError(t, err, text)
+			require.Equal(t, want, got, text)
+		})
 	}
 	for _, text := range []string{
 		"GNU AFFERO GENERAL PUBLIC\nLICENSE", "GNU Lesser General Public License", "the GNU General Public License, version 2",

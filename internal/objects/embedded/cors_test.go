@@ -83,10 +83,12 @@ func TestOptionsAreChecked(t *testing.T) {
 		"lifetime":      func(o *Options) { o.UploadLifetime = 8 * 24 * time.Hour },
 		"no secret":     func(o *Options) { o.Credentials.SecretAccessKey = "" },
 	} {
-		o := testOptions(t.TempDir())
-		change(&o)
-		_, err := New(o)
-		require.Error(t, err, name)
+		t.Run(name, func(t *testing.T) {
+			o := testOptions(t.TempDir())
+			change(&o)
+			_, err := New(o)
+			require.Error(t, err, name)
+		})
 	}
 }
 

@@ -212,9 +212,11 @@ func TestSignersTellNothing(t *testing.T) {
 	other := one.names.of(visitor("clinic", 3)).text()
 	require.Equal(t, text[:10], other[:10], "of the same tenant")
 	for name, query := range map[string]string{"another": "&x-signer=" + other, "none": "", "empty": "&x-signer=", "twice": "&x-signer=" + text + "&x-signer=" + text} {
-		changed := r
-		changed.URL = strings.Replace(r.URL, "&x-signer="+text, query, 1)
-		requireError(t, one.send(wire(changed, []byte("value"))), errSignature, name)
+		t.Run(name, func(t *testing.T) {
+			changed := r
+			changed.URL = strings.Replace(r.URL, "&x-signer="+text, query, 1)
+			requireError(t, one.send(wire(changed, []byte("value"))), errSignature, name)
+		})
 	}
 	require.Equal(t, http.StatusOK, one.send(wire(r, []byte("value"))).Code)
 	requireNowhere(t, one.opts.Dir, g.Session[:], []byte(text), []byte("x-signer=clinic"))

@@ -164,7 +164,9 @@ func TestRequestsOfTheSDK(t *testing.T) {
 		"overwriting PUT":   sign("PUT", "/values/there/1?X-Amz-Expires=60&x-id=PutObject", down.Headers...),
 		"plain PUT":         sign("PUT", "/values/new/2?X-Amz-Expires=60&x-id=PutObject"),
 	} {
-		requireForbidden(t, s, r, why)
+		t.Run(why, func(t *testing.T) {
+			requireForbidden(t, s, r, why)
+		})
 	}
 }
 

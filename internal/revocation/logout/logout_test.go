@@ -115,16 +115,18 @@ func TestEnds(t *testing.T) {
 		"bank subject u 2026-05-04T12:00:01Z":   {Tenant: "bank", Subject: "u", IssuedAt: at},
 		"clinic subject u 2026-05-04T12:00:01Z": {Tenant: "clinic", Subject: "u", IssuedAt: noon},
 	} {
-		p := &provider{says: &says}
-		for range 2 { // a token that is sent again does what it did
-			w := p.send(http.MethodPost, form+"; charset=utf-8", "other=1&other=2&logout_token="+secret)
-			require.Equal(t, http.StatusOK, w.Code)
-			require.Empty(t, w.Body.String())
-			require.Equal(t, "no-store", w.Header().Get("Cache-Control"))
-			require.Equal(t, map[string]int{"accepted": 1}, p.counts)
-		}
-		require.Equal(t, []string{want, want}, p.ended)
-		require.NotContains(t, p.log.String(), "SECRET")
+		t.Run(want, func(t *testing.T) {
+			p := &provider{says: &says}
+			for range 2 { // a token that is sent again does what it did
+				w := p.send(http.MethodPost, form+"; charset=utf-8", "other=1&other=2&logout_token="+secret)
+				require.Equal(t, http.StatusOK, w.Code)
+				require.Empty(t, w.Body.String())
+				require.Equal(t, "no-store", w.Header().Get("Cache-Control"))
+				require.Equal(t, map[string]int{"accepted": 1}, p.counts)
+			}
+			require.Equal(t, []string{want, want}, p.ended)
+			require.NotContains(t, p.log.String(), "SECRET")
+		})
 	}
 }
 
@@ -148,22 +150,24 @@ func TestRefusals(t *testing.T) {
 		"an array-like name":     {form, "logout_token[]=" + secret},
 		"bytes that are no text": {form, "logout_token=\xff"},
 	} {
-		p := &provider{says: &credential.Logout{Tenant: "clinic", Session: "s1"}}
-		w := p.send(http.MethodPost, test.contentType, test.body)
-		require.Equal(t, http.StatusBadRequest, w.Code, name)
-		require.Equal(t, "no-store", w.Header().Get("Cache-Control"), name)
-		require.Equal(t, "application/json", w.Header().Get("Content-Type"), name)
-		var answer struct {
-			Error       string `json:"error"`
-			Description string `json:"error_description"`
-		}
-		require.NoError(t, json.Unmarshal(w.Body.Bytes(), &answer), name)
-		require.Equal(t, "invalid_request", answer.Error, name)
-		require.NotEmpty(t, answer.Description, name)
-		require.Empty(t, p.ended, name)
-		require.Equal(t, 1, p.counts["refused"], name)
-		require.Len(t, p.counts, 1+p.counts["charged"], name)
-		require.NotContains(t, w.Body.String()+p.log.String(), "SECRET", name)
+		t.Run(name, func(t *testing.T) {
+			p := &provider{says: &credential.Logout{Tenant: "clinic", Session: "s1"}}
+			w := p.send(http.MethodPost, test.contentType, test.body)
+			require.Equal(t, http.StatusBadRequest, w.Code, name)
+			require.Equal(t, "no-store", w.Header().Get("Cache-Control"), name)
+			require.Equal(t, "application/json", w.Header().Get("Content-Type"), name)
+			var answer struct {
+				Error       string `json:"error"`
+				Description string `json:"error_description"`
+			}
+			require.NoError(t, json.Unmarshal(w.Body.Bytes(), &answer), name)
+			require.Equal(t, "invalid_request", answer.Error, name)
+			require.NotEmpty(t, answer.Description, name)
+			require.Empty(t, p.ended, name)
+			require.Equal(t, 1, p.counts["refused"], name)
+			require.Len(t, p.counts, 1+p.counts["charged"], name)
+			require.NotContains(t, w.Body.String()+p.log.String(), "SECRET", name)
+		})
 	}
 	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPut, http.MethodOptions} {
 		p := &provider{says: &credential.Logout{Tenant: "clinic", Session: "s1"}}
