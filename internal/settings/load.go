@@ -20,7 +20,7 @@ import (
 
 const envPrefix = "CLOAKROOM_"
 
-// exact bounds floating-point numbers that are printed as whole numbers.
+// exact bounds floating-point numbers that are read or printed as whole numbers.
 const exact = 1 << 53
 
 // Load returns the defaults, overlaid by the file (YAML; "" for none) and by the environment, which
@@ -135,9 +135,6 @@ func durationNeedsUnit(from, to reflect.Type, v any) (any, error) {
 	return v, nil
 }
 
-// maxExact bounds whole numbers of JSON: as 64-bit floating-point numbers they count exactly up to it.
-const maxExact = 1 << 53
-
 // exactNumber refuses what the decoder would make another number or a truth of: an empty text, a fraction, a number that is
 // too large, a number for true or false. 0 lifts some bounds, so that none may come of an oversight.
 func exactNumber(from, to reflect.Type, v any) (any, error) {
@@ -161,7 +158,7 @@ func exactNumber(from, to reflect.Type, v any) (any, error) {
 				return v, nil
 			}
 		case reflect.Float64: // of JSON, where all numbers are
-			if f, ok := v.(float64); ok && f == math.Trunc(f) && math.Abs(f) <= maxExact {
+			if f, ok := v.(float64); ok && f == math.Trunc(f) && math.Abs(f) <= exact {
 				return v, nil
 			}
 		}

@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"strings"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/cloakroomhq/cloakroom/config"
@@ -144,8 +145,9 @@ func fromEnv(known map[string]reflect.Type, name, value string) (string, any, er
 			return key, value, nil
 		}
 		var list []any
-		if err := json.Unmarshal([]byte(value), &list); err != nil {
-			return "", nil, fmt.Errorf("config: %s is not a JSON list of objects", name)
+		// Of a name that is there twice, json.Unmarshal would take the last.
+		if !jsontext.Value(value).IsValid() || json.Unmarshal([]byte(value), &list) != nil {
+			return "", nil, fmt.Errorf("config: %s is not a JSON list of objects, or one of them has a name twice", name)
 		}
 		dropNulls(list)
 		return key, list, nil

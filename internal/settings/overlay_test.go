@@ -115,6 +115,12 @@ func TestNothingIsNotZero(t *testing.T) {
 		_, err := load(t, "issuers: [{name: x}, ]\n", `CLOAKROOM_ISSUERS=[null]`)
 		require.ErrorContains(t, err, "issuers[0]")
 	})
+	t.Run("a name twice", func(t *testing.T) {
+		_, err := load(t, "", `CLOAKROOM_ISSUERS=[{"name":"x","issuer":"https://a.example","issuer":"https://b.example"}]`)
+		require.ErrorContains(t, err, "CLOAKROOM_ISSUERS")
+		_, err = load(t, "issuers: [{name: x, name: y}]\n")
+		require.ErrorContains(t, err, "already defined")
+	})
 	t.Run("a second document", func(t *testing.T) {
 		_, err := load(t, "http: {listen: a}\n---\nhttp: {max_body: 4096}\n")
 		require.ErrorContains(t, err, "one document")
