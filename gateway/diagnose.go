@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"maps"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -40,6 +41,7 @@ func Diagnose(ctx context.Context, cfg *Config, jwt string) Diagnosis {
 	}()
 	d.database(ctx, cfg, d.keyset(cfg))
 	d.objects(ctx, g)
+	d.gateway(ctx, cfg.HTTP.PublicURL)
 	auth, err := g.newAuthenticator(nil, unobserved{})
 	if err != nil {
 		d.add(Failed, "issuers", "%v", err)
@@ -50,6 +52,28 @@ func Diagnose(ctx context.Context, cfg *Config, jwt string) Diagnosis {
 		d.jwt(auth.Explain(ctx, jwt))
 	}
 	return d
+}
+
+// gateway asks whether anything answers where callers expect the gateway. It is a note: a diagnosis may come before the start.
+func (d *Diagnosis) gateway(ctx context.Context, publicURL string) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(publicURL, "/")+"/readyz", nil)
+	if err != nil {
+		d.add(Failed, "gateway", "%v", err)
+		return
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		d.add(Note, "gateway", "nothing answers at %s (http.public_url): start the gateway, or look at the network in between: %v", publicURL, err)
+		return
+	}
+	_ = answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		d.add(Note, "gateway", "%s/readyz answers with status %d: its body says what is not ready", strings.TrimSuffix(publicURL, "/"), answer.StatusCode)
+		return
+	}
+	d.add(OK, "gateway", "ready at %s", publicURL)
 }
 
 // unobserved counts nothing.
@@ -128,7 +152,7 @@ func (d *Diagnosis) issuers(answers []credential.Answer, cfg *Config) {
 			d.add(Note, topic, "not used: %s", l)
 		}
 		if a.Err == nil && len(a.Unsignable) > 0 {
-			d.add(Note, topic, "no key for %s of its algorithms", strings.Join(a.Unsignable, ", "))
+			d.add(Note, topic, "no key for %s of its algorithms, which is right if it does not sign by them", strings.Join(a.Unsignable, ", "))
 		}
 		d.clock(topic, a.Clocked, a.Ahead, cfg.Credentials.ClockSkew)
 	}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloakroomhq/cloakroom/config"
@@ -96,5 +97,34 @@ func TestDiagnoseS3(t *testing.T) {
 	require.True(t, found.Failed())
 	for _, f := range found {
 		require.NotContains(t, f.Text, o.Credentials.SecretAccessKey)
+	}
+}
+
+// TestDiagnoseTheGatewayItself: whether it answers where callers expect it.
+func TestDiagnoseTheGatewayItself(t *testing.T) {
+	for name, test := range map[string]struct {
+		status int // 0: nothing listens
+		want   State
+		text   string
+	}{
+		"it is ready":     {http.StatusOK, OK, "ready at "},
+		"it is not ready": {http.StatusServiceUnavailable, Note, "/readyz answers with status 503"},
+		"it is not there": {0, Note, "nothing answers at "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				assert.Equal(t, "/base/readyz", r.URL.Path)
+				w.WriteHeader(test.status)
+			}))
+			defer server.Close()
+			if test.status == 0 {
+				server.Close()
+			}
+			var d Diagnosis
+			d.gateway(t.Context(), server.URL+"/base/")
+			require.Len(t, d, 1)
+			require.Equal(t, test.want, d[0].State)
+			require.Contains(t, d[0].Text, test.text)
+		})
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/cloakroomhq/cloakroom/internal/fault"
 )
 
 // TestAnUnknownKeyKeepsNobodyOut: an issuer adds a key of a type that this program does not know; its users come in as
@@ -30,6 +32,18 @@ func TestAnUnknownKeyKeepsNobodyOut(t *testing.T) {
 	all := log.read(t)
 	require.Len(t, all, 1)
 	require.Contains(t, all[0]["key"], `key "pq-1": of an unknown kty ("AKP")`)
+}
+
+// TestKeysThatAreNotKnownYet: a session can't mend that, and signing in again doesn't help. So it is told to try again.
+func TestKeysThatAreNotKnownYet(t *testing.T) {
+	s := newIssuerServer(t, status(http.StatusBadGateway))
+	_, err := s.fixture.Authenticate(bearer(good(claimsOf())))
+	require.Equal(t, fault.Unavailable, fault.Public(err).Code)
+	require.Contains(t, fault.Public(err).Message, "try again")
+	s.now(serveKeys(jwks(publicJWK("k1", public("es256")))))
+	s.fixture.clock.advance(refreshAtMost)
+	_, err = s.fixture.Authenticate(bearer(good(claimsOf())))
+	require.NoError(t, err)
 }
 
 // TestTheLogIsNotTheIssuers: an issuer that names its keys anew each time fills no log.

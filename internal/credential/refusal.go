@@ -57,6 +57,7 @@ var messages = map[Reason]string{
 	ReasonIssuer:   "The credential is not accepted: the issuer of the JWT (iss) is not known here.",
 	ReasonAudience: "The credential is not accepted: the JWT is made for somebody else (aud).",
 	ReasonTimes:    "The credential is not accepted: the JWT needs iat, and an exp after it.",
+	ReasonKeys:     "The keys of the JWT's issuer are not known yet: try again.",
 	ReasonExpired:  "The JWT has expired: get a new one.",
 	ReasonFuture:   "The credential is not accepted: the JWT is from the future (iat, nbf); compare the clocks.",
 	ReasonLifetime: "The credential is not accepted: the JWT lives longer, from iat to exp, than is allowed here.",
@@ -76,10 +77,14 @@ func (r *Refusal) message() string {
 }
 
 func (r *Refusal) code() fault.Code {
-	if r.Reason == ReasonSize { // not UNAUTHENTICATED, which pages answer by getting another one just as long
+	switch r.Reason { // pages answer UNAUTHENTICATED by getting another JWT, which would be refused for the same reason
+	case ReasonSize:
 		return fault.LimitExceeded
+	case ReasonKeys:
+		return fault.Unavailable
+	default:
+		return fault.Unauthenticated
 	}
-	return fault.Unauthenticated
 }
 
 // maxGiven bounds what is quoted of a JWT, in bytes before quoting.

@@ -70,6 +70,10 @@ func Run(ctx context.Context, o Options) error {
 		stop()
 		return err
 	}
+	if err := keepSettings(o, cfg); err != nil {
+		stop()
+		return errors.Join(err, g.Close(context.WithoutCancel(ctx)))
+	}
 	s.print(o)
 	err = g.Serve(ctx, gateway.Listeners{Gateway: s.gateway, Objects: s.objects})
 	stop()
@@ -142,7 +146,7 @@ func (s *stack) close() {
 
 func (s *stack) print(o Options) {
 	if o.App != "" {
-		s.printOwn(o.Out)
+		s.printOwn(o)
 		return
 	}
 	_, _ = fmt.Fprintf(o.Out, `Cloakroom is running.
@@ -160,8 +164,8 @@ Ctrl-C stops it; what is stored is kept.
 `, s.gatewayURL, s.objectsURL, s.appURL)
 }
 
-func (s *stack) printOwn(out io.Writer) {
-	_, _ = fmt.Fprintf(out, `Cloakroom is running, for the application at %[3]s.
+func (s *stack) printOwn(o Options) {
+	_, _ = fmt.Fprintf(o.Out, `Cloakroom is running, for the application at %[3]s.
   playground   %[1]s/
   GraphQL      %[1]s/graphql
   objects      %[2]s
@@ -171,7 +175,8 @@ What the application says of itself, in appkit.Options:
   Audience        %[1]s
   AllowedOrigins  %[1]s (the playground: it asks POST %[3]s/.cloakroom/session)
 Its keys are fetched from %[3]s/.cloakroom/jwks.json, as soon as it is up.
+If a JWT is refused: cloakroom doctor --config %[4]s --jwt FILE
 
 Ctrl-C stops it; what is stored is kept.
-`, s.gatewayURL, s.objectsURL, s.appURL)
+`, s.gatewayURL, s.objectsURL, s.appURL, settingsFile(o))
 }

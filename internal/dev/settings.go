@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -85,6 +86,20 @@ func (s *stack) config(o Options) (*gateway.Config, error) {
 		cfg.Playground.SessionURL = s.appURL + "/.cloakroom/session"
 	}
 	return cfg, nil
+}
+
+// settingsFile is where the settings of the running gateway are written, for `cloakroom doctor --config`.
+func settingsFile(o Options) string { return filepath.Join(o.Data, "settings.yaml") }
+
+func keepSettings(o Options, cfg *gateway.Config) error {
+	printed, err := settings.Print(cfg)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(settingsFile(o), append([]byte("# Written by cloakroom dev at each start. For `cloakroom doctor --config`.\n"), printed...), 0o600); err != nil {
+		return fmt.Errorf("--data: %w", err)
+	}
+	return nil
 }
 
 // issuer is the application: its keys are where appkit publishes them.

@@ -128,6 +128,21 @@ func TestSettingsUnderDev(t *testing.T) {
 			require.ErrorContains(t, err, want)
 		}
 	})
+	t.Run("a doctor reads the settings that hold", func(t *testing.T) {
+		o := Options{App: "http://localhost:3000", Environ: []string{issuers, "CLOAKROOM_GRANTS_MAX_DURATION=2h", "CLOAKROOM_SPACE_MIN_FREE=67108864"}}
+		s, err := listening(t, &o)
+		require.NoError(t, err)
+		cfg, err := s.config(o)
+		require.NoError(t, err)
+		require.NoError(t, keepSettings(o, cfg))
+		read, err := gateway.LoadConfig(settingsFile(o), nil)
+		require.NoError(t, err)
+		want, err := settings.Print(cfg)
+		require.NoError(t, err)
+		got, err := settings.Print(read)
+		require.NoError(t, err)
+		require.Equal(t, string(want), string(got))
+	})
 	t.Run("unknown names are refused as by serve", func(t *testing.T) {
 		_, err := configOf(t, Options{Environ: []string{"CLOAKROOM_ISSUER=x"}})
 		require.ErrorContains(t, err, "CLOAKROOM_ISSUER is no setting")

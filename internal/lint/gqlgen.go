@@ -69,7 +69,7 @@ func Gqlgen(file string) (found []Finding, schema []string, err error) {
 	}
 	add := func(rule, coordinate string, at yaml.Node, format string, args ...any) {
 		found = append(found, Finding{
-			Rule: rule, Coordinate: coordinate, Message: fmt.Sprintf(format, args...),
+			Rule: rule, Level: LevelError, Coordinate: coordinate, Message: fmt.Sprintf(format, args...),
 			File: filepath.ToSlash(file), Line: max(at.Line, 1), Column: max(at.Column, 1),
 		})
 	}
@@ -105,12 +105,12 @@ func checkBindings(models yaml.Node, schema []string, add func(rule, coordinate 
 	line := func(name string) string { return fmt.Sprintf("%s: { model: [%s.%[1]s] }", name, directivesPackage) }
 	switch kind := bound["GrantKind"].Model; {
 	case len(kind) == 0:
-		add(ruleBinding, "GrantKind", models, "gqlgen makes a type of its own for it, to which tokens.Directive can't be assigned: add below models:   %s", line("GrantKind"))
+		add(ruleBinding, "GrantKind", models, "gqlgen makes a type of its own for it, to which tokens.Directive can't be assigned: add the line `%s` below models", line("GrantKind"))
 	case kind[0].Value != directivesPackage+".GrantKind":
-		add(ruleBinding, "GrantKind", kind[0], "tokens.Directive takes the type of Cloakroom: write below models:   %s", line("GrantKind"))
+		add(ruleBinding, "GrantKind", kind[0], "tokens.Directive takes the type of Cloakroom: write the line `%s` below models", line("GrantKind"))
 	}
 	if len(bound["TokenID"].Model) == 0 && declares(schema, "TokenID") {
-		add(ruleBinding, "TokenID", models, "gqlgen makes it a plain string: add below models:   %s   or name the Go type that you want", line("TokenID"))
+		add(ruleBinding, "TokenID", models, "gqlgen makes it a plain string: add the line `%s` below models, or name the Go type that you want", line("TokenID"))
 	}
 	return nil
 }

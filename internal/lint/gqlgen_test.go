@@ -55,6 +55,7 @@ func TestGqlgen(t *testing.T) {
 			require.Len(t, found, len(c.finds)/2)
 			for i, f := range found {
 				require.Equal(t, c.finds[2*i], f.Rule)
+				require.Equal(t, LevelError, f.Level)
 				require.Contains(t, f.Message, strings.TrimSpace(c.finds[2*i+1]))
 				require.Positive(t, f.Line)
 				require.Equal(t, "gqlgen.yml", filepath.Base(f.File))
