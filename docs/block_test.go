@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// markers are the words that may stand after a block's language; README.md says what each asks for.
+// markers are the allowed languages with a marker; README.md says what the test does for each.
 var markers = map[string]bool{
 	"sh test": true, "text output": true, "graphql test": true, "graphql schema": true, "json variables": true,
 	"yaml config": true, "yaml settings": true, "go compile": true, "sh server": true,
@@ -36,8 +36,8 @@ func (b block) file() (name string, ok bool) {
 
 func (b block) at() string { return fmt.Sprintf("%s:%d", b.page, b.line) }
 
-// readBlocks returns a page's blocks, and an error for each marker that does not exist or stands where
-// it asks for nothing.
+// readBlocks returns a page's blocks, and an error for each unknown marker and for each marker that needs another block before
+// it.
 func readBlocks(page string) ([]block, error) {
 	source, err := os.ReadFile(page)
 	if err != nil {

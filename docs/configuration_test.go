@@ -67,7 +67,7 @@ func TestConfigurationPage(t *testing.T) {
 	}
 }
 
-// TestConfigurationDefaults holds the page's defaults against the program's.
+// TestConfigurationDefaults compares the page's defaults with the program's.
 func TestConfigurationDefaults(t *testing.T) {
 	cfg := config.Default()
 	cfg.Issuers = []config.Issuer{config.DefaultIssuer()}
@@ -90,7 +90,7 @@ func TestConfigurationDefaults(t *testing.T) {
 			require.Equal(t, d, got, row.key)
 			continue
 		}
-		if want == "" { // nothing, said in words
+		if want == "" { // no default: the page has words instead
 			require.Regexp(t, `^(none|required.*|this or .*|`+"`http.public_url`)$", row.preset, row.key)
 			continue
 		}
@@ -115,8 +115,8 @@ func flatten(into map[string]any, prefix string, tree map[string]any) {
 	}
 }
 
-// TestConfigurationInGodoc: the comment of each field of the settings' types says the default that the page says, in
-// the same words, so that godoc needs no page beside it.
+// TestConfigurationInGodoc: the comment of each field of the settings' types has the page's default in the same words, so that
+// godoc is complete without the page.
 func TestConfigurationInGodoc(t *testing.T) {
 	comments := fieldComments(t, "../config")
 	of := map[string]string{}
@@ -124,7 +124,7 @@ func TestConfigurationInGodoc(t *testing.T) {
 	collectComments(of, comments, "issuers[].", reflect.TypeFor[config.Issuer]())
 	for _, row := range readSettings(t) {
 		if strings.HasSuffix(row.key, ".per_second") || strings.HasSuffix(row.key, ".burst") {
-			of[row.key] = of[strings.Join(strings.Split(row.key, ".")[:2], ".")] // the numbers of all stand there
+			of[row.key] = of[strings.Join(strings.Split(row.key, ".")[:2], ".")] // the comment of the rate has all its numbers
 			require.Contains(t, of[row.key], "Default: ", row.key)
 			continue
 		}
@@ -140,7 +140,7 @@ func TestConfigurationInGodoc(t *testing.T) {
 	}
 }
 
-// fieldComments returns the comments of the fields of all structs of a package, by Type.Field, each in one line.
+// fieldComments returns the comments of the fields of all structs of a package, by Type.Field, each as one line.
 func fieldComments(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "*.go"))

@@ -1,4 +1,4 @@
-// Package docs_test runs what the documentation shows; README.md says how pages are marked.
+// Package docs_test runs the examples of the documentation; README.md says how they are marked.
 package docs_test
 
 import (
@@ -33,7 +33,7 @@ func TestPages(t *testing.T) {
 	}
 }
 
-// pages are those at the top of the repository, and all below docs/ with the fixture.
+// pages returns the pages at the top of the repository, and all below docs/, including the fixture.
 func pages(t *testing.T) []string {
 	t.Helper()
 	all, err := filepath.Glob("../*.md")
@@ -48,7 +48,7 @@ func pages(t *testing.T) []string {
 	return all
 }
 
-// run does with each block what its marker asks for.
+// run handles each block according to its marker.
 func run(t *testing.T, blocks []block) error {
 	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
@@ -111,7 +111,7 @@ func checkOperation(schema *ast.Schema, text string) error {
 	return nil
 }
 
-// checkSchema lays an application's schema beside what the gateway gives applications to include.
+// checkSchema loads an application's schema together with the declarations that applications include.
 func checkSchema(text string) error {
 	sources := []*ast.Source{
 		{Name: "token.graphqls", Input: directives.Declaration},
@@ -137,8 +137,7 @@ func checkConfig(dir, text string, whole bool) error {
 	return cfg.Verify()
 }
 
-// compile builds one file outside of the module's folders, so that it has what other modules have: no
-// internal packages.
+// compile vets one file outside of the module's folders, so that it can't import internal packages, like other modules.
 func compile(ctx context.Context, dir, text string) error {
 	file := filepath.Join(dir, "page.go")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
@@ -152,7 +151,7 @@ func compile(ctx context.Context, dir, text string) error {
 	return nil
 }
 
-// Each kind of block is refused when it is wrong.
+// TestWrongBlocks: an invalid block of each kind is refused.
 func TestWrongBlocks(t *testing.T) {
 	t.Parallel()
 	for _, wrong := range []struct{ kind, text, says string }{

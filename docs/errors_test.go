@@ -12,11 +12,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// publicPackages are those that other modules import.
+// publicPackages are the packages that other modules import.
 var publicPackages = []string{"appkit", "client", "cloakroomtest", "config", "conformance", "directives", "directives/grantstest", "gateway", "grant", "models"}
 
-// TestDocstringsSayTheErrors: of each exported function of a public package that returns an error, the docstring says
-// which errors, or whose.
+// TestDocstringsSayTheErrors: the docstring of each exported function of a public package that returns an error says
+// which errors, or where they come from.
 func TestDocstringsSayTheErrors(t *testing.T) {
 	says := regexp.MustCompile(`(?i)\berr`)
 	for _, dir := range publicPackages {
@@ -36,7 +36,7 @@ func TestDocstringsSayTheErrors(t *testing.T) {
 					if !ok || !public(f) || !fails(f) || f.Name.Name == "Unwrap" {
 						continue
 					}
-					// The name itself begins the docstring, and may hold the word.
+					// The docstring begins with the name, which may contain the word itself.
 					if !says.MatchString(strings.TrimPrefix(f.Doc.Text(), f.Name.Name)) {
 						t.Errorf("%s: the docstring of %s does not say which errors it returns", set.Position(f.Pos()), f.Name.Name)
 					}
@@ -46,7 +46,7 @@ func TestDocstringsSayTheErrors(t *testing.T) {
 	}
 }
 
-// public reports whether other packages see a function: it is exported, and so is the type of its receiver.
+// public reports whether other packages can call a function: it is exported, and so is the type of its receiver.
 func public(f *ast.FuncDecl) bool {
 	if f.Recv == nil {
 		return f.Name.IsExported()

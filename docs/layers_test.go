@@ -27,7 +27,7 @@ type denial struct {
 	Package string `yaml:"pkg"`
 }
 
-// layers are the rules of .golangci.yml by their names.
+// layers returns the rules of .golangci.yml by their names.
 func layers(t *testing.T) map[string]layer {
 	t.Helper()
 	text, err := os.ReadFile("../.golangci.yml")
@@ -47,10 +47,10 @@ func layers(t *testing.T) map[string]layer {
 	return rules
 }
 
-// globs turns a glob of depguard into an expression for paths from the repository's root, with a slash in front.
+// globs converts a glob of depguard to a regular expression for paths from the repository's root, with a leading slash.
 var globs = strings.NewReplacer("${config-path}/", "^/", ".", `\.`, "**", ".*", "*", "[^/]*", "{", "(?:", "}", ")", ",", "|")
 
-// matches reports whether the rule is for a file. Of the globs, those that name every file do not count if named is set.
+// matches reports whether the rule applies to a file. If named is set, globs that match every file are ignored.
 func (l layer) matches(path string, named bool) (ok bool) {
 	for _, glob := range l.Files {
 		glob, not := strings.CutPrefix(glob, "!")
@@ -71,7 +71,7 @@ func (l layer) matches(path string, named bool) (ok bool) {
 	return ok
 }
 
-// goFiles lists the Go files of the repository that are no tests, by their paths from its root.
+// goFiles returns the Go files of the repository, without tests, by their paths from its root.
 func goFiles(t *testing.T) (files []string) {
 	t.Helper()
 	require.NoError(t, filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
@@ -90,7 +90,7 @@ func goFiles(t *testing.T) (files []string) {
 	return files
 }
 
-// TestEveryFileIsInALayer: a rule of .golangci.yml names each Go file's folder, and says what it may import of ours.
+// TestEveryFileIsInALayer: a rule of .golangci.yml names each Go file's folder, and says which of our packages it may import.
 func TestEveryFileIsInALayer(t *testing.T) {
 	rules, used := layers(t), map[string]bool{}
 	var without []string
@@ -112,7 +112,7 @@ func TestEveryFileIsInALayer(t *testing.T) {
 	}
 }
 
-// TestEveryRuleIsBroken: scripts/check-layers has an import that is refused for each package that a rule denies.
+// TestEveryRuleIsBroken: for each package that a rule denies, scripts/check-layers has an import that the rule refuses.
 func TestEveryRuleIsBroken(t *testing.T) {
 	text, err := os.ReadFile("../scripts/check-layers")
 	require.NoError(t, err)
@@ -128,7 +128,7 @@ func TestEveryRuleIsBroken(t *testing.T) {
 	}
 }
 
-// under reports whether a rule's package, exact if it ends in $, is an import or a folder above it.
+// under reports whether an import is a rule's package or below it; a rule that ends in $ matches only the package itself.
 func under(path, rule string) bool {
 	if exact, ok := strings.CutSuffix(rule, "$"); ok {
 		return path == exact
@@ -136,7 +136,7 @@ func under(path, rule string) bool {
 	return strings.HasPrefix(path, rule)
 }
 
-// pairs reads a list of scripts/check-layers: a file, and what it imports.
+// pairs reads a list of scripts/check-layers: files, each with a package that it imports.
 func pairs(t *testing.T, script, list string) (all [][2]string) {
 	t.Helper()
 	_, text, ok := strings.Cut(script, "\n"+list+"=\"\n")

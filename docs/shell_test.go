@@ -16,10 +16,10 @@ import (
 	"time"
 )
 
-// shell writes the script of a page's blocks: one shell, each block's output to a file of its own below $PAGE.
+// shell writes the script of a page's blocks: one shell; the output of each block goes to a separate file below $PAGE.
 type shell struct {
 	script strings.Builder
-	local  func(string) string // puts addresses of the test in the place of those that readers type
+	local  func(string) string // replaces the addresses that readers type by those of the test
 	dir    string
 }
 
@@ -32,7 +32,7 @@ func (s *shell) add(i int, b block) error {
 			return err
 		}
 		fmt.Fprintf(&s.script, "echo %d > \"$PAGE/at\"\nmkdir -p \"$(dirname %q)\"\ncp \"$PAGE/file.%d\" %q\n", i, name, i, name)
-	case b.kind == "sh server": // a process group of its own, which is there once it says something
+	case b.kind == "sh server": // a separate process group; the server is ready once it prints something
 		fmt.Fprintf(&s.script, "echo %d > \"$PAGE/at\"\nset -m\n{\n%s\n} > \"$PAGE/out.%d\" 2>&1 &\nset +m\nservers+=($!)\n", i, text, i)
 		fmt.Fprintf(&s.script, "until test -s \"$PAGE/out.%d\"; do kill -0 $!; sleep 0.05; done\n", i)
 	case b.kind == "sh test":
@@ -46,7 +46,7 @@ stop() { for server in "${servers[@]}"; do kill -- "-$server" || true; done; wai
 trap stop EXIT
 `
 
-// runShell runs a page's sh test and sh server blocks, and lays down its files.
+// runShell runs a page's sh test and sh server blocks, and writes its files.
 func runShell(ctx context.Context, dir string, blocks []block, local func(string) string) error {
 	s := shell{local: local, dir: dir}
 	s.script.WriteString(prologue)
@@ -90,7 +90,7 @@ func runShell(ctx context.Context, dir string, blocks []block, local func(string
 	return checkOutputs(dir, blocks)
 }
 
-// offline is an environment in which go fetches nothing, and finds what this module itself needs.
+// offline returns an environment in which go downloads nothing, and finds the modules that this module needs.
 func offline(ctx context.Context) ([]string, error) {
 	out, err := exec.CommandContext(ctx, "go", "env", "GOMODCACHE", "GOCACHE").Output()
 	if err != nil {
@@ -101,8 +101,8 @@ func offline(ctx context.Context) ([]string, error) {
 		"GOPROXY=off", "GOSUMDB=off", "GOTOOLCHAIN=local", "GOWORK=off"), nil
 }
 
-// freePorts returns what puts free ports in the place of those that a page with servers of its own names, this
-// repository in the place of the clone beside it, and the stack's data in a folder of the test.
+// freePorts returns a function for pages with their own servers. It replaces the page's ports by free ones and the clone beside
+// the page's folder by this repository, and puts the stack's data into a folder of the test.
 func freePorts(t *testing.T) func(string) string {
 	t.Helper()
 	root, err := filepath.Abs("..")
@@ -120,7 +120,7 @@ func freePorts(t *testing.T) func(string) string {
 	return strings.NewReplacer(replacements...).Replace
 }
 
-// freePort is below those that systems give to whoever asks for any, so that nobody is given it meanwhile.
+// freePort returns a port below the range from which systems choose for port 0, so that no other program gets it meanwhile.
 func freePort(t *testing.T) string {
 	t.Helper()
 	var sockets net.ListenConfig

@@ -74,7 +74,7 @@ func startStack(t *testing.T) *stack {
 	return nil
 }
 
-// onceComplete sends what was printed at start when its last line is there.
+// onceComplete sends the output of the start when its last line has been printed.
 type onceComplete struct {
 	once    sync.Once
 	printed chan<- string
@@ -88,7 +88,7 @@ func (o *onceComplete) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// local puts the stack's addresses in the place of those that readers type.
+// local replaces the addresses that readers type by the stack's.
 func (s *stack) local(text string) string {
 	for port, url := range map[string]string{"8080": s.gateway, "8081": s.objects, "8082": s.app} {
 		host := strings.TrimPrefix(url, "http://")
@@ -97,7 +97,7 @@ func (s *stack) local(text string) string {
 	return text
 }
 
-// bin is the folder of the program, which is built when a block first calls it.
+// bin is the folder of the program, which is built for the first block that runs it.
 var bin string
 
 var program = sync.OnceValue(func() error {
@@ -194,7 +194,7 @@ func variablesOf(text, given string, known map[string]any) (map[string]any, erro
 	return variables, nil
 }
 
-// remember keeps the strings of an answer by their fields' names.
+// remember stores the strings of an answer by their fields' names.
 func remember(known map[string]any, answer any) {
 	switch answer := answer.(type) {
 	case map[string]any:

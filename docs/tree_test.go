@@ -22,8 +22,8 @@ var (
 	itemLike = regexp.MustCompile(`^\s*([-*]|\d+\.|\|)\s`)
 )
 
-// TestNamesAreOfThisTree: each file that CONTRIBUTING.md and ARCHITECTURE.md name exists, and each name that follows one
-// within a paragraph or an item of a list is declared there. Other names are those of settings, tables, GraphQL or packages.
+// TestNamesAreOfThisTree: each file that CONTRIBUTING.md and ARCHITECTURE.md name exists, and each name after a file in the same
+// paragraph or item of a list is declared in that file. All other names are of settings, tables, GraphQL or packages.
 func TestNamesAreOfThisTree(t *testing.T) {
 	for _, page := range []string{"CONTRIBUTING.md", "ARCHITECTURE.md"} {
 		t.Run(page, func(t *testing.T) {
@@ -51,7 +51,7 @@ func TestNamesAreOfThisTree(t *testing.T) {
 	}
 }
 
-// items splits a page into paragraphs, items of lists and rows of tables, without its fenced blocks.
+// items splits a page into paragraphs, items of lists and rows of tables, and leaves out fenced blocks.
 func items(t *testing.T, page string) (all []string) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("..", page))
@@ -73,8 +73,8 @@ func items(t *testing.T, page string) (all []string) {
 	return all
 }
 
-// declares reports whether a file, or one of a folder's, declares a name: a function, a type, a variable, a test, or as T.x
-// a method or a field. Of a file that is not Go's it is a word.
+// declares reports whether a file, or a file of a folder, declares a name: a function, a type, a variable, a test, or as T.x
+// a method or a field. In a file that is not Go, the name must occur as a word.
 func declares(t *testing.T, path, name string) bool {
 	t.Helper()
 	path = filepath.Join("..", path)
@@ -99,7 +99,7 @@ func declares(t *testing.T, path, name string) bool {
 	return false
 }
 
-// declared lists what a file declares.
+// declared returns the names that a file declares.
 func declared(file *ast.File) (names []string) {
 	for _, d := range file.Decls {
 		switch d := d.(type) {
@@ -138,7 +138,7 @@ func receiver(e ast.Expr) string {
 	return ""
 }
 
-// fieldsOf lists the fields or methods of a type.
+// fieldsOf returns the names of the fields or methods of a type.
 func fieldsOf(s *ast.TypeSpec) (names []string) {
 	var list *ast.FieldList
 	switch typ := s.Type.(type) {
@@ -157,8 +157,8 @@ func fieldsOf(s *ast.TypeSpec) (names []string) {
 	return names
 }
 
-// known reports whether a name is a setting, a table, a field of the contract, a public package's, or one of the standard
-// library's.
+// known reports whether a name is of a setting, a table, a field of the contract, a public package, or the standard
+// library's package http.
 func known(t *testing.T, name string) bool {
 	t.Helper()
 	isKey := func(s setting) bool { return s.key == name }
@@ -183,7 +183,7 @@ func known(t *testing.T, name string) bool {
 	return false
 }
 
-// TestEachPackageHasOneRow: the table of packages in ARCHITECTURE.md has each folder with Go files once.
+// TestEachPackageHasOneRow: the table of packages in ARCHITECTURE.md has one row for each folder with Go files.
 func TestEachPackageHasOneRow(t *testing.T) {
 	text, err := os.ReadFile("../ARCHITECTURE.md")
 	require.NoError(t, err)
@@ -196,7 +196,7 @@ func TestEachPackageHasOneRow(t *testing.T) {
 			rows = append(rows, filepath.Clean(m[1]))
 		}
 	}
-	folders := map[string]bool{"docs": true, "e2e": true, "e2e/signin": true} // tests alone
+	folders := map[string]bool{"docs": true, "e2e": true, "e2e/signin": true} // only tests
 	for _, file := range goFiles(t) {
 		folders[filepath.Dir(file)] = true
 	}
