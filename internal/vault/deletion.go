@@ -13,11 +13,10 @@ import (
 	"github.com/cloakroomhq/cloakroom/models"
 )
 
-// DeleteTokens destroys the sealed keys of those tokens that are the calling application's, durably,
-// then deletes their objects, and returns how many there were. If the store does not answer the
-// values are unreadable all the same, and the sweeper deletes the objects later. Faults:
-// UNAUTHENTICATED, FORBIDDEN, BAD_USER_INPUT, LIMIT_EXCEEDED, UNAVAILABLE (all of them were destroyed, or none; on a full
-// disk perhaps some).
+// DeleteTokens destroys the sealed keys of those tokens that belong to the calling application's tenant, durably, then
+// deletes their objects, and returns how many tokens there were. If the store does not respond, the values are unreadable
+// nevertheless, and the sweeper deletes the objects later. Faults: UNAUTHENTICATED, FORBIDDEN, BAD_USER_INPUT,
+// LIMIT_EXCEEDED, UNAVAILABLE (all tokens were destroyed, or none; on a full disk perhaps some).
 func (v *Vault) DeleteTokens(ctx context.Context, tokens []ids.Token) (int, error) {
 	c, err := caller.RequireApplication(ctx)
 	if err != nil {
@@ -40,10 +39,10 @@ func (v *Vault) DeleteTokens(ctx context.Context, tokens []ids.Token) (int, erro
 	return len(gone), nil
 }
 
-// purge deletes the objects of destroyed tokens, and notes that in their rows. While an upload that was signed for one may
-// still arrive, a tombstone takes its place, so that the store refuses it; the row stays for as long, and the next purge
-// removes both. It returns those that are left with its error: a client that holds up its own object, as it can in some
-// stores, holds up no other.
+// purge deletes the objects of destroyed tokens, and notes the deletion in their rows. While an upload signed for an object
+// may still arrive, purge writes a tombstone instead, so that the store refuses the upload. The row stays until a later purge
+// removes row and tombstone. purge returns the tokens that failed with its error, and continues after a failure: in some
+// stores a client can block the deletion of its own object, and must not block other deletions.
 func (v *Vault) purge(ctx context.Context, gone []models.Token) (left []models.Token, err error) {
 	_, now := v.now()
 	var open, closed []models.Token
@@ -59,7 +58,7 @@ func (v *Vault) purge(ctx context.Context, gone []models.Token) (left []models.T
 	return append(left, more...), errors.Join(err, failed)
 }
 
-// erase lets the store see to the objects, purges the rows of those that it has seen to, and returns the others.
+// erase calls how, which deletes objects or writes tombstones, purges the rows of those that succeeded, and returns the others.
 func (v *Vault) erase(ctx context.Context, gone []models.Token, how func(context.Context, ...string) error, now int64) (left []models.Token, err error) {
 	if len(gone) == 0 {
 		return nil, nil
@@ -88,19 +87,19 @@ func (v *Vault) erase(ctx context.Context, gone []models.Token, how func(context
 	return left, err
 }
 
-// sweepPatience is how long a sweep goes on though the store deletes nothing of a batch: other rows wait behind it.
+// sweepPatience is how long a sweep continues while the store deletes nothing of a batch: the rows after it may succeed.
 const sweepPatience = 10 * time.Second
 
-// Sweep removes tokens and grants that have expired, in bounded batches, until nothing is due or ctx ends. A store that does not answer
-// holds up the tokens whose objects it has, and nothing else.
+// Sweep removes expired tokens and grants, in bounded batches, until nothing is due or ctx ends. A store that does not
+// respond delays the removal of tokens only.
 func (v *Vault) Sweep(ctx context.Context) error {
 	return errors.Join(v.sweepTokens(ctx), v.opts.Rows.Settle(ctx),
 		models.Sweep(ctx, v.opts.Now, v.opts.Rows.SweepGrants, func(n int) { v.opts.Observer.Swept("grants", n) }))
 }
 
-// sweepTokens goes on past tokens whose objects the store does not delete, so that those behind them are seen to as well.
-// DueTokens puts what it returns behind all others that are due, so that where the time ends, the next sweep begins with
-// those that this one did not reach. It returns the first error.
+// sweepTokens continues past tokens whose objects the store does not delete, so that the tokens after them are removed.
+// DueTokens moves the rows that it returns behind all others that are due, so that after a timeout the next sweep begins
+// with the rows that this one did not reach. It returns the first error.
 func (v *Vault) sweepTokens(ctx context.Context) error {
 	began, _ := v.now()
 	stuck := make(map[ids.Digest]bool)
@@ -122,7 +121,7 @@ func (v *Vault) sweepTokens(ctx context.Context) error {
 		}
 		at, _ := v.now()
 		switch {
-		case len(due) < models.SweepBatch, len(gone) == 0: // the others of the batch have been tried
+		case len(due) < models.SweepBatch, len(gone) == 0: // all others of the batch have been tried
 			return first
 		case len(left) == len(gone) && (!isPartial(err) || at.Sub(began) >= sweepPatience):
 			return first
@@ -130,7 +129,7 @@ func (v *Vault) sweepTokens(ctx context.Context) error {
 	}
 }
 
-// isPartial reports whether the store named the objects that it failed for: on another error it failed as a whole.
+// isPartial reports whether the store named the objects that it failed for. With any other error the whole call failed.
 func isPartial(err error) bool {
 	var partial *objects.PartialError
 	return errors.As(err, &partial)

@@ -26,7 +26,7 @@ var noon = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 
 var errDown = errors.New("SECRET: down")
 
-// store is an object store that remembers what it was asked.
+// store is an object store that records the calls.
 type store struct {
 	mu      sync.Mutex
 	now     func() time.Time
@@ -35,7 +35,7 @@ type store struct {
 	deleted map[string]int
 	buried  map[string]int
 	err     error
-	stuck   map[string]bool // objects that stay
+	stuck   map[string]bool // objects whose deletion fails
 }
 
 func (s *store) SignUpload(u objects.Upload) (objects.SignedRequest, error) {
@@ -111,7 +111,7 @@ func (c *counted) take() map[string]int {
 	return calls
 }
 
-// Write notes each part of the batch.
+// Write counts each part of the batch.
 func (c *counted) Write(ctx context.Context, b models.Batch) (models.Result, error) {
 	for name, has := range map[string]bool{
 		"Tokens": len(b.Tokens) > 0, "Grants": len(b.Tokens) == 0 && len(b.Grants) > 0, "Move": b.Move != nil,
@@ -149,7 +149,7 @@ func (c *counted) TokenGrants(ctx context.Context, tenant string, s ids.SessionH
 	return c.DB.TokenGrants(ctx, tenant, s, tokens, now)
 }
 
-// endings are the sessions that have ended, as the vault sees them.
+// endings is a vault.Sessions that records the ended sessions.
 type endings struct {
 	rows    *sqlite.DB
 	gone    map[caller.SessionHash]bool
@@ -184,7 +184,7 @@ func (s sums) GrantsChecked(kind string, held, missing int) {
 func (s sums) Presigned(method string, n int) { s[method] += n }
 func (s sums) Swept(what string, n int)       { s["swept "+what] += n }
 
-// rates are vault.Rates that note what they were asked, as "reserve 2 of 30 bytes", and refuse with err.
+// rates is a vault.Rates that records the calls, for example "reserve 2 of 30 bytes", and refuses with err.
 type rates struct {
 	asked []string
 	err   error
@@ -232,7 +232,7 @@ func newFixture(t testing.TB) *fixture {
 	return f
 }
 
-// with makes the vault anew, with other options.
+// with creates the vault again, with changed options.
 func (f *fixture) with(t testing.TB, change func(*vault.Options)) {
 	t.Helper()
 	change(&f.options)
@@ -275,7 +275,7 @@ func requireFault(t require.TestingT, err error, code fault.Code, path ...any) {
 	}
 }
 
-// checksOf asks for one kind of each token.
+// checksOf returns a check of one kind for each token.
 func checksOf(kind ids.Kind, tokens ...ids.Token) []vault.GrantCheck {
 	checks := make([]vault.GrantCheck, len(tokens))
 	for i, token := range tokens {

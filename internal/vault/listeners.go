@@ -6,15 +6,15 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/ids"
 )
 
-// listeners are told of revocations, for what was remembered of the grants is no longer so; and of sessions that have grants.
+// listeners are called after revocations, so that caches of grants are cleared, and when a session gets grants.
 type listeners struct {
 	mu    sync.RWMutex
 	all   []func(tenant, session string, tokens []ids.Token)
 	named []func(session ids.SessionHash)
 }
 
-// OnGrant calls f with each session for which an application of its tenant has made grants, or to which it has moved
-// some, before the application is answered.
+// OnGrant calls f with each session that an application of its tenant has created grants for or moved grants to, before
+// the application gets its response.
 func (v *Vault) OnGrant(f func(session ids.SessionHash)) {
 	v.listeners.mu.Lock()
 	defer v.listeners.mu.Unlock()
@@ -29,8 +29,8 @@ func (l *listeners) tellNamed(session ids.SessionHash) {
 	}
 }
 
-// OnRevoke calls f after each revocation, deletion or carrying away made through this vault, before its caller is
-// answered. An empty session stands for every session, nil tokens for every token.
+// OnRevoke calls f after each revocation, deletion or move of grants by this vault, before its caller gets the
+// response. An empty session means every session, nil tokens mean every token.
 func (v *Vault) OnRevoke(f func(tenant, session string, tokens []ids.Token)) {
 	v.listeners.mu.Lock()
 	defer v.listeners.mu.Unlock()

@@ -33,8 +33,8 @@ func TestEndSession(t *testing.T) {
 	require.Equal(t, checksOf(ids.Store, token), missing)
 }
 
-// TestEndedSessionsGetNoGrants: an application that answers while its user logs out is not told of a fault, and
-// brings nothing back to life; a grant that was written all the same opens nothing.
+// TestEndedSessionsGetNoGrants: if the user logs out during an application's response, the application gets no fault,
+// and no grant is created. A grant that was written nevertheless does not count.
 func TestEndedSessionsGetNoGrants(t *testing.T) {
 	f := newFixture(t)
 	app := application("clinic")
@@ -45,9 +45,9 @@ func TestEndedSessionsGetNoGrants(t *testing.T) {
 	made, err := f.CreateGrants(app, "s1", []vault.GrantRequest{{Tokens: []ids.Token{token}, Kinds: ids.Read | ids.Store}})
 	require.NoError(t, err)
 	require.Equal(t, []vault.Granted{{Missing: []ids.Token{token}}}, made)
-	require.Empty(t, f.rows.take(), "nothing is asked, and nothing written")
+	require.Empty(t, f.rows.take(), "nothing is read or written")
 
-	// As if another replica had created it before it knew.
+	// Another replica may create a grant before it reads that the session has ended.
 	gone := f.endings.gone
 	f.endings.gone = nil
 	made, err = f.CreateGrants(app, "s1", []vault.GrantRequest{{Tokens: []ids.Token{token}, Kinds: ids.Store}})
@@ -59,8 +59,8 @@ func TestEndedSessionsGetNoGrants(t *testing.T) {
 	require.Equal(t, checksOf(ids.Store, token, unknown), missing)
 }
 
-// TestNothingIsCarriedFromOrToAnEndedSession: a grant that another replica made for it before it knew would open
-// something in the session that it is carried to.
+// TestNothingIsCarriedFromOrToAnEndedSession: another replica may have created a grant for the ended session before it read
+// the end; in the other session, that grant would be in force.
 func TestNothingIsCarriedFromOrToAnEndedSession(t *testing.T) {
 	f := newFixture(t)
 	app := application("clinic")

@@ -13,7 +13,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/vault"
 )
 
-// TestNoURLOutlivesItsToken: the store is told when the token ends, for uploads and downloads.
+// TestNoURLOutlivesItsToken: the store gets the token's expiry for uploads and downloads.
 func TestNoURLOutlivesItsToken(t *testing.T) {
 	f := newFixture(t)
 	user := session("clinic", "s")
@@ -30,10 +30,10 @@ func TestNoURLOutlivesItsToken(t *testing.T) {
 	f.store.fail(nil)
 	kept := f.tokenize(t, user, 0)
 	require.NoError(t, second(f.Detokenize(user, kept)))
-	require.Zero(t, f.store.down[1].NotAfter, "a token without an end does not shorten its URLs")
+	require.Zero(t, f.store.down[1].NotAfter, "a token without an expiry does not shorten its URLs")
 }
 
-// TestSignersAreSessions: the store learns for whom it signs.
+// TestSignersAreSessions: signed requests name the tenant and the session.
 func TestSignersAreSessions(t *testing.T) {
 	f := newFixture(t)
 	want := objects.Signer{Tenant: "clinic", Session: caller.HashSession("clinic", "s")}
@@ -43,7 +43,7 @@ func TestSignersAreSessions(t *testing.T) {
 	require.Equal(t, want, f.store.up[f.store.down[0].Object].Signer)
 }
 
-// TestDeletedBeforeItsUploadEnds leaves a tombstone, for as long as an upload can arrive; one deleted later does not.
+// TestDeletedBeforeItsUploadEnds: deletion leaves a tombstone for as long as an upload can arrive, and later none.
 func TestDeletedBeforeItsUploadEnds(t *testing.T) {
 	f := newFixture(t)
 	user, app := session("clinic", "s"), application("clinic")
