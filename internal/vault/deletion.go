@@ -27,30 +27,30 @@ func (v *Vault) DeleteTokens(ctx context.Context, tokens []ids.Token) (int, erro
 	}
 	_, now := v.now()
 	done, err := v.opts.Rows.Write(ctx, models.Batch{Now: now, Destroy: &models.Destruction{Tenant: c.Tenant, Tokens: ids.IDs(tokens)}})
-	v.listeners.tell(c.Tenant, nil, tokens) // after an error too: it may have been committed
+	v.listeners.tellRevoked(c.Tenant, nil, tokens) // after an error too: it may have been committed
 	if err != nil {
 		return 0, unavailable(err)
 	}
-	gone := done.Destroyed
-	if _, err := v.purge(ctx, gone); err != nil {
+	destroyed := done.Destroyed
+	if _, err := v.purge(ctx, destroyed); err != nil {
 		v.opts.Logger.ErrorContext(ctx, "objects of deleted tokens remain; the sweeper will try again",
-			slog.Int("objects", len(gone)), slog.Any("error", err))
+			slog.Int("objects", len(destroyed)), slog.Any("error", err))
 	}
-	return len(gone), nil
+	return len(destroyed), nil
 }
 
 // purge deletes the objects of destroyed tokens, and notes the deletion in their rows. While an upload signed for an object
 // may still arrive, purge writes a tombstone instead, so that the store refuses the upload. The row stays until a later purge
 // removes row and tombstone. purge returns the tokens that failed with its error, and continues after a failure: in some
 // stores a client can block the deletion of its own object, and must not block other deletions.
-func (v *Vault) purge(ctx context.Context, gone []models.Token) (left []models.Token, err error) {
+func (v *Vault) purge(ctx context.Context, destroyed []models.Token) (left []models.Token, err error) {
 	_, now := v.now()
 	var open, closed []models.Token
-	for i := range gone {
-		if gone[i].UploadUntil > now {
-			open = append(open, gone[i])
+	for i := range destroyed {
+		if destroyed[i].UploadUntil > now {
+			open = append(open, destroyed[i])
 		} else {
-			closed = append(closed, gone[i])
+			closed = append(closed, destroyed[i])
 		}
 	}
 	left, err = v.erase(ctx, open, v.opts.Objects.Tombstone, now)
@@ -59,30 +59,30 @@ func (v *Vault) purge(ctx context.Context, gone []models.Token) (left []models.T
 }
 
 // erase calls how, which deletes objects or writes tombstones, purges the rows of those that succeeded, and returns the others.
-func (v *Vault) erase(ctx context.Context, gone []models.Token, how func(context.Context, ...string) error, now int64) (left []models.Token, err error) {
-	if len(gone) == 0 {
+func (v *Vault) erase(ctx context.Context, destroyed []models.Token, how func(context.Context, ...string) error, now int64) (left []models.Token, err error) {
+	if len(destroyed) == 0 {
 		return nil, nil
 	}
-	names := make([]string, len(gone))
-	for i := range gone {
-		names[i] = gone[i].Object
+	names := make([]string, len(destroyed))
+	for i := range destroyed {
+		names[i] = destroyed[i].Object
 	}
-	done := gone
+	done := destroyed
 	if err = how(ctx, names...); err != nil {
 		var partial *objects.PartialError
 		if !errors.As(err, &partial) {
-			return gone, err
+			return destroyed, err
 		}
 		stays := func(t models.Token) bool { return slices.Contains(partial.Objects, t.Object) }
-		done = slices.DeleteFunc(slices.Clone(gone), stays)
-		left = slices.DeleteFunc(slices.Clone(gone), func(t models.Token) bool { return !stays(t) })
+		done = slices.DeleteFunc(slices.Clone(destroyed), stays)
+		left = slices.DeleteFunc(slices.Clone(destroyed), func(t models.Token) bool { return !stays(t) })
 	}
 	purged := make([]ids.Digest, len(done))
 	for i := range done {
 		purged[i] = done[i].ID
 	}
 	if _, failed := v.opts.Rows.Write(ctx, models.Batch{Now: now, Purge: purged}); failed != nil {
-		return gone, errors.Join(err, failed)
+		return destroyed, errors.Join(err, failed)
 	}
 	return left, err
 }
@@ -110,9 +110,9 @@ func (v *Vault) sweepTokens(ctx context.Context) error {
 		if err != nil {
 			return errors.Join(first, err)
 		}
-		gone := slices.DeleteFunc(slices.Clone(due), func(t models.Token) bool { return stuck[t.ID] })
-		left, err := v.purge(ctx, gone)
-		v.opts.Observer.Swept("tokens", len(gone)-len(left))
+		untried := slices.DeleteFunc(slices.Clone(due), func(t models.Token) bool { return stuck[t.ID] })
+		left, err := v.purge(ctx, untried)
+		v.opts.Observer.Swept("tokens", len(untried)-len(left))
 		if first == nil {
 			first = err
 		}
@@ -121,9 +121,9 @@ func (v *Vault) sweepTokens(ctx context.Context) error {
 		}
 		at, _ := v.now()
 		switch {
-		case len(due) < models.SweepBatch, len(gone) == 0: // all others of the batch have been tried
+		case len(due) < models.SweepBatch, len(untried) == 0: // all others of the batch have been tried
 			return first
-		case len(left) == len(gone) && (!isPartial(err) || at.Sub(began) >= sweepPatience):
+		case len(left) == len(untried) && (!isPartial(err) || at.Sub(began) >= sweepPatience):
 			return first
 		}
 	}

@@ -36,7 +36,7 @@ var errNoGrant = fault.New(fault.GrantRequired, "This session may not read this 
 
 // Detokenize redeems one token, as DetokenizeBatch does; its error is that of the token or of the call.
 func (v *Vault) Detokenize(ctx context.Context, token ids.Token) (Redeemed, error) {
-	out, err := v.detokenize(ctx, []ids.Token{token}, one(ParamTokens))
+	out, err := v.detokenize(ctx, []ids.Token{token}, singlePath(ParamTokens))
 	if err != nil {
 		return Redeemed{}, err
 	}
@@ -47,7 +47,7 @@ func (v *Vault) Detokenize(ctx context.Context, token ids.Token) (Redeemed, erro
 // grants and keys, and does the same work for each reason of refusal. Faults of the call: UNAUTHENTICATED, FORBIDDEN,
 // BAD_USER_INPUT, LIMIT_EXCEEDED, RATE_LIMITED, UNAVAILABLE. Faults of one token: GRANT_REQUIRED, INTERNAL, UNAVAILABLE.
 func (v *Vault) DetokenizeBatch(ctx context.Context, tokens []ids.Token) ([]Redeemed, error) {
-	return v.detokenize(ctx, tokens, each(ParamTokens))
+	return v.detokenize(ctx, tokens, listPath(ParamTokens))
 }
 
 func (v *Vault) detokenize(ctx context.Context, tokens []ids.Token, path func(i int) []any) ([]Redeemed, error) {

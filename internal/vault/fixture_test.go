@@ -28,14 +28,14 @@ var errDown = errors.New("SECRET: down")
 
 // store is an object store that records the calls.
 type store struct {
-	mu      sync.Mutex
-	now     func() time.Time
-	up      map[string]objects.Upload
-	down    []objects.Download
-	deleted map[string]int
-	buried  map[string]int
-	err     error
-	stuck   map[string]bool // objects whose deletion fails
+	mu         sync.Mutex
+	now        func() time.Time
+	uploads    map[string]objects.Upload
+	downloads  []objects.Download
+	deleted    map[string]int
+	tombstones map[string]int
+	err        error
+	stuck      map[string]bool // objects whose deletion fails
 }
 
 func (s *store) SignUpload(u objects.Upload) (objects.SignedRequest, error) {
@@ -44,7 +44,7 @@ func (s *store) SignUpload(u objects.Upload) (objects.SignedRequest, error) {
 	if s.err != nil {
 		return objects.SignedRequest{}, s.err
 	}
-	s.up[u.Object] = u
+	s.uploads[u.Object] = u
 	return objects.SignedRequest{Method: "PUT", URL: "https://store.example/" + u.Object, ExpiresAt: earlier(s.now().Add(15*time.Minute), u.NotAfter)}, nil
 }
 
@@ -54,7 +54,7 @@ func (s *store) SignDownload(d objects.Download) (objects.SignedRequest, error) 
 	if s.err != nil {
 		return objects.SignedRequest{}, s.err
 	}
-	s.down = append(s.down, d)
+	s.downloads = append(s.downloads, d)
 	return objects.SignedRequest{Method: "GET", URL: "https://store.example/" + d.Object, ExpiresAt: earlier(s.now().Add(time.Minute), d.NotAfter)}, nil
 }
 
@@ -67,7 +67,9 @@ func earlier(end, notAfter time.Time) time.Time {
 
 func (s *store) Delete(_ context.Context, names ...string) error { return s.erase(s.deleted, names) }
 
-func (s *store) Tombstone(_ context.Context, names ...string) error { return s.erase(s.buried, names) }
+func (s *store) Tombstone(_ context.Context, names ...string) error {
+	return s.erase(s.tombstones, names)
+}
 
 func (s *store) erase(done map[string]int, names []string) error {
 	s.mu.Lock()
@@ -152,14 +154,14 @@ func (c *counted) TokenGrants(ctx context.Context, tenant string, s ids.SessionH
 // endings is a vault.Sessions that records the ended sessions.
 type endings struct {
 	rows    *sqlite.DB
-	gone    map[caller.SessionHash]bool
+	ended   map[caller.SessionHash]bool
 	reasons []string
 	err     error
 }
 
 func (e *endings) EndSession(ctx context.Context, tenant, sessionID, reason string) (int, error) {
 	session := caller.HashSession(tenant, sessionID)
-	e.gone[session] = true
+	e.ended[session] = true
 	e.reasons = append(e.reasons, tenant+" "+reason)
 	if e.err != nil {
 		return 0, e.err
@@ -171,7 +173,7 @@ func (e *endings) EndSession(ctx context.Context, tenant, sessionID, reason stri
 	return done.Revoked, err
 }
 
-func (e *endings) Ended(session caller.SessionHash) bool { return e.gone[session] }
+func (e *endings) Ended(session caller.SessionHash) bool { return e.ended[session] }
 
 // sums is an Observer.
 type sums map[string]int
@@ -216,14 +218,14 @@ func newFixture(t testing.TB) *fixture {
 	dir := t.TempDir()
 	f := &fixture{at: noon, rates: &rates{}, sums: sums{}, path: filepath.Join(dir, "rows.db")}
 	now := func() time.Time { return f.at }
-	f.store = &store{now: now, up: map[string]objects.Upload{}, deleted: map[string]int{}, buried: map[string]int{}}
+	f.store = &store{now: now, uploads: map[string]objects.Upload{}, deleted: map[string]int{}, tombstones: map[string]int{}}
 	db, err := sqlite.Open(context.Background(), sqlite.Options{Path: f.path})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = db.Close() })
 	f.rows = &counted{DB: db, calls: map[string]int{}}
 	keys, err := keyring.LoadOrCreateFile(filepath.Join(dir, "keys.json"))
 	require.NoError(t, err)
-	f.endings = &endings{rows: db, gone: map[caller.SessionHash]bool{}}
+	f.endings = &endings{rows: db, ended: map[caller.SessionHash]bool{}}
 	f.options = vault.Options{
 		Rows: f.rows, Keys: keys, Objects: f.store, Sessions: f.endings, Rates: f.rates, Observer: f.sums, Prefixes: []string{"tok", "old"}, Logger: slog.New(slog.DiscardHandler), Now: now,
 		Limits: vault.Limits{Batch: 10, GrantBatch: 10, ObjectSize: 1000, UnsizedSize: 100, DefaultGrant: 15 * time.Minute, MaxGrant: 24 * time.Hour, MaxTTL: 48 * time.Hour},

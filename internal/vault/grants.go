@@ -40,26 +40,26 @@ func (v *Vault) CreateGrants(ctx context.Context, sessionID string, requests []G
 	}
 	now, ms := v.now()
 	hash := caller.HashSession(c.Tenant, sessionID)
-	m := merger{session: hash, now: now, have: make(map[ids.Digest]*models.TokenGrant, len(rowIDs))}
+	m := merger{session: hash, now: now, existing: make(map[ids.Digest]*models.TokenGrant, len(rowIDs))}
 	if !v.opts.Sessions.Ended(hash) {
 		rows, err := v.opts.Rows.TokenGrants(ctx, c.Tenant, hash, rowIDs, ms)
 		if err != nil {
 			return nil, unavailable(err)
 		}
 		for i := range rows {
-			m.have[rows[i].TokenID] = &rows[i]
+			m.existing[rows[i].TokenID] = &rows[i]
 		}
 	}
 	for i := range requests {
-		m.raise(&requests[i], lives[i])
+		m.extend(&requests[i], lives[i])
 	}
 	if len(m.writes) > 0 {
 		if _, err := v.opts.Rows.Write(ctx, models.Batch{Grants: m.writes}); err != nil {
 			return nil, unavailable(err)
 		}
 	}
-	if len(m.have) > 0 {
-		v.listeners.tellNamed(hash)
+	if len(m.existing) > 0 {
+		v.listeners.tellGranted(hash)
 	}
 	created := make([]Granted, len(requests))
 	for i := range requests {
@@ -107,22 +107,22 @@ func (v *Vault) checkRequests(sessionID string, requests []GrantRequest) ([]ids.
 
 // merger merges requested grants with the existing grants of a session.
 type merger struct {
-	session ids.SessionHash
-	now     time.Time
-	have    map[ids.Digest]*models.TokenGrant // of the tenant's tokens
-	writes  []models.Grant                    // the rows to write: new or extended
-	counts  [len(bothKinds)]int               // requested grants that exist
+	session  ids.SessionHash
+	now      time.Time
+	existing map[ids.Digest]*models.TokenGrant // one for each token of the tenant; its ends are 0 if there is no grant
+	writes   []models.Grant                    // the rows to write: new or extended
+	counts   [len(bothKinds)]int               // requested grants that exist
 }
 
-// raise extends grants to the ends that a request asks for.
-func (m *merger) raise(r *GrantRequest, life time.Duration) {
+// extend extends grants to the ends that a request asks for.
+func (m *merger) extend(r *GrantRequest, life time.Duration) {
 	for i := range r.Tokens {
 		id := r.Tokens[i].ID()
-		g, ok := m.have[id]
+		g, ok := m.existing[id]
 		if !ok {
 			continue
 		}
-		end := until(m.now, life, g.TokenExpiresAt)
+		end := grantEnd(m.now, life, g.TokenExpiresAt)
 		row := models.Grant{SessionID: m.session, TokenID: id}
 		if r.Kinds&ids.Read != 0 && end > g.ReadUntil {
 			g.ReadUntil, row.ReadUntil = end, end
@@ -132,7 +132,7 @@ func (m *merger) raise(r *GrantRequest, life time.Duration) {
 		}
 		if row.ExpiresAt = max(row.ReadUntil, row.StoreUntil); row.ExpiresAt > 0 {
 			if m.writes == nil {
-				m.writes = make([]models.Grant, 0, len(m.have))
+				m.writes = make([]models.Grant, 0, len(m.existing))
 			}
 			m.writes = append(m.writes, row)
 		}
@@ -143,7 +143,7 @@ func (m *merger) raise(r *GrantRequest, life time.Duration) {
 func (m *merger) granted(r *GrantRequest) (g Granted) {
 	earliest := int64(math.MaxInt64)
 	for i := range r.Tokens {
-		have, ok := m.have[r.Tokens[i].ID()]
+		have, ok := m.existing[r.Tokens[i].ID()]
 		if !ok {
 			g.Missing = append(g.Missing, r.Tokens[i])
 			continue
@@ -200,7 +200,7 @@ func (v *Vault) RevokeGrants(ctx context.Context, r Revocation) (int, error) {
 	}
 	_, now := v.now()
 	done, err := v.opts.Rows.Write(ctx, models.Batch{Now: now, Revoke: &f})
-	v.listeners.tell(c.Tenant, r.SessionID, r.Tokens) // after an error too: it may have been committed
+	v.listeners.tellRevoked(c.Tenant, r.SessionID, r.Tokens) // after an error too: it may have been committed
 	if err != nil {
 		return 0, unavailable(err)
 	}
@@ -230,12 +230,12 @@ func (v *Vault) CarryGrants(ctx context.Context, fromSessionID, toSessionID stri
 	}
 	_, now := v.now()
 	done, err := v.opts.Rows.Write(ctx, models.Batch{Now: now, Move: &models.Move{Tenant: c.Tenant, From: from, To: to}})
-	v.listeners.tell(c.Tenant, &fromSessionID, nil) // after an error too: it may have been committed
+	v.listeners.tellRevoked(c.Tenant, &fromSessionID, nil) // after an error too: it may have been committed
 	if err != nil {
 		return 0, unavailable(err)
 	}
 	if done.Moved > 0 {
-		v.listeners.tellNamed(to)
+		v.listeners.tellGranted(to)
 	}
 	return done.Moved, nil
 }

@@ -26,8 +26,8 @@ func (failing) Open(context.Context, []keyring.Locked) ([]keyring.Opened, error)
 	return nil, errKeys
 }
 
-// TestKeysDoNotAnswer: calls that need the keys are UNAVAILABLE, and write nothing.
-func TestKeysDoNotAnswer(t *testing.T) {
+// TestKeysUnavailable: calls that need the keys are UNAVAILABLE, and write nothing.
+func TestKeysUnavailable(t *testing.T) {
 	f := newFixture(t)
 	who := session("clinic", "s")
 	token := f.tokenize(t, who, 0)

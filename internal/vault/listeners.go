@@ -8,9 +8,9 @@ import (
 
 // listeners are called after revocations, so that caches of grants are cleared, and when a session gets grants.
 type listeners struct {
-	mu    sync.RWMutex
-	all   []func(tenant, session string, tokens []ids.Token)
-	named []func(session ids.SessionHash)
+	mu      sync.RWMutex
+	revoked []func(tenant, session string, tokens []ids.Token)
+	granted []func(session ids.SessionHash)
 }
 
 // OnGrant calls f with each session that an application of its tenant has created grants for or moved grants to, before
@@ -18,13 +18,13 @@ type listeners struct {
 func (v *Vault) OnGrant(f func(session ids.SessionHash)) {
 	v.listeners.mu.Lock()
 	defer v.listeners.mu.Unlock()
-	v.listeners.named = append(v.listeners.named, f)
+	v.listeners.granted = append(v.listeners.granted, f)
 }
 
-func (l *listeners) tellNamed(session ids.SessionHash) {
+func (l *listeners) tellGranted(session ids.SessionHash) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	for _, f := range l.named {
+	for _, f := range l.granted {
 		f(session)
 	}
 }
@@ -34,17 +34,17 @@ func (l *listeners) tellNamed(session ids.SessionHash) {
 func (v *Vault) OnRevoke(f func(tenant, session string, tokens []ids.Token)) {
 	v.listeners.mu.Lock()
 	defer v.listeners.mu.Unlock()
-	v.listeners.all = append(v.listeners.all, f)
+	v.listeners.revoked = append(v.listeners.revoked, f)
 }
 
-func (l *listeners) tell(tenant string, session *string, tokens []ids.Token) {
+func (l *listeners) tellRevoked(tenant string, session *string, tokens []ids.Token) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	named := ""
+	id := ""
 	if session != nil {
-		named = *session
+		id = *session
 	}
-	for _, f := range l.all {
-		f(tenant, named, tokens)
+	for _, f := range l.revoked {
+		f(tenant, id, tokens)
 	}
 }

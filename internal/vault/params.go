@@ -16,6 +16,6 @@ const (
 	ParamRevocation Param = "revocation"
 )
 
-// one and each return the path of a token or an input: of a single one, and of the i-th in a list.
-func one(p Param) func(int) []any  { return func(int) []any { return []any{p} } }
-func each(p Param) func(int) []any { return func(i int) []any { return []any{p, i} } }
+// singlePath and listPath return the path of a token or an input: of a single one, and of the i-th in a list.
+func singlePath(p Param) func(int) []any { return func(int) []any { return []any{p} } }
+func listPath(p Param) func(int) []any   { return func(i int) []any { return []any{p, i} } }

@@ -14,7 +14,7 @@ import (
 
 var missing = ids.TokenOf("tok-00000000-0000-4000-8000-000000000001")
 
-func TestWhatIsCharged(t *testing.T) {
+func TestRatesCharged(t *testing.T) {
 	f := newFixture(t)
 	s := session("clinic", "1")
 	token := f.tokenize(t, s, 0)
@@ -46,8 +46,8 @@ func TestWhatIsCharged(t *testing.T) {
 	}
 }
 
-// TestRefusedByTheRates: a refused call reaches neither the database nor the store.
-func TestRefusedByTheRates(t *testing.T) {
+// TestRateRefusalsCostNothing: a refused call reaches neither the database nor the store.
+func TestRateRefusalsCostNothing(t *testing.T) {
 	f := newFixture(t)
 	s := session("clinic", "1")
 	token := f.tokenize(t, s, 0)
@@ -65,8 +65,8 @@ func TestRefusedByTheRates(t *testing.T) {
 			requireFault(t, err, fault.RateLimited)
 			require.Equal(t, 2*time.Second, fault.Public(err).RetryAfter)
 			require.Empty(t, f.rows.take())
-			require.Len(t, f.store.up, 1)
-			require.Empty(t, f.store.down)
+			require.Len(t, f.store.uploads, 1)
+			require.Empty(t, f.store.downloads)
 		})
 	}
 }

@@ -30,7 +30,7 @@ type Tokenized struct {
 
 // Tokenize makes one token, as TokenizeBatch does.
 func (v *Vault) Tokenize(ctx context.Context, in TokenizeInput) (Tokenized, error) {
-	made, err := v.tokenize(ctx, []TokenizeInput{in}, one(ParamInputs))
+	made, err := v.tokenize(ctx, []TokenizeInput{in}, singlePath(ParamInputs))
 	if err != nil {
 		return Tokenized{}, err
 	}
@@ -41,7 +41,7 @@ func (v *Vault) Tokenize(ctx context.Context, in TokenizeInput) (Tokenized, erro
 // grants for the calling session. Faults: UNAUTHENTICATED, FORBIDDEN, BAD_USER_INPUT,
 // LIMIT_EXCEEDED, RATE_LIMITED, UNAVAILABLE.
 func (v *Vault) TokenizeBatch(ctx context.Context, inputs []TokenizeInput) ([]Tokenized, error) {
-	return v.tokenize(ctx, inputs, each(ParamInputs))
+	return v.tokenize(ctx, inputs, listPath(ParamInputs))
 }
 
 func (v *Vault) tokenize(ctx context.Context, inputs []TokenizeInput, path func(i int) []any) ([]Tokenized, error) {
@@ -79,9 +79,9 @@ func (v *Vault) tokenize(ctx context.Context, inputs []TokenizeInput, path func(
 			return nil, err
 		}
 		secrets[i].Token = made[i].Token
-		until := until(now, v.opts.Limits.DefaultGrant, tokens[i].ExpiresAt)
+		end := grantEnd(now, v.opts.Limits.DefaultGrant, tokens[i].ExpiresAt)
 		grants[i] = models.Grant{
-			SessionID: *c.Session, TokenID: tokens[i].ID, ReadUntil: until, StoreUntil: until, ExpiresAt: until,
+			SessionID: *c.Session, TokenID: tokens[i].ID, ReadUntil: end, StoreUntil: end, ExpiresAt: end,
 		}
 	}
 	if err := v.seal(ctx, tokens, secrets); err != nil {
@@ -166,8 +166,8 @@ func newObjectName() string {
 	return "v/" + name[:2] + "/" + name[2:]
 }
 
-// until returns when a grant ends: at the latest with its token.
-func until(now time.Time, life time.Duration, tokenEnds *int64) int64 {
+// grantEnd returns when a grant ends: at the latest with its token.
+func grantEnd(now time.Time, life time.Duration, tokenEnds *int64) int64 {
 	end := now.Add(life).UnixMilli()
 	if tokenEnds != nil {
 		end = min(end, *tokenEnds)

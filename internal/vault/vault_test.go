@@ -16,7 +16,7 @@ import (
 
 var unknown = ids.TokenOf("tok-2b58d9b2-83c1-4e9b-9692-b149112810c8")
 
-func TestStory(t *testing.T) {
+func TestTokenLifecycle(t *testing.T) {
 	f := newFixture(t)
 	user := session("clinic", "s1")
 	meta := &vault.Metadata{Filename: ptr("scan.pdf"), ContentType: ptr("application/pdf"), LastModified: ptr(noon), Custom: map[string]any{"a": []any{"b"}}}
@@ -26,8 +26,8 @@ func TestStory(t *testing.T) {
 	got, err := f.Detokenize(user, made.Token)
 	require.NoError(t, err)
 	require.Equal(t, meta, got.Metadata)
-	down := f.store.down[0]
-	up := f.store.up[down.Object]
+	down := f.store.downloads[0]
+	up := f.store.uploads[down.Object]
 	require.Equal(t, up.Key, down.Key)
 	require.NotZero(t, up.Key)
 	require.EqualValues(t, 1000, up.Size)
@@ -66,8 +66,8 @@ func TestStory(t *testing.T) {
 	}
 }
 
-// TestWho: each method accepts sessions, applications or both.
-func TestWho(t *testing.T) {
+// TestCallersOfEachMethod: each method accepts sessions, applications or both.
+func TestCallersOfEachMethod(t *testing.T) {
 	f := newFixture(t)
 	for name, test := range map[string]struct {
 		call func(context.Context) error
@@ -186,9 +186,9 @@ func TestRefusals(t *testing.T) {
 
 func second[T any](_ T, err error) error { return err }
 
-// TestOneCall: a list of any length takes one call to the database to read and one to write, and none to write if
+// TestOneDatabaseCallPerList: a list of any length takes one call to the database to read and one to write, and none to write if
 // nothing changes.
-func TestOneCall(t *testing.T) {
+func TestOneDatabaseCallPerList(t *testing.T) {
 	f := newFixture(t)
 	user, app := session("clinic", "s"), application("clinic")
 	made, err := f.TokenizeBatch(user, make([]vault.TokenizeInput, 10))
@@ -252,8 +252,8 @@ func TestUnavailable(t *testing.T) {
 	requireFault(t, second(f.DeleteTokens(app, []ids.Token{token})), fault.Unavailable)
 }
 
-// TestCarryIsTold: listeners are told that the first session's grants are revoked, also if the write fails.
-func TestCarryIsTold(t *testing.T) {
+// TestCarryGrantsTellsListeners: listeners are told that the first session's grants are revoked, also if the write fails.
+func TestCarryGrantsTellsListeners(t *testing.T) {
 	f := newFixture(t)
 	var told []string
 	f.OnRevoke(func(tenant, session string, tokens []ids.Token) {
