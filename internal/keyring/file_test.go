@@ -31,7 +31,7 @@ func TestFiles(t *testing.T) {
 	require.Equal(t, before, after, "never overwritten")
 	left, err := os.ReadDir(dir)
 	require.NoError(t, err)
-	require.Len(t, left, 1, "no other file stays")
+	require.Len(t, left, 1, "no temporary file is left")
 	k, err := LoadFile(path)
 	require.NoError(t, err)
 	again, err := LoadOrCreateFile(path)
@@ -41,7 +41,7 @@ func TestFiles(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestWideFilesAreRefused: a keyset that others may read is no secret any more.
+// TestWideFilesAreRefused: a keyset that other users may read is no longer secret.
 func TestWideFilesAreRefused(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "keyset.json")
 	require.NoError(t, CreateFile(path))
@@ -57,7 +57,7 @@ func TestWideFilesAreRefused(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestBrokenFiles: what is no keyset is refused, never replaced, and never quoted.
+// TestBrokenFiles: a file that is not a keyset is refused, not replaced, and not quoted in the error.
 func TestBrokenFiles(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "keyset.json")
 	for _, text := range []string{"", "SECRET", "{}", `{"primaryKeyId":1,"key":[]}`, goldenKeyset[:100], `{"primaryKeyId":1,"key":[{"keyData":{"value":"SECRET"}}]}`} {
@@ -73,7 +73,7 @@ func TestBrokenFiles(t *testing.T) {
 	require.Error(t, CreateFile(blocked))
 }
 
-// TestConcurrentStarts agree on one keyset, whoever made it.
+// TestConcurrentStarts: processes that start at the same time agree on one keyset.
 func TestConcurrentStarts(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "keyset.json")
 	rings := make([]*Keyring, 32)

@@ -13,7 +13,7 @@ import (
 	"github.com/tink-crypto/tink-go/v2/keyset"
 )
 
-// kept is Settings in memory.
+// kept implements Settings in memory.
 type kept struct {
 	mu     sync.Mutex
 	values map[string][]byte
@@ -50,16 +50,16 @@ func TestPurpose(t *testing.T) {
 		require.NoError(t, err)
 		b, err := state.Seal(plaintext)
 		require.NoError(t, err)
-		require.NotEqual(t, a, b, "each is its own")
+		require.NotEqual(t, a, b, "no two are equal")
 		got, err := purpose(t, k, settings, "state").Open(a)
 		require.NoError(t, err, "another replica has the same keys")
 		require.True(t, bytes.Equal(plaintext, got))
 		for _, other := range []string{"", "stat", "state ", "state\x00", "cookie"} {
 			_, err = purpose(t, k, settings, other).Open(a)
-			require.ErrorIs(t, err, ErrOpen, "for another purpose: %q", other)
+			require.ErrorIs(t, err, ErrOpen, "another purpose: %q", other)
 		}
 		_, err = purpose(t, k, &kept{}, "state").Open(a)
-		require.ErrorIs(t, err, ErrOpen, "of another deployment, under the same master keys")
+		require.ErrorIs(t, err, ErrOpen, "another deployment, with the same master keys")
 		for i := range min(len(a), 100) {
 			changed := bytes.Clone(a)
 			changed[i] ^= 1
@@ -71,7 +71,7 @@ func TestPurpose(t *testing.T) {
 	}
 }
 
-// TestPurposesAndEnvelopes: nothing that is sealed for one opens as the other.
+// TestPurposesAndEnvelopes: data sealed for a purpose does not open as an envelope, nor an envelope for a purpose.
 func TestPurposesAndEnvelopes(t *testing.T) {
 	k, settings := newKeyring(t), &kept{}
 	state := purpose(t, k, settings, "state")
@@ -88,7 +88,8 @@ func TestPurposesAndEnvelopes(t *testing.T) {
 	}
 }
 
-// TestKeysOfPurposes: they are kept sealed, for one name and one set of master keys, and outlive a master key.
+// TestKeysOfPurposes: the keys are stored sealed, for one name and one set of master keys, and stay when a master key is
+// added.
 func TestKeysOfPurposes(t *testing.T) {
 	m := keyset.NewManager()
 	add := func() *Keyring {
@@ -133,7 +134,7 @@ func TestKeysOfPurposes(t *testing.T) {
 	})
 }
 
-// TestFirstStarts: replicas that start at once agree on the keys.
+// TestFirstStarts: replicas that start at the same time agree on the keys.
 func TestFirstStarts(t *testing.T) {
 	k, settings := newKeyring(t), &kept{}
 	made := make([]*Purpose, 16)
