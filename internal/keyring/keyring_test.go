@@ -65,8 +65,8 @@ func TestSealOpen(t *testing.T) {
 	}
 }
 
-// TestEveryByteCounts: an envelope with any bit changed, cut, or longer does not open.
-func TestEveryByteCounts(t *testing.T) {
+// TestChangedEnvelopeIsRefused: an envelope with any bit changed, cut, or longer does not open.
+func TestChangedEnvelopeIsRefused(t *testing.T) {
 	k := newKeyring(t)
 	envelope := sealed(t, k, tokenA, []byte("payload"))
 	for i := range envelope {
@@ -113,8 +113,8 @@ func TestKeysetAloneOpensNothing(t *testing.T) {
 	require.ErrorIs(t, err, ErrOpen)
 }
 
-// TestRotation: envelopes are sealed under a new key without any token; then the old key can be removed.
-func TestRotation(t *testing.T) {
+// TestMasterKeyRotation: envelopes are sealed under a new key without any token; then the old key can be removed.
+func TestMasterKeyRotation(t *testing.T) {
 	m := keyset.NewManager()
 	first, err := m.Add(aead.AES256GCMKeyTemplate())
 	require.NoError(t, err)
@@ -178,8 +178,8 @@ func goldenEnvelope(t testing.TB, version string) []byte {
 	return envelope
 }
 
-// TestFormatIsPinned: envelopes of both versions have the same parts, except the byte of the layers.
-func TestFormatIsPinned(t *testing.T) {
+// TestEnvelopeFormat: envelopes of both versions have the same parts, except the byte of the layers.
+func TestEnvelopeFormat(t *testing.T) {
 	k := goldenKeyring(t)
 	for name, c := range map[string]struct {
 		version byte
@@ -206,8 +206,8 @@ func TestFormatIsPinned(t *testing.T) {
 	}
 }
 
-// TestLayersOfTheFuture: an envelope with a layer that this build doesn't know is not opened as one without layers.
-func TestLayersOfTheFuture(t *testing.T) {
+// TestUnknownLayersAreRefused: an envelope with a layer that this build doesn't know is not opened as one without layers.
+func TestUnknownLayersAreRefused(t *testing.T) {
 	k, id := newKeyring(t), tokenA.ID()
 	_, layered, err := k.unwrap(id, sealed(t, k, tokenA, []byte("x")))
 	require.NoError(t, err)
@@ -228,9 +228,9 @@ func TestLayersOfTheFuture(t *testing.T) {
 	require.ErrorIs(t, err, ErrOpen)
 }
 
-// TestLists: an envelope that can't be opened does not affect the others, and with an ended context nothing is sealed or
+// TestSealAndOpenLists: an envelope that can't be opened does not affect the others, and with an ended context nothing is sealed or
 // opened.
-func TestLists(t *testing.T) {
+func TestSealAndOpenLists(t *testing.T) {
 	k := newKeyring(t)
 	made, err := k.Seal(t.Context(), []Secret{{Token: tokenA, Payload: []byte("a")}, {Token: tokenB, Payload: []byte("b")}})
 	require.NoError(t, err)

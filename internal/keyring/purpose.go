@@ -37,7 +37,7 @@ func (k *Keyring) Purpose(ctx context.Context, s Settings, name string) (*Purpos
 	if err != nil {
 		return nil, fmt.Errorf("keyring: making keys for %s: %w", name, err)
 	}
-	h, err := k.kept(ctx, s, name, fresh)
+	h, err := k.storedKeyset(ctx, s, name, fresh)
 	if err != nil {
 		return nil, err
 	}
@@ -66,8 +66,8 @@ func (p *Purpose) Open(sealed []byte) ([]byte, error) {
 	return plaintext, nil
 }
 
-// kept returns the keyset stored under a name. If there is none, it stores and returns the fresh one.
-func (k *Keyring) kept(ctx context.Context, s Settings, name string, fresh *keyset.Handle) (*keyset.Handle, error) {
+// storedKeyset returns the keyset stored under a name. If there is none, it stores and returns the fresh one.
+func (k *Keyring) storedKeyset(ctx context.Context, s Settings, name string, fresh *keyset.Handle) (*keyset.Handle, error) {
 	var b bytes.Buffer
 	if err := fresh.WriteWithAssociatedData(keyset.NewBinaryWriter(&b), k.outer, purposeData(name)); err != nil {
 		return nil, fmt.Errorf("keyring: sealing the keys for %s: %w", name, err)
