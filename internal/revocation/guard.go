@@ -9,18 +9,18 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/httpd/guard"
 )
 
-// Guard is a guard.CallerFinder that refuses what has ended.
+// Guard is a guard.CallerFinder that refuses ended credentials.
 type Guard struct {
 	set  *Set
 	next guard.CallerFinder
 }
 
-// Guard returns a CallerFinder that refuses those callers of next that have ended, however well next
-// remembers them.
+// Guard returns a CallerFinder that refuses callers of next whose session, login or subject has ended, even if next
+// has them in a cache.
 func (s *Set) Guard(next guard.CallerFinder) *Guard { return &Guard{s, next} }
 
-// Authenticate returns next's caller, or a fault: UNAUTHENTICATED if its session, its sign-in or its subject has
-// ended, UNAVAILABLE while what has ended is not known.
+// Authenticate returns next's caller, or a fault: UNAUTHENTICATED if its session, its login or its subject has ended,
+// UNAVAILABLE while the last successful poll is too old.
 func (g *Guard) Authenticate(r *http.Request) (*caller.Caller, error) {
 	c, err := g.next.Authenticate(r)
 	if err != nil || c == nil {
@@ -45,7 +45,7 @@ func (s *Set) check(c *caller.Caller) error {
 	return nil
 }
 
-// stops returns what stops a caller, "" where nothing does.
+// stops returns why a caller is refused: "session", "login" or "subject"; "" if it is not.
 func (s *Set) stops(c *caller.Caller, now time.Time) string {
 	ms := now.UnixMilli()
 	if c.Session != nil {

@@ -8,22 +8,23 @@ import (
 	"github.com/cloakroomhq/cloakroom/models"
 )
 
-// unwritten is what this replica has ended, and the database did not take.
+// unwritten is an end in this replica's memory whose write failed.
 type unwritten struct {
 	ended  *models.Ended      // nil: it was committed
 	revoke *models.Revocation // nil: none, or it was committed
 	reason string
-	until  int64 // when nothing is left that it would end
+	until  int64 // Unix milliseconds after which everything that it ends has expired
 }
 
-// unfinished is tried again after each poll. Memory refuses what has ended, so that its user can't ask again; but a
-// restart would forget it, and other replicas never learn of it. Its ids are in memory too, which bounds them.
+// unfinished holds the failed writes, which are tried again after each poll. This replica's memory refuses the ended
+// credentials already, so the user can't ask again; without a retry, a restart would forget the end and other replicas
+// would not read it. Every id is also in the tables in memory, which bound their number.
 type unfinished struct {
 	mu  sync.Mutex
 	all map[caller.SessionHash]unwritten
 }
 
-// keep adds to what is kept of an id, and narrows nothing.
+// keep merges w with the entry of an id, and narrows neither.
 func (u *unfinished) keep(id caller.SessionHash, w unwritten) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -55,8 +56,8 @@ func (u *unfinished) take() map[caller.SessionHash]unwritten {
 	return all
 }
 
-// finish writes what was not written, within the time between two polls, which must not wait for it. It stops at the
-// first error. A session that has signed in again meanwhile loses the grants that it got since.
+// finish tries the failed writes again, within the time between two polls, so that it delays no poll. It stops at the
+// first error. A session that has signed in again since then loses its new grants.
 func (s *Set) finish(ctx context.Context) {
 	left := s.unfinished.take()
 	if len(left) == 0 {
@@ -88,7 +89,7 @@ func (s *Set) finished(w unwritten) {
 	}
 }
 
-// batch has a new moment, by which other replicas read the row.
+// batch sets EndedAt to now, because other replicas find new rows by EndedAt.
 func (w unwritten) batch(now int64) models.Batch {
 	b := models.Batch{Now: now, Revoke: w.revoke}
 	if w.ended != nil {
