@@ -33,28 +33,28 @@ func (s *Set) EndSession(ctx context.Context, tenant, sessionID, reason string) 
 	return done.Revoked, err
 }
 
-// SignOut ends the login of cookie, the caller by the cookie, nil for none; it revokes the grants of who, a session, and
+// SignOut ends the login of cookie, the caller by the cookie, nil for none; it revokes the grants of user's session, and
 // stops its transfers. It returns how many grants were in force, and whether the end of the login is committed (closed), so
 // that every replica refuses the cookie after its next poll.
 //
 // Logins may fill half of the memory. If that half is full the grants are revoked nevertheless, and the error is a fault
 // LIMIT_EXCEEDED. Other faults: UNAVAILABLE (the login, or login and grants, may have ended). In that case the login has
 // ended on this replica, so its user can't ask again: failed writes are retried until they are committed.
-func (s *Set) SignOut(ctx context.Context, who, cookie *caller.Caller) (revoked int, closed bool, err error) {
+func (s *Set) SignOut(ctx context.Context, user, cookie *caller.Caller) (revoked int, closed bool, err error) {
 	var login error
 	if cookie != nil {
 		login = s.endLogin(ctx, *cookie.Login, cookie.ExpiresAt)
 		closed = login == nil
 	}
-	revocation := &models.Revocation{Tenant: who.Tenant, Session: who.Session}
+	revocation := &models.Revocation{Tenant: user.Tenant, Session: user.Session}
 	done, err := s.revoke(ctx, revocation)
 	if err != nil && cookie != nil && !isFull(login) {
 		s.unfinished.keep(*cookie.Login, unwritten{revoke: revocation, until: cookie.ExpiresAt.UnixMilli()})
 	}
-	s.opts.Transfers.SignOut(objects.Signer{Tenant: who.Tenant, Session: *who.Session})
+	s.opts.Transfers.SignOut(objects.Signer{Tenant: user.Tenant, Session: *user.Session})
 	// Only the hash of the session's id is known here, so listeners clear their caches of every session. After an error too:
 	// it may have been committed.
-	s.listeners.tell(who.Tenant, "")
+	s.listeners.tell(user.Tenant, "")
 	if err != nil {
 		return 0, closed, err
 	}
@@ -127,14 +127,14 @@ func isFull(err error) bool { return err != nil && fault.Public(err).Code == fau
 
 func (s *Set) table(r models.Ended) *table {
 	if r.IssuedBefore == always {
-		return &s.whole
+		return &s.sessions
 	}
-	return &s.dated
+	return &s.subjects
 }
 
 func (s *Set) put(r models.Ended) { s.table(r).put(r.ID, entry{r.IssuedBefore, r.ExpiresAt}) }
 
-func (s *Set) size() int { return int(s.whole.n.Load() + s.dated.n.Load()) }
+func (s *Set) size() int { return int(s.sessions.n.Load() + s.subjects.n.Load()) }
 
 // unavailable hides the database's error from the client; the log has it.
 func unavailable(err error) error {

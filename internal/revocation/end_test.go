@@ -16,8 +16,8 @@ import (
 	"github.com/cloakroomhq/cloakroom/models/sqlite"
 )
 
-// TestAnEndIsToldToAll: each end of a session is passed on to the store and the listeners, also if the database fails.
-func TestAnEndIsToldToAll(t *testing.T) {
+// TestEndsAreTold: each end of a session is passed on to the store and the listeners, also if the database fails.
+func TestEndsAreTold(t *testing.T) {
 	rows := newTable()
 	r := start(t, rows, &clock{at: noon}, nil)
 	var told []string
@@ -82,8 +82,8 @@ func TestSignOut(t *testing.T) {
 	}
 }
 
-// TestGrantsEnd: only the grants of the session and the tenant are revoked in a database.
-func TestGrantsEnd(t *testing.T) {
+// TestEndsRevokeGrants: only the grants of the session and the tenant are revoked in a database.
+func TestEndsRevokeGrants(t *testing.T) {
 	db, err := sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(t.TempDir(), "rows.db")})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = db.Close() })

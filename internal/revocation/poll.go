@@ -46,12 +46,12 @@ func (s *Set) tick(ctx context.Context) {
 	}
 	s.failing = err != nil
 	if err == nil {
-		s.finish(ctx)
+		s.retry(ctx)
 	}
 	if now := s.opts.Now(); now.Sub(s.swept) >= sweepEvery {
 		s.swept = now
-		s.whole.sweep(now.UnixMilli())
-		s.dated.sweep(now.UnixMilli())
+		s.sessions.sweep(now.UnixMilli())
+		s.subjects.sweep(now.UnixMilli())
 	}
 	s.opts.Observer.EndedKept(s.size())
 }
@@ -60,7 +60,7 @@ func (s *Set) tick(ctx context.Context) {
 func (s *Set) poll(ctx context.Context) error {
 	now := s.opts.Now()
 	since, all := int64(0), true
-	if last := s.read.Load(); last != nil && now.Sub(s.readAll) < reread {
+	if last := s.lastPoll.Load(); last != nil && now.Sub(s.readAll) < reread {
 		since, all = last.Add(-overlap).UnixMilli(), false
 	}
 	ctx, cancel := context.WithTimeout(ctx, stalePolls*s.opts.Poll)
@@ -71,10 +71,10 @@ func (s *Set) poll(ctx context.Context) error {
 	if all {
 		s.readAll = now
 	}
-	s.read.Store(&now)
+	s.lastPoll.Store(&now)
 	return nil
 }
 
 // stale reports whether the last successful poll is too old to rely on. It compares times instead of counting failures,
 // so that a poll that hangs counts too.
-func (s *Set) stale(now time.Time) bool { return now.Sub(*s.read.Load()) > stalePolls*s.opts.Poll }
+func (s *Set) stale(now time.Time) bool { return now.Sub(*s.lastPoll.Load()) > stalePolls*s.opts.Poll }

@@ -17,8 +17,8 @@ import (
 	"github.com/cloakroomhq/cloakroom/models"
 )
 
-// TestNotLoaded: New fails if the ended sessions can't be read.
-func TestNotLoaded(t *testing.T) {
+// TestNewFailsWithoutTheDatabase: New fails if the ended sessions can't be read.
+func TestNewFailsWithoutTheDatabase(t *testing.T) {
 	rows := newTable()
 	rows.fail(errDown)
 	_, err := revocation.New(context.Background(), revocation.Options{
@@ -28,9 +28,9 @@ func TestNotLoaded(t *testing.T) {
 	require.ErrorIs(t, err, errDown)
 }
 
-// TestFailClosed: while the table can't be read, credentials are accepted for ten polls; after that, all are refused
+// TestStaleReplicaRefusesAll: while the table can't be read, credentials are accepted for ten polls; after that, all are refused
 // until the table can be read again.
-func TestFailClosed(t *testing.T) {
+func TestStaleReplicaRefusesAll(t *testing.T) {
 	rows, c := newTable(), &clock{at: noon}
 	r, other := start(t, rows, c, nil), start(t, rows, c, nil)
 	backend := &caller.Caller{Tenant: tenant, Subject: "app", Roles: []string{caller.RoleApplication}}
@@ -61,9 +61,9 @@ func TestFailClosed(t *testing.T) {
 	require.Equal(t, fault.Unauthenticated, r.ask(t, session("gone")))
 }
 
-// TestWindow: a poll's window overlaps with the one before, so that a row from a replica with a clock that is behind, or a
+// TestPollsOverlap: a poll's window overlaps with the one before, so that a row from a replica with a clock that is behind, or a
 // row committed late, is not missed. After an outage a poll starts before the outage. All rows are read at intervals.
-func TestWindow(t *testing.T) {
+func TestPollsOverlap(t *testing.T) {
 	rows, c := newTable(), &clock{at: noon}
 	r := start(t, rows, c, nil)
 	require.Equal(t, []int64{0}, rows.since, "all rows at the start")
@@ -128,8 +128,8 @@ func TestConcurrent(t *testing.T) {
 	require.Equal(t, fault.Unauthenticated, b.ask(t, session("3-99")))
 }
 
-// TestMax: memory is bounded; an ended session can be ended again.
-func TestMax(t *testing.T) {
+// TestMemoryIsBounded: memory is bounded; an ended session can be ended again.
+func TestMemoryIsBounded(t *testing.T) {
 	r := start(t, newTable(), &clock{at: noon}, func(o *revocation.Options) { o.Max = 2 })
 	ctx := context.Background()
 	for _, id := range []string{"a", "b", "a"} {
@@ -142,8 +142,8 @@ func TestMax(t *testing.T) {
 	require.Empty(t, r.ask(t, session("c")))
 }
 
-// TestShare: sign-outs may fill half of the memory; the rest is for applications and providers.
-func TestShare(t *testing.T) {
+// TestSignOutsFillHalfOfTheMemory: sign-outs may fill half of the memory; the rest is for applications and providers.
+func TestSignOutsFillHalfOfTheMemory(t *testing.T) {
 	rows, c := newTable(), &clock{at: noon}
 	r := start(t, rows, c, func(o *revocation.Options) { o.Max = 4 })
 	ctx, until := context.Background(), noon.Add(time.Minute)
@@ -167,7 +167,7 @@ func TestShare(t *testing.T) {
 	require.NoError(t, err, "sign-outs are swept after their cookies have expired")
 }
 
-func TestOptions(t *testing.T) {
+func TestNewRequiresItsOptions(t *testing.T) {
 	_, err := revocation.New(context.Background(), revocation.Options{})
 	require.Error(t, err)
 }

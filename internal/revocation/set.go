@@ -66,11 +66,11 @@ type Options struct {
 
 // Set is the list of ended sessions, logins and subjects. It is safe for concurrent use.
 type Set struct {
-	opts    Options
-	longest time.Duration // of Lifetimes
-	whole   table         // sessions and logins
-	dated   table         // subjects
-	read    atomic.Pointer[time.Time]
+	opts     Options
+	longest  time.Duration // of Lifetimes
+	sessions table         // sessions and logins
+	subjects table         // subjects
+	lastPoll atomic.Pointer[time.Time]
 	poller
 	listeners  listeners
 	unfinished unfinished
@@ -96,6 +96,6 @@ func New(ctx context.Context, o Options) (*Set, error) {
 
 // Ended reports whether a session has ended.
 func (s *Set) Ended(session caller.SessionHash) bool {
-	e, ok := s.whole.get(session)
+	e, ok := s.sessions.get(session)
 	return ok && s.opts.Now().UnixMilli() < e.until
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/fault"
 )
 
-// TestACallerThatLeaves: an end is written even if the caller disconnects, because this replica has it in memory already.
-func TestACallerThatLeaves(t *testing.T) {
+// TestDisconnectedCallerEndsTheSession: an end is written even if the caller disconnects, because this replica has it in memory already.
+func TestDisconnectedCallerEndsTheSession(t *testing.T) {
 	rows := newTable()
 	r := start(t, rows, &clock{at: noon}, nil)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -50,8 +50,8 @@ func TestEndSession(t *testing.T) {
 	require.Equal(t, 1, b.seen.of("kept"))
 }
 
-// TestNothingToCheck: the result of the next CallerFinder is returned if it is an error or no caller.
-func TestNothingToCheck(t *testing.T) {
+// TestGuardPassesErrorsAndNoCaller: the result of the next CallerFinder is returned if it is an error or no caller.
+func TestGuardPassesErrorsAndNoCaller(t *testing.T) {
 	r := start(t, newTable(), &clock{at: noon}, nil)
 	got, err := r.Guard(next{}).Authenticate(nil)
 	require.NoError(t, err)
@@ -112,8 +112,8 @@ func TestEndSubject(t *testing.T) {
 	require.Equal(t, fault.Unauthenticated, a.ask(t, issued("user-1", noon.Add(-time.Millisecond))))
 }
 
-// TestLifetimes: an end is kept until every credential and grant of the tenant has expired.
-func TestLifetimes(t *testing.T) {
+// TestEndsAreKeptForTheLifetime: an end is kept until every credential and grant of the tenant has expired.
+func TestEndsAreKeptForTheLifetime(t *testing.T) {
 	for name, life := range map[string]time.Duration{tenant: time.Hour, "bank": 2 * time.Hour, "unknown": 2 * time.Hour} {
 		t.Run(name, func(t *testing.T) {
 			rows, c := newTable(), &clock{at: noon}
@@ -133,8 +133,8 @@ func TestLifetimes(t *testing.T) {
 	}
 }
 
-// TestFailedWrite: the caller gets an error, and the session is still ended on this replica.
-func TestFailedWrite(t *testing.T) {
+// TestSessionStaysEndedAfterAFailedWrite: the caller gets an error, and the session is still ended on this replica.
+func TestSessionStaysEndedAfterAFailedWrite(t *testing.T) {
 	rows := newTable()
 	r := start(t, rows, &clock{at: noon}, nil)
 	rows.fail(errDown)

@@ -20,18 +20,18 @@ type unwritten struct {
 // credentials already, so the user can't ask again; without a retry, a restart would forget the end and other replicas
 // would not read it. Every id is also in the tables in memory, which bound their number.
 type unfinished struct {
-	mu  sync.Mutex
-	all map[caller.SessionHash]unwritten
+	mu   sync.Mutex
+	byID map[caller.SessionHash]unwritten
 }
 
 // keep merges w with the entry of an id, and narrows neither.
 func (u *unfinished) keep(id caller.SessionHash, w unwritten) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if u.all == nil {
-		u.all = map[caller.SessionHash]unwritten{}
+	if u.byID == nil {
+		u.byID = map[caller.SessionHash]unwritten{}
 	}
-	old := u.all[id]
+	old := u.byID[id]
 	switch {
 	case w.ended == nil:
 		w.ended, w.reason = old.ended, old.reason
@@ -45,20 +45,20 @@ func (u *unfinished) keep(id caller.SessionHash, w unwritten) {
 		w.revoke = old.revoke
 	}
 	w.until = max(w.until, old.until)
-	u.all[id] = w
+	u.byID[id] = w
 }
 
 func (u *unfinished) take() map[caller.SessionHash]unwritten {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	all := u.all
-	u.all = nil
-	return all
+	byID := u.byID
+	u.byID = nil
+	return byID
 }
 
-// finish tries the failed writes again, within the time between two polls, so that it delays no poll. It stops at the
+// retry tries the failed writes again, within the time between two polls, so that it delays no poll. It stops at the
 // first error. A session that has signed in again since then loses its new grants.
-func (s *Set) finish(ctx context.Context) {
+func (s *Set) retry(ctx context.Context) {
 	left := s.unfinished.take()
 	if len(left) == 0 {
 		return
@@ -71,7 +71,7 @@ func (s *Set) finish(ctx context.Context) {
 			if _, err := s.opts.Rows.Write(ctx, w.batch(now)); err != nil {
 				break
 			}
-			s.finished(w)
+			s.written(w)
 		}
 		delete(left, id)
 	}
@@ -80,7 +80,7 @@ func (s *Set) finish(ctx context.Context) {
 	}
 }
 
-func (s *Set) finished(w unwritten) {
+func (s *Set) written(w unwritten) {
 	if w.ended != nil {
 		s.opts.Observer.Ended(w.reason)
 	}

@@ -13,9 +13,9 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/revocation"
 )
 
-// TestNoMemoryIsLeft: if memory is full, the session's grants are revoked and its transfers stopped nevertheless, and the
+// TestEndSessionWithFullMemory: if memory is full, the session's grants are revoked and its transfers stopped nevertheless, and the
 // fault tells the application that the credentials are not refused.
-func TestNoMemoryIsLeft(t *testing.T) {
+func TestEndSessionWithFullMemory(t *testing.T) {
 	rows := newTable()
 	r := start(t, rows, &clock{at: noon}, func(o *revocation.Options) { o.Max = 1 })
 	_, err := r.EndSession(t.Context(), tenant, "first", caller.EndedByApplication)
@@ -30,10 +30,10 @@ func TestNoMemoryIsLeft(t *testing.T) {
 	require.Equal(t, fault.Unavailable, fault.Public(err).Code)
 }
 
-// TestWhatWasNotWritten: after a sign-out whose write failed, the user can't sign out again, because the cookie is refused.
+// TestFailedWritesAreRetried: after a sign-out whose write failed, the user can't sign out again, because the cookie is refused.
 // So failed writes are retried until the database accepts them; then the cookie is refused after a restart and by other
 // replicas too.
-func TestWhatWasNotWritten(t *testing.T) {
+func TestFailedWritesAreRetried(t *testing.T) {
 	login := caller.SessionHash{1}
 	cookie := session("s")
 	cookie.Login = &login

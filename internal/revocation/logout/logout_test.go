@@ -27,19 +27,19 @@ var noon = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 
 // provider has the content of a logout token, and records the calls that it leads to.
 type provider struct {
-	says   *credential.Logout
-	down   error
-	leaves func() // disconnects the provider while its token is verified
-	log    bytes.Buffer
-	ended  []string
-	counts map[string]int
+	says       *credential.Logout
+	down       error
+	disconnect func() // disconnects the provider while its token is verified
+	log        bytes.Buffer
+	ended      []string
+	counts     map[string]int
 
 	limited bool
 }
 
 func (p *provider) VerifyLogout(ctx context.Context, token string) (*credential.Logout, error) {
-	if p.leaves != nil {
-		p.leaves()
+	if p.disconnect != nil {
+		p.disconnect()
 	}
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
@@ -85,8 +85,8 @@ func (p *provider) send(method, contentType, body string) *httptest.ResponseReco
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	if p.leaves != nil {
-		p.leaves = cancel
+	if p.disconnect != nil {
+		p.disconnect = cancel
 	}
 	r := httptest.NewRequestWithContext(ctx, method, "/session/back-channel-logout?logout_token="+secret, strings.NewReader(body))
 	if contentType != "" {
@@ -100,15 +100,15 @@ func (p *provider) send(method, contentType, body string) *httptest.ResponseReco
 
 const form = "application/x-www-form-urlencoded"
 
-// TestAProviderThatDoesNotWait: the logout finishes even if the provider disconnects and net/http cancels the request's
+// TestDisconnectedProviderEndsTheSession: the logout finishes even if the provider disconnects and net/http cancels the request's
 // context.
-func TestAProviderThatDoesNotWait(t *testing.T) {
-	p := &provider{says: &credential.Logout{Tenant: "clinic", Session: "s1", IssuedAt: noon}, leaves: func() {}}
+func TestDisconnectedProviderEndsTheSession(t *testing.T) {
+	p := &provider{says: &credential.Logout{Tenant: "clinic", Session: "s1", IssuedAt: noon}, disconnect: func() {}}
 	require.Equal(t, http.StatusOK, p.send(http.MethodPost, form, "logout_token="+secret).Code)
 	require.Equal(t, []string{"clinic session s1"}, p.ended)
 }
 
-func TestEnds(t *testing.T) {
+func TestHandlerEndsSessionsAndSubjects(t *testing.T) {
 	at := noon.Add(300 * time.Millisecond)
 	for want, says := range map[string]credential.Logout{
 		"clinic session s1":                     {Tenant: "clinic", Session: "s1", IssuedAt: at},
@@ -179,8 +179,8 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// TestFailed: the response tells the provider that the logout failed and may be sent again.
-func TestFailed(t *testing.T) {
+// TestFailedLogout: the response tells the provider that the logout failed and may be sent again.
+func TestFailedLogout(t *testing.T) {
 	p := &provider{says: &credential.Logout{Tenant: "clinic", Session: "s1"}, down: errors.New("down")}
 	w := p.send(http.MethodPost, form, "logout_token="+secret)
 	require.Equal(t, http.StatusBadRequest, w.Code)
@@ -189,7 +189,7 @@ func TestFailed(t *testing.T) {
 	require.Equal(t, map[string]int{"failed": 1}, p.counts)
 }
 
-func TestTooManyRefused(t *testing.T) {
+func TestRateOfRefusedTokens(t *testing.T) {
 	p := &provider{says: &credential.Logout{Tenant: "clinic", Session: "s1", IssuedAt: noon}}
 	t.Run("a refused token is charged", func(t *testing.T) {
 		require.Equal(t, http.StatusBadRequest, p.send(http.MethodPost, form, "logout_token=forged").Code)
