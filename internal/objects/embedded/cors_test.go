@@ -106,7 +106,7 @@ func TestCredentialsFile(t *testing.T) {
 	}
 	wg.Wait()
 	for _, c := range made {
-		require.Equal(t, made[0], c, "racers must agree")
+		require.Equal(t, made[0], c, "concurrent calls must return the same credentials")
 	}
 	require.GreaterOrEqual(t, len(made[0].SecretAccessKey), 40)
 	info, err := os.Stat(path)
@@ -129,7 +129,7 @@ func TestCredentialsFile(t *testing.T) {
 	require.Error(t, err)
 }
 
-// TestConfiguredHeaders may be sent by pages, but for those that the store refuses in every request.
+// TestConfiguredHeaders: pages may send configured headers, except those that the store refuses in every request.
 func TestConfiguredHeaders(t *testing.T) {
 	s := newServer(t, func(o *Options) {
 		o.AllowedHeaders = []string{"Traceparent", "sentry-trace", "authorization", "Range", "if-match", "x-amz-acl"}

@@ -12,19 +12,18 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/objects"
 )
 
-// The policy of this file: a request is accepted only if signing what it says makes the same
-// request again, byte for byte. So there is one way to write each request: no second encoding,
-// other order, doubled or extra parameter of a signed URL exists, and nothing needs a rule of
-// its own to be refused.
+// The policy of this file: a request is accepted only if signing its content makes the same request
+// again, byte for byte. So each request has one accepted form: another encoding or order, and doubled
+// or extra parameters are refused without rules of their own.
 
 const (
-	maxURI     = 8 << 10         // bytes; a session token and a long file name stay far below
+	maxURI     = 8 << 10         // bytes; a URL with a session token and a long file name is much shorter
 	maxAhead   = 5 * time.Minute // how far a signer's clock may be ahead
 	dateLayout = "20060102T150405Z"
 )
 
-// verify returns what a request's URL says, or why it is refused. Nothing of the request is used
-// before its signature holds.
+// verify returns the content of a signed request, or why it is refused. Nothing of the request is used
+// before its signature is verified.
 func (s *Server) verify(r *http.Request) (objects.Request, *apiError) {
 	var none objects.Request
 	path, query, hasQuery := strings.Cut(r.RequestURI, "?")
@@ -57,7 +56,7 @@ func (s *Server) verify(r *http.Request) (objects.Request, *apiError) {
 	return said.request, nil
 }
 
-// equal compares in constant time what the signature covers or is.
+// equal compares in constant time, because the strings contain the signature or what it covers.
 func equal(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
 func sameHeaders(got http.Header, want []objects.Header) bool {
@@ -68,14 +67,14 @@ func sameHeaders(got http.Header, want []objects.Header) bool {
 	return same
 }
 
-// saying is what a URL says, before anything of it is proven.
+// saying is the content of a request whose signature is not verified yet.
 type saying struct {
 	request  objects.Request
 	sizeSent bool // Content-Length is among the signed headers
 }
 
-// parseQuery takes the parameters that carry information. The others, their order and their
-// encoding are held to the signer's by comparison.
+// parseQuery reads the parameters that differ between requests. The others, the order and the encoding
+// are checked later, by the comparison with the signed URL.
 func parseQuery(query, method string) (saying, bool) {
 	said := saying{request: objects.Request{Method: method, ContentType: objects.DefaultContentType}}
 	seen := make(map[string]bool, 10)
@@ -110,8 +109,8 @@ func parseQuery(query, method string) (saying, bool) {
 	return said, true
 }
 
-// readHeaders takes the signed headers into what is to be signed, and refuses headers that would
-// change a request's meaning without being signed.
+// readHeaders copies the signed headers into said, and refuses unsigned headers that would change a
+// request's meaning.
 func readHeaders(r *http.Request, said *saying) *apiError {
 	for name, values := range r.Header {
 		lower := strings.ToLower(name)
@@ -142,12 +141,12 @@ func readHeaders(r *http.Request, said *saying) *apiError {
 			said.request.Size, said.request.Empty = r.ContentLength, r.ContentLength == 0
 		}
 	case r.ContentLength != 0:
-		return errSignature // a body that nobody reads
+		return errSignature // a GET or HEAD has no body
 	}
 	return nil
 }
 
-// refusedUnsigned reports whether a header, in lower case, would change what a request means.
+// refusedUnsigned reports whether a header, in lower case, would change a request's meaning.
 func refusedUnsigned(name string) bool {
 	return strings.HasPrefix(name, "x-amz-") || strings.HasPrefix(name, "if-") || name == "range" || name == "authorization"
 }
