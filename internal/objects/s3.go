@@ -27,9 +27,9 @@ type s3Store struct {
 	base   string // URL for browsers
 	inner  string // URL for the gateway
 
-	signers    signers
-	singly     atomic.Int64  // objects are deleted one by one until then, in Unix nanoseconds
-	singlyFrom atomic.Uint64 // index of the first object to delete one by one
+	signers     signers
+	singlyUntil atomic.Int64  // objects are deleted one by one until then, in Unix nanoseconds
+	singlyFrom  atomic.Uint64 // index of the first object to delete one by one
 }
 
 // NewS3 returns the store of one bucket. It reads configuration, and with the SDK's default chain
@@ -56,7 +56,7 @@ func NewS3(ctx context.Context, o S3Options) (Store, error) {
 	}
 	s.signers = signers{provider: client.Options().Credentials, make: s.newSigner, now: o.Now, timeout: o.Timeout}
 	if o.Provider != nil {
-		s.signers.provider = early{o.Provider}
+		s.signers.provider = earlyExpiry{o.Provider}
 	}
 	if _, err = s.signers.get(ctx); err != nil {
 		return nil, err

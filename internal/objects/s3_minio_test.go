@@ -25,7 +25,7 @@ func TestMinIO(t *testing.T) {
 		o.UploadLifetime, o.DownloadLifetime = time.Second, time.Second
 		short, err := objects.NewS3(t.Context(), o)
 		require.NoError(t, err)
-		return objectstest.Harness{Store: store, ShortLived: short, HTTP: m.Client(), HoldUp: func(t *testing.T, object string) (objects.Store, func()) {
+		return objectstest.Harness{Store: store, ShortLived: short, HTTP: m.Client(), Block: func(t *testing.T, object string) (objects.Store, func()) {
 			held, err := objects.NewS3(t.Context(), m.Denying(t, object))
 			require.NoError(t, err)
 			return held, func() {}

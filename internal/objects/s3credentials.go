@@ -54,7 +54,7 @@ type signers struct {
 
 	current atomic.Pointer[signer]
 	refresh sync.Mutex
-	notTill atomic.Int64 // no refresh is tried in the background before then, in Unix nanoseconds
+	retryAt atomic.Int64 // no refresh is tried in the background before then, in Unix nanoseconds
 }
 
 // get returns a signer with valid credentials. It waits for the source of credentials only if the
@@ -66,11 +66,11 @@ func (s *signers) get(ctx context.Context) (*signer, error) {
 		return cur, nil
 	}
 	if cur.works(now) {
-		if now.UnixNano() >= s.notTill.Load() && s.refresh.TryLock() {
+		if now.UnixNano() >= s.retryAt.Load() && s.refresh.TryLock() {
 			go func() {
 				defer s.refresh.Unlock()
 				if _, err := s.renew(context.Background()); err != nil || !s.current.Load().fresh(s.now()) {
-					s.notTill.Store(now.Add(refreshPause).UnixNano()) // counted from the call: a test may have advanced the clock since
+					s.retryAt.Store(now.Add(refreshPause).UnixNano()) // counted from the call: a test may have advanced the clock since
 				}
 			}()
 		}
@@ -105,12 +105,12 @@ func (s *signers) renew(ctx context.Context) (*signer, error) {
 	return g, nil
 }
 
-// early sets the credentials' expiry refreshBefore too early, as the SDK's cache does with its
+// earlyExpiry sets the credentials' expiry refreshBefore too early, as the SDK's cache does with its
 // ExpiryWindow.
-type early struct{ aws.CredentialsProvider }
+type earlyExpiry struct{ aws.CredentialsProvider }
 
 // Retrieve implements aws.CredentialsProvider.
-func (e early) Retrieve(ctx context.Context) (aws.Credentials, error) {
+func (e earlyExpiry) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	c, err := e.CredentialsProvider.Retrieve(ctx)
 	if c.CanExpire {
 		c.Expires = c.Expires.Add(-refreshBefore)

@@ -41,7 +41,7 @@ func (s *s3Store) Delete(ctx context.Context, objects ...string) error {
 		return failed.err()
 	}
 	for batch := range slices.Chunk(objects, deleteBatch) {
-		if s.opts.Now().UnixNano() < s.singly.Load() {
+		if s.opts.Now().UnixNano() < s.singlyUntil.Load() {
 			s.deleteSingly(ctx, batch, &failed)
 			continue
 		}
@@ -72,7 +72,7 @@ func (s *s3Store) deleteMany(ctx context.Context, batch []string, failed *failur
 		return
 	}
 	if ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
-		s.singly.Store(s.opts.Now().Add(singlyFor).UnixNano())
+		s.singlyUntil.Store(s.opts.Now().Add(singlyFor).UnixNano())
 	}
 	for _, object := range batch {
 		failed.note(object, err)

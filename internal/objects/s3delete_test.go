@@ -127,8 +127,8 @@ func TestS3DeleteNamesWhatStays(t *testing.T) {
 	}
 }
 
-// TestS3DeleteGoesOnBehindABatch: the second batch is deleted even if the first is refused.
-func TestS3DeleteGoesOnBehindABatch(t *testing.T) {
+// TestS3DeleteContinuesAfterARefusedBatch: the second batch is deleted even if the first is refused.
+func TestS3DeleteContinuesAfterARefusedBatch(t *testing.T) {
 	d := &deletingStore{one: deniedOne, batch: func(w http.ResponseWriter, _ *http.Request, keys []string) {
 		if slices.Contains(keys, "n-0") {
 			deniedOne(w, "stays")
@@ -149,9 +149,9 @@ func TestS3DeleteGoesOnBehindABatch(t *testing.T) {
 	requireStay(t, s.Delete(t.Context(), "stays"), "stays")
 }
 
-// TestS3DeleteGoesSinglyWhereABatchIsHeldUp: after a batch has timed out, objects are deleted one by one; later, batches are
+// TestS3DeleteAvoidsBatchesAfterATimeout: after a batch has timed out, objects are deleted one by one; later, batches are
 // used again.
-func TestS3DeleteGoesSinglyWhereABatchIsHeldUp(t *testing.T) {
+func TestS3DeleteAvoidsBatchesAfterATimeout(t *testing.T) {
 	d := &deletingStore{one: deniedOne, batch: func(_ http.ResponseWriter, r *http.Request, _ []string) { <-r.Context().Done() }}
 	srv := httptest.NewServer(d)
 	defer srv.Close()

@@ -53,7 +53,7 @@ func s3For(t testing.TB, o embedded.Options, lifetime time.Duration) objects.Sto
 func harness(t *testing.T, s *embedded.Server, o embedded.Options) objectstest.Harness {
 	return objectstest.Harness{
 		Store: s, ShortLived: s3For(t, o, time.Second), HTTP: &http.Client{Timeout: time.Minute},
-		HoldUp: func(t *testing.T, object string) (objects.Store, func()) {
+		Block: func(t *testing.T, object string) (objects.Store, func()) {
 			path := s.File(object) // a non-empty directory can't be removed or opened for writing
 			require.NoError(t, os.MkdirAll(filepath.Join(path, "in-the-way"), 0o700))
 			return s, func() { require.NoError(t, os.RemoveAll(path)) }

@@ -68,7 +68,7 @@ func TestPreflight(t *testing.T) {
 	require.Equal(t, http.StatusForbidden, s.send(raw{method: "OPTIONS", uri: "/values/a", host: "store.example.test:8081"}).Code)
 }
 
-func TestOptionsAreChecked(t *testing.T) {
+func TestNewRefusesBadOptions(t *testing.T) {
 	for name, change := range map[string]func(*Options){
 		"no dir":        func(o *Options) { o.Dir = "" },
 		"no URL":        func(o *Options) { o.PublicURL = "" },

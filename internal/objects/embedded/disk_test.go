@@ -75,8 +75,8 @@ func TestNothingReadableOnDisk(t *testing.T) {
 	require.Empty(t, files(t, s.disk.objects))
 }
 
-// TestDiskAndSecretOpenNothing: with the disk and the signing secret an attacker still needs the customer's key.
-func TestDiskAndSecretOpenNothing(t *testing.T) {
+// TestDiskAndSecretDoNotRevealValues: with the disk and the signing secret an attacker still needs the customer's key.
+func TestDiskAndSecretDoNotRevealValues(t *testing.T) {
 	s := newServer(t, nil)
 	key := randomKey()
 	s.mustPut(t, "a/1", key, []byte("a secret value"))
@@ -127,7 +127,7 @@ func TestHalfUploadLeavesNothing(t *testing.T) {
 	}
 }
 
-func TestRestart(t *testing.T) {
+func TestRestartKeepsObjects(t *testing.T) {
 	dir := t.TempDir()
 	s, err := New(testOptions(dir))
 	require.NoError(t, err)
@@ -170,7 +170,7 @@ func TestDeleteTouchesNothingElse(t *testing.T) {
 	}
 }
 
-func TestLimits(t *testing.T) {
+func TestSizeLimits(t *testing.T) {
 	s := newServer(t, func(o *Options) { o.MaxObjectSize = 100_000 })
 	key := randomKey()
 	_, err := s.SignUpload(objects.Upload{Object: "a", Key: key, Size: 100_001})
@@ -205,8 +205,8 @@ func (w *discardWriter) Header() http.Header         { return w.header }
 func (w *discardWriter) WriteHeader(status int)      { w.status = status }
 func (w *discardWriter) Write(b []byte) (int, error) { w.n += int64(len(b)); return len(b), nil }
 
-// TestStreams checks that a value of 64 MiB is never completely in memory.
-func TestStreams(t *testing.T) {
+// TestValuesAreStreamed checks that a value of 64 MiB is never completely in memory.
+func TestValuesAreStreamed(t *testing.T) {
 	s := newServer(t, nil)
 	const size, limit = 64 << 20, 8 << 20
 	key := randomKey()

@@ -64,9 +64,9 @@ func TestAdmit(t *testing.T) {
 	require.Empty(t, files(t, filepath.Join(s.opts.Dir, "tmp")))
 }
 
-// TestUploadsUnderWayKeepTheThreshold: each upload is admitted on its own, and together they would use space that must stay
+// TestConcurrentUploadsKeepTheThreshold: each upload is admitted on its own, and together they would use space that must stay
 // free.
-func TestUploadsUnderWayKeepTheThreshold(t *testing.T) {
+func TestConcurrentUploadsKeepTheThreshold(t *testing.T) {
 	free, read := int64(3<<20), int64(0)
 	s := newServer(t, func(o *Options) {
 		o.Admit = func(_ context.Context, bytes int64) error {

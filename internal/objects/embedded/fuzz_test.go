@@ -47,7 +47,7 @@ func FuzzVerify(f *testing.F) {
 		if err != nil {
 			return
 		}
-		said, refused := s.verify(req)
+		got, refused := s.verify(req)
 		if refused != nil {
 			require.NotEmpty(t, refused.code)
 			return
@@ -55,7 +55,7 @@ func FuzzVerify(f *testing.F) {
 		want, ok := signed[req.Method+" "+req.RequestURI]
 		require.True(t, ok, "an unsigned request was accepted")
 		require.Equal(t, "store.example.test:8081", req.Host)
-		require.Equal(t, key, said.Key)
+		require.Equal(t, key, got.Key)
 		for _, h := range want.Headers {
 			require.Equal(t, []string{h.Value}, req.Header.Values(h.Name))
 		}

@@ -29,7 +29,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if e := s.serve(w, r); e != nil {
 		s.opts.Logger.DebugContext(r.Context(), "object request refused", "method", r.Method, "status", e.status, "code", e.code)
 		s.refused(r, e.reason)
-		letGo(h, control, r, e)
+		closeRefused(h, control, r, e)
 		e.write(w, r)
 	}
 }
@@ -41,8 +41,8 @@ func (s *Server) refused(r *http.Request, reason string) {
 	}
 }
 
-// letGo closes the connection of a refused request: if it has a body, after linger; at once while the store is busy.
-func letGo(h http.Header, control *http.ResponseController, r *http.Request, e *apiError) {
+// closeRefused closes the connection of a refused request: if it has a body, after linger; at once while the store is busy.
+func closeRefused(h http.Header, control *http.ResponseController, r *http.Request, e *apiError) {
 	if !e.busy() && r.ContentLength == 0 {
 		return
 	}

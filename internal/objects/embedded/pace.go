@@ -31,13 +31,13 @@ func (p *pace) moved(n int) {
 }
 
 var (
-	// errHalf is returned for an incomplete body. It replaces io.ErrUnexpectedEOF of net/http, which readers such
+	// errBodyIncomplete is returned for an incomplete body. It replaces io.ErrUnexpectedEOF of net/http, which readers such
 	// as sio's treat as a short last block: they would seal half a value as a complete one.
-	errHalf    = errors.New("embedded: the body is incomplete")
-	errStopped = errors.New("embedded: the transfer was stopped")
-	errWrite   = errors.New("embedded: the client can't be written to")
-	errShare   = errors.New("embedded: the session has too many bytes in progress")
-	errRoom    = errors.New("embedded: the disk has no room for more")
+	errBodyIncomplete = errors.New("embedded: the body is incomplete")
+	errStopped        = errors.New("embedded: the transfer was stopped")
+	errWrite          = errors.New("embedded: the client can't be written to")
+	errShare          = errors.New("embedded: the session has too many bytes in progress")
+	errRoom           = errors.New("embedded: the disk has no room for more")
 )
 
 // roomEvery is the number of bytes of a body after which Admit is called again: each upload was admitted on its own, and all
@@ -60,11 +60,11 @@ type bodyReader struct {
 // Read implements io.Reader.
 func (b *bodyReader) Read(p []byte) (int, error) {
 	if b.err != nil {
-		return 0, errHalf
+		return 0, errBodyIncomplete
 	}
 	b.err = b.t.do(func() error { _ = b.t.control.SetReadDeadline(b.pace.deadline()); return nil })
 	if b.err != nil {
-		return 0, errHalf
+		return 0, errBodyIncomplete
 	}
 	n, err := b.r.Read(p)
 	b.n += int64(n)
@@ -83,10 +83,10 @@ func (b *bodyReader) Read(p []byte) (int, error) {
 	case errors.Is(err, io.EOF):
 		// The rest is work for the disk, without a deadline; net/http notices a disconnect meanwhile.
 		if errors.Is(b.t.do(func() error { return b.t.control.SetReadDeadline(time.Time{}) }), errStopped) {
-			b.err, err = errStopped, errHalf
+			b.err, err = errStopped, errBodyIncomplete
 		}
 	case err != nil:
-		b.err, err = err, errHalf
+		b.err, err = err, errBodyIncomplete
 	}
 	return n, err
 }

@@ -130,7 +130,7 @@ func TestRefusalsAreCounted(t *testing.T) {
 		})
 	}
 	for _, reason := range Reasons {
-		require.True(t, seen[reason] || slices.Contains([]string{reasonSlow, reasonIncomplete}, reason), "%s: see TestTransfersThatAreCutAreCounted", reason)
+		require.True(t, seen[reason] || slices.Contains([]string{reasonSlow, reasonIncomplete}, reason), "%s: see TestInterruptedTransfersAreCounted", reason)
 	}
 	t.Run("the canary is not counted", func(t *testing.T) {
 		got := newReasons()
@@ -149,8 +149,8 @@ func past() func() time.Time {
 	}
 }
 
-// TestTransfersThatAreCutAreCounted uses real connections.
-func TestTransfersThatAreCutAreCounted(t *testing.T) {
+// TestInterruptedTransfersAreCounted uses real connections.
+func TestInterruptedTransfersAreCounted(t *testing.T) {
 	begun := func(t *testing.T, grace time.Duration) (*Server, *reasons) {
 		got := newReasons()
 		return listen(t, func(o *Options) { o.Observer, o.Grace = got, grace }), got

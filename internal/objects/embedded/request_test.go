@@ -38,9 +38,9 @@ func requireForbidden(t testing.TB, s *Server, r raw, why ...any) {
 	require.NotContains(t, w.Body.String(), "a secret value", why...)
 }
 
-// TestEveryCharacterOfAURL replaces each character of the host, path and query with every printable
+// TestAnyChangeOfAURLIsRefused replaces each character of the host, path and query with every printable
 // character, deletes it, and doubles it; each changed request is refused.
-func TestEveryCharacterOfAURL(t *testing.T) {
+func TestAnyChangeOfAURLIsRefused(t *testing.T) {
 	s := newServer(t, nil)
 	tried := 0
 	for _, r := range bothWays(t, s) {
@@ -225,7 +225,7 @@ func TestMethodsAndCodes(t *testing.T) {
 	require.Zero(t, w.Body.Len())
 }
 
-func TestAnswersAreInert(t *testing.T) {
+func TestResponsesAreInert(t *testing.T) {
 	s := newServer(t, nil)
 	for _, w := range []http.Header{
 		s.read(t, "not/there", objects.CustomerKey{}).Header(), s.send(bothWays(t, s)[0]).Header(),

@@ -13,8 +13,8 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/objects"
 )
 
-// TestPaceLooksAtProgress: a transfer at the minimum rate may take any time, and a slower one ends within a window.
-func TestPaceLooksAtProgress(t *testing.T) {
+// TestPaceIsAMinimumRate: a transfer at the minimum rate may take any time, and a slower one ends within a window.
+func TestPaceIsAMinimumRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPace(1000, 10*time.Second)
 		for range 24 * 60 * 12 {

@@ -89,8 +89,8 @@ func TestAStoppedTransferAnswers(t *testing.T) {
 	up.end()
 }
 
-// TestASessionThatEnded: URLs signed for an ended session are refused until they have expired; then the end is removed.
-func TestASessionThatEnded(t *testing.T) {
+// TestURLsOfAnEndedSessionAreRefused: URLs signed for an ended session are refused until they have expired; then the end is removed.
+func TestURLsOfAnEndedSessionAreRefused(t *testing.T) {
 	c := &clock{time.Now()}
 	s := newServer(t, func(o *Options) { o.Now = c.Now })
 	s.mustPut(t, "v/1", objects.CustomerKey{}, []byte("value"))
@@ -112,9 +112,9 @@ func TestASessionThatEnded(t *testing.T) {
 	require.LessOrEqual(t, len(s.transfers.ended), 4*minPrune)
 }
 
-// TestASessionThatSignedOut: URLs signed before the sign-out are refused, and later ones accepted unless the session has ended
+// TestURLsFromBeforeASignOutAreRefused: URLs signed before the sign-out are refused, and later ones accepted unless the session has ended
 // too.
-func TestASessionThatSignedOut(t *testing.T) {
+func TestURLsFromBeforeASignOutAreRefused(t *testing.T) {
 	c := &clock{time.Now()}
 	s := newServer(t, func(o *Options) { o.Now = c.Now })
 	s.mustPut(t, "v/1", objects.CustomerKey{}, []byte("value"))
@@ -188,8 +188,8 @@ func TestDeletionsRaceUploads(t *testing.T) {
 	require.Empty(t, files(t, s.disk.objects))
 }
 
-// TestATombstoneThatFailsHoldsUpNoOther: if a new file can't be created, existing files are truncated nevertheless.
-func TestATombstoneThatFailsHoldsUpNoOther(t *testing.T) {
+// TestFailedTombstoneDoesNotPreventOthers: if a new file can't be created, existing files are truncated nevertheless.
+func TestFailedTombstoneDoesNotPreventOthers(t *testing.T) {
 	s := newServer(t, nil)
 	key := objects.CustomerKey{1}
 	s.mustPut(t, "v/kept", key, []byte("value"))

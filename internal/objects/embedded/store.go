@@ -34,7 +34,7 @@ func (s *Server) Delete(ctx context.Context, names ...string) error {
 
 // Tombstone implements objects.Store. It returns when the tombstones are on disk and all transfers of the objects are stopped.
 func (s *Server) Tombstone(ctx context.Context, names ...string) error {
-	return s.erase(ctx, names, s.disk.bury)
+	return s.erase(ctx, names, s.disk.tombstone)
 }
 
 func (s *Server) erase(ctx context.Context, names []string, how func(context.Context, []string) error) error {

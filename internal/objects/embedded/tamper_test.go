@@ -128,9 +128,9 @@ func TestSwappedObjects(t *testing.T) {
 	requireError(t, moved.read(t, "a/1", key), errWrongKey, "another bucket")
 }
 
-// TestNothingRepeats checks that the files and ETags of one value, written twice under one key, have
+// TestEqualValuesDifferOnDisk checks that the files and ETags of one value, written twice under one key, have
 // nothing in common.
-func TestNothingRepeats(t *testing.T) {
+func TestEqualValuesDifferOnDisk(t *testing.T) {
 	s := newServer(t, nil)
 	key := randomKey()
 	value := make([]byte, 10_000)
@@ -145,8 +145,8 @@ func TestNothingRepeats(t *testing.T) {
 	require.NotEqual(t, first[8:40], second[8:40])
 }
 
-// TestTheLargestValueThatIsCheckedFirst: its last byte is authenticated before its first byte is sent.
-func TestTheLargestValueThatIsCheckedFirst(t *testing.T) {
+// TestLargestCheckedValueIsAuthenticatedFirst: its last byte is authenticated before its first byte is sent.
+func TestLargestCheckedValueIsAuthenticatedFirst(t *testing.T) {
 	s := newServer(t, nil)
 	key := randomKey()
 	s.mustPut(t, "a/1", key, make([]byte, checkedFirst))
@@ -158,9 +158,9 @@ func TestTheLargestValueThatIsCheckedFirst(t *testing.T) {
 	requireError(t, s.read(t, "a/1", key), errInternal)
 }
 
-// TestALargeValuesAnswerBreaksOff: a change after the first package of a large value is found during the response, which
+// TestChangedLargeValueEndsTheResponse: a change after the first package of a large value is found during the response, which
 // then ends before its Content-Length.
-func TestALargeValuesAnswerBreaksOff(t *testing.T) {
+func TestChangedLargeValueEndsTheResponse(t *testing.T) {
 	s := newServer(t, nil)
 	key, value := randomKey(), randomBytes(checkedFirst+3*packageSize+5)
 	s.mustPut(t, "a/1", key, value)
@@ -197,8 +197,8 @@ func TestALargeValuesAnswerBreaksOff(t *testing.T) {
 	}
 }
 
-// TestChangeDuringTheSecondPassBreaksOff: a small value is read twice, and the file changes between the two reads.
-func TestChangeDuringTheSecondPassBreaksOff(t *testing.T) {
+// TestChangeBetweenTheReadsEndsTheResponse: a small value is read twice, and the file changes between the two reads.
+func TestChangeBetweenTheReadsEndsTheResponse(t *testing.T) {
 	s := newServer(t, nil)
 	key := randomKey()
 	s.mustPut(t, "a/1", key, make([]byte, 3<<20))

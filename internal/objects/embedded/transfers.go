@@ -67,7 +67,7 @@ type transfer struct {
 
 	mu      sync.Mutex
 	why     *apiError // not nil: the transfer was stopped, and this is the response
-	over    bool
+	done    bool
 	control *http.ResponseController
 }
 
@@ -86,19 +86,19 @@ func (s *transfers) begin(object string, by signer, signed time.Time, upload boo
 		}
 	}
 	free := s.limits.all - s.all
-	mine := s.sessions[by]
-	if mine == nil {
-		mine = &share{}
+	used := s.sessions[by]
+	if used == nil {
+		used = &share{}
 	}
 	if free < 1 {
 		return nil, errBusy
 	}
-	if mine.n >= s.limits.session || mine.n >= max(1, free/sessionPart) || s.tenants[by.tenant()] >= tenantTimes*free {
+	if used.n >= s.limits.session || used.n >= max(1, free/sessionPart) || s.tenants[by.tenant()] >= tenantTimes*free {
 		return nil, errOverShare
 	}
 	s.all++
-	mine.n++
-	s.sessions[by] = mine
+	used.n++
+	s.sessions[by] = used
 	s.tenants[by.tenant()]++
 	t := &transfer{set: s, object: object, by: by, upload: upload, control: http.NewResponseController(w)}
 	if s.objects[object] == nil {
@@ -111,15 +111,15 @@ func (s *transfers) begin(object string, by signer, signed time.Time, upload boo
 // end releases the transfer's share. Its connection may serve another request afterwards, so stop does nothing then.
 func (t *transfer) end() {
 	t.mu.Lock()
-	t.over = true
+	t.done = true
 	t.mu.Unlock()
 	s := t.set
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.all--
-	mine := s.sessions[t.by]
-	mine.n--
-	if mine.bytes -= t.bytes; mine.n == 0 {
+	used := s.sessions[t.by]
+	used.n--
+	if used.bytes -= t.bytes; used.n == 0 {
 		delete(s.sessions, t.by)
 	}
 	if s.tenants[t.by.tenant()]--; s.tenants[t.by.tenant()] == 0 {
@@ -134,11 +134,11 @@ func (t *transfer) end() {
 func (t *transfer) reserve(n int64) bool {
 	t.set.mu.Lock()
 	defer t.set.mu.Unlock()
-	mine := t.set.sessions[t.by]
-	if mine.bytes+n > t.set.limits.bytes {
+	used := t.set.sessions[t.by]
+	if used.bytes+n > t.set.limits.bytes {
 		return false
 	}
-	mine.bytes += n
+	used.bytes += n
 	t.bytes += n
 	return true
 }
@@ -154,7 +154,7 @@ func (t *transfer) stopped() *apiError {
 func (t *transfer) stop(why *apiError) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.over || t.why != nil {
+	if t.done || t.why != nil {
 		return
 	}
 	t.why = why
@@ -169,7 +169,7 @@ func (t *transfer) stop(why *apiError) {
 func (t *transfer) settle(until time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.over = true
+	t.done = true
 	_ = t.control.SetWriteDeadline(until)
 }
 

@@ -15,11 +15,11 @@ import (
 )
 
 func (s *Server) put(w http.ResponseWriter, r *http.Request, req *objects.Request) *apiError {
-	most := s.opts.MaxObjectSize
+	limit := s.opts.MaxObjectSize
 	if req.Size == 0 {
-		most = s.opts.MaxUnsizedSize
+		limit = s.opts.MaxUnsizedSize
 	}
-	if r.ContentLength > most {
+	if r.ContentLength > limit {
 		return errTooLarge
 	}
 	if !s.admits(r, r.ContentLength) {
@@ -42,7 +42,7 @@ func (s *Server) put(w http.ResponseWriter, r *http.Request, req *objects.Reques
 	}
 	h := newHeader(s.opts.Now())
 	room := func() bool { return s.admits(r, 0) }
-	body := &bodyReader{r: http.MaxBytesReader(w, r.Body, most), t: t, held: size, pace: s.newPace(), room: room}
+	body := &bodyReader{r: http.MaxBytesReader(w, r.Body, limit), t: t, held: size, pace: s.newPace(), room: room}
 	err := s.write(req, h, body)
 	t.settle(time.Now().Add(s.opts.Grace)) // the earlier deadline may have passed during the transfer
 	if err != nil {
@@ -73,7 +73,7 @@ func (s *Server) refuseUpload(r *http.Request, object string, body *bodyReader, 
 		return errNoSpace
 	case errors.Is(body.err, os.ErrDeadlineExceeded):
 		return errSlow
-	case body.err != nil, errors.Is(err, errHalf):
+	case body.err != nil, errors.Is(err, errBodyIncomplete):
 		return errIncomplete
 	case errors.Is(err, fs.ErrExist):
 		return errExists
@@ -113,7 +113,7 @@ func (s *Server) write(req *objects.Request, h *header, body *bodyReader) error 
 		return err
 	}
 	if body.err != nil || (req.Size > 0 && body.n != req.Size) {
-		return errHalf
+		return errBodyIncomplete
 	}
 	h.length = body.n
 	if _, err := file.WriteAt(h.seal(keys), 0); err != nil {

@@ -21,9 +21,9 @@ type Harness struct {
 	ShortLived objects.Store // the same bucket, with URLs that live for one second
 	HTTP       *http.Client  // trusts the store's certificate; sends no cookies, follows no redirects
 
-	// HoldUp returns the same bucket in a state in which this object, which was never stored, can't be deleted or
+	// Block returns the same bucket in a state in which this object, which was never stored, can't be deleted or
 	// replaced until release is called.
-	HoldUp func(t *testing.T, object string) (store objects.Store, release func())
+	Block func(t *testing.T, object string) (store objects.Store, release func())
 }
 
 // Run tests that a store fulfils the contract of objects.Store. start is called once.

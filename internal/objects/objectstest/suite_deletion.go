@@ -121,7 +121,7 @@ func (s suite) oneStays(t *testing.T) {
 				name, _ := NewObject()
 				all = append(all, name)
 			}
-			store, release := s.HoldUp(t, held)
+			store, release := s.Block(t, held)
 			var partial *objects.PartialError
 			require.ErrorAs(t, c.erase(store, append(all, last)...), &partial)
 			require.Equal(t, []string{held}, partial.Objects)
