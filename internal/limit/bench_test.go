@@ -13,7 +13,7 @@ type nobody struct{}
 
 func (nobody) RateLimited(string, string, string) {}
 
-// BenchmarkRead is what the rates cost a detokenize: its session's bucket and its tenant's, by the clock.
+// BenchmarkRead measures the cost of the rates for a detokenize: the buckets of its session and its tenant.
 func BenchmarkRead(b *testing.B) {
 	rates := config.Default().Rates
 	rates.TokensRead = config.CallerRates{Session: per(1e9, 1e9), Tenant: per(1e9, 1e9)}
