@@ -29,7 +29,7 @@ func newTestTable(t *testing.T, size int) (*table[netip.Prefix], *clock) {
 	return b, c
 }
 
-func TestForgottenBuckets(t *testing.T) {
+func TestEvictedBuckets(t *testing.T) {
 	t.Run("their number is bounded", func(t *testing.T) {
 		b, c := newTestTable(t, 50)
 		for i := range 5000 {

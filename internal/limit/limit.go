@@ -222,7 +222,7 @@ func (l *Limiter) take(all []charge, now time.Time) error {
 			continue
 		}
 		if c.n > int64(c.bucket.Burst()) {
-			return fault.New(fault.LimitExceeded, "The request asks for %d %s; at most %d are allowed at once.", c.n, inWords[c.thing], c.bucket.Burst())
+			return fault.New(fault.LimitExceeded, "The request asks for %d %s; at most %d are allowed at once.", c.n, nouns[c.thing], c.bucket.Burst())
 		}
 		if missing := float64(c.n) - c.bucket.TokensAt(now); missing > 0 {
 			return l.limited(c, missing)
@@ -246,7 +246,7 @@ func (l *Limiter) take(all []charge, now time.Time) error {
 	return nil
 }
 
-var inWords = map[string]string{
+var nouns = map[string]string{
 	TokensReserved: "new tokens", BytesReserved: "bytes of new values", TokensRead: "tokens to read",
 }
 

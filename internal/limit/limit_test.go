@@ -71,7 +71,7 @@ func requireLimited(t testing.TB, err error, wait time.Duration) {
 	require.Equal(t, wait, public.RetryAfter)
 }
 
-func TestSessionsAndTenants(t *testing.T) {
+func TestRatesOfSessionsAndTenants(t *testing.T) {
 	read := func(s, of config.Rate) config.Rates {
 		return config.Rates{Remember: 1000, TokensRead: config.CallerRates{Session: s, Tenant: of}}
 	}
@@ -139,7 +139,7 @@ func TestSessionsAndTenants(t *testing.T) {
 	})
 }
 
-func TestAllOrNothing(t *testing.T) {
+func TestAllBucketsAreChargedOrNone(t *testing.T) {
 	rates := config.Rates{
 		Remember:       1000,
 		TokensReserved: config.CallerRates{Session: per(1, 10), Tenant: per(1, 15)},
@@ -171,7 +171,7 @@ func TestAllOrNothing(t *testing.T) {
 	})
 }
 
-func TestAddresses(t *testing.T) {
+func TestRatesOfAddresses(t *testing.T) {
 	rates := config.Rates{
 		Remember:           1000,
 		SignIns:            config.SignInRates{Address: per(1, 2), Session: per(1, 1), Tenant: per(1, 3)},
@@ -228,8 +228,8 @@ func TestAddresses(t *testing.T) {
 	})
 }
 
-// TestConcurrently: with concurrent requests, no more than the burst of each bucket passes.
-func TestConcurrently(t *testing.T) {
+// TestConcurrentRequestsPassTheBurstOnly: with concurrent requests, no more than the burst of each bucket passes.
+func TestConcurrentRequestsPassTheBurstOnly(t *testing.T) {
 	w := newWorld(t, config.Rates{
 		Remember:       1000,
 		TokensReserved: config.CallerRates{Session: per(1, 100), Tenant: per(1, 150)},

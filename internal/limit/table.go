@@ -30,7 +30,7 @@ func newTable[K comparable](r config.Rate, size int, now func() time.Time) (*tab
 	}
 	t := &table[K]{limit: r, now: now}
 	var err error
-	t.buckets, err = otter.New(&otter.Options[K, *rate.Limiter]{MaximumSize: size, OnAtomicDeletion: t.forgotten})
+	t.buckets, err = otter.New(&otter.Options[K, *rate.Limiter]{MaximumSize: size, OnAtomicDeletion: t.evicted})
 	return t, err
 }
 
@@ -52,7 +52,7 @@ func (t *table[K]) bucket(key K, now time.Time) *rate.Limiter {
 	return b
 }
 
-func (t *table[K]) forgotten(e otter.DeletionEvent[K, *rate.Limiter]) {
+func (t *table[K]) evicted(e otter.DeletionEvent[K, *rate.Limiter]) {
 	if !e.WasEvicted() {
 		return
 	}
