@@ -47,7 +47,7 @@ var (
 	errExpired        = &apiError{http.StatusForbidden, "AccessDenied", "Request has expired", reasonExpired}
 	errNotYet         = &apiError{http.StatusForbidden, "RequestTimeTooSkewed", "The request is signed for a later time.", reasonExpired}
 	errOrigin         = &apiError{http.StatusForbidden, "AccessDenied", "This origin is not allowed.", reasonOrigin}
-	errWrongKey       = &apiError{http.StatusForbidden, "AccessDenied", "The encryption key is not the object's.", reasonKey}
+	errWrongKey       = &apiError{http.StatusForbidden, "AccessDenied", "The encryption key is not that of the object.", reasonKey}
 	errEnded          = &apiError{http.StatusForbidden, "AccessDenied", "The session that the request was signed for has ended.", reasonEnded}
 	errConflict       = &apiError{http.StatusConflict, "ConditionalRequestConflict", "Another upload of the object is in progress.", reasonConflict}
 	errBusy           = &apiError{http.StatusServiceUnavailable, "SlowDown", "Too many transfers are in progress: try again in a moment.", reasonBusy}
