@@ -7,26 +7,27 @@ import (
 )
 
 const (
-	// customerTimes bounds a customer's IPv6 network, in times of PerAddress.
+	// customerTimes is the bound of a customer's IPv6 network, as a multiple of PerAddress.
 	customerTimes = 2
-	// settle is how long an idle connection is kept from whoever has clearly more: its client may be about to ask.
+	// settle is how long an idle connection is protected from networks with clearly more: its client may be about to send
+	// a request.
 	settle = 2 * time.Second
 )
 
-// What a connection is closed for, as the observer is told.
+// The bounds for which a connection is closed, as passed to the observer.
 const (
 	forTotal   = "total"   // the listener is full, and it was idle or stalled
 	forAddress = "address" // its address has too many
 	forNetwork = "network" // its customer's network has too many
-	forShare   = "share"   // the listener is full, and its network has a larger share than the newcomer's
+	forShare   = "share"   // the listener is full, and its network has a larger share than that of the new connection
 )
 
-// clearlyMore says whether who has many may lose one to who has few: he has twice what the other will have then, so that
-// two who are alike take nothing from each other, and nobody loses his only one.
+// clearlyMore reports whether a pool with many connections may lose one to a pool with few: many is at least twice what the
+// other will have then. So pools of equal size take no connections from each other, and no pool loses its only one.
 func clearlyMore(many, few int) bool { return many >= 2*(few+1) }
 
-// admit counts a connection in, and returns which is to be closed for it. Where it can't be counted in, it is to wait for
-// a change, or, without one, to be closed. Its cost does not grow with the number of connections, but for the depth of heaps.
+// admit adds a connection, and returns the one to close for it. If it can't be added (not ok), the caller waits for wait and
+// tries again, or closes the connection if wait is nil. Its cost grows with the depth of the heaps only.
 func (l *Limiter) admit(c *conn) (shed *conn, wait <-chan struct{}, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -48,7 +49,8 @@ func (l *Limiter) admit(c *conn) (shed *conn, wait <-chan struct{}, ok bool) {
 		full = false
 	}
 	if full && shed == nil {
-		// Who waits holds up all who come after him. So only he does who has nothing yet: they would get no further.
+		// A waiting connection delays all that come after it. So only a customer without connections waits: after it the
+		// others would not be admitted either.
 		if bound == forTotal {
 			if l.changed == nil {
 				l.changed = make(chan struct{})
@@ -73,8 +75,8 @@ func count(p *pool) int {
 	return p.open
 }
 
-// forAll chooses what is closed where the listener is full. Without a connection, it says whether the newcomer may wait
-// (total) or not (share). Who is exempt stands for many users, so he counts as one who has nothing.
+// forAll chooses the connection to close if the listener is full. If there is none, bound says whether the new connection may
+// wait (total) or not (share). An exempt address stands for many users, so it counts as one without connections.
 func (l *Limiter) forAll(customer *pool, has int, bounded bool) (bound string, shed *conn) {
 	if !bounded {
 		has = 0
@@ -86,10 +88,10 @@ func (l *Limiter) forAll(customer *pool, has int, bounded bool) (bound string, s
 	return bound, shed
 }
 
-// choose returns what a part of a pool, with so many connections, may take from the pool, and for which bound; or nil. What
-// has been idle for long goes first, and what has stalled; then one of the greediest part's, if that has clearly more.
-// What is idle since a moment ago may be a newcomer before its request, so it comes after, and parts with clearly more don't
-// get it: they could close each newcomer by coming back.
+// choose returns the connection of a pool that is closed for its part own, which has has connections, and the bound; or nil.
+// The order is: connections idle for settle or longer, stalled ones, and those of the part with the most, if it has clearly
+// more. A connection that became idle recently may be new, before its request, so it comes last, and is not closed for parts
+// with clearly more: these could close every new connection by reconnecting.
 func (l *Limiter) choose(of, own *pool, has int) (shed *conn, bound string) {
 	now := l.opts.Now()
 	var idlest *conn
@@ -116,7 +118,7 @@ func (l *Limiter) choose(of, own *pool, has int) (shed *conn, bound string) {
 	return nil, forShare
 }
 
-// spared says whether an idle connection is kept from a part of a pool that has so many, because its own has clearly fewer.
+// spared reports whether an idle connection is not closed for own, because its own part has clearly fewer than has.
 func spared(c *conn, of, own *pool, has int) bool {
 	owner := c.address
 	for owner.parent != of {
@@ -129,7 +131,7 @@ func spared(c *conn, of, own *pool, has int) bool {
 	return owner != own && clearlyMore(has, others)
 }
 
-// enter counts a connection in; it is idle.
+// enter adds a connection, as idle.
 func (l *Limiter) enter(c *conn) {
 	customer := l.pool(l.customers, c.customer, l.all, !c.bounded)
 	c.address = l.pool(l.addresses, c.from, customer, !c.bounded)
@@ -145,7 +147,7 @@ func (l *Limiter) pool(all map[netip.Prefix]*pool, prefix netip.Prefix, parent *
 	return all[prefix]
 }
 
-// rest puts a connection at the end of those that are idle, on each level.
+// rest appends a connection to the idle lists of each level.
 func (l *Limiter) rest(c *conn) {
 	c.idleSince = l.opts.Now()
 	level := 0
@@ -155,14 +157,14 @@ func (l *Limiter) rest(c *conn) {
 	}
 }
 
-// work puts a connection at the end of those at work.
+// work appends a connection to the busy list of its address, and adds it to the heap.
 func (l *Limiter) work(c *conn) {
 	c.busy = c.address.busy.PushBack(c)
 	c.seen = c.moved.Load()
 	heap.Push(&l.working, c)
 }
 
-// unlist takes a connection out of the lists that it is in.
+// unlist removes a connection from its lists.
 func (l *Limiter) unlist(c *conn) {
 	if c.busy != nil {
 		c.address.busy.Remove(c.busy)
