@@ -9,9 +9,9 @@ import (
 const (
 	// customerTimes is the bound of a customer's IPv6 network, as a multiple of PerAddress.
 	customerTimes = 2
-	// settle is how long an idle connection is protected from networks with clearly more: its client may be about to send
+	// idleGrace is how long an idle connection is protected from networks with clearly more: its client may be about to send
 	// a request.
-	settle = 2 * time.Second
+	idleGrace = 2 * time.Second
 )
 
 // The bounds for which a connection is closed, as passed to the observer.
@@ -64,7 +64,7 @@ func (l *Limiter) admit(c *conn) (shed *conn, wait <-chan struct{}, ok bool) {
 		l.opts.Observer.Shed(l.opts.Name, bound)
 		l.remove(shed)
 	}
-	l.enter(c)
+	l.add(c)
 	return shed, nil, true
 }
 
@@ -77,39 +77,39 @@ func count(p *pool) int {
 
 // forAll chooses the connection to close if the listener is full. If there is none, bound says whether the new connection may
 // wait (total) or not (share). An exempt address stands for many users, so it counts as one without connections.
-func (l *Limiter) forAll(customer *pool, has int, bounded bool) (bound string, shed *conn) {
+func (l *Limiter) forAll(customer *pool, open int, bounded bool) (bound string, shed *conn) {
 	if !bounded {
-		has = 0
+		open = 0
 	}
-	shed, bound = l.choose(l.all, customer, has)
-	if shed == nil && has == 0 {
+	shed, bound = l.choose(l.all, customer, open)
+	if shed == nil && open == 0 {
 		bound = forTotal
 	}
 	return bound, shed
 }
 
-// choose returns the connection of a pool that is closed for its part own, which has has connections, and the bound; or nil.
-// The order is: connections idle for settle or longer, stalled ones, and those of the part with the most, if it has clearly
-// more. A connection that became idle recently may be new, before its request, so it comes last, and is not closed for parts
-// with clearly more: these could close every new connection by reconnecting.
-func (l *Limiter) choose(of, own *pool, has int) (shed *conn, bound string) {
+// choose returns the connection to close in the full pool for its part own, and the bound, or nil; open is the number of own's
+// connections. The order is: connections idle for idleGrace or longer, stalled ones, and those of the part with the most, if
+// it has clearly more. A connection that became idle recently may be new, before its request, so it comes last, and is not
+// closed for parts with clearly more: these could close every new connection by reconnecting.
+func (l *Limiter) choose(full, own *pool, open int) (shed *conn, bound string) {
 	now := l.opts.Now()
 	var idlest *conn
-	if e := of.idle.Front(); e != nil {
+	if e := full.idle.Front(); e != nil {
 		idlest = e.Value.(*conn)
-		if now.Sub(idlest.idleSince) >= settle {
+		if now.Sub(idlest.idleSince) >= idleGrace {
 			return idlest, forTotal
 		}
 	}
-	if of == l.all {
+	if full == l.all {
 		if c := l.working.stalled(now.Add(-l.opts.Stall).UnixNano()); c != nil {
 			return c, forTotal
 		}
 	}
-	if g := of.greediest(); g != nil && clearlyMore(g.open, has) {
+	if g := full.greediest(); g != nil && clearlyMore(g.open, open) {
 		return g.expendable(), forShare
 	}
-	if idlest != nil && !spared(idlest, of, own, has) {
+	if idlest != nil && !spared(idlest, full, own, open) {
 		return idlest, forTotal
 	}
 	if own != nil && own.idle.Len() > 0 {
@@ -118,25 +118,25 @@ func (l *Limiter) choose(of, own *pool, has int) (shed *conn, bound string) {
 	return nil, forShare
 }
 
-// spared reports whether an idle connection is not closed for own, because its own part has clearly fewer than has.
-func spared(c *conn, of, own *pool, has int) bool {
+// spared reports whether an idle connection is not closed for own, because its own part has clearly fewer.
+func spared(c *conn, full, own *pool, open int) bool {
 	owner := c.address
-	for owner.parent != of {
+	for owner.parent != full {
 		owner = owner.parent
 	}
 	others := owner.open - 1
 	if owner.exempt {
 		others = 0
 	}
-	return owner != own && clearlyMore(has, others)
+	return owner != own && clearlyMore(open, others)
 }
 
-// enter adds a connection, as idle.
-func (l *Limiter) enter(c *conn) {
+// add adds a connection, as idle.
+func (l *Limiter) add(c *conn) {
 	customer := l.pool(l.customers, c.customer, l.all, !c.bounded)
 	c.address = l.pool(l.addresses, c.from, customer, !c.bounded)
 	c.address.add(1)
-	l.rest(c)
+	l.markIdle(c)
 	l.opts.Observer.Connections(l.opts.Name, l.all.open)
 }
 
@@ -147,18 +147,18 @@ func (l *Limiter) pool(all map[netip.Prefix]*pool, prefix netip.Prefix, parent *
 	return all[prefix]
 }
 
-// rest appends a connection to the idle lists of each level.
-func (l *Limiter) rest(c *conn) {
+// markIdle appends a connection to the idle lists of each level.
+func (l *Limiter) markIdle(c *conn) {
 	c.idleSince = l.opts.Now()
 	level := 0
 	for p := c.address; p != nil; p = p.parent {
-		c.resting[level] = p.idle.PushBack(c)
+		c.idleElements[level] = p.idle.PushBack(c)
 		level++
 	}
 }
 
-// work appends a connection to the busy list of its address, and adds it to the heap.
-func (l *Limiter) work(c *conn) {
+// markBusy appends a connection to the busy list of its address, and adds it to the heap.
+func (l *Limiter) markBusy(c *conn) {
 	c.busy = c.address.busy.PushBack(c)
 	c.seen = c.moved.Load()
 	heap.Push(&l.working, c)
@@ -174,16 +174,16 @@ func (l *Limiter) unlist(c *conn) {
 	}
 	level := 0
 	for p := c.address; p != nil; p = p.parent {
-		p.idle.Remove(c.resting[level])
+		p.idle.Remove(c.idleElements[level])
 		level++
 	}
 }
 
 func (l *Limiter) remove(c *conn) {
-	if c.gone {
+	if c.removed {
 		return
 	}
-	c.gone = true
+	c.removed = true
 	l.unlist(c)
 	c.address.add(-1)
 	if c.address.open == 0 {

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// piece is how much is written with one deadline, in bytes.
-const piece = 16 << 10
+// pieceSize is how much is written with one deadline, in bytes.
+const pieceSize = 16 << 10
 
 // conn is a connection of a Limiter.
 type conn struct {
@@ -26,14 +26,14 @@ type conn struct {
 	once  sync.Once
 
 	// The limiter's state, guarded by its lock.
-	address   *pool // nil: not admitted
-	running   int
-	gone      bool
-	resting   [3]*list.Element // in the idle lists of its address, its customer and the listener
-	idleSince time.Time
-	busy      *list.Element // in the busy list of its address; nil: idle
-	seen      int64         // the value of moved when the heap last read it
-	at        int           // index in the heap
+	address      *pool // nil: not admitted
+	running      int
+	removed      bool
+	idleElements [3]*list.Element // in the idle lists of its address, its customer and the listener
+	idleSince    time.Time
+	busy         *list.Element // in the busy list of its address; nil: idle
+	seen         int64         // the value of moved when the heap last read it
+	at           int           // index in the heap
 }
 
 func (l *Limiter) newConn(inner net.Conn) *conn {
@@ -83,7 +83,7 @@ func (c *conn) Read(p []byte) (int, error) {
 // Write sets a deadline for each piece, no later than the deadline set by SetDeadline or SetWriteDeadline.
 func (c *conn) Write(p []byte) (written int, err error) {
 	for {
-		part := p[written:min(written+piece, len(p))]
+		part := p[written:min(written+pieceSize, len(p))]
 		deadline := time.Now().Add(c.limiter.opts.WriteTimeout)
 		if until := c.until.Load(); until != 0 && until < deadline.UnixNano() {
 			deadline = time.Unix(0, until)

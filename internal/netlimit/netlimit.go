@@ -122,10 +122,10 @@ func (l *Limiter) closed(c *conn) {
 func (l *Limiter) begin(c *conn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if c.running++; c.running == 1 && !c.gone {
+	if c.running++; c.running == 1 && !c.removed {
 		l.unlist(c)
 		c.touch()
-		l.work(c)
+		l.markBusy(c)
 		c.until.Store(0) // remove the deadline of the request before
 	}
 }
@@ -133,9 +133,9 @@ func (l *Limiter) begin(c *conn) {
 func (l *Limiter) end(c *conn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if c.running--; c.running == 0 && !c.gone {
+	if c.running--; c.running == 0 && !c.removed {
 		l.unlist(c)
-		l.rest(c)
+		l.markIdle(c)
 		l.notify()
 	}
 }

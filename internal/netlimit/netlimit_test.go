@@ -173,7 +173,7 @@ func asTimeout(err error, e *net.Error) bool {
 	return ok && n.Timeout()
 }
 
-func TestTheIdlestIsShed(t *testing.T) {
+func TestIdleConnectionsAreClosedFirst(t *testing.T) {
 	t.Run("before its first byte", func(t *testing.T) {
 		s := start(t, func(o *netlimit.Options) { o.PerAddress = 100 })
 		first := s.dial(t, "192.0.2.1:1")
@@ -282,9 +282,9 @@ func TestPerAddress(t *testing.T) {
 	})
 }
 
-// TestAStrangersIdleConnections: a listener that one client has filled serves others, and that client's connections are
+// TestOneClientsIdleConnections: a listener that one client has filled serves others, and that client's connections are
 // closed.
-func TestAStrangersIdleConnections(t *testing.T) {
+func TestOneClientsIdleConnections(t *testing.T) {
 	s := start(t, func(o *netlimit.Options) { o.Total, o.PerAddress = 64, 16 })
 	for range 200 {
 		s.dial(t, "203.0.113.7:1")

@@ -112,13 +112,13 @@ func (h *working) Pop() any {
 	return c
 }
 
-// looks bounds the connections that are checked for one new connection.
-const looks = 32
+// maxChecks bounds the connections that are checked for one new connection.
+const maxChecks = 32
 
-// stalled returns a connection whose last byte was transferred at moment (Unix nanoseconds) or earlier, or nil. It checks looks
-// connections at most; the next call continues with the others.
+// stalled returns a connection whose last byte was transferred at moment (Unix nanoseconds) or earlier, or nil. It checks at
+// most maxChecks connections; the next call continues with the others.
 func (h *working) stalled(moment int64) *conn {
-	for range looks {
+	for range maxChecks {
 		if len(*h) == 0 || (*h)[0].seen > moment {
 			return nil
 		}

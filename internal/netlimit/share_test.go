@@ -149,8 +149,8 @@ func TestAFairShareAndProxies(t *testing.T) {
 	})
 }
 
-// TestBeforeTheFirstRequest: a new connection without a request yet, the only idle one.
-func TestBeforeTheFirstRequest(t *testing.T) {
+// TestNewConnectionsBeforeTheirRequest: a new connection without a request yet, the only idle one.
+func TestNewConnectionsBeforeTheirRequest(t *testing.T) {
 	t.Run("addresses with more don't close it", func(t *testing.T) {
 		s := start(t, many)
 		s.busy(t, a, a, a, a)

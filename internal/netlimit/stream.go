@@ -65,7 +65,7 @@ func (w *http2Writer) Write(p []byte) (written int, err error) {
 	defer w.unlimit()
 	for {
 		w.limit()
-		n, err := w.ResponseWriter.Write(p[written:min(written+piece, len(p))])
+		n, err := w.ResponseWriter.Write(p[written:min(written+pieceSize, len(p))])
 		written += n
 		if err != nil || written == len(p) {
 			return written, err

@@ -81,7 +81,7 @@ func events(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func TestAStreamLivesWhileItIsRead(t *testing.T) {
+func TestStreamsLastWhileTheyAreRead(t *testing.T) {
 	for _, method := range []string{http.MethodGet, http.MethodPost} {
 		for _, two := range []bool{false, true} {
 			t.Run(fmt.Sprint(method, ", HTTP/2 ", two), func(t *testing.T) {
@@ -106,8 +106,8 @@ func TestAStreamLivesWhileItIsRead(t *testing.T) {
 	}
 }
 
-// TestAReaderThatStallsIsCut: the handler ends if the client stops reading.
-func TestAReaderThatStallsIsCut(t *testing.T) {
+// TestStalledReadersAreCut: the handler ends if the client stops reading.
+func TestStalledReadersAreCut(t *testing.T) {
 	t.Run("HTTP/1.1", func(t *testing.T) {
 		s, ended := overWire(t, false)
 		c, err := net.Dial("tcp", s.Listener.Addr().String())
@@ -157,8 +157,8 @@ func requireEnded(t *testing.T, ended chan error) error {
 	}
 }
 
-// TestAHandlersOwnDeadline: a handler's write deadline applies if it is earlier.
-func TestAHandlersOwnDeadline(t *testing.T) {
+// TestAHandlersEarlierDeadline: a handler's write deadline applies if it is earlier.
+func TestAHandlersEarlierDeadline(t *testing.T) {
 	l, err := netlimit.New(netlimit.Options{
 		Name: "test", Total: 100, PerAddress: 100, Stall: time.Minute, WriteTimeout: patience, Observer: &counts{shed: map[string]int{}},
 	})
@@ -182,8 +182,8 @@ func TestAHandlersOwnDeadline(t *testing.T) {
 	require.Error(t, <-ended)
 }
 
-// TestALargeAnswerToASlowReader: one large write may take longer than the timeout while the client reads.
-func TestALargeAnswerToASlowReader(t *testing.T) {
+// TestALargeResponseToASlowReader: one large write may take longer than the timeout while the client reads.
+func TestALargeResponseToASlowReader(t *testing.T) {
 	l, err := netlimit.New(netlimit.Options{
 		Name: "test", Total: 1, PerAddress: 1, Stall: time.Minute, WriteTimeout: 2 * time.Second, Observer: &counts{shed: map[string]int{}},
 	})
