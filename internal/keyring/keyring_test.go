@@ -228,8 +228,8 @@ func TestUnknownLayersAreRefused(t *testing.T) {
 	require.ErrorIs(t, err, ErrOpen)
 }
 
-// TestSealAndOpenLists: an envelope that can't be opened does not affect the others, and with an ended context nothing is sealed or
-// opened.
+// TestSealAndOpenLists: an envelope that can't be opened does not affect the others, and with an ended context nothing is
+// sealed or opened.
 func TestSealAndOpenLists(t *testing.T) {
 	k := newKeyring(t)
 	made, err := k.Seal(t.Context(), []Secret{{Token: tokenA, Payload: []byte("a")}, {Token: tokenB, Payload: []byte("b")}})

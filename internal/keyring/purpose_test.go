@@ -88,8 +88,8 @@ func TestPurposesAndEnvelopes(t *testing.T) {
 	}
 }
 
-// TestStoredKeysOfAPurpose: the keys are stored sealed, for one name and one set of master keys, and stay when a master key is
-// added.
+// TestStoredKeysOfAPurpose: the keys are stored sealed, for one name and one set of master keys, and stay when a master key
+// is added.
 func TestStoredKeysOfAPurpose(t *testing.T) {
 	m := keyset.NewManager()
 	add := func() *Keyring {

@@ -88,10 +88,10 @@ func (l *Limiter) forAll(customer *pool, open int, bounded bool) (bound string, 
 	return bound, shed
 }
 
-// choose returns the connection to close in the full pool for its part own, and the bound, or nil; open is the number of own's
-// connections. The order is: connections idle for idleGrace or longer, stalled ones, and those of the part with the most, if
-// it has clearly more. A connection that became idle recently may be new, before its request, so it comes last, and is not
-// closed for parts with clearly more: these could close every new connection by reconnecting.
+// choose returns the connection to close in the full pool for its part own, and the bound, or nil; open is the number of
+// own's connections. The order is: connections idle for idleGrace or longer, stalled ones, and those of the part with the
+// most, if it has clearly more. A connection that became idle recently may be new, before its request, so it comes last, and
+// is not closed for parts with clearly more: these could close every new connection by reconnecting.
 func (l *Limiter) choose(full, own *pool, open int) (shed *conn, bound string) {
 	now := l.opts.Now()
 	var idlest *conn

@@ -62,7 +62,8 @@ func (s *Set) SignOut(ctx context.Context, user, cookie *caller.Caller) (revoked
 }
 
 // endLogin ends a login as EndSession ends a session; until is after the expiry of every cookie of the login. A user can
-// sign in and out any number of times, so logins may fill half of the memory only: the rest is for applications and providers.
+// sign in and out any number of times, so logins may fill half of the memory only: the rest is for applications and
+// providers.
 func (s *Set) endLogin(ctx context.Context, login caller.SessionHash, until time.Time) error {
 	r := s.row(login, always, 0)
 	r.ExpiresAt = until.UnixMilli() + 1

@@ -28,8 +28,8 @@ func TestNewFailsWithoutTheDatabase(t *testing.T) {
 	require.ErrorIs(t, err, errDown)
 }
 
-// TestStaleReplicaRefusesAll: while the table can't be read, credentials are accepted for ten polls; after that, all are refused
-// until the table can be read again.
+// TestStaleReplicaRefusesAll: while the table can't be read, credentials are accepted for ten polls; after that, all are
+// refused until the table can be read again.
 func TestStaleReplicaRefusesAll(t *testing.T) {
 	rows, c := newTable(), &clock{at: noon}
 	r, other := start(t, rows, c, nil), start(t, rows, c, nil)
@@ -61,8 +61,8 @@ func TestStaleReplicaRefusesAll(t *testing.T) {
 	require.Equal(t, fault.Unauthenticated, r.ask(t, session("gone")))
 }
 
-// TestPollsOverlap: a poll's window overlaps with the one before, so that a row from a replica with a clock that is behind, or a
-// row committed late, is not missed. After an outage a poll starts before the outage. All rows are read at intervals.
+// TestPollsOverlap: a poll's window overlaps with the one before, so that a row from a replica with a clock that is behind,
+// or a row committed late, is not missed. After an outage a poll starts before the outage. All rows are read at intervals.
 func TestPollsOverlap(t *testing.T) {
 	rows, c := newTable(), &clock{at: noon}
 	r := start(t, rows, c, nil)

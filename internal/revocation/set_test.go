@@ -11,7 +11,8 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/fault"
 )
 
-// TestDisconnectedCallerEndsTheSession: an end is written even if the caller disconnects, because this replica has it in memory already.
+// TestDisconnectedCallerEndsTheSession: an end is written even if the caller disconnects, because this replica has it in
+// memory already.
 func TestDisconnectedCallerEndsTheSession(t *testing.T) {
 	rows := newTable()
 	r := start(t, rows, &clock{at: noon}, nil)

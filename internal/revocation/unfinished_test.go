@@ -13,8 +13,8 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/revocation"
 )
 
-// TestEndSessionWithFullMemory: if memory is full, the session's grants are revoked and its transfers stopped nevertheless, and the
-// fault tells the application that the credentials are not refused.
+// TestEndSessionWithFullMemory: if memory is full, the session's grants are revoked and its transfers stopped nevertheless,
+// and the fault tells the application that the credentials are not refused.
 func TestEndSessionWithFullMemory(t *testing.T) {
 	rows := newTable()
 	r := start(t, rows, &clock{at: noon}, func(o *revocation.Options) { o.Max = 1 })
@@ -30,9 +30,9 @@ func TestEndSessionWithFullMemory(t *testing.T) {
 	require.Equal(t, fault.Unavailable, fault.Public(err).Code)
 }
 
-// TestFailedWritesAreRetried: after a sign-out whose write failed, the user can't sign out again, because the cookie is refused.
-// So failed writes are retried until the database accepts them; then the cookie is refused after a restart and by other
-// replicas too.
+// TestFailedWritesAreRetried: after a sign-out whose write failed, the user can't sign out again, because the cookie is
+// refused. So failed writes are retried until the database accepts them; then the cookie is refused after a restart and by
+// other replicas too.
 func TestFailedWritesAreRetried(t *testing.T) {
 	login := caller.SessionHash{1}
 	cookie := session("s")

@@ -58,7 +58,8 @@ func (v *Vault) purge(ctx context.Context, destroyed []models.Token) (left []mod
 	return append(left, more...), errors.Join(err, failed)
 }
 
-// erase calls how, which deletes objects or writes tombstones, purges the rows of those that succeeded, and returns the others.
+// erase calls how, which deletes objects or writes tombstones, purges the rows of those that succeeded, and returns the
+// others.
 func (v *Vault) erase(ctx context.Context, destroyed []models.Token, how func(context.Context, ...string) error, now int64) (left []models.Token, err error) {
 	if len(destroyed) == 0 {
 		return nil, nil

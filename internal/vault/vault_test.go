@@ -186,8 +186,8 @@ func TestRefusals(t *testing.T) {
 
 func second[T any](_ T, err error) error { return err }
 
-// TestOneDatabaseCallPerList: a list of any length takes one call to the database to read and one to write, and none to write if
-// nothing changes.
+// TestOneDatabaseCallPerList: a list of any length takes one call to the database to read and one to write, and none to
+// write if nothing changes.
 func TestOneDatabaseCallPerList(t *testing.T) {
 	f := newFixture(t)
 	user, app := session("clinic", "s"), application("clinic")

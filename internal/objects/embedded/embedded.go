@@ -26,8 +26,8 @@ type Options struct {
 	Bucket    string // "": "values"
 	Region    string // "": "local"
 
-	// AllowedOrigins are the origins of pages that may use the store, such as https://app.example.com:
-	// exact matches, no patterns. Requests without an Origin header, such as those of other clients than browsers, are allowed.
+	// AllowedOrigins are the origins of pages that may use the store, such as https://app.example.com: exact matches, no
+	// patterns. Requests without an Origin header, such as those of other clients than browsers, are allowed.
 	AllowedOrigins []string
 	// AllowedHeaders are request headers that these pages may send in addition to the headers of signed requests, such
 	// as traceparent. The store does not read them.

@@ -89,7 +89,8 @@ func TestAStoppedTransferAnswers(t *testing.T) {
 	up.end()
 }
 
-// TestURLsOfAnEndedSessionAreRefused: URLs signed for an ended session are refused until they have expired; then the end is removed.
+// TestURLsOfAnEndedSessionAreRefused: URLs signed for an ended session are refused until they have expired; then the end is
+// removed.
 func TestURLsOfAnEndedSessionAreRefused(t *testing.T) {
 	c := &clock{time.Now()}
 	s := newServer(t, func(o *Options) { o.Now = c.Now })
@@ -112,8 +113,8 @@ func TestURLsOfAnEndedSessionAreRefused(t *testing.T) {
 	require.LessOrEqual(t, len(s.transfers.ended), 4*minPrune)
 }
 
-// TestURLsFromBeforeASignOutAreRefused: URLs signed before the sign-out are refused, and later ones accepted unless the session has ended
-// too.
+// TestURLsFromBeforeASignOutAreRefused: URLs signed before the sign-out are refused, and later ones accepted unless the
+// session has ended too.
 func TestURLsFromBeforeASignOutAreRefused(t *testing.T) {
 	c := &clock{time.Now()}
 	s := newServer(t, func(o *Options) { o.Now = c.Now })

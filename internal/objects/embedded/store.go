@@ -32,7 +32,8 @@ func (s *Server) Delete(ctx context.Context, names ...string) error {
 	return s.erase(ctx, names, s.disk.remove)
 }
 
-// Tombstone implements objects.Store. It returns when the tombstones are on disk and all transfers of the objects are stopped.
+// Tombstone implements objects.Store. It returns when the tombstones are on disk and all transfers of the objects are
+// stopped.
 func (s *Server) Tombstone(ctx context.Context, names ...string) error {
 	return s.erase(ctx, names, s.disk.tombstone)
 }

@@ -100,8 +100,8 @@ func (p *provider) send(method, contentType, body string) *httptest.ResponseReco
 
 const form = "application/x-www-form-urlencoded"
 
-// TestDisconnectedProviderEndsTheSession: the logout finishes even if the provider disconnects and net/http cancels the request's
-// context.
+// TestDisconnectedProviderEndsTheSession: the logout finishes even if the provider disconnects and net/http cancels the
+// request's context.
 func TestDisconnectedProviderEndsTheSession(t *testing.T) {
 	p := &provider{says: &credential.Logout{Tenant: "clinic", Session: "s1", IssuedAt: noon}, disconnect: func() {}}
 	require.Equal(t, http.StatusOK, p.send(http.MethodPost, form, "logout_token="+secret).Code)
