@@ -14,13 +14,13 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/objects"
 )
 
-var strangers = []string{"https://evil.example.test", "http://app.example.test", "https://app.example.test:8443", "https://app.example.test.evil.test",
+var otherOrigins = []string{"https://evil.example.test", "http://app.example.test", "https://app.example.test:8443", "https://app.example.test.evil.test",
 	"https://APP.example.test", "https://app.example.test/", "null", "", "*", "https://app.example.test,https://evil.example.test", "https://xapp.example.test"}
 
 func TestCORSRequests(t *testing.T) {
 	s := newServer(t, nil)
 	for _, r := range bothWays(t, s) {
-		for _, origin := range strangers {
+		for _, origin := range otherOrigins {
 			altered := r
 			altered.headers = append([]objects.Header{{Name: "Origin", Value: origin}}, r.headers...)
 			w := s.send(altered)
@@ -56,7 +56,7 @@ func TestPreflight(t *testing.T) {
 		}
 		require.Contains(t, w.Header().Get("Access-Control-Allow-Methods"), method)
 	}
-	for _, origin := range strangers {
+	for _, origin := range otherOrigins {
 		w := s.send(ask(origin, "PUT", all))
 		require.Equal(t, http.StatusForbidden, w.Code, origin)
 		require.Empty(t, w.Header().Get("Access-Control-Allow-Origin"), origin)
