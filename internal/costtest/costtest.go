@@ -1,6 +1,6 @@
 //go:build unix
 
-// Package costtest measures, for tests, the processor time of what strangers can make the gateway do.
+// Package costtest measures, for tests, the processor time of requests of anonymous clients.
 package costtest
 
 import (
@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// Most is what any request may cost, whoever made it.
+// Most is the most processor time that any client's request may take.
 const Most = 100 * time.Millisecond * raceFactor
 
-// Of returns the processor time of this process while f runs: a time by the clock would include what else the
-// machine does. It is the least of three counts, unless one is far below the limit, for the collector and other
-// goroutines of this process run too.
+// Of returns the processor time of this process while f runs, because elapsed time would include other processes. It is
+// the least of three measurements, because the garbage collector and other goroutines run too; a measurement far below
+// Most is enough.
 func Of(f func()) time.Duration {
 	least := time.Duration(1<<63 - 1)
 	for range 3 {

@@ -2,5 +2,5 @@
 
 package costtest
 
-// raceFactor is how much slower the race detector makes things.
+// raceFactor is the slowdown by the race detector.
 const raceFactor = 12

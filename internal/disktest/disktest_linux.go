@@ -1,4 +1,4 @@
-// Package disktest gives tests a disk of their own, small enough to be filled.
+// Package disktest provides small disks that tests can fill.
 package disktest
 
 import (
@@ -19,11 +19,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// inside marks the process that runs a test again in a mount namespace of its own.
+// inside is set in the environment of a process that runs a test again in its own mount namespace.
 const inside = "CLOAKROOM_DISKTEST"
 
-// On runs f with a directory on a file system (tmpfs) of so many bytes. Where this user may not mount one, the test is
-// run again in user and mount namespaces of its own, in which anybody may; where that is not allowed either, it fails.
+// On runs f with a directory on a file system (tmpfs) of this many bytes. If the user may not mount one, On runs the test
+// again in new user and mount namespaces, in which every user may. If that is not allowed either, the test fails.
 func On(t *testing.T, bytes int64, f func(t *testing.T, dir string)) {
 	t.Helper()
 	dir := t.TempDir()
@@ -32,7 +32,7 @@ func On(t *testing.T, bytes int64, f func(t *testing.T, dir string)) {
 		again(t)
 		return
 	}
-	require.NoError(t, err, "a file system of its own is needed: run as root, or allow user namespaces")
+	require.NoError(t, err, "the test must mount a file system: run as root, or allow user namespaces")
 	t.Cleanup(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) })
 	f(t, dir)
 }
@@ -52,18 +52,18 @@ func again(t *testing.T) {
 		Cloneflags: syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS, UidMappings: one(os.Getuid()), GidMappings: one(os.Getgid()),
 	}
 	out, err := c.CombinedOutput()
-	require.NoError(t, err, "a file system of its own is needed: run as root, or allow user namespaces\n%s", out)
+	require.NoError(t, err, "the test must mount a file system: run as root, or allow user namespaces\n%s", out)
 	require.True(t, bytes.Contains(out, []byte("--- PASS: "+t.Name())), "%s", out)
 }
 
-// Filler takes all room of a disk, and whatever becomes free.
+// Filler fills a disk, and takes all space that becomes free.
 type Filler struct {
 	file *os.File
 	stop chan struct{}
 	done sync.WaitGroup
 }
 
-// Fill fills the disk of a directory to its last block, and goes on taking what is freed until Free.
+// Fill fills the disk of a directory to its last block, and takes all space that becomes free until Free.
 func Fill(t *testing.T, dir string) *Filler {
 	t.Helper()
 	file, err := os.Create(filepath.Join(dir, "filler"))
@@ -92,7 +92,7 @@ func Fill(t *testing.T, dir string) *Filler {
 	return f
 }
 
-// Free gives the room back.
+// Free releases the space.
 func (f *Filler) Free() {
 	if f.file == nil {
 		return

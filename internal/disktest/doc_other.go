@@ -1,4 +1,4 @@
 //go:build !linux
 
-// Package disktest gives tests a disk of their own, on Linux.
+// Package disktest provides small disks that tests can fill, on Linux.
 package disktest

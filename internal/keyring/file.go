@@ -14,15 +14,15 @@ import (
 )
 
 // LoadFile reads a keyset, as Tink's JSON, from a file that only its owner may read.
-// It returns an error that wraps fs.ErrNotExist where there is no file.
+// It returns an error that wraps fs.ErrNotExist if there is no file.
 func LoadFile(path string) (*Keyring, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, fmt.Errorf("keyring: %w", err)
 	}
 	if wide := info.Mode().Perm() & 0o077; wide != 0 {
-		return nil, fmt.Errorf("keyring: others may read the keyset %s (mode %04o): run chmod 600 on it, "+
-			"and rotate its keys if others could log in", path, info.Mode().Perm())
+		return nil, fmt.Errorf("keyring: other users may read the keyset %s (mode %04o): run chmod 600 on it, "+
+			"and rotate its keys if other users could log in", path, info.Mode().Perm())
 	}
 	b, err := os.ReadFile(path)
 	if err != nil {
@@ -37,7 +37,7 @@ func LoadFile(path string) (*Keyring, error) {
 }
 
 // CreateFile makes a keyset of one new key in a file of mode 0600, and syncs it to disk. It never
-// overwrites: where the file exists it returns an error that wraps fs.ErrExist.
+// overwrites: if the file exists it returns an error that wraps fs.ErrExist.
 func CreateFile(path string) error {
 	h, err := keyset.NewHandle(aead.AES256GCMKeyTemplate())
 	if err != nil {
@@ -60,16 +60,16 @@ func CreateFile(path string) error {
 	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
 		return fmt.Errorf("keyring: %w", err)
 	}
-	// A link, unlike a rename, fails where the name is taken.
+	// A link, unlike a rename, fails if the file exists.
 	if err := os.Link(tmp.Name(), path); errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("keyring: %s exists, and no keyset is ever overwritten: tokens may need it (%w)", path, fs.ErrExist)
+		return fmt.Errorf("keyring: %s exists, and a keyset is never overwritten: tokens may need it (%w)", path, fs.ErrExist)
 	} else if err != nil {
 		return fmt.Errorf("keyring: %w", err)
 	}
 	return syncDir(dir)
 }
 
-// LoadOrCreateFile is LoadFile, after CreateFile where there is no file.
+// LoadOrCreateFile loads a keyset as LoadFile does, after CreateFile if there is no file.
 func LoadOrCreateFile(path string) (*Keyring, error) {
 	k, err := LoadFile(path)
 	if !errors.Is(err, fs.ErrNotExist) {

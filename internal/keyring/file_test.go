@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestFiles(t *testing.T) {
+func TestCreateAndLoadFile(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "keys")
 	path := filepath.Join(dir, "keyset.json")
 	_, err := LoadFile(path)
@@ -31,7 +31,7 @@ func TestFiles(t *testing.T) {
 	require.Equal(t, before, after, "never overwritten")
 	left, err := os.ReadDir(dir)
 	require.NoError(t, err)
-	require.Len(t, left, 1, "no other file stays")
+	require.Len(t, left, 1, "no temporary file is left")
 	k, err := LoadFile(path)
 	require.NoError(t, err)
 	again, err := LoadOrCreateFile(path)
@@ -41,8 +41,8 @@ func TestFiles(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestWideFilesAreRefused: a keyset that others may read is no secret any more.
-func TestWideFilesAreRefused(t *testing.T) {
+// TestFileReadableByOthersIsRefused: a keyset that other users may read is no longer secret.
+func TestFileReadableByOthersIsRefused(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "keyset.json")
 	require.NoError(t, CreateFile(path))
 	for _, mode := range []fs.FileMode{0o644, 0o640, 0o604, 0o620, 0o602, 0o601, 0o777} {
@@ -57,8 +57,8 @@ func TestWideFilesAreRefused(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestBrokenFiles: what is no keyset is refused, never replaced, and never quoted.
-func TestBrokenFiles(t *testing.T) {
+// TestMalformedFileIsRefused: a file that is not a keyset is refused, not replaced, and not quoted in the error.
+func TestMalformedFileIsRefused(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "keyset.json")
 	for _, text := range []string{"", "SECRET", "{}", `{"primaryKeyId":1,"key":[]}`, goldenKeyset[:100], `{"primaryKeyId":1,"key":[{"keyData":{"value":"SECRET"}}]}`} {
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
@@ -73,8 +73,8 @@ func TestBrokenFiles(t *testing.T) {
 	require.Error(t, CreateFile(blocked))
 }
 
-// TestConcurrentStarts agree on one keyset, whoever made it.
-func TestConcurrentStarts(t *testing.T) {
+// TestConcurrentStartsShareAKeyset: processes that start at the same time agree on one keyset.
+func TestConcurrentStartsShareAKeyset(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "keyset.json")
 	rings := make([]*Keyring, 32)
 	var all sync.WaitGroup

@@ -1,16 +1,16 @@
-// Package keyring keeps the gateway's master keys and makes the split-key envelope: what is sealed
-// opens only with the token and the keyset together.
+// Package keyring holds the gateway's master keys and makes the split-key envelope: opening one takes
+// both the token and the keyset.
 //
 // The envelope of a payload is a version byte and then
 //
 //	outer = AEAD under the keyset (Tink, AES-256-GCM), associated data: id
-//	layers = one byte: which layers there are between outer and inner; 0, none, is the only one defined
+//	layers = one byte: the layers between outer and inner; only 0, none, is defined
 //	inner = AES-256-GCM (NIST SP 800-38D) under a key derived from the token, associated data: id
 //
-// so that the database and the keyset open nothing without the token, and the outer layer can be put
+// so that database and keyset can't open an envelope without its token, and the outer layer can be encrypted
 // under a newer master key without any token. Envelopes of version 1 have no byte for layers.
 //
-// What is sealed for a purpose other than values has keys of its own: see Purpose.
+// Data sealed for other purposes has its own keys: see Purpose.
 package keyring
 
 import (
@@ -30,9 +30,9 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/ids"
 )
 
-// ErrOpen is returned for an envelope that does not open: another token, another id, another
-// keyset, or changed bytes. Which of these is not told.
-var ErrOpen = errors.New("keyring: the envelope does not open")
+// ErrOpen is returned for an envelope that can't be opened: another token, another id, another keyset, or
+// changed bytes. It does not say which.
+var ErrOpen = errors.New("keyring: the envelope can't be opened")
 
 const (
 	version1  = 0x01
@@ -60,7 +60,7 @@ func fromHandle(h *keyset.Handle) (*Keyring, error) {
 	return &Keyring{outer: a, primary: primary.KeyID()}, nil
 }
 
-// Secret is a payload, and the token that opens it.
+// Secret is a payload, and the token to seal it with.
 type Secret struct {
 	Token   ids.Token
 	Payload []byte
@@ -69,10 +69,10 @@ type Secret struct {
 // Envelope is a sealed payload.
 type Envelope struct {
 	Sealed    []byte
-	MasterKey uint32 // the id of the keyset's key that the outer layer is under
+	MasterKey uint32 // the id of the keyset's key that encrypts the outer layer
 }
 
-// Locked is a sealed payload, and the token that may open it.
+// Locked is a sealed payload, and the token to open it with.
 type Locked struct {
 	Token  ids.Token
 	Sealed []byte
@@ -84,7 +84,7 @@ type Opened struct {
 	Err     error
 }
 
-// Seal returns an envelope for each secret, in their order, or an error and none.
+// Seal returns an envelope for each secret, in their order, or an error and no envelope.
 func (k *Keyring) Seal(ctx context.Context, secrets []Secret) ([]Envelope, error) {
 	sealed := make([]Envelope, len(secrets))
 	for i := range secrets {
@@ -116,8 +116,8 @@ func (k *Keyring) seal(s *Secret) (Envelope, error) {
 	return Envelope{Sealed: sealed, MasterKey: k.primary}, err
 }
 
-// Open returns what each envelope holds, in their order. An envelope that does not open has ErrOpen, and keeps no other
-// from opening; the error that is returned beside is of the keys themselves, and nothing has been opened then.
+// Open returns the payload of each envelope, in their order. An envelope that can't be opened has ErrOpen, and the others
+// are opened. If the second result, an error of the keys or the context, is not nil, no payload is returned.
 func (k *Keyring) Open(ctx context.Context, locked []Locked) ([]Opened, error) {
 	opened := make([]Opened, len(locked))
 	for i := range locked {
@@ -155,8 +155,8 @@ func (k *Keyring) open(l *Locked) ([]byte, error) {
 	return payload, nil
 }
 
-// Reseal puts an envelope's outer layer under the keyset's primary key; it needs no token. It returns
-// ErrOpen where the keyset can't open the envelope.
+// Reseal encrypts an envelope's outer layer under the keyset's primary key; it needs no token. It returns
+// ErrOpen if the keyset can't open the envelope.
 func (k *Keyring) Reseal(id ids.Digest, envelope []byte) (Envelope, error) {
 	version, inner, err := k.unwrap(id, envelope)
 	if err != nil {

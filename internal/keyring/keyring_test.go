@@ -30,7 +30,7 @@ func newKeyring(t testing.TB) *Keyring {
 	return k
 }
 
-// sealed and opened are one envelope's worth of Seal and Open.
+// sealed and opened call Seal and Open for one envelope.
 func sealed(t testing.TB, k *Keyring, token ids.Token, payload []byte) []byte {
 	t.Helper()
 	made, err := k.Seal(t.Context(), []Secret{{Token: token, Payload: payload}})
@@ -51,7 +51,7 @@ func TestSealOpen(t *testing.T) {
 	for _, payload := range [][]byte{{}, []byte("x"), bytes.Repeat([]byte("p"), 5000)} {
 		a := sealed(t, k, tokenA, payload)
 		b := sealed(t, k, tokenA, payload)
-		require.NotEqual(t, a, b, "each envelope is its own")
+		require.NotEqual(t, a, b, "no two envelopes are equal")
 		got, err := opened(t, k, tokenA, a)
 		require.NoError(t, err)
 		require.True(t, bytes.Equal(payload, got))
@@ -65,8 +65,8 @@ func TestSealOpen(t *testing.T) {
 	}
 }
 
-// TestEveryByteCounts: an envelope with any bit changed, cut, or longer does not open.
-func TestEveryByteCounts(t *testing.T) {
+// TestChangedEnvelopeIsRefused: an envelope with any bit changed, cut, or longer does not open.
+func TestChangedEnvelopeIsRefused(t *testing.T) {
 	k := newKeyring(t)
 	envelope := sealed(t, k, tokenA, []byte("payload"))
 	for i := range envelope {
@@ -85,8 +85,8 @@ func TestEveryByteCounts(t *testing.T) {
 	require.ErrorIs(t, err, ErrOpen)
 }
 
-// TestKeysetAloneOpensNothing: who has the database and the keyset gets to the inner layer, and finds it
-// sealed under what only the token gives.
+// TestKeysetAloneOpensNothing: with the database and the keyset an attacker can open the outer layer; the inner layer
+// takes the token.
 func TestKeysetAloneOpensNothing(t *testing.T) {
 	k := newKeyring(t)
 	payload := []byte("the data key, 32 bytes of it....")
@@ -101,20 +101,20 @@ func TestKeysetAloneOpensNothing(t *testing.T) {
 		_, err = gcm.Open(nil, inner[1:1+nonceSize], inner[1+nonceSize:], id[:])
 		require.Error(t, err, guess)
 	}
-	// And the token without the keyset: the outer layer does not open under what the token gives.
+	// The token without the keyset does not open the outer layer.
 	gcm, err := tokenCipher(tokenA.String(), id)
 	require.NoError(t, err)
 	for at := range len(envelope) - nonceSize {
 		_, err = gcm.Open(nil, envelope[at:at+nonceSize], envelope[at+nonceSize:], id[:])
 		require.Error(t, err)
 	}
-	// Nor does an envelope open in another row.
+	// An envelope does not open in another row.
 	_, _, err = k.unwrap(tokenB.ID(), envelope)
 	require.ErrorIs(t, err, ErrOpen)
 }
 
-// TestRotation: envelopes go under a new key without any token; the old key can then be taken away.
-func TestRotation(t *testing.T) {
+// TestMasterKeyRotation: envelopes are sealed under a new key without any token; then the old key can be removed.
+func TestMasterKeyRotation(t *testing.T) {
 	m := keyset.NewManager()
 	first, err := m.Add(aead.AES256GCMKeyTemplate())
 	require.NoError(t, err)
@@ -151,13 +151,14 @@ func TestRotation(t *testing.T) {
 		require.Equal(t, "payload", string(got))
 	}
 	_, err = opened(t, after, tokenA, envelope)
-	require.ErrorIs(t, err, ErrOpen, "the old key is gone")
+	require.ErrorIs(t, err, ErrOpen, "the old key has been removed")
 	_, err = opened(t, before, tokenA, resealed)
 	require.ErrorIs(t, err, ErrOpen)
 	require.ErrorIs(t, after.Check(mark), ErrMismatch)
 }
 
-// golden is a keyset and an envelope of an earlier build: databases hold such, and must stay readable.
+// goldenKeyset is the keyset of the envelopes in testdata, which an earlier build made: databases with such envelopes must
+// stay readable.
 const goldenKeyset = `{"primaryKeyId":1,"key":[{"keyData":{"typeUrl":"type.googleapis.com/google.crypto.tink.AesGcmKey",` +
 	`"value":"GiAAAQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHw==","keyMaterialType":"SYMMETRIC"},"status":"ENABLED","keyId":1,"outputPrefixType":"TINK"}]}`
 
@@ -177,8 +178,8 @@ func goldenEnvelope(t testing.TB, version string) []byte {
 	return envelope
 }
 
-// TestFormatIsPinned: envelopes of both versions are made of the same parts, but for the byte of the layers.
-func TestFormatIsPinned(t *testing.T) {
+// TestEnvelopeFormat: envelopes of both versions have the same parts, except the byte of the layers.
+func TestEnvelopeFormat(t *testing.T) {
 	k := goldenKeyring(t)
 	for name, c := range map[string]struct {
 		version byte
@@ -205,8 +206,8 @@ func TestFormatIsPinned(t *testing.T) {
 	}
 }
 
-// TestLayersOfTheFuture: an envelope with a layer that this build doesn't know is never taken for one without.
-func TestLayersOfTheFuture(t *testing.T) {
+// TestUnknownLayersAreRefused: an envelope with a layer that this build doesn't know is not opened as one without layers.
+func TestUnknownLayersAreRefused(t *testing.T) {
 	k, id := newKeyring(t), tokenA.ID()
 	_, layered, err := k.unwrap(id, sealed(t, k, tokenA, []byte("x")))
 	require.NoError(t, err)
@@ -227,8 +228,9 @@ func TestLayersOfTheFuture(t *testing.T) {
 	require.ErrorIs(t, err, ErrOpen)
 }
 
-// TestLists: each opens or not for itself, and a context that has ended seals and opens nothing.
-func TestLists(t *testing.T) {
+// TestSealAndOpenLists: an envelope that can't be opened does not affect the others, and with an ended context nothing is
+// sealed or opened.
+func TestSealAndOpenLists(t *testing.T) {
 	k := newKeyring(t)
 	made, err := k.Seal(t.Context(), []Secret{{Token: tokenA, Payload: []byte("a")}, {Token: tokenB, Payload: []byte("b")}})
 	require.NoError(t, err)
@@ -255,13 +257,13 @@ func TestCheck(t *testing.T) {
 	require.ErrorIs(t, k.Check(mark[1:]), ErrMismatch)
 	require.ErrorIs(t, k.Check(nil), ErrMismatch)
 	envelope := sealed(t, k, tokenA, []byte("x"))
-	require.ErrorIs(t, k.Check(envelope), ErrMismatch, "an envelope is no mark")
+	require.ErrorIs(t, k.Check(envelope), ErrMismatch, "an envelope is not a mark")
 }
 
-// FuzzOpen: nothing opens that was not sealed, and nothing panics.
+// FuzzOpen: only sealed envelopes open, and nothing panics.
 func FuzzOpen(f *testing.F) {
 	k := goldenKeyring(f)
-	envelopes := [][]byte{goldenEnvelope(f, "v1"), goldenEnvelope(f, "v3")} // no others: each process of the fuzzer would seal its own
+	envelopes := [][]byte{goldenEnvelope(f, "v1"), goldenEnvelope(f, "v3")} // fixed ones only: each process of the fuzzer would seal its own
 	for _, e := range envelopes {
 		f.Add(tokenA.String(), e)
 		f.Add(tokenB.String(), e)

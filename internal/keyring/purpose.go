@@ -10,34 +10,34 @@ import (
 	"github.com/tink-crypto/tink-go/v2/tink"
 )
 
-// Settings keeps what a deployment decides once, for all its replicas.
+// Settings stores values that are set once and shared by all replicas of a deployment.
 type Settings interface {
-	// Setting returns what is kept under a name; where nothing is, it keeps and returns the initial value.
+	// Setting returns the value stored under a name. If there is none, it stores and returns the initial value.
 	Setting(ctx context.Context, name string, initial []byte) ([]byte, error)
 }
 
-// A purpose's own keyset is kept in the settings under purposeSetting and its name, encrypted under the master keys
-// with purposeDomain and its name as associated data. So a purpose's keys are changed without touching an envelope,
-// and a new master key leaves the purposes' keys as they are.
+// A purpose's keyset is stored in the settings under purposeSetting plus its name, encrypted under the master keys with
+// purposeDomain plus its name as associated data. So a purpose's keys can be changed without changing an envelope, and a
+// new master key does not change the purposes' keys.
 const (
 	purposeSetting = "purpose-keys/"
 	purposeDomain  = "cloakroom/purpose-keys/v1\x00"
 )
 
-// Purpose seals for one purpose, with keys that serve no other. It is safe for concurrent use.
+// Purpose seals and opens data for one purpose, with keys of its own. It is safe for concurrent use.
 type Purpose struct {
 	name string
 	aead tink.AEAD
 }
 
-// Purpose returns the sealer of a purpose, such as "cookie"; the first call for a name makes its keys. It returns
-// ErrMismatch where other master keys have sealed these.
+// Purpose returns the Purpose of a name, such as "cookie"; the first call for a name makes its keys. It returns
+// ErrMismatch if its keys were sealed under other master keys.
 func (k *Keyring) Purpose(ctx context.Context, s Settings, name string) (*Purpose, error) {
 	fresh, err := keyset.NewHandle(aead.AES256GCMKeyTemplate())
 	if err != nil {
 		return nil, fmt.Errorf("keyring: making keys for %s: %w", name, err)
 	}
-	h, err := k.kept(ctx, s, name, fresh)
+	h, err := k.storedKeyset(ctx, s, name, fresh)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +57,7 @@ func (p *Purpose) Seal(plaintext []byte) ([]byte, error) {
 	return sealed, nil
 }
 
-// Open returns what was sealed for the purpose, or ErrOpen.
+// Open returns the plaintext of data sealed for the purpose, or ErrOpen.
 func (p *Purpose) Open(sealed []byte) ([]byte, error) {
 	plaintext, err := p.aead.Decrypt(sealed, []byte(p.name))
 	if err != nil {
@@ -66,8 +66,8 @@ func (p *Purpose) Open(sealed []byte) ([]byte, error) {
 	return plaintext, nil
 }
 
-// kept returns the keyset that is kept under a name: the fresh one where there is none yet.
-func (k *Keyring) kept(ctx context.Context, s Settings, name string, fresh *keyset.Handle) (*keyset.Handle, error) {
+// storedKeyset returns the keyset stored under a name. If there is none, it stores and returns the fresh one.
+func (k *Keyring) storedKeyset(ctx context.Context, s Settings, name string, fresh *keyset.Handle) (*keyset.Handle, error) {
 	var b bytes.Buffer
 	if err := fresh.WriteWithAssociatedData(keyset.NewBinaryWriter(&b), k.outer, purposeData(name)); err != nil {
 		return nil, fmt.Errorf("keyring: sealing the keys for %s: %w", name, err)
@@ -87,7 +87,7 @@ func (k *Keyring) openPurpose(name string, text []byte) (*keyset.Handle, error) 
 	return h, nil
 }
 
-// CheckPurpose returns ErrMismatch unless this keyset opens what is kept for a purpose.
+// CheckPurpose returns ErrMismatch unless this keyset opens text, the stored keyset of a purpose.
 func (k *Keyring) CheckPurpose(name string, text []byte) error {
 	_, err := k.openPurpose(name, text)
 	return err

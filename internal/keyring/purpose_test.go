@@ -13,14 +13,14 @@ import (
 	"github.com/tink-crypto/tink-go/v2/keyset"
 )
 
-// kept is Settings in memory.
-type kept struct {
+// memorySettings implements Settings in memory.
+type memorySettings struct {
 	mu     sync.Mutex
 	values map[string][]byte
 	err    error
 }
 
-func (k *kept) Setting(_ context.Context, name string, initial []byte) ([]byte, error) {
+func (k *memorySettings) Setting(_ context.Context, name string, initial []byte) ([]byte, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.err != nil {
@@ -43,23 +43,23 @@ func purpose(t testing.TB, k *Keyring, s Settings, name string) *Purpose {
 }
 
 func TestPurpose(t *testing.T) {
-	k, settings := newKeyring(t), &kept{}
+	k, settings := newKeyring(t), &memorySettings{}
 	state := purpose(t, k, settings, "state")
 	for _, plaintext := range [][]byte{{}, []byte("x"), bytes.Repeat([]byte("p"), 5000)} {
 		a, err := state.Seal(plaintext)
 		require.NoError(t, err)
 		b, err := state.Seal(plaintext)
 		require.NoError(t, err)
-		require.NotEqual(t, a, b, "each is its own")
+		require.NotEqual(t, a, b, "no two are equal")
 		got, err := purpose(t, k, settings, "state").Open(a)
 		require.NoError(t, err, "another replica has the same keys")
 		require.True(t, bytes.Equal(plaintext, got))
 		for _, other := range []string{"", "stat", "state ", "state\x00", "cookie"} {
 			_, err = purpose(t, k, settings, other).Open(a)
-			require.ErrorIs(t, err, ErrOpen, "for another purpose: %q", other)
+			require.ErrorIs(t, err, ErrOpen, "another purpose: %q", other)
 		}
-		_, err = purpose(t, k, &kept{}, "state").Open(a)
-		require.ErrorIs(t, err, ErrOpen, "of another deployment, under the same master keys")
+		_, err = purpose(t, k, &memorySettings{}, "state").Open(a)
+		require.ErrorIs(t, err, ErrOpen, "another deployment, with the same master keys")
 		for i := range min(len(a), 100) {
 			changed := bytes.Clone(a)
 			changed[i] ^= 1
@@ -71,9 +71,9 @@ func TestPurpose(t *testing.T) {
 	}
 }
 
-// TestPurposesAndEnvelopes: nothing that is sealed for one opens as the other.
+// TestPurposesAndEnvelopes: data sealed for a purpose does not open as an envelope, nor an envelope for a purpose.
 func TestPurposesAndEnvelopes(t *testing.T) {
-	k, settings := newKeyring(t), &kept{}
+	k, settings := newKeyring(t), &memorySettings{}
 	state := purpose(t, k, settings, "state")
 	envelope := sealed(t, k, tokenA, []byte("payload"))
 	for _, cut := range []int{0, 1} {
@@ -88,8 +88,9 @@ func TestPurposesAndEnvelopes(t *testing.T) {
 	}
 }
 
-// TestKeysOfPurposes: they are kept sealed, for one name and one set of master keys, and outlive a master key.
-func TestKeysOfPurposes(t *testing.T) {
+// TestStoredKeysOfAPurpose: the keys are stored sealed, for one name and one set of master keys, and stay when a master key
+// is added.
+func TestStoredKeysOfAPurpose(t *testing.T) {
 	m := keyset.NewManager()
 	add := func() *Keyring {
 		id, err := m.Add(aead.AES256GCMKeyTemplate())
@@ -101,7 +102,7 @@ func TestKeysOfPurposes(t *testing.T) {
 		require.NoError(t, err)
 		return k
 	}
-	k, settings := add(), &kept{}
+	k, settings := add(), &memorySettings{}
 	cookie, err := purpose(t, k, settings, "cookie").Seal([]byte("x"))
 	require.NoError(t, err)
 
@@ -110,19 +111,19 @@ func TestKeysOfPurposes(t *testing.T) {
 		require.ErrorIs(t, err, ErrMismatch)
 	})
 	t.Run("another name", func(t *testing.T) {
-		moved := &kept{values: map[string][]byte{"purpose-keys/state": settings.values["purpose-keys/cookie"]}}
+		moved := &memorySettings{values: map[string][]byte{"purpose-keys/state": settings.values["purpose-keys/cookie"]}}
 		_, err := k.Purpose(t.Context(), moved, "state")
 		require.ErrorIs(t, err, ErrMismatch)
 	})
 	t.Run("broken", func(t *testing.T) {
 		for _, text := range [][]byte{nil, {1}, []byte("keys")} {
-			_, err := k.Purpose(t.Context(), &kept{values: map[string][]byte{"purpose-keys/cookie": text}}, "cookie")
+			_, err := k.Purpose(t.Context(), &memorySettings{values: map[string][]byte{"purpose-keys/cookie": text}}, "cookie")
 			require.ErrorIs(t, err, ErrMismatch)
 		}
 	})
 	t.Run("settings fail", func(t *testing.T) {
 		broken := errors.New("no database")
-		_, err := k.Purpose(t.Context(), &kept{err: broken}, "cookie")
+		_, err := k.Purpose(t.Context(), &memorySettings{err: broken}, "cookie")
 		require.ErrorIs(t, err, broken)
 	})
 	t.Run("a new master key", func(t *testing.T) {
@@ -133,9 +134,9 @@ func TestKeysOfPurposes(t *testing.T) {
 	})
 }
 
-// TestFirstStarts: replicas that start at once agree on the keys.
-func TestFirstStarts(t *testing.T) {
-	k, settings := newKeyring(t), &kept{}
+// TestFirstStartsShareAPurposesKeys: replicas that start at the same time agree on the keys.
+func TestFirstStartsShareAPurposesKeys(t *testing.T) {
+	k, settings := newKeyring(t), &memorySettings{}
 	made := make([]*Purpose, 16)
 	var all sync.WaitGroup
 	for i := range made {

@@ -9,15 +9,15 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/limit"
 )
 
-type nobody struct{}
+type noObserver struct{}
 
-func (nobody) RateLimited(string, string, string) {}
+func (noObserver) RateLimited(string, string, string) {}
 
-// BenchmarkRead is what the rates cost a detokenize: its session's bucket and its tenant's, by the clock.
+// BenchmarkRead measures the cost of the rates for a detokenize: the buckets of its session and its tenant.
 func BenchmarkRead(b *testing.B) {
 	rates := config.Default().Rates
 	rates.TokensRead = config.CallerRates{Session: per(1e9, 1e9), Tenant: per(1e9, 1e9)}
-	l, err := limit.New(limit.Options{Rates: rates, Clients: &clientaddr.Finder{}, Observer: nobody{}})
+	l, err := limit.New(limit.Options{Rates: rates, Clients: &clientaddr.Finder{}, Observer: noObserver{}})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -15,7 +15,7 @@ func address(i int) netip.Prefix {
 	return netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 32)
 }
 
-// clock stands still until it is put forward. The table reads it from goroutines of its own, in which it forgets.
+// clock returns a fixed time that the test advances. The table also reads it in the goroutines that evict buckets.
 type clock struct{ nanoseconds atomic.Int64 }
 
 func (c *clock) now() time.Time { return time.Unix(0, c.nanoseconds.Load()) }
@@ -29,7 +29,7 @@ func newTestTable(t *testing.T, size int) (*table[netip.Prefix], *clock) {
 	return b, c
 }
 
-func TestForgottenBuckets(t *testing.T) {
+func TestEvictedBuckets(t *testing.T) {
 	t.Run("their number is bounded", func(t *testing.T) {
 		b, c := newTestTable(t, 50)
 		for i := range 5000 {
@@ -38,7 +38,7 @@ func TestForgottenBuckets(t *testing.T) {
 		b.buckets.CleanUp()
 		require.LessOrEqual(t, b.buckets.EstimatedSize(), 50)
 	})
-	t.Run("evicting one's own gains a second's rate, and no burst", func(t *testing.T) {
+	t.Run("an evicted bucket regains the rate of a second, and not the burst", func(t *testing.T) {
 		b, c := newTestTable(t, 50)
 		require.True(t, b.bucket(address(0), c.now()).AllowN(c.now(), 100))
 		for i := 1; i < 5000; i++ {
@@ -46,7 +46,7 @@ func TestForgottenBuckets(t *testing.T) {
 		}
 		b.buckets.CleanUp()
 		gained := 0
-		for i := range 5000 { // whichever were forgotten
+		for i := range 5000 { // whichever were evicted
 			for b.bucket(address(i), c.now()).AllowN(c.now(), 1) {
 				gained++
 			}
@@ -56,7 +56,7 @@ func TestForgottenBuckets(t *testing.T) {
 		}
 		b.buckets.CleanUp()
 	})
-	t.Run("buckets are whole again once those forgotten would be", func(t *testing.T) {
+	t.Run("new buckets are full again when the evicted ones would be", func(t *testing.T) {
 		b, c := newTestTable(t, 50)
 		for i := range 5000 {
 			b.bucket(address(i), c.now()).AllowN(c.now(), 100)
@@ -66,7 +66,7 @@ func TestForgottenBuckets(t *testing.T) {
 		c.nanoseconds.Add(int64(51 * time.Second))
 		require.True(t, b.bucket(address(9001), c.now()).AllowN(c.now(), 100))
 	})
-	t.Run("full ones are forgotten without consequence", func(t *testing.T) {
+	t.Run("eviction of full buckets has no effect", func(t *testing.T) {
 		b, c := newTestTable(t, 50)
 		for i := range 5000 {
 			b.bucket(address(i), c.now())

@@ -1,8 +1,8 @@
-// Package limit bounds what one session, one tenant and one client's address may have done in a time, by token
-// buckets: so many at once (the burst), and so many a second from then on. The buckets are this replica's alone.
+// Package limit limits the rates of sessions, tenants and client addresses by token buckets: a number at once (the
+// burst), and a number per second afterwards. Replicas do not share buckets.
 //
-// Each thing that costs has buckets of its own. What a verified caller does is held against its session's bucket
-// and its tenant's, of which all or none are charged; what is done for nobody known yet, against the address's.
+// Each limited thing has its own buckets. A verified caller's request is charged to the buckets of its session and its
+// tenant, to all or none of them; a request without a verified caller, to the bucket of its address.
 package limit
 
 import (
@@ -19,7 +19,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/fault"
 )
 
-// Things that are bounded, as metrics name them.
+// The limited things, by their names in metrics.
 const (
 	TokensReserved     = "tokens_reserved"
 	BytesReserved      = "bytes_reserved"
@@ -29,7 +29,7 @@ const (
 	AnonymousRequests  = "anonymous_requests"
 )
 
-// Whose bucket was empty, as metrics name it.
+// The owners of buckets, by their names in metrics.
 const (
 	bySession = "session"
 	byTenant  = "tenant"
@@ -38,12 +38,12 @@ const (
 
 // Observer counts refusals.
 type Observer interface {
-	// RateLimited is told of each refusal: of what, by whose bucket (session, tenant, address), and the tenant, ""
-	// where none is known. All are of sets that the settings bound.
+	// RateLimited is called for each refusal with the thing, the owner of the empty bucket (session, tenant or address),
+	// and the tenant, "" if it is unknown. The settings bound the number of values of each.
 	RateLimited(thing, by, tenant string)
 }
 
-// Options are what a Limiter is made of; all are needed but Now.
+// Options configure a Limiter; all are required except Now.
 type Options struct {
 	Rates    config.Rates
 	Clients  *clientaddr.Finder
@@ -51,8 +51,8 @@ type Options struct {
 	Now      func() time.Time // for tests; nil: time.Now
 }
 
-// Limiter bounds everything; it is safe for concurrent use. Its errors are faults: RATE_LIMITED with the time after
-// which the same would pass if nothing else came, LIMIT_EXCEEDED for what no time suffices.
+// Limiter has the buckets of all things. It is safe for concurrent use. Errors are faults: RATE_LIMITED with the time after
+// which the same request would pass if there were no others, LIMIT_EXCEEDED if the request is larger than the burst.
 type Limiter struct {
 	clients  *clientaddr.Finder
 	observer Observer
@@ -65,7 +65,7 @@ type Limiter struct {
 	addressAnonymous               *table[netip.Prefix]
 }
 
-// callers are one thing's buckets of verified callers. Tenants are those of the settings, and are never forgotten.
+// callers has one thing's buckets of verified callers. Buckets of tenants are never removed: the settings bound their number.
 type callers struct {
 	thing    string
 	sessions *table[caller.SessionHash]
@@ -74,7 +74,7 @@ type callers struct {
 	tenants  map[string]*rate.Limiter
 }
 
-// New returns a Limiter.
+// New returns a Limiter, or the error of a table of buckets.
 func New(o Options) (*Limiter, error) {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -110,7 +110,7 @@ func New(o Options) (*Limiter, error) {
 	return l, nil
 }
 
-// Reserve is for a session that is about to be given tokens for so many bytes in all.
+// Reserve charges a session that creates tokens; bytes is the total size of their values.
 func (l *Limiter) Reserve(c *caller.Caller, tokens int, bytes int64) error {
 	now := l.now()
 	var list [4]charge
@@ -118,35 +118,35 @@ func (l *Limiter) Reserve(c *caller.Caller, tokens int, bytes int64) error {
 	return l.take(l.bytes.charges(b, c, bytes, now), now)
 }
 
-// Read is for a caller that is about to read tokens, whether it may or not.
+// Read charges a caller that reads tokens, whether or not it has grants.
 func (l *Limiter) Read(c *caller.Caller, tokens int) error {
 	now := l.now()
 	var list [2]charge
 	return l.take(l.read.charges(list[:0], c, int64(tokens), now), now)
 }
 
-// SignedIn is for a sign-in whose session has been proved.
+// SignedIn charges a sign-in whose session is verified.
 func (l *Limiter) SignedIn(tenant string, session caller.SessionHash) error {
 	now := l.now()
 	var list [2]charge
 	return l.take(l.signIns.charges(list[:0], &caller.Caller{Tenant: tenant, Session: &session}, 1, now), now)
 }
 
-// SignIn is for a request that begins a sign-in, or is about to end one.
+// SignIn charges the address of a request that begins or completes a sign-in.
 func (l *Limiter) SignIn(r *http.Request) error { return l.ofAddress(l.addressSignIns, SignIns, r) }
 
-// Anonymous is for a request without credentials, which is parsed and validated all the same.
+// Anonymous charges the address of a request without credentials, because it is parsed and validated too.
 func (l *Limiter) Anonymous(r *http.Request) error {
 	return l.ofAddress(l.addressAnonymous, AnonymousRequests, r)
 }
 
-// Refused is for a request whose credential was refused, or whatever else it bore to say who asks.
+// Refused charges the address of a request whose credential, or other proof of the caller, was refused.
 func (l *Limiter) Refused(r *http.Request) error {
 	return l.ofAddress(l.addressRefused, RefusedCredentials, r)
 }
 
-// Admit returns an error if the address has had so many credentials refused that no further one is to be verified;
-// it charges nothing.
+// Admit returns an error if so many credentials of the address were refused that no more are verified. It charges
+// nothing.
 func (l *Limiter) Admit(r *http.Request) error {
 	if l.addressRefused == nil {
 		return nil
@@ -159,7 +159,7 @@ func (l *Limiter) Admit(r *http.Request) error {
 	return nil
 }
 
-// AdmitSession is for a request that names a session that was verified before, from an address that Admit refuses.
+// AdmitSession charges the session of a request from an address that Admit refuses, if the session was verified before.
 func (l *Limiter) AdmitSession(tenant string, session caller.SessionHash) error {
 	now := l.now()
 	return l.take([]charge{{l.renewals.bucket(session, now), 1, RefusedCredentials, bySession, tenant}}, now)
@@ -175,7 +175,7 @@ func (l *Limiter) ofAddress(t *table[netip.Prefix], thing string, r *http.Reques
 	return l.take([]charge{{t.bucket(l.network(r), now), 1, thing, byAddress, ""}}, now)
 }
 
-// charges adds what n of the thing cost the caller's session, if it is one, and its tenant.
+// charges appends the charges of n of the thing to the caller's session, if it has one, and to its tenant.
 func (cs *callers) charges(list []charge, c *caller.Caller, n int64, now time.Time) []charge {
 	if c.Session != nil {
 		if b := cs.sessions.bucket(*c.Session, now); b != nil {
@@ -207,22 +207,22 @@ func (cs *callers) ofTenant(tenant string) *rate.Limiter {
 	return b
 }
 
-// charge is what is asked of one bucket; nil is always full.
+// charge is n tokens of one bucket; a nil bucket has no limit.
 type charge struct {
 	bucket            *rate.Limiter
 	n                 int64
 	thing, by, tenant string
 }
 
-// take charges all of the buckets, or none. Buckets are looked at first, so that what is refused holds up nobody
-// else; a reservation that another request has overtaken since is given back.
+// take charges all of the buckets, or none. It checks them before it reserves, so that a refused request does not delay
+// others. If a concurrent request empties a bucket in between, the reservations are cancelled.
 func (l *Limiter) take(all []charge, now time.Time) error {
 	for _, c := range all {
 		if c.bucket == nil {
 			continue
 		}
 		if c.n > int64(c.bucket.Burst()) {
-			return fault.New(fault.LimitExceeded, "The request asks for %d %s; %d is the most at once.", c.n, inWords[c.thing], c.bucket.Burst())
+			return fault.New(fault.LimitExceeded, "The request asks for %d %s; at most %d are allowed at once.", c.n, nouns[c.thing], c.bucket.Burst())
 		}
 		if missing := float64(c.n) - c.bucket.TokensAt(now); missing > 0 {
 			return l.limited(c, missing)
@@ -246,11 +246,11 @@ func (l *Limiter) take(all []charge, now time.Time) error {
 	return nil
 }
 
-var inWords = map[string]string{
+var nouns = map[string]string{
 	TokensReserved: "new tokens", BytesReserved: "bytes of new values", TokensRead: "tokens to read",
 }
 
-// limited returns the fault for a bucket that lacks something.
+// limited returns the fault for a bucket that lacks missing tokens.
 func (l *Limiter) limited(c charge, missing float64) error {
 	l.observer.RateLimited(c.thing, c.by, c.tenant)
 	return fault.Limited(time.Duration(missing / float64(c.bucket.Limit()) * float64(time.Second)))

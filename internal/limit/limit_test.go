@@ -18,7 +18,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/limit"
 )
 
-// world is a Limiter with a clock that stands still, and its refusals as thing/by/tenant.
+// world is a Limiter with a fixed clock that the test advances; it records refusals as thing/by/tenant.
 type world struct {
 	*limit.Limiter
 	now     atomic.Int64 // nanoseconds
@@ -71,7 +71,7 @@ func requireLimited(t testing.TB, err error, wait time.Duration) {
 	require.Equal(t, wait, public.RetryAfter)
 }
 
-func TestSessionsAndTenants(t *testing.T) {
+func TestRatesOfSessionsAndTenants(t *testing.T) {
 	read := func(s, of config.Rate) config.Rates {
 		return config.Rates{Remember: 1000, TokensRead: config.CallerRates{Session: s, Tenant: of}}
 	}
@@ -84,14 +84,14 @@ func TestSessionsAndTenants(t *testing.T) {
 		require.NoError(t, w.Read(session("a", "1"), 2))
 		requireLimited(t, w.Read(session("a", "1"), 1), time.Second)
 	})
-	t.Run("what waits as long as it was told passes", func(t *testing.T) {
+	t.Run("a request passes after the announced wait", func(t *testing.T) {
 		w := newWorld(t, read(per(3, 10), config.Rate{}))
 		require.NoError(t, w.Read(session("a", "1"), 10))
 		wait := fault.Public(w.Read(session("a", "1"), 7)).RetryAfter
 		w.pass(wait)
 		require.NoError(t, w.Read(session("a", "1"), 7))
 	})
-	t.Run("no more than the burst is saved", func(t *testing.T) {
+	t.Run("unused rate is saved up to the burst", func(t *testing.T) {
 		w := newWorld(t, read(per(2, 10), config.Rate{}))
 		w.pass(time.Hour)
 		require.NoError(t, w.Read(session("a", "1"), 10))
@@ -103,28 +103,28 @@ func TestSessionsAndTenants(t *testing.T) {
 		require.NoError(t, w.Read(session("a", "2"), 10))
 		require.NoError(t, w.Read(session("b", "1"), 10), "the same id at another tenant")
 	})
-	t.Run("many sessions share their tenant's", func(t *testing.T) {
+	t.Run("sessions share their tenant's bucket", func(t *testing.T) {
 		w := newWorld(t, read(per(1, 10), per(1, 30)))
 		for i := range 3 {
 			require.NoError(t, w.Read(session("a", fmt.Sprint(i)), 10))
 		}
 		requireLimited(t, w.Read(session("a", "3"), 1), time.Second)
-		require.NoError(t, w.Read(session("b", "3"), 1), "another tenant's is not touched")
+		require.NoError(t, w.Read(session("b", "3"), 1), "another tenant's bucket is not charged")
 		require.Equal(t, []string{"tokens_read/tenant/a"}, w.refused)
 	})
-	t.Run("an application has its tenant's alone", func(t *testing.T) {
+	t.Run("an application has only its tenant's bucket", func(t *testing.T) {
 		w := newWorld(t, read(per(1, 10), per(1, 30)))
 		application := &caller.Caller{Tenant: "a", Roles: []string{caller.RoleApplication}}
 		require.NoError(t, w.Read(application, 30))
 		requireLimited(t, w.Read(application, 1), time.Second)
 	})
-	t.Run("a clock that goes back gives nothing", func(t *testing.T) {
+	t.Run("a clock that goes back adds no tokens", func(t *testing.T) {
 		w := newWorld(t, read(per(1, 10), config.Rate{}))
 		require.NoError(t, w.Read(session("a", "1"), 10))
 		w.pass(-time.Hour)
 		requireLimited(t, w.Read(session("a", "1"), 1), time.Second)
 	})
-	t.Run("nothing bounds where the rate is 0", func(t *testing.T) {
+	t.Run("a rate of 0 is no limit", func(t *testing.T) {
 		w := newWorld(t, config.Rates{})
 		for range 1000 {
 			require.NoError(t, w.Read(session("a", "1"), 1000))
@@ -139,7 +139,7 @@ func TestSessionsAndTenants(t *testing.T) {
 	})
 }
 
-func TestAllOrNothing(t *testing.T) {
+func TestAllBucketsAreChargedOrNone(t *testing.T) {
 	rates := config.Rates{
 		Remember:       1000,
 		TokensReserved: config.CallerRates{Session: per(1, 10), Tenant: per(1, 15)},
@@ -149,29 +149,29 @@ func TestAllOrNothing(t *testing.T) {
 		w := newWorld(t, rates)
 		require.NoError(t, w.Reserve(session("a", "1"), 6, 10))
 		requireLimited(t, w.Reserve(session("a", "1"), 6, 10), 2*time.Second)
-		require.NoError(t, w.Reserve(session("a", "1"), 4, 10), "what was left is still there")
+		require.NoError(t, w.Reserve(session("a", "1"), 4, 10), "the refused batch charged nothing")
 	})
-	t.Run("neither tokens nor tenant are charged where the bytes don't fit", func(t *testing.T) {
+	t.Run("tokens and tenant are not charged if the bytes don't fit", func(t *testing.T) {
 		w := newWorld(t, rates)
 		require.NoError(t, w.Reserve(session("a", "1"), 1, 900))
 		requireLimited(t, w.Reserve(session("a", "1"), 9, 200), time.Second)
 		require.Equal(t, []string{"bytes_reserved/session/a"}, w.refused)
 		require.NoError(t, w.Reserve(session("a", "1"), 9, 100))
-		require.NoError(t, w.Reserve(session("a", "2"), 5, 100), "15 of the tenant's in all")
+		require.NoError(t, w.Reserve(session("a", "2"), 5, 100), "15 of the tenant in total")
 		requireLimited(t, w.Reserve(session("a", "3"), 1, 100), time.Second)
 	})
-	t.Run("what never fits is another fault, and not counted", func(t *testing.T) {
+	t.Run("more than the burst is another fault, and not counted", func(t *testing.T) {
 		w := newWorld(t, rates)
 		for _, err := range []error{w.Reserve(session("a", "1"), 11, 10), w.Reserve(session("a", "1"), 1, 1001)} {
 			require.Equal(t, fault.LimitExceeded, fault.Public(err).Code)
 			require.Zero(t, fault.Public(err).RetryAfter)
 		}
-		require.ErrorContains(t, w.Reserve(session("a", "1"), 1, 1001), "1001 bytes of new values; 1000 is the most")
+		require.ErrorContains(t, w.Reserve(session("a", "1"), 1, 1001), "1001 bytes of new values; at most 1000 are allowed")
 		require.Empty(t, w.refused)
 	})
 }
 
-func TestAddresses(t *testing.T) {
+func TestRatesOfAddresses(t *testing.T) {
 	rates := config.Rates{
 		Remember:           1000,
 		SignIns:            config.SignInRates{Address: per(1, 2), Session: per(1, 1), Tenant: per(1, 3)},
@@ -189,14 +189,14 @@ func TestAddresses(t *testing.T) {
 				require.NoError(t, ask(w, from("198.51.100.1")))
 			}
 			requireLimited(t, ask(w, from("198.51.100.1")), time.Second)
-			requireLimited(t, ask(w, from("198.51.100.1", "203.0.113.9")), time.Second) // no hop: not believed
+			requireLimited(t, ask(w, from("198.51.100.1", "203.0.113.9")), time.Second) // not from a trusted proxy, so the header is ignored
 			require.NoError(t, ask(w, from("198.51.100.2")))
-			require.NoError(t, ask(w, from("10.0.0.1", "203.0.113.9")), "behind a hop")
+			require.NoError(t, ask(w, from("10.0.0.1", "203.0.113.9")), "behind a trusted proxy")
 			requireLimited(t, ask(w, from("10.0.0.1", "198.51.100.1")), time.Second)
 			require.Equal(t, name+"/address/", w.refused[0])
 		})
 	}
-	t.Run("the addresses of one IPv6 network are one", func(t *testing.T) {
+	t.Run("the addresses of one IPv6 network share a bucket", func(t *testing.T) {
 		w := newWorld(t, rates)
 		for i := range 2 {
 			require.NoError(t, w.SignIn(from(fmt.Sprintf("[2001:db8:0:1::%d]", i))))
@@ -217,7 +217,7 @@ func TestAddresses(t *testing.T) {
 		requireLimited(t, w.AdmitSession("a", *session("a", "1").Session), 10*time.Second)
 		require.NoError(t, w.AdmitSession("a", *session("a", "2").Session))
 	})
-	t.Run("a sign-in is its session's and its tenant's", func(t *testing.T) {
+	t.Run("a sign-in is charged to its session and its tenant", func(t *testing.T) {
 		w := newWorld(t, rates)
 		require.NoError(t, w.SignedIn("a", *session("a", "1").Session))
 		requireLimited(t, w.SignedIn("a", *session("a", "1").Session), time.Second)
@@ -228,8 +228,8 @@ func TestAddresses(t *testing.T) {
 	})
 }
 
-// However many ask at once, no more than the burst passes of each bucket.
-func TestConcurrently(t *testing.T) {
+// TestConcurrentRequestsPassTheBurstOnly: with concurrent requests, no more than the burst of each bucket passes.
+func TestConcurrentRequestsPassTheBurstOnly(t *testing.T) {
 	w := newWorld(t, config.Rates{
 		Remember:       1000,
 		TokensReserved: config.CallerRates{Session: per(1, 100), Tenant: per(1, 150)},
@@ -250,7 +250,7 @@ func TestConcurrently(t *testing.T) {
 	require.LessOrEqual(t, passed[0].Load(), int64(100))
 	require.LessOrEqual(t, passed[1].Load(), int64(100))
 	require.LessOrEqual(t, passed[0].Load()+passed[1].Load(), int64(150))
-	// What overtook another gave its part back: nothing is lost but what passed.
+	// Cancelled reservations were returned: only passed requests are charged.
 	for i := range 2 {
 		for w.Reserve(session("a", fmt.Sprint(i)), 1, 1) == nil {
 			passed[i].Add(1)

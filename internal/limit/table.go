@@ -11,30 +11,30 @@ import (
 	"github.com/cloakroomhq/cloakroom/config"
 )
 
-// table holds one thing's buckets of sessions or addresses, which strangers can make many of: so the number of
-// buckets is bounded, and the least used go first.
+// table has one thing's buckets of sessions or addresses. Clients can create any number of these, so the number of buckets
+// is bounded, and the least used are evicted.
 //
-// A bucket that is forgotten before it is full again would come back full, which would be a way around the limit. So
-// while that happens, new buckets begin with what they gain in a second, and not with the burst.
+// A bucket that is evicted before it is full would be full when it is created again, which would be a way around the
+// limit. So while such evictions happen, new buckets begin with the tokens of one second instead of the burst.
 type table[K comparable] struct {
 	buckets  *otter.Cache[K, *rate.Limiter]
 	limit    config.Rate
 	now      func() time.Time
-	pressure atomic.Int64 // until when new buckets begin low: nanoseconds since 1970
+	pressure atomic.Int64 // new buckets do not begin full until then, in Unix nanoseconds
 }
 
-// newTable returns nil where nothing is bounded: a nil table has no buckets.
+// newTable returns nil if the rate is off: a nil table has no limit.
 func newTable[K comparable](r config.Rate, size int, now func() time.Time) (*table[K], error) {
 	if r.Off() {
 		return nil, nil
 	}
 	t := &table[K]{limit: r, now: now}
 	var err error
-	t.buckets, err = otter.New(&otter.Options[K, *rate.Limiter]{MaximumSize: size, OnAtomicDeletion: t.forgotten})
+	t.buckets, err = otter.New(&otter.Options[K, *rate.Limiter]{MaximumSize: size, OnAtomicDeletion: t.evicted})
 	return t, err
 }
 
-// bucket returns the key's bucket; nil for no bound.
+// bucket returns the key's bucket; nil for no limit.
 func (t *table[K]) bucket(key K, now time.Time) *rate.Limiter {
 	if t == nil {
 		return nil
@@ -52,7 +52,7 @@ func (t *table[K]) bucket(key K, now time.Time) *rate.Limiter {
 	return b
 }
 
-func (t *table[K]) forgotten(e otter.DeletionEvent[K, *rate.Limiter]) {
+func (t *table[K]) evicted(e otter.DeletionEvent[K, *rate.Limiter]) {
 	if !e.WasEvicted() {
 		return
 	}

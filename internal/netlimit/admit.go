@@ -7,26 +7,27 @@ import (
 )
 
 const (
-	// customerTimes bounds a customer's IPv6 network, in times of PerAddress.
+	// customerTimes is the bound of a customer's IPv6 network, as a multiple of PerAddress.
 	customerTimes = 2
-	// settle is how long an idle connection is kept from whoever has clearly more: its client may be about to ask.
-	settle = 2 * time.Second
+	// idleGrace is how long an idle connection is protected from networks with clearly more: its client may be about to send
+	// a request.
+	idleGrace = 2 * time.Second
 )
 
-// What a connection is closed for, as the observer is told.
+// The bounds for which a connection is closed, as passed to the observer.
 const (
 	forTotal   = "total"   // the listener is full, and it was idle or stalled
 	forAddress = "address" // its address has too many
 	forNetwork = "network" // its customer's network has too many
-	forShare   = "share"   // the listener is full, and its network has a larger share than the newcomer's
+	forShare   = "share"   // the listener is full, and its network has a larger share than that of the new connection
 )
 
-// clearlyMore says whether who has many may lose one to who has few: he has twice what the other will have then, so that
-// two who are alike take nothing from each other, and nobody loses his only one.
+// clearlyMore reports whether a pool with many connections may lose one to a pool with few: many is at least twice what the
+// other will have then. So pools of equal size take no connections from each other, and no pool loses its only one.
 func clearlyMore(many, few int) bool { return many >= 2*(few+1) }
 
-// admit counts a connection in, and returns which is to be closed for it. Where it can't be counted in, it is to wait for
-// a change, or, without one, to be closed. Its cost does not grow with the number of connections, but for the depth of heaps.
+// admit adds a connection, and returns the one to close for it. If it can't be added (not ok), the caller waits for wait and
+// tries again, or closes the connection if wait is nil. Its cost grows with the depth of the heaps only.
 func (l *Limiter) admit(c *conn) (shed *conn, wait <-chan struct{}, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -48,7 +49,8 @@ func (l *Limiter) admit(c *conn) (shed *conn, wait <-chan struct{}, ok bool) {
 		full = false
 	}
 	if full && shed == nil {
-		// Who waits holds up all who come after him. So only he does who has nothing yet: they would get no further.
+		// A waiting connection delays all that come after it. So only a customer without connections waits: after it the
+		// others would not be admitted either.
 		if bound == forTotal {
 			if l.changed == nil {
 				l.changed = make(chan struct{})
@@ -62,7 +64,7 @@ func (l *Limiter) admit(c *conn) (shed *conn, wait <-chan struct{}, ok bool) {
 		l.opts.Observer.Shed(l.opts.Name, bound)
 		l.remove(shed)
 	}
-	l.enter(c)
+	l.add(c)
 	return shed, nil, true
 }
 
@@ -73,41 +75,41 @@ func count(p *pool) int {
 	return p.open
 }
 
-// forAll chooses what is closed where the listener is full. Without a connection, it says whether the newcomer may wait
-// (total) or not (share). Who is exempt stands for many users, so he counts as one who has nothing.
-func (l *Limiter) forAll(customer *pool, has int, bounded bool) (bound string, shed *conn) {
+// forAll chooses the connection to close if the listener is full. If there is none, bound says whether the new connection may
+// wait (total) or not (share). An exempt address stands for many users, so it counts as one without connections.
+func (l *Limiter) forAll(customer *pool, open int, bounded bool) (bound string, shed *conn) {
 	if !bounded {
-		has = 0
+		open = 0
 	}
-	shed, bound = l.choose(l.all, customer, has)
-	if shed == nil && has == 0 {
+	shed, bound = l.choose(l.all, customer, open)
+	if shed == nil && open == 0 {
 		bound = forTotal
 	}
 	return bound, shed
 }
 
-// choose returns what a part of a pool, with so many connections, may take from the pool, and for which bound; or nil. What
-// has been idle for long goes first, and what has stalled; then one of the greediest part's, if that has clearly more.
-// What is idle since a moment ago may be a newcomer before its request, so it comes after, and parts with clearly more don't
-// get it: they could close each newcomer by coming back.
-func (l *Limiter) choose(of, own *pool, has int) (shed *conn, bound string) {
+// choose returns the connection to close in the full pool for its part own, and the bound, or nil; open is the number of
+// own's connections. The order is: connections idle for idleGrace or longer, stalled ones, and those of the part with the
+// most, if it has clearly more. A connection that became idle recently may be new, before its request, so it comes last, and
+// is not closed for parts with clearly more: these could close every new connection by reconnecting.
+func (l *Limiter) choose(full, own *pool, open int) (shed *conn, bound string) {
 	now := l.opts.Now()
 	var idlest *conn
-	if e := of.idle.Front(); e != nil {
+	if e := full.idle.Front(); e != nil {
 		idlest = e.Value.(*conn)
-		if now.Sub(idlest.idleSince) >= settle {
+		if now.Sub(idlest.idleSince) >= idleGrace {
 			return idlest, forTotal
 		}
 	}
-	if of == l.all {
+	if full == l.all {
 		if c := l.working.stalled(now.Add(-l.opts.Stall).UnixNano()); c != nil {
 			return c, forTotal
 		}
 	}
-	if g := of.greediest(); g != nil && clearlyMore(g.open, has) {
+	if g := full.greediest(); g != nil && clearlyMore(g.open, open) {
 		return g.expendable(), forShare
 	}
-	if idlest != nil && !spared(idlest, of, own, has) {
+	if idlest != nil && !spared(idlest, full, own, open) {
 		return idlest, forTotal
 	}
 	if own != nil && own.idle.Len() > 0 {
@@ -116,25 +118,25 @@ func (l *Limiter) choose(of, own *pool, has int) (shed *conn, bound string) {
 	return nil, forShare
 }
 
-// spared says whether an idle connection is kept from a part of a pool that has so many, because its own has clearly fewer.
-func spared(c *conn, of, own *pool, has int) bool {
+// spared reports whether an idle connection is not closed for own, because its own part has clearly fewer.
+func spared(c *conn, full, own *pool, open int) bool {
 	owner := c.address
-	for owner.parent != of {
+	for owner.parent != full {
 		owner = owner.parent
 	}
 	others := owner.open - 1
 	if owner.exempt {
 		others = 0
 	}
-	return owner != own && clearlyMore(has, others)
+	return owner != own && clearlyMore(open, others)
 }
 
-// enter counts a connection in; it is idle.
-func (l *Limiter) enter(c *conn) {
+// add adds a connection, as idle.
+func (l *Limiter) add(c *conn) {
 	customer := l.pool(l.customers, c.customer, l.all, !c.bounded)
 	c.address = l.pool(l.addresses, c.from, customer, !c.bounded)
 	c.address.add(1)
-	l.rest(c)
+	l.markIdle(c)
 	l.opts.Observer.Connections(l.opts.Name, l.all.open)
 }
 
@@ -145,24 +147,24 @@ func (l *Limiter) pool(all map[netip.Prefix]*pool, prefix netip.Prefix, parent *
 	return all[prefix]
 }
 
-// rest puts a connection at the end of those that are idle, on each level.
-func (l *Limiter) rest(c *conn) {
+// markIdle appends a connection to the idle lists of each level.
+func (l *Limiter) markIdle(c *conn) {
 	c.idleSince = l.opts.Now()
 	level := 0
 	for p := c.address; p != nil; p = p.parent {
-		c.resting[level] = p.idle.PushBack(c)
+		c.idleElements[level] = p.idle.PushBack(c)
 		level++
 	}
 }
 
-// work puts a connection at the end of those at work.
-func (l *Limiter) work(c *conn) {
+// markBusy appends a connection to the busy list of its address, and adds it to the heap.
+func (l *Limiter) markBusy(c *conn) {
 	c.busy = c.address.busy.PushBack(c)
 	c.seen = c.moved.Load()
 	heap.Push(&l.working, c)
 }
 
-// unlist takes a connection out of the lists that it is in.
+// unlist removes a connection from its lists.
 func (l *Limiter) unlist(c *conn) {
 	if c.busy != nil {
 		c.address.busy.Remove(c.busy)
@@ -172,16 +174,16 @@ func (l *Limiter) unlist(c *conn) {
 	}
 	level := 0
 	for p := c.address; p != nil; p = p.parent {
-		p.idle.Remove(c.resting[level])
+		p.idle.Remove(c.idleElements[level])
 		level++
 	}
 }
 
 func (l *Limiter) remove(c *conn) {
-	if c.gone {
+	if c.removed {
 		return
 	}
-	c.gone = true
+	c.removed = true
 	l.unlist(c)
 	c.address.add(-1)
 	if c.address.open == 0 {

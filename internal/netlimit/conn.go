@@ -9,31 +9,31 @@ import (
 	"time"
 )
 
-// piece is what is written under one deadline, in bytes.
-const piece = 16 << 10
+// pieceSize is how much is written with one deadline, in bytes.
+const pieceSize = 16 << 10
 
-// conn is a connection that is counted.
+// conn is a connection of a Limiter.
 type conn struct {
 	net.Conn
 	limiter *Limiter
 
-	from     netip.Prefix // the address; of IPv6 a network of 64 bits
-	customer netip.Prefix // likewise, of 56 bits
+	from     netip.Prefix // the address; for IPv6 its network of 64 bits
+	customer netip.Prefix // the address; for IPv6 its network of 56 bits
 	bounded  bool         // not exempt
 
-	moved atomic.Int64 // when the last byte did, in nanoseconds of Unix time
-	until atomic.Int64 // the deadline for writing that somebody has set, likewise; 0: none
+	moved atomic.Int64 // when the last byte was read or written, in Unix nanoseconds
+	until atomic.Int64 // the write deadline set by the handler or server, in Unix nanoseconds; 0: none
 	once  sync.Once
 
-	// Of the limiter, under its lock.
-	address   *pool // nil: not counted in
-	running   int
-	gone      bool
-	resting   [3]*list.Element // in idle, of its address, its customer and all
-	idleSince time.Time
-	busy      *list.Element // in its address's busy; nil: idle
-	seen      int64         // moved, when working last looked
-	at        int           // in working
+	// The limiter's state, guarded by its lock.
+	address      *pool // nil: not admitted
+	running      int
+	removed      bool
+	idleElements [3]*list.Element // in the idle lists of its address, its customer and the listener
+	idleSince    time.Time
+	busy         *list.Element // in the busy list of its address; nil: idle
+	seen         int64         // the value of moved when the heap last read it
+	at           int           // index in the heap
 }
 
 func (l *Limiter) newConn(inner net.Conn) *conn {
@@ -43,7 +43,7 @@ func (l *Limiter) newConn(inner net.Conn) *conn {
 		ip := a.Addr().Unmap().WithZone("")
 		c.from, c.customer = network(ip, 64), network(ip, 56)
 		c.bounded = !ip.IsLoopback() && !l.exempt(ip)
-		if !c.bounded { // alone, lest its neighbours be counted with it
+		if !c.bounded { // the whole address, so that its neighbours are not counted with it
 			c.from, c.customer = network(ip, 128), network(ip, 128)
 		}
 	}
@@ -59,13 +59,13 @@ func (l *Limiter) exempt(ip netip.Addr) bool {
 	return false
 }
 
-// network is an IPv4 address, or an IPv6 address's network of so many bits. Anybody in a network of 64 bits can use all its
-// addresses, and one customer has all of one of 56 bits (RFC 6177; RIPE-690, section 4.2).
+// network returns an IPv4 address, or an IPv6 address's network of this many bits. A host in a network of 64 bits can use all
+// its addresses, and one customer usually has a network of 56 bits (RFC 6177; RIPE-690, section 4.2).
 func network(ip netip.Addr, bits int) netip.Prefix {
 	if ip.Is4() {
 		bits = ip.BitLen()
 	}
-	p, _ := ip.Prefix(bits) // of no other length than it has
+	p, _ := ip.Prefix(bits) // the length is always valid
 	return p
 }
 
@@ -80,10 +80,10 @@ func (c *conn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Write gives each piece its time, but no longer than a deadline that somebody has set.
+// Write sets a deadline for each piece, no later than the deadline set by SetDeadline or SetWriteDeadline.
 func (c *conn) Write(p []byte) (written int, err error) {
 	for {
-		part := p[written:min(written+piece, len(p))]
+		part := p[written:min(written+pieceSize, len(p))]
 		deadline := time.Now().Add(c.limiter.opts.WriteTimeout)
 		if until := c.until.Load(); until != 0 && until < deadline.UnixNano() {
 			deadline = time.Unix(0, until)
@@ -129,7 +129,7 @@ func (c *conn) Close() error {
 	return err
 }
 
-// CloseWrite lets net/http end its half of a TCP connection.
+// CloseWrite closes the write side of a TCP connection, for net/http.
 func (c *conn) CloseWrite() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()

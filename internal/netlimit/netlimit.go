@@ -1,9 +1,10 @@
-// Package netlimit bounds the connections of a listener, in all, per client address, and per customer's network (IPv6:
-// 56 bits). Where a bound is met, the connection that has been idle longest is closed for the new one: one that no handler
-// works for, be it between requests, in the middle of slow headers or before its first byte. Where all are at work and
-// moving, the network with most of them loses the one that has been at work longest, to a network with clearly fewer.
-// Loopback and exempt addresses carry all users, and lose none so. Admitting one costs the logarithm of the number of
-// connections at most. Transfers have a deadline for each piece that is written, and none for the whole.
+// Package netlimit bounds the connections of a listener: in total, per client address, and per customer's network (IPv6:
+// 56 bits). If a bound is reached, the connection that has been idle longest is closed for the new one. A connection is
+// idle if no handler runs for it: between requests, during slow headers, or before its first byte. If all connections are
+// busy and transfer bytes, a new connection of a network with clearly fewer replaces the longest-busy connection of the
+// network with the most. Loopback and exempt addresses carry all users, and lose no connection in this way. Admission takes
+// logarithmic time in the number of connections at most. Writes have a deadline for each piece, and none for the whole
+// transfer.
 package netlimit
 
 import (
@@ -16,30 +17,30 @@ import (
 	"time"
 )
 
-// Observer counts, by the listener's name.
+// Observer counts connections by the listener's name.
 type Observer interface {
 	Connections(listener string, open int)
-	// Shed is told which bound a connection was closed, or refused, for: total, address, network or share.
+	// Shed gets the bound for which a connection was closed or refused: total, address, network or share.
 	Shed(listener, bound string)
 }
 
-// Options are the bounds; all are needed except Exempt and Now.
+// Options has the bounds; all are required except Exempt and Now.
 type Options struct {
 	Name         string // of the listener, for the observer
 	Total        int
-	PerAddress   int            // IPv6: per network of 64 bits, and twice of it per network of 56
-	Exempt       []netip.Prefix // all users come through them: neither bound per address nor shed as greedy; loopback never is
-	Stall        time.Duration  // a request that has moved no byte for so long may be shed, where nothing is idle
+	PerAddress   int            // IPv6: per network of 64 bits, and twice as many per network of 56 bits
+	Exempt       []netip.Prefix // proxies of all users: not bounded per address, and not shed for their share; like loopback
+	Stall        time.Duration  // a request without a transferred byte for this long may be shed, if no connection is idle
 	WriteTimeout time.Duration  // for each piece of 16 KiB at most
 	Observer     Observer
 	Now          func() time.Time // for tests; nil: time.Now
 }
 
-// Limiter holds the connections of one listener, safe for concurrent use.
+// Limiter has the connections of one listener. It is safe for concurrent use.
 type Limiter struct {
 	opts      Options
 	mu        sync.Mutex
-	changed   chan struct{} // closed when a connection closes or becomes idle; nil: nobody waits
+	changed   chan struct{} // closed when a connection closes or becomes idle; nil: no caller waits
 	all       *pool
 	customers map[netip.Prefix]*pool
 	addresses map[netip.Prefix]*pool
@@ -71,7 +72,7 @@ type listener struct {
 	closed  chan struct{}
 }
 
-// Accept waits for a connection, and for room for it. One whose address has none is closed.
+// Accept waits for a connection, and for room for it. It closes a connection whose address has no room.
 func (l *listener) Accept() (net.Conn, error) {
 	for {
 		inner, err := l.Listener.Accept()
@@ -82,7 +83,7 @@ func (l *listener) Accept() (net.Conn, error) {
 		for {
 			shed, wait, ok := l.limiter.admit(c)
 			if shed != nil {
-				_ = shed.Conn.Close() // its goroutine will see to the rest
+				_ = shed.Conn.Close() // the connection's goroutine does the rest
 			}
 			if ok {
 				return c, nil
@@ -93,7 +94,7 @@ func (l *listener) Accept() (net.Conn, error) {
 			}
 			select {
 			case <-wait:
-			case <-time.After(l.limiter.opts.Stall): // what is busy may have stalled
+			case <-time.After(l.limiter.opts.Stall): // a busy connection may have stalled
 			case <-l.closed:
 				_ = inner.Close()
 				return nil, net.ErrClosed
@@ -117,33 +118,33 @@ func (l *Limiter) closed(c *conn) {
 	}
 }
 
-// begin and end count the requests that handlers work for; HTTP/2 has several on a connection.
+// begin and end count the running handlers of a connection; HTTP/2 can have several.
 func (l *Limiter) begin(c *conn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if c.running++; c.running == 1 && !c.gone {
+	if c.running++; c.running == 1 && !c.removed {
 		l.unlist(c)
 		c.touch()
-		l.work(c)
-		c.until.Store(0) // of the request before
+		l.markBusy(c)
+		c.until.Store(0) // remove the deadline of the request before
 	}
 }
 
 func (l *Limiter) end(c *conn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if c.running--; c.running == 0 && !c.gone {
+	if c.running--; c.running == 0 && !c.removed {
 		l.unlist(c)
-		l.rest(c)
+		l.markIdle(c)
 		l.notify()
 	}
 }
 
 type connKey struct{}
 
-// ConnContext is for http.Server.ConnContext.
+// ConnContext adds a limiter's connection to the context; it is for http.Server.ConnContext.
 func ConnContext(ctx context.Context, c net.Conn) context.Context {
-	if t, ok := c.(interface{ NetConn() net.Conn }); ok { // of TLS
+	if t, ok := c.(interface{ NetConn() net.Conn }); ok { // *tls.Conn
 		c = t.NetConn()
 	}
 	if c, ok := c.(*conn); ok {
@@ -152,7 +153,7 @@ func ConnContext(ctx context.Context, c net.Conn) context.Context {
 	return ctx
 }
 
-// Handler tells the limiter which connections are at work, and lets what is read and written take as long as it makes
+// Handler marks the connections of running requests as busy, and lets reads and writes take any time while they make
 // progress.
 func (l *Limiter) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

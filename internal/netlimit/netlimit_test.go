@@ -19,7 +19,7 @@ import (
 // patience bounds every wait, for a busy machine; no test waits for it to pass.
 const patience = 30 * time.Second
 
-// counts is an observer.
+// counts is an Observer.
 type counts struct {
 	mu   sync.Mutex
 	open int
@@ -50,7 +50,7 @@ func (c *counts) now() int {
 	return c.open
 }
 
-// source is a listener whose connections come from the addresses that a test names.
+// source is a listener whose connections have the remote addresses that a test sets.
 type source struct {
 	conns  chan net.Conn
 	closed chan struct{}
@@ -68,7 +68,7 @@ func (s *source) Accept() (net.Conn, error) {
 func (s *source) Close() error   { s.once.Do(func() { close(s.closed) }); return nil }
 func (s *source) Addr() net.Addr { return &net.TCPAddr{} }
 
-// from is a connection from an address.
+// from is a connection with a given remote address.
 type from struct {
 	net.Conn
 	address net.Addr
@@ -80,7 +80,7 @@ func (f from) RemoteAddr() net.Addr { return f.address }
 type server struct {
 	*source
 	counts  *counts
-	started chan string           // the path of each request that a handler has begun with
+	started chan string           // the path of each request whose handler has begun
 	release chan struct{}         // lets requests of /wait end
 	clock   func(d time.Duration) // moves the limiter's clock
 }
@@ -119,7 +119,7 @@ func start(t *testing.T, change func(*netlimit.Options)) *server {
 	return s
 }
 
-// dial opens a connection from an address. TCP has the buffers that net.Pipe has not.
+// dial opens a connection from an address. It uses TCP because net.Pipe has no buffers.
 func (s *server) dial(t *testing.T, address string) net.Conn {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -148,7 +148,7 @@ func (s *server) ask(t *testing.T, c net.Conn, path string) {
 	}
 }
 
-// settle waits until so many connections are open, and lets time pass so that idle ones have been idle for long.
+// settle waits until this many connections are open, and advances the clock so that idle ones have been idle for long.
 func (s *server) settle(t *testing.T, open int) {
 	t.Helper()
 	require.Eventually(t, func() bool { return s.counts.now() == open }, patience, time.Millisecond)
@@ -161,7 +161,7 @@ func requireClosed(t *testing.T, c net.Conn) {
 	if err != nil {
 		require.NotErrorIs(t, err, context.DeadlineExceeded)
 		var timeout net.Error
-		require.False(t, asTimeout(err, &timeout), "it is open still")
+		require.False(t, asTimeout(err, &timeout), "the connection is still open")
 	}
 }
 
@@ -173,7 +173,7 @@ func asTimeout(err error, e *net.Error) bool {
 	return ok && n.Timeout()
 }
 
-func TestTheIdlestIsShed(t *testing.T) {
+func TestIdleConnectionsAreClosedFirst(t *testing.T) {
 	t.Run("before its first byte", func(t *testing.T) {
 		s := start(t, func(o *netlimit.Options) { o.PerAddress = 100 })
 		first := s.dial(t, "192.0.2.1:1")
@@ -199,13 +199,13 @@ func TestTheIdlestIsShed(t *testing.T) {
 		requireClosed(t, slow)
 		close(s.release)
 	})
-	t.Run("who had a request longest ago", func(t *testing.T) {
+	t.Run("the one with the oldest request", func(t *testing.T) {
 		s := start(t, func(o *netlimit.Options) { o.PerAddress = 100 })
 		var conns []net.Conn
 		for range 4 {
 			conns = append(conns, s.dial(t, "192.0.2.1:1"))
 		}
-		for _, i := range []int{1, 0, 2, 3} { // the answer says that the one before is idle again
+		for _, i := range []int{1, 0, 2, 3} { // after the response, the connection before is idle again
 			s.ask(t, conns[i], "/")
 			requireAnswer(t, conns[i])
 		}
@@ -213,7 +213,7 @@ func TestTheIdlestIsShed(t *testing.T) {
 		requireClosed(t, conns[1])
 		s.ask(t, conns[0], "/")
 	})
-	t.Run("a request that has stalled, where nothing is idle", func(t *testing.T) {
+	t.Run("a stalled request, if no connection is idle", func(t *testing.T) {
 		s := start(t, func(o *netlimit.Options) { o.PerAddress, o.Stall = 100, time.Minute })
 		stalled := s.dial(t, "192.0.2.1:1")
 		s.ask(t, stalled, "/wait")
@@ -271,7 +271,7 @@ func TestPerAddress(t *testing.T) {
 			close(s.release)
 		})
 	}
-	t.Run("all of it at work", func(t *testing.T) {
+	t.Run("all connections busy", func(t *testing.T) {
 		s := start(t, func(o *netlimit.Options) { o.Total = 100 })
 		for range 3 {
 			s.ask(t, s.dial(t, "192.0.2.1:1"), "/wait")
@@ -282,9 +282,9 @@ func TestPerAddress(t *testing.T) {
 	})
 }
 
-// TestAStrangersIdleConnections: a listener that one stranger has filled serves others, and the stranger's own are what
-// is closed.
-func TestAStrangersIdleConnections(t *testing.T) {
+// TestOneClientsIdleConnections: a listener that one client has filled serves others, and that client's connections are
+// closed.
+func TestOneClientsIdleConnections(t *testing.T) {
 	s := start(t, func(o *netlimit.Options) { o.Total, o.PerAddress = 64, 16 })
 	for range 200 {
 		s.dial(t, "203.0.113.7:1")

@@ -7,24 +7,24 @@ import (
 )
 
 // pool is a set of connections that are counted together. There are three levels: the listener, a customer's network
-// (IPv4: an address; IPv6: a network of 56 bits, what one customer gets), and an address (IPv6: a network of 64 bits).
+// (IPv4: an address; IPv6: a network of 56 bits, as one customer gets), and an address (IPv6: a network of 64 bits).
 type pool struct {
 	parent *pool // nil: the listener
 	prefix netip.Prefix
 	exempt bool
 	open   int
 	idle   *list.List // of *conn; the front has been idle longest
-	busy   *list.List // of *conn, in addresses only; the front has been at work longest
-	parts  parts      // of the next level, without exempt ones
-	at     int        // in the parent's parts
+	busy   *list.List // of *conn, for addresses only; the front has been busy longest
+	parts  parts      // pools of the next level, without exempt ones
+	at     int        // index in the parent's parts
 }
 
 func newPool(parent *pool, prefix netip.Prefix, exempt bool) *pool {
 	return &pool{parent: parent, prefix: prefix, exempt: exempt, idle: list.New(), busy: list.New()}
 }
 
-// add counts n connections in (or out, where n is negative) here and above. A pool stands in its parent's parts while it
-// has connections.
+// add adds n, which may be negative, to the number of connections of the pool and its parents. A pool is in its parent's
+// parts while it has connections.
 func (p *pool) add(n int) {
 	for ; p != nil; p = p.parent {
 		before := p.open
@@ -41,7 +41,7 @@ func (p *pool) add(n int) {
 	}
 }
 
-// greediest returns the part with most connections, or nil.
+// greediest returns the part with the most connections, or nil.
 func (p *pool) greediest() *pool {
 	if len(p.parts) == 0 {
 		return nil
@@ -49,9 +49,8 @@ func (p *pool) greediest() *pool {
 	return p.parts[0]
 }
 
-// expendable returns what a pool loses first: the connection that has been idle longest, else, of its greediest
-// address, the one that has been at work longest. A short request ends before that is its turn; who holds places for
-// long loses them.
+// expendable returns the connection that a pool loses first: the one that has been idle longest, or else, of the address with
+// the most connections, the one that has been busy longest. So long requests are closed, and short ones have ended before.
 func (p *pool) expendable() *conn {
 	if e := p.idle.Front(); e != nil {
 		return e.Value.(*conn)
@@ -62,7 +61,7 @@ func (p *pool) expendable() *conn {
 	return p.busy.Front().Value.(*conn)
 }
 
-// parts is a heap whose first has most connections (container/heap).
+// parts is a heap (container/heap); the first pool has the most connections.
 type parts []*pool
 
 func (h parts) Len() int           { return len(h) }
@@ -87,8 +86,8 @@ func (h *parts) Pop() any {
 	return p
 }
 
-// working is a heap of the connections at work, by when their last byte had moved when they were last looked at. That is
-// never later than the truth, so where the first has not stalled, none has (container/heap).
+// working is a heap (container/heap) of the busy connections, ordered by seen, the time of the last byte when the heap last
+// read it. seen is never later than the current value, so if the first connection has not stalled, none has.
 type working []*conn
 
 func (h working) Len() int           { return len(h) }
@@ -113,13 +112,13 @@ func (h *working) Pop() any {
 	return c
 }
 
-// looks bounds how many connections are looked at for one newcomer.
-const looks = 32
+// maxChecks bounds the connections that are checked for one new connection.
+const maxChecks = 32
 
-// stalled returns a connection whose last byte moved at a moment or before, in nanoseconds of Unix time, or nil. With so
-// many at work that looks do not suffice, the next call goes on.
+// stalled returns a connection whose last byte was transferred at moment (Unix nanoseconds) or earlier, or nil. It checks at
+// most maxChecks connections; the next call continues with the others.
 func (h *working) stalled(moment int64) *conn {
-	for range looks {
+	for range maxChecks {
 		if len(*h) == 0 || (*h)[0].seen > moment {
 			return nil
 		}

@@ -14,7 +14,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/netlimit"
 )
 
-// busy opens a connection from each address, in turn, with a request that a handler works for.
+// busy opens a connection from each address, in order, each with a request whose handler runs.
 func (s *server) busy(t *testing.T, addresses ...string) (conns []net.Conn) {
 	t.Helper()
 	for _, a := range addresses {
@@ -25,7 +25,7 @@ func (s *server) busy(t *testing.T, addresses ...string) (conns []net.Conn) {
 	return conns
 }
 
-// end lets all requests end, and checks that connections are answered: none of them was closed.
+// end lets all requests end, and checks that each connection gets a response and was not closed.
 func (s *server) end(t *testing.T, conns ...net.Conn) {
 	t.Helper()
 	close(s.release)
@@ -34,7 +34,7 @@ func (s *server) end(t *testing.T, conns ...net.Conn) {
 	}
 }
 
-// waits checks that a connection from an address is served once another's request has ended, and costs no more than that one.
+// waits checks that a new connection is served after another's request has ended, and that at most that one is closed.
 func (s *server) waits(t *testing.T, address string, others ...net.Conn) {
 	t.Helper()
 	late := s.dial(t, address)
@@ -53,7 +53,7 @@ func (s *server) waits(t *testing.T, address string, others ...net.Conn) {
 			require.NotErrorIs(t, err, os.ErrDeadlineExceeded)
 		}
 	}
-	require.GreaterOrEqual(t, answers, len(others)-1) // the one that ended is idle, and may be closed before it is answered
+	require.GreaterOrEqual(t, answers, len(others)-1) // the one that ended is idle, and may be closed before its response
 }
 
 func many(o *netlimit.Options) { o.PerAddress = 100 }
@@ -63,9 +63,9 @@ const (
 	proxy          = "10.1.2.3:1"
 )
 
-// TestAFairShare is of listeners that are full of requests whose bytes move.
+// TestAFairShare: full listeners whose requests all make progress.
 func TestAFairShare(t *testing.T) {
-	t.Run("the greediest loses the request that began first", func(t *testing.T) {
+	t.Run("the address with the most loses its oldest request", func(t *testing.T) {
 		s := start(t, many)
 		older := s.dial(t, a)
 		first := s.busy(t, a)[0]
@@ -76,11 +76,11 @@ func TestAFairShare(t *testing.T) {
 		require.Equal(t, 1, s.counts.closedFor("share"))
 		s.end(t, others...)
 	})
-	t.Run("those with one each lose none, and a newcomer waits", func(t *testing.T) {
+	t.Run("addresses with one each lose none, and a new one waits", func(t *testing.T) {
 		s := start(t, many)
 		s.waits(t, newcomer, s.busy(t, a, b, "192.0.2.3:1", "192.0.2.4:1")...)
 	})
-	t.Run("who has as many is refused, and holds up nobody", func(t *testing.T) {
+	t.Run("an address with as many is refused, and delays no other", func(t *testing.T) {
 		s := start(t, many)
 		all := s.busy(t, a, b, a, b)
 		requireClosed(t, s.dial(t, a))
@@ -89,7 +89,7 @@ func TestAFairShare(t *testing.T) {
 		require.Equal(t, 2, s.counts.closedFor("share"))
 		s.end(t, all[2:]...)
 	})
-	t.Run("eight addresses that hold all", func(t *testing.T) {
+	t.Run("eight addresses that use all connections", func(t *testing.T) {
 		s := start(t, func(o *netlimit.Options) { o.Total, o.PerAddress = 64, 8 })
 		address := func(i int) string { return fmt.Sprintf("203.0.113.%d:1", i%8) }
 		for i := range 64 {
@@ -98,7 +98,7 @@ func TestAFairShare(t *testing.T) {
 		var served []net.Conn
 		for i := range 20 {
 			served = append(served, s.busy(t, fmt.Sprintf("198.51.100.%d:1", i))...)
-			requireClosed(t, s.dial(t, address(i))) // they come back, and get no more of it
+			requireClosed(t, s.dial(t, address(i))) // they reconnect, and are refused
 		}
 		require.Equal(t, 64, s.counts.now())
 		s.end(t, served...)
@@ -112,7 +112,7 @@ func TestAFairShare(t *testing.T) {
 		}
 		v6 = append(v6, s.busy(t, "[2001:db8:0:5::2]:1")...)
 		s.ask(t, s.dial(t, newcomer), "/")
-		requireClosed(t, v6[5]) // of the network of 64 bits that has two
+		requireClosed(t, v6[5]) // in the network of 64 bits with two connections
 		requireClosed(t, s.dial(t, "[2001:db8:0:ff::1]:1"))
 		s.end(t, append(append(others, v6[:5]...), v6[6:]...)...)
 	})
@@ -128,14 +128,14 @@ func TestAFairShareAndProxies(t *testing.T) {
 			s := start(t, trust)
 			s.waits(t, newcomer, s.busy(t, address, address, address, b)...)
 		})
-		t.Run(name+" loses none where another has less", func(t *testing.T) {
+		t.Run(name+" loses none if another has fewer", func(t *testing.T) {
 			s := start(t, func(o *netlimit.Options) { trust(o); o.Total = 6 })
 			all := s.busy(t, address, address, address, address, b, b)
 			s.ask(t, s.dial(t, newcomer), "/")
 			requireClosed(t, all[4])
 			s.end(t, append(all[:4], all[5])...)
 		})
-		t.Run(name+" takes from the greediest, however many it has", func(t *testing.T) {
+		t.Run(name+" takes from the address with the most, for any number of its own", func(t *testing.T) {
 			s := start(t, trust)
 			all := s.busy(t, address, address, b, b)
 			s.ask(t, s.dial(t, address), "/")
@@ -149,9 +149,9 @@ func TestAFairShareAndProxies(t *testing.T) {
 	})
 }
 
-// TestBeforeTheFirstRequest is of a newcomer that has not asked yet, and so is the only one idle.
-func TestBeforeTheFirstRequest(t *testing.T) {
-	t.Run("those with more don't close it", func(t *testing.T) {
+// TestNewConnectionsBeforeTheirRequest: a new connection without a request yet, the only idle one.
+func TestNewConnectionsBeforeTheirRequest(t *testing.T) {
+	t.Run("addresses with more don't close it", func(t *testing.T) {
 		s := start(t, many)
 		s.busy(t, a, a, a, a)
 		c := s.dial(t, newcomer)
@@ -162,7 +162,7 @@ func TestBeforeTheFirstRequest(t *testing.T) {
 		require.Zero(t, s.counts.closedFor("total"))
 		s.end(t, c)
 	})
-	t.Run("but where it does not ask", func(t *testing.T) {
+	t.Run("addresses with more close it if it sends no request", func(t *testing.T) {
 		s := start(t, many)
 		s.busy(t, a, a, a, a)
 		c := s.dial(t, newcomer)
@@ -172,11 +172,11 @@ func TestBeforeTheFirstRequest(t *testing.T) {
 		requireClosed(t, c)
 		close(s.release)
 	})
-	t.Run("other newcomers don't, while somebody has more", func(t *testing.T) {
+	t.Run("new connections don't close it while an address has more", func(t *testing.T) {
 		s := start(t, func(o *netlimit.Options) { o.Total = 8; many(o) })
 		s.busy(t, a, a, a, a, a, a, a, a)
 		var all []net.Conn
-		for i := range 4 { // before any of them asks
+		for i := range 4 { // before any of them sends a request
 			all = append(all, s.dial(t, fmt.Sprintf("198.51.100.%d:1", i)))
 		}
 		for _, c := range all {
@@ -185,7 +185,7 @@ func TestBeforeTheFirstRequest(t *testing.T) {
 		require.Equal(t, 4, s.counts.closedFor("share"))
 		s.end(t, all...)
 	})
-	t.Run("other newcomers do, where nobody has more", func(t *testing.T) {
+	t.Run("new connections close it if no address has more", func(t *testing.T) {
 		s := start(t, many)
 		s.busy(t, a, b, "192.0.2.3:1")
 		c := s.dial(t, "192.0.2.4:1")
@@ -195,7 +195,7 @@ func TestBeforeTheFirstRequest(t *testing.T) {
 	})
 }
 
-// TestPerNetwork is of a customer's IPv6 network, in a listener with room.
+// TestPerNetwork: a customer's IPv6 network, in a listener with room.
 func TestPerNetwork(t *testing.T) {
 	one, two, three := "[2001:db8:0:1::1]:1", "[2001:db8:0:2::1]:1", "[2001:db8:0:3::1]:1"
 	room := func(o *netlimit.Options) { o.Total = 100 }
@@ -209,7 +209,7 @@ func TestPerNetwork(t *testing.T) {
 		require.Equal(t, 1, s.counts.closedFor("network"))
 		s.end(t, all...)
 	})
-	t.Run("all at work: its greediest network of 64 bits loses one", func(t *testing.T) {
+	t.Run("all busy: the network of 64 bits with the most loses one", func(t *testing.T) {
 		s := start(t, room)
 		all := s.busy(t, one, one, two, one, two)
 		all = append(all, s.busy(t, "[2001:db8:0:4::1]:1")...)
@@ -218,7 +218,7 @@ func TestPerNetwork(t *testing.T) {
 		require.Equal(t, 1, s.counts.closedFor("network"))
 		s.end(t, all[1:]...)
 	})
-	t.Run("all at work, and has as many", func(t *testing.T) {
+	t.Run("all busy, and the networks have equally many", func(t *testing.T) {
 		s := start(t, room)
 		all := s.busy(t, one, one, two, two, three, three)
 		requireClosed(t, s.dial(t, two))

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// stream serves a request whose answer may go on for as long as its client reads it. Over HTTP/1 each write has its
-// deadline at the connection; over HTTP/2, where a stream whose client does not read is not written to at all, it has one
-// here. http.Server.ReadTimeout ends with the body: what is read after it is the next request.
+// stream serves a request whose response may last as long as its client reads it. In HTTP/1 conn.Write sets the deadline of
+// each write; in HTTP/2 the writer sets it here, because the connection is not written to while the client does not read the
+// stream. http.Server.ReadTimeout is removed at the end of the body, because later bytes belong to the next request.
 func (l *Limiter) stream(w http.ResponseWriter, r *http.Request, next http.Handler) {
 	control := http.NewResponseController(w)
 	if r.ContentLength == 0 {
@@ -22,10 +22,10 @@ func (l *Limiter) stream(w http.ResponseWriter, r *http.Request, next http.Handl
 	}
 	s := &http2Writer{ResponseWriter: w, control: control, timeout: l.opts.WriteTimeout}
 	next.ServeHTTP(s, r)
-	s.limit() // what is left is written after this
+	s.limit() // for the bytes that are written after the handler returns
 }
 
-// body sees to the deadline once it has been read.
+// body removes the read deadline at its end.
 type body struct {
 	io.ReadCloser
 	control *http.ResponseController
@@ -40,7 +40,7 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// http2Writer gives every write and flush a deadline of its own, unless the handler has set one.
+// http2Writer sets a deadline for every write and flush, unless the handler has set one.
 type http2Writer struct {
 	http.ResponseWriter
 	control *http.ResponseController
@@ -65,7 +65,7 @@ func (w *http2Writer) Write(p []byte) (written int, err error) {
 	defer w.unlimit()
 	for {
 		w.limit()
-		n, err := w.ResponseWriter.Write(p[written:min(written+piece, len(p))])
+		n, err := w.ResponseWriter.Write(p[written:min(written+pieceSize, len(p))])
 		written += n
 		if err != nil || written == len(p) {
 			return written, err
@@ -73,7 +73,7 @@ func (w *http2Writer) Write(p []byte) (written int, err error) {
 	}
 }
 
-// FlushError is what http.ResponseController flushes by.
+// FlushError is called by http.ResponseController.
 func (w *http2Writer) FlushError() error {
 	defer w.unlimit()
 	w.limit()
@@ -83,10 +83,10 @@ func (w *http2Writer) FlushError() error {
 // Flush implements http.Flusher.
 func (w *http2Writer) Flush() { _ = w.FlushError() }
 
-// SetReadDeadline is what http.ResponseController sets by.
+// SetReadDeadline is called by http.ResponseController.
 func (w *http2Writer) SetReadDeadline(t time.Time) error { return w.control.SetReadDeadline(t) }
 
-// SetWriteDeadline is what http.ResponseController sets by: from then on the deadline is the handler's affair.
+// SetWriteDeadline is called by http.ResponseController. Afterwards the writer sets no deadlines.
 func (w *http2Writer) SetWriteDeadline(t time.Time) error {
 	w.set = !t.IsZero()
 	return w.control.SetWriteDeadline(t)

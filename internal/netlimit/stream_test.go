@@ -21,12 +21,12 @@ import (
 )
 
 const (
-	writeTimeout = time.Second // a busy machine needs less for a few bytes
+	writeTimeout = time.Second // enough for a few bytes on a busy machine
 	readTimeout  = time.Second
 )
 
-// overWire is a server with the wiring of the gateway's, whose requests of /events get an event at every interval, and
-// whose requests of /flood as much as they read; ended says why a handler stopped.
+// overWire starts a server that is wired like the gateway. Requests of /events get an event at every interval, requests of
+// /flood as many bytes as they read; ended gets the error of each handler.
 func overWire(t *testing.T, http2 bool) (s *httptest.Server, ended chan error) {
 	t.Helper()
 	l, err := netlimit.New(netlimit.Options{
@@ -60,7 +60,7 @@ func overWire(t *testing.T, http2 bool) (s *httptest.Server, ended chan error) {
 	return s, ended
 }
 
-// events lasts several times as long as each of the server's timeouts, with pauses longer than them.
+// events lasts several times as long as each of the server's timeouts, and pauses for longer than each.
 func events(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Content-Type", "text/event-stream")
 	tick := time.NewTicker(3 * writeTimeout / 2)
@@ -81,7 +81,7 @@ func events(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func TestAStreamLivesWhileItIsRead(t *testing.T) {
+func TestStreamsLastWhileTheyAreRead(t *testing.T) {
 	for _, method := range []string{http.MethodGet, http.MethodPost} {
 		for _, two := range []bool{false, true} {
 			t.Run(fmt.Sprint(method, ", HTTP/2 ", two), func(t *testing.T) {
@@ -106,8 +106,8 @@ func TestAStreamLivesWhileItIsRead(t *testing.T) {
 	}
 }
 
-// TestAReaderThatStallsIsCut: the handler of a client that does not read any more comes to its end.
-func TestAReaderThatStallsIsCut(t *testing.T) {
+// TestStalledReadersAreCut: the handler ends if the client stops reading.
+func TestStalledReadersAreCut(t *testing.T) {
 	t.Run("HTTP/1.1", func(t *testing.T) {
 		s, ended := overWire(t, false)
 		c, err := net.Dial("tcp", s.Listener.Addr().String())
@@ -126,7 +126,7 @@ func TestAReaderThatStallsIsCut(t *testing.T) {
 		require.NoError(t, err)
 		requireTimeout(t, ended)
 	})
-	t.Run("HTTP/2", func(t *testing.T) { // the client opens no window for more than its buffer
+	t.Run("HTTP/2", func(t *testing.T) { // the client's flow-control window is its buffer
 		s, ended := overWire(t, true)
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/flood", nil)
 		require.NoError(t, err)
@@ -157,13 +157,13 @@ func requireEnded(t *testing.T, ended chan error) error {
 	}
 }
 
-// TestAHandlersOwnDeadline: a handler's deadline for writing holds where it is earlier.
-func TestAHandlersOwnDeadline(t *testing.T) {
+// TestAHandlersEarlierDeadline: a handler's write deadline applies if it is earlier.
+func TestAHandlersEarlierDeadline(t *testing.T) {
 	l, err := netlimit.New(netlimit.Options{
 		Name: "test", Total: 100, PerAddress: 100, Stall: time.Minute, WriteTimeout: patience, Observer: &counts{shed: map[string]int{}},
 	})
 	require.NoError(t, err)
-	ended := make(chan error, 2) // net/http's client may ask twice
+	ended := make(chan error, 2) // net/http's client may retry
 	s := httptest.NewUnstartedServer(l.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(-time.Second))
 		_, err := w.Write(make([]byte, 1<<20))
@@ -182,8 +182,8 @@ func TestAHandlersOwnDeadline(t *testing.T) {
 	require.Error(t, <-ended)
 }
 
-// TestALargeAnswerToASlowReader: what is written at once may take longer than the timeout, while it is read.
-func TestALargeAnswerToASlowReader(t *testing.T) {
+// TestALargeResponseToASlowReader: one large write may take longer than the timeout while the client reads.
+func TestALargeResponseToASlowReader(t *testing.T) {
 	l, err := netlimit.New(netlimit.Options{
 		Name: "test", Total: 1, PerAddress: 1, Stall: time.Minute, WriteTimeout: 2 * time.Second, Observer: &counts{shed: map[string]int{}},
 	})
@@ -215,5 +215,5 @@ func TestALargeAnswerToASlowReader(t *testing.T) {
 		read += n
 	}
 	require.NoError(t, <-wrote)
-	require.Greater(t, time.Since(begin), 2*time.Second, "or the test shows nothing")
+	require.Greater(t, time.Since(begin), 2*time.Second, "the transfer must take longer than the timeout")
 }

@@ -15,15 +15,15 @@ import (
 	"time"
 )
 
-// Canary proves on one random object that a store keeps values secret and whole. Stores differ
-// in what they ignore: some answer 200 to encryption headers and write the plain text to disk.
+// Canary tests with one random object that a store keeps values secret and intact. Some stores
+// ignore headers: they answer 200 to encryption headers and write plain text to disk.
 type Canary struct {
 	HTTP     *http.Client // must not follow redirects
 	Timeout  time.Duration
 	Upload   func(Upload) (SignedRequest, error)
 	Download func(Download) (SignedRequest, error)
-	// Plain reads the object with authority but without its key, and reports whether the store
-	// gave it out; the error is for a store that did not answer. Nil where nobody can ask so.
+	// Plain reads the object with credentials but without its key, and reports whether the store
+	// returned it; the error is for a store that did not respond. Nil if the store has no such request.
 	Plain  func(ctx context.Context, object string) (given bool, err error)
 	Delete func(ctx context.Context, objects ...string) error
 }
@@ -38,11 +38,11 @@ type probe struct {
 
 type canaryKey struct{}
 
-// IsCanary reports whether a request is a canary's, for a store in the same process.
+// IsCanary reports whether a request was sent by a canary, for a store in the same process.
 func IsCanary(ctx context.Context) bool { return ctx.Value(canaryKey{}) != nil }
 
-// Run writes, reads, attacks and deletes the canary. A store that fails the test is an error
-// that wraps ErrUnsuitable; one that can't be asked is another error, which wraps ErrNoSpace if it is full.
+// Run writes, reads, attacks and deletes the canary. It returns an error that wraps ErrUnsuitable if the store fails
+// the test, ErrNoSpace if the store is full, and another error if it can't be tested.
 func (c Canary) Run(ctx context.Context) (err error) {
 	ctx = context.WithValue(ctx, canaryKey{}, true)
 	name := make([]byte, 16)
@@ -52,7 +52,7 @@ func (c Canary) Run(ctx context.Context) (err error) {
 	}
 	p.object = "canary/" + hex.EncodeToString(name)
 	defer func() {
-		// Also when the caller gave up: a canary must not stay.
+		// Even if ctx was cancelled: a canary must not stay.
 		delCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.Timeout)
 		defer cancel()
 		if delErr := c.Delete(delCtx, p.object); delErr != nil && err == nil {
@@ -81,27 +81,27 @@ func (p *probe) write(ctx context.Context) error {
 	case !a.ok():
 		return a.refusedWrite()
 	case a.header.Get(HeaderAlgorithm) != "AES256":
-		return unsuitable("it ignores the encryption headers (SSE-C): it took a value and did not say that it is encrypted")
+		return unsuitable("it ignores the encryption headers (SSE-C): it stored a value and did not confirm the encryption")
 	}
 	return nil
 }
 
-// readWithoutKey tries the signed URL without its headers, and then the gateway's own authority:
-// the first alone would fail on the signature in a store that keeps plain text.
+// readWithoutKey tries the signed URL without its headers, and then the gateway's credentials: a store
+// that keeps plain text refuses the first because of the signature.
 func (p *probe) readWithoutKey(ctx context.Context) error {
 	a, err := p.do(ctx, "read without the key", false, nil, func() (SignedRequest, error) { return p.download(p.key) })
 	if err != nil {
 		return err
 	}
 	if a.ok() {
-		return unsuitable("it gives a value out to a request without the encryption key")
+		return unsuitable("it returns a value to a request without the encryption key")
 	}
 	if p.Plain == nil {
 		return nil
 	}
 	given, err := p.Plain(ctx, p.object)
 	if err == nil && given {
-		return unsuitable("it gives a value out without the encryption key: what it keeps is not encrypted under the key")
+		return unsuitable("it returns a value without the encryption key: the stored value is not encrypted under the key")
 	}
 	return err
 }
@@ -111,7 +111,7 @@ func (p *probe) readWithOtherKey(ctx context.Context) error {
 	other[0] ^= 1
 	a, err := p.do(ctx, "read with another key", true, nil, func() (SignedRequest, error) { return p.download(other) })
 	if err == nil && a.ok() {
-		return unsuitable("it gives a value out under a wrong encryption key")
+		return unsuitable("it returns a value for a wrong encryption key")
 	}
 	return err
 }
@@ -124,9 +124,9 @@ func (p *probe) read(ctx context.Context) error {
 	case !a.ok():
 		return fmt.Errorf("object store: canary: read: %s", a.fault())
 	case !bytes.Equal(a.body, p.value):
-		return unsuitable("it gives back other bytes than were written")
+		return unsuitable("it returns other bytes than were written")
 	case !strings.HasPrefix(a.header.Get("Content-Disposition"), "attachment") || a.header.Get("Content-Type") != "text/plain":
-		return unsuitable("it ignores the forced type and disposition of a download, so that a value could run as a page")
+		return unsuitable("it ignores the forced type and disposition of a download, so that a browser could run a value as a page")
 	}
 	return nil
 }
@@ -138,9 +138,9 @@ func (p *probe) writeAgain(ctx context.Context) error {
 	case err != nil:
 		return err
 	case a.ok():
-		return unsuitable("it overwrites an object that exists: it ignores If-None-Match")
+		return unsuitable("it overwrites an existing object: it ignores If-None-Match")
 	case a.status != http.StatusPreconditionFailed && a.status != http.StatusConflict: // AWS: 409 in a race
-		return unsuitable("it answers a second write with " + a.fault() + " where 412 is due")
+		return unsuitable("it answers a second write with " + a.fault() + " instead of 412")
 	}
 	return nil
 }
@@ -151,7 +151,7 @@ func (p *probe) readDeleted(ctx context.Context) error {
 	}
 	a, err := p.do(ctx, "read after delete", true, nil, func() (SignedRequest, error) { return p.download(p.key) })
 	if err == nil && a.ok() {
-		return unsuitable("it still gives out what was deleted")
+		return unsuitable("it returns a deleted object")
 	}
 	return err
 }
@@ -160,7 +160,7 @@ func (p *probe) download(key CustomerKey) (SignedRequest, error) {
 	return p.Download(Download{Object: p.object, Key: key, ContentType: "text/plain", Filename: "canary.txt"})
 }
 
-// answer is what a canary looks at.
+// answer is the part of a response that a canary checks.
 type answer struct {
 	step   string
 	status int
@@ -168,7 +168,7 @@ type answer struct {
 	body   []byte
 }
 
-// do sends one signed request. Its errors hold no URL: net/http puts it there.
+// do sends one signed request. It removes the URL that net/http puts into errors.
 func (p *probe) do(ctx context.Context, step string, withHeaders bool, body []byte, sign func() (SignedRequest, error)) (*answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.Timeout)
 	defer cancel()
@@ -196,7 +196,7 @@ func (p *probe) do(ctx context.Context, step string, withHeaders bool, body []by
 	defer func() { _ = res.Body.Close() }()
 	a := &answer{step: step, status: res.StatusCode, header: res.Header}
 	if a.body, err = io.ReadAll(io.LimitReader(res.Body, 64<<10)); err != nil {
-		return nil, fmt.Errorf("object store: canary: %s: the answer broke off", step)
+		return nil, fmt.Errorf("object store: canary: %s: the response is incomplete", step)
 	}
 	if a.status == http.StatusInsufficientStorage {
 		return nil, fmt.Errorf("object store: canary: %s: %w", step, ErrNoSpace)
@@ -209,7 +209,7 @@ func (p *probe) do(ctx context.Context, step string, withHeaders bool, body []by
 
 func (a *answer) ok() bool { return a.status >= 200 && a.status < 300 }
 
-// code is the S3 error code of an answer.
+// code returns the S3 error code of a response.
 func (a *answer) code() string {
 	var e struct {
 		Code string `xml:"Code"`
@@ -220,7 +220,7 @@ func (a *answer) code() string {
 
 func (a *answer) fault() string { return fmt.Sprintf("HTTP %d, %s", a.status, a.code()) }
 
-// refusedWrite tells a store without SSE-C from one that is wrongly configured here.
+// refusedWrite distinguishes a store without SSE-C from a wrong configuration of the gateway.
 func (a *answer) refusedWrite() error {
 	switch code := a.code(); code {
 	case "SignatureDoesNotMatch", "InvalidAccessKeyId", "NoSuchBucket", "ExpiredToken", "InvalidToken",
@@ -230,11 +230,11 @@ func (a *answer) refusedWrite() error {
 		return unsuitable("it refuses an encrypted write (AccessDenied): either the credentials may not write, " +
 			"or the bucket blocks SSE-C, as new AWS buckets do until PutBucketEncryption allows it")
 	default:
-		return unsuitable("it refuses a write with encryption headers (SSE-C; some stores take them over TLS only): " + a.fault())
+		return unsuitable("it refuses a write with encryption headers (SSE-C; some stores accept them over TLS only): " + a.fault())
 	}
 }
 
-// unsuitable names the fault and the way out.
+// unsuitable returns an error that names the fault and the remedy.
 func unsuitable(fault string) error {
 	return fmt.Errorf("%w: %s; use another store, or the encryption mode \"client\" (not available yet)", ErrUnsuitable, fault)
 }

@@ -16,11 +16,11 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/objects"
 )
 
-// fakeS3 is a store in memory whose virtues can be taken away one by one. It checks no signature.
+// fakeS3 is a store in memory with faults that can be switched on one by one. It checks no signature.
 type fakeS3 struct {
-	noSSE, noEcho, openReads, anyKey, overwrites, undead, noType, corrupts bool
-	refuse                                                                 int    // status of every PUT
-	code                                                                   string // of refuse
+	noSSE, noEcho, openReads, anyKey, overwrites, keepsDeleted, noType, corrupts bool
+	refuse                                                                       int    // status of every PUT
+	code                                                                         string // of refuse
 
 	mu      sync.Mutex
 	objects map[string]fakeObject
@@ -54,7 +54,7 @@ func (f *fakeS3) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.objects[r.URL.Path] = fakeObject{key, value}
 		f.echo(w)
 	case r.Method == "DELETE":
-		if !f.undead {
+		if !f.keepsDeleted {
 			delete(f.objects, r.URL.Path)
 		}
 		w.WriteHeader(http.StatusNoContent)
@@ -63,7 +63,7 @@ func (f *fakeS3) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case key == "" && !f.openReads && !f.noSSE:
 		f.fail(w, http.StatusBadRequest, "InvalidRequest")
 	case key == "" && strings.Contains(r.URL.RawQuery, "X-Amz-Signature") && !f.openReads:
-		f.fail(w, http.StatusForbidden, "SignatureDoesNotMatch") // as a store that ignores SSE-C does
+		f.fail(w, http.StatusForbidden, "SignatureDoesNotMatch") // like a store that ignores SSE-C
 	case key != "" && key != o.key && !f.anyKey && !f.noSSE:
 		f.fail(w, http.StatusForbidden, "AccessDenied")
 	default:
@@ -84,12 +84,12 @@ func (f *fakeS3) echo(w http.ResponseWriter) {
 	w.Header().Set("ETag", hex.EncodeToString(sum[:]))
 }
 
-// TestVerifyTellsBadStores takes one virtue at a time from a store.
-func TestVerifyTellsBadStores(t *testing.T) {
+// TestVerifyFindsEachFault: Verify finds each fault of a store.
+func TestVerifyFindsEachFault(t *testing.T) {
 	for name, c := range map[string]struct {
 		store      *fakeS3
 		unsuitable string // part of the message; "": passes
-		other      string // part of an error that is no verdict
+		other      string // part of an error other than ErrUnsuitable
 	}{
 		"good":                      {store: &fakeS3{}},
 		"ignores SSE-C, silent":     {store: &fakeS3{noSSE: true, noEcho: true}, unsuitable: "ignores the encryption headers"},
@@ -97,7 +97,7 @@ func TestVerifyTellsBadStores(t *testing.T) {
 		"gives without a key":       {store: &fakeS3{openReads: true}, unsuitable: "without the encryption key"},
 		"takes any key":             {store: &fakeS3{anyKey: true}, unsuitable: "wrong encryption key"},
 		"overwrites":                {store: &fakeS3{overwrites: true}, unsuitable: "overwrites"},
-		"deletes nothing":           {store: &fakeS3{undead: true}, unsuitable: "deleted"},
+		"deletes nothing":           {store: &fakeS3{keepsDeleted: true}, unsuitable: "deleted"},
 		"forces no type":            {store: &fakeS3{noType: true}, unsuitable: "type and disposition"},
 		"other bytes":               {store: &fakeS3{corrupts: true}, unsuitable: "other bytes"},
 		"no SSE-C: 501":             {store: &fakeS3{refuse: 501, code: "NotImplemented"}, unsuitable: "HTTP 501, NotImplemented"},
@@ -105,7 +105,7 @@ func TestVerifyTellsBadStores(t *testing.T) {
 		"SSE-C blocked: 403":        {store: &fakeS3{refuse: 403, code: "AccessDenied"}, unsuitable: "PutBucketEncryption"},
 		"wrong secret":              {store: &fakeS3{refuse: 403, code: "SignatureDoesNotMatch"}, other: "check the bucket"},
 		"no bucket":                 {store: &fakeS3{refuse: 404, code: "NoSuchBucket"}, other: "NoSuchBucket"},
-		"ill":                       {store: &fakeS3{refuse: 503, code: "SlowDown"}, other: "HTTP 503"},
+		"busy":                      {store: &fakeS3{refuse: 503, code: "SlowDown"}, other: "HTTP 503"},
 		"odd code":                  {store: &fakeS3{refuse: 500, code: "hush hush"}, other: "an unnamed error"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -129,7 +129,7 @@ func TestVerifyTellsBadStores(t *testing.T) {
 				require.NotContains(t, err.Error(), "hush")
 				require.NotContains(t, err.Error(), "http")
 			}
-			if !c.store.undead {
+			if !c.store.keepsDeleted {
 				require.Empty(t, c.store.objects, "the canary stays")
 			}
 		})

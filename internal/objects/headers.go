@@ -6,15 +6,15 @@ import (
 	"unicode/utf8"
 )
 
-// The policy of this file: what comes from an end user becomes a header's value only in a form
-// that can hold nothing but that one value, and else is replaced, not passed on.
+// The policy of this file: a string from an end user becomes a header's value only if it can't
+// add anything else to the header; otherwise it is replaced.
 
 const (
 	maxContentType = 255 // bytes
 	maxFilename    = 200 // bytes of UTF-8; file systems stop at 255
 )
 
-// ContentType returns s where it is a media type (RFC 9110, section 8.3.1: type/subtype and
+// ContentType returns s if it is a media type (RFC 9110, section 8.3.1: type/subtype and
 // parameters, at most one space after each semicolon), else DefaultContentType.
 func ContentType(s string) string {
 	if !mediaType(s) {
@@ -48,7 +48,7 @@ func mediaType(s string) bool {
 	return true
 }
 
-// cutToken takes one token (RFC 9110, section 5.6.2) off the front.
+// cutToken removes one token (RFC 9110, section 5.6.2) from the front.
 func cutToken(s string) (rest string, ok bool) {
 	i := 0
 	for i < len(s) && tokenByte(s[i]) {
@@ -57,8 +57,8 @@ func cutToken(s string) (rest string, ok bool) {
 	return s[i:], i > 0
 }
 
-// cutValue takes a token or a quoted string without escapes off the front. SigV4 folds runs of
-// spaces in a header's value, browsers don't: they are refused.
+// cutValue removes a token or a quoted string without escapes from the front. It refuses runs of
+// spaces, because SigV4 folds them in a header's value and browsers don't.
 func cutValue(s string) (rest string, ok bool) {
 	if !strings.HasPrefix(s, `"`) {
 		return cutToken(s)
@@ -79,9 +79,9 @@ func tokenByte(c byte) bool {
 		strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
 }
 
-// Attachment returns the Content-Disposition that saves an answer under a file name (RFC 6266):
-// a quoted ASCII name, and for others also filename* (RFC 5987 encoding). Directories, control
-// characters and the invisible ones that disguise an extension are taken out of the name.
+// Attachment returns the Content-Disposition that saves a response under a file name (RFC 6266):
+// a quoted ASCII name, and for other names also filename* (RFC 5987 encoding). It removes directories,
+// control characters, and invisible characters, which can disguise an extension.
 func Attachment(filename string) string {
 	name := cleanFilename(filename)
 	if name == "" {
@@ -99,7 +99,8 @@ func Attachment(filename string) string {
 	return string(b)
 }
 
-// cleanFilename keeps what a file system and a person can read, at most maxFilename bytes.
+// cleanFilename removes characters that are not printable or not allowed in file names, and cuts the
+// name to maxFilename bytes.
 func cleanFilename(s string) string {
 	if plainName(s) {
 		return s
@@ -124,7 +125,7 @@ func cleanFilename(s string) string {
 	return strings.TrimRight(s[:end], " .")
 }
 
-// plainName reports whether a name needs no work, which spares the common case an allocation.
+// plainName reports whether a name needs no change, which saves an allocation in the common case.
 func plainName(s string) bool {
 	for i := 0; i < len(s); i++ {
 		if !tokenByte(s[i]) {
@@ -134,8 +135,8 @@ func plainName(s string) bool {
 	return len(s) <= maxFilename && !strings.HasPrefix(s, ".") && !strings.HasSuffix(s, ".")
 }
 
-// asciiName replaces what a quoted string can't hold everywhere: quotes, backslashes, percent
-// signs (some browsers decode them) and all beyond ASCII.
+// asciiName replaces characters that not every browser reads in a quoted string: quotes, backslashes,
+// percent signs (some browsers decode them) and all outside ASCII.
 func asciiName(s string) (ascii string, changed bool) {
 	ascii = strings.Map(func(r rune) rune {
 		if r < 0x20 || r > 0x7e || r == '"' || r == '\\' || r == '%' {

@@ -1,5 +1,5 @@
-// Package objects holds the encrypted values: it signs the requests that browsers send to an
-// S3-compatible store, and deletes what is no longer wanted. It never reads a value.
+// Package objects is the gateway's access to the encrypted values: it signs the requests that browsers
+// send to an S3-compatible store, and deletes objects. It never reads a value.
 package objects
 
 import (
@@ -11,22 +11,22 @@ import (
 )
 
 // ErrUnsuitable is wrapped by Verify when the store would not keep a value secret or intact.
-// The message names the fault and the way out.
+// The message names the fault and the remedy.
 var ErrUnsuitable = errors.New("object store is unsuitable")
 
-// ErrNoSpace is wrapped by Verify when the store has no room, so that it could not be proved either way.
+// ErrNoSpace is wrapped by Verify when the store has no room for the canary, so that Verify has no result.
 var ErrNoSpace = errors.New("object store is full")
 
-// ErrTooLarge is wrapped by SignUpload when the size is over what the store takes in one PUT.
+// ErrTooLarge is wrapped by SignUpload when the size is over the store's limit for one PUT.
 var ErrTooLarge = errors.New("object is too large")
 
-// ErrExpired is returned by SignUpload and SignDownload when not a whole second is left before NotAfter.
-var ErrExpired = errors.New("nothing can be signed for what has expired")
+// ErrExpired is returned by SignUpload and SignDownload when less than a second is left before NotAfter.
+var ErrExpired = errors.New("the object has expired: no request can be signed for it")
 
-// PartialError is returned by Delete and Tombstone when they have seen to all objects but these.
+// PartialError is returned by Delete and Tombstone when they failed for some objects, and succeeded for the others.
 type PartialError struct {
-	Objects []string
-	Err     error // the first cause
+	Objects []string // those that failed
+	Err     error    // the first cause
 }
 
 // Error implements error.
@@ -37,7 +37,7 @@ func (e *PartialError) Error() string {
 // Unwrap returns the cause.
 func (e *PartialError) Unwrap() error { return e.Err }
 
-// ErrObjectName is wrapped when an object's key is not one that ValidObject accepts.
+// ErrObjectName is wrapped when ValidObject does not accept an object's key.
 var ErrObjectName = errors.New("object key is not valid")
 
 // CustomerKey is the 256-bit SSE-C key of one object. It formats as "[redacted]" with every verb.
@@ -52,11 +52,11 @@ func (CustomerKey) GoString() string { return "[redacted]" }
 // Format implements fmt.Formatter: %x and %d would otherwise print the bytes.
 func (CustomerKey) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[redacted]") }
 
-// MarshalText implements encoding.TextMarshaler, so that JSON and structured logs redact too.
+// MarshalText implements encoding.TextMarshaler, so that JSON and structured logs are redacted too.
 func (CustomerKey) MarshalText() ([]byte, error) { return []byte("[redacted]"), nil }
 
-// Signer is for whom a request is signed. A store may bound what one signer, and one tenant, have under way; the zero
-// Signer is nobody in particular.
+// Signer is the session that a request is signed for. A store may bound the concurrent transfers of a signer and of a
+// tenant. The zero Signer names no session.
 type Signer struct {
 	Tenant  string
 	Session [32]byte // hash of the session's id
@@ -66,27 +66,27 @@ type Signer struct {
 type Upload struct {
 	Object      string // key in the bucket: see ValidObject
 	Key         CustomerKey
-	Size        int64  // exact size in bytes, signed into the request; 0: not known, not signed, unless
-	Empty       bool   // the value has no bytes, which is signed
+	Size        int64  // exact size in bytes, signed into the request; 0: unknown and not signed, unless Empty
+	Empty       bool   // the value has no bytes; a size of 0 is signed
 	ContentType string // signed; "" means application/octet-stream
 	Signer      Signer
-	NotAfter    time.Time // the URL ends then or before; zero: after the store's upload lifetime
+	NotAfter    time.Time // the URL expires then or earlier; zero: after the store's upload lifetime
 }
 
 // Download describes one GET to sign.
 type Download struct {
 	Object      string
 	Key         CustomerKey
-	ContentType string // forced on the answer; "" means application/octet-stream
-	Filename    string // forced as an attachment's name (RFC 6266); may be ""
+	ContentType string // of the response, forced; "" means application/octet-stream
+	Filename    string // of the attachment, forced (RFC 6266); may be ""
 	Signer      Signer
-	NotAfter    time.Time // the URL ends then or before; zero: after the store's download lifetime
+	NotAfter    time.Time // the URL expires then or earlier; zero: after the store's download lifetime
 }
 
-// Header is one HTTP header that the client must send as given.
+// Header is one HTTP header that the client must send unchanged.
 type Header struct{ Name, Value string }
 
-// SignedRequest is one HTTP request to the store. Headers leaves out Host and Content-Length,
+// SignedRequest is one HTTP request to the store. Headers does not contain Host and Content-Length,
 // which every HTTP client sends by itself (both are signed).
 type SignedRequest struct {
 	Method    string
@@ -95,15 +95,15 @@ type SignedRequest struct {
 	ExpiresAt time.Time // UTC
 }
 
-// Format implements fmt.Formatter: the URL and the headers are secrets, whoever holds them holds
-// the value, so that only the method and the expiry print.
+// Format implements fmt.Formatter. It prints the method and the expiry only: the URL and the headers are secrets that
+// give access to the value.
 func (r SignedRequest) Format(f fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(f, "%s [redacted] until %s", r.Method, r.ExpiresAt.Format(time.RFC3339))
 }
 
 // ValidObject reports whether an object's key is [a-z0-9/-]+, 1 to 512 bytes, without an empty
-// segment. Such a key is the same text in a URL, in a canonical request and in a proxy that
-// cleans paths.
+// segment. Such a key is the same text in a URL, in a canonical request and after a proxy that
+// normalizes paths.
 func ValidObject(key string) bool {
 	if len(key) == 0 || len(key) > 512 || key[0] == '/' || key[len(key)-1] == '/' {
 		return false
@@ -126,29 +126,28 @@ type Store interface {
 	// SignUpload returns a PUT that creates the object once: a second PUT must be refused by the
 	// store (If-None-Match: *), and so must a body of another size, another key or another type.
 	SignUpload(Upload) (SignedRequest, error)
-	// SignDownload returns a GET whose answer is an attachment that browsers do not sniff.
+	// SignDownload returns a GET that is answered with an attachment, with MIME sniffing disabled.
 	SignDownload(Download) (SignedRequest, error)
-	// Delete removes the objects, and tombstones; one that does not exist is no error. One object that fails must
-	// not hold up the others: it is named in a PartialError. On another error any part of them may be gone. The
-	// call can be repeated. It is for objects whose uploads have all expired.
+	// Delete removes the objects or their tombstones; an object that does not exist is no error. A failure for one
+	// object must not prevent the deletion of the others: a PartialError names the object. After any other error some
+	// objects may have been deleted. The call can be repeated. It is for objects whose upload URLs have all expired.
 	Delete(ctx context.Context, objects ...string) error
-	// Tombstone deletes the objects as Delete does, whether they exist or not, but leaves in the place of each
-	// what makes If-None-Match refuse an upload that was signed before. Its errors are Delete's. A download of a tombstone must never
-	// answer 200. A store that can must stop the transfers of these objects that are under way. Delete removes
-	// tombstones.
+	// Tombstone replaces each object, whether it exists or not, with a tombstone, on which If-None-Match refuses uploads
+	// signed earlier. Its errors are those of Delete. A download of a tombstone must never be answered with 200. If the
+	// store can, it must stop transfers of these objects. Delete removes tombstones.
 	Tombstone(ctx context.Context, objects ...string) error
-	// EndSession stops what a signer has under way, and refuses what was signed for it, in a store that can: one that
-	// others run knows no sessions, and does nothing.
+	// EndSession stops a signer's transfers, and refuses URLs signed for it. A remote store knows no sessions, and does
+	// nothing.
 	EndSession(Signer)
-	// SignOut does the same with what was signed up to now: a session that has signed out may sign in again.
+	// SignOut does the same for URLs signed up to now: a session that has signed out may sign in again.
 	SignOut(Signer)
-	// Verify proves with a canary that the store encrypts under the customer's key, refuses a
+	// Verify tests with a canary that the store encrypts under the customer's key, refuses a
 	// read without it, and writes once. It must return an error that wraps ErrUnsuitable
-	// where one of these fails, and another error where the store can't be reached.
+	// if one of these fails, and another error if the store can't be reached.
 	Verify(ctx context.Context) error
-	// Origin returns where browsers reach the store: scheme, host and port, as a page's
-	// Content-Security-Policy names it.
+	// Origin returns the store's origin for browsers: scheme, host and port, in the form of a
+	// Content-Security-Policy.
 	Origin() string
-	// Ready reports whether the store answers; cheap enough for a readiness probe.
+	// Ready returns an error unless the store responds; it is cheap enough for a readiness probe.
 	Ready(ctx context.Context) error
 }

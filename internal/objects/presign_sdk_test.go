@@ -19,7 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// sdkSide is one store seen by the SDK and by us.
+// sdkSide has the configuration of one store, for the SDK and for Presigner.
 type sdkSide struct {
 	endpoint, bucket, region string
 	pathStyle                bool
@@ -37,7 +37,7 @@ func (s sdkSide) presignClient() *s3.PresignClient {
 	}))
 }
 
-// atTime makes the SDK sign at a moment of our choice.
+// atTime makes the SDK sign with a given time.
 type atTime struct {
 	*v4.Signer
 	now time.Time
@@ -91,7 +91,7 @@ var someTypes = []string{"", "text/plain", "text/plain; charset=utf-8", "image/p
 
 const nameRunes = lowerDigits + "ABC .-_'\"\\/%;=()\r\n\t\x00éßΩж中文🦊\u202e\u200b"
 
-// TestPresignEqualsSDK holds the assembled URLs against the SDK's own, byte for byte.
+// TestPresignEqualsSDK compares the URLs with those of the SDK, byte for byte.
 func TestPresignEqualsSDK(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	requests := 0
@@ -117,7 +117,7 @@ func TestPresignEqualsSDK(t *testing.T) {
 	t.Logf("%d requests are equal", requests)
 }
 
-// disable is what the SDK's own S3 client sets on its signer.
+// disable sets the option that the SDK's S3 client sets on its signer.
 func disable(o *v4.SignerOptions) { o.DisableURIPathEscaping = true }
 
 func keyHeaders(k CustomerKey) (key, sum *string) {

@@ -104,7 +104,7 @@ func TestPresignEverySecretAndDaySignsDifferently(t *testing.T) {
 	require.NoError(t, err)
 	again, err := p.Download(d, noon, time.Minute, "")
 	require.NoError(t, err)
-	require.Equal(t, one, again, "the key of another day must not stay")
+	require.Equal(t, one, again, "the key of another day must not be used")
 }
 
 func TestPresignConcurrently(t *testing.T) {
@@ -180,7 +180,7 @@ func TestAttachment(t *testing.T) {
 	}
 }
 
-// FuzzHeaders holds that no text of an end user leaves its own parameter or header.
+// FuzzHeaders checks that no string of an end user extends beyond its own parameter or header.
 func FuzzHeaders(f *testing.F) {
 	for _, s := range append(someTypes, "a\r\nb", `";x="`, "é", "%0d%0a") {
 		f.Add(s, s)

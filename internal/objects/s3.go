@@ -12,28 +12,28 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// maxPut is the most that S3 takes in one PUT: 5 GiB ("Amazon S3 multipart upload limits").
+// maxPut is the limit of S3 for one PUT: 5 GiB ("Amazon S3 multipart upload limits").
 const maxPut = 5 << 30
 
 // s3Store is one bucket of an S3-compatible store.
 //
-// Some stores keep the plain MD5 of a value as its ETag, also under SSE-C (Ceph RGW 16 does):
-// who has the store's disks can then guess short values. They are unsuitable for those. Verify does
-// not refuse them, as what no one can guess is safe there.
+// Some stores keep the plain MD5 of a value as its ETag, even with SSE-C (Ceph RGW 16 does). Someone
+// with access to the disks can then guess short values, so these stores are unsuitable for short
+// values. Verify does not refuse them, because values that can't be guessed are safe there.
 type s3Store struct {
 	opts   S3Options
 	client *s3.Client
 	region string
-	base   string // where browsers go
-	inner  string // where the gateway itself goes
+	base   string // URL for browsers
+	inner  string // URL for the gateway
 
-	signers    signers
-	singly     atomic.Int64  // until when objects are deleted one by one, in Unix nanoseconds
-	singlyFrom atomic.Uint64 // where deleting one by one begins
+	signers     signers
+	singlyUntil atomic.Int64  // objects are deleted one by one until then, in Unix nanoseconds
+	singlyFrom  atomic.Uint64 // index of the first object to delete one by one
 }
 
 // NewS3 returns the store of one bucket. It reads configuration, and with the SDK's default chain
-// it fetches credentials, but it does not talk to the bucket: that is what Verify does.
+// it fetches credentials, but it sends no request to the bucket: Verify does.
 func NewS3(ctx context.Context, o S3Options) (Store, error) {
 	if err := o.setDefaults(); err != nil {
 		return nil, err
@@ -43,7 +43,7 @@ func NewS3(ctx context.Context, o S3Options) (Store, error) {
 		return nil, err
 	}
 	s := &s3Store{opts: o, client: client, region: client.Options().Region}
-	// The SDK also reads AWS_ENDPOINT_URL and the profile; what it goes to is what we sign for.
+	// The SDK also reads AWS_ENDPOINT_URL and the profile; sign for the endpoint that it uses.
 	endpoint := aws.ToString(client.Options().BaseEndpoint)
 	if s.inner, err = resolveBase(ctx, endpoint, o.Bucket, s.region, o.PathStyle); err != nil {
 		return nil, err
@@ -56,7 +56,7 @@ func NewS3(ctx context.Context, o S3Options) (Store, error) {
 	}
 	s.signers = signers{provider: client.Options().Credentials, make: s.newSigner, now: o.Now, timeout: o.Timeout}
 	if o.Provider != nil {
-		s.signers.provider = early{o.Provider}
+		s.signers.provider = earlyExpiry{o.Provider}
 	}
 	if _, err = s.signers.get(ctx); err != nil {
 		return nil, err
@@ -123,8 +123,8 @@ func (s *s3Store) Verify(ctx context.Context) error {
 	}.Run(ctx)
 }
 
-// plainRead reads an object with the gateway's authority and without a customer's key, and
-// reports whether the store gave it out.
+// plainRead reads an object with the gateway's credentials and without a customer's key, and
+// reports whether the store returned it.
 func (s *s3Store) plainRead(ctx context.Context, object string) (given bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.opts.Timeout)
 	defer cancel()
@@ -153,5 +153,5 @@ func (s *s3Store) Ready(ctx context.Context) error {
 	return nil
 }
 
-// noRedirects keeps key headers from following a redirect to another host.
+// noRedirects prevents key headers from being sent to another host after a redirect.
 func noRedirects(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }

@@ -25,13 +25,13 @@ func TestMinIO(t *testing.T) {
 		o.UploadLifetime, o.DownloadLifetime = time.Second, time.Second
 		short, err := objects.NewS3(t.Context(), o)
 		require.NoError(t, err)
-		return objectstest.Harness{Store: store, ShortLived: short, HTTP: m.Client(), HoldUp: func(t *testing.T, object string) (objects.Store, func()) {
+		return objectstest.Harness{Store: store, ShortLived: short, HTTP: m.Client(), Block: func(t *testing.T, object string) (objects.Store, func()) {
 			held, err := objects.NewS3(t.Context(), m.Denying(t, object))
 			require.NoError(t, err)
 			return held, func() {}
 		}}
 	})
-	t.Run("an upload under way holds up no other object", func(t *testing.T) { uploadUnderWay(t, m) })
+	t.Run("an upload under way blocks no other object", func(t *testing.T) { uploadUnderWay(t, m) })
 	t.Run("separate public endpoint", func(t *testing.T) {
 		o := m.Options()
 		o.PublicEndpoint = strings.Replace(m.Endpoint, "127.0.0.1", "localhost", 1)
@@ -43,7 +43,7 @@ func TestMinIO(t *testing.T) {
 		require.Equal(t, "value", string(a.Body))
 		require.Equal(t, o.PublicEndpoint, store.Origin())
 	})
-	// What is wrong here is our configuration, and no verdict on the store.
+	// A wrong configuration does not make the store unsuitable.
 	for name, change := range map[string]func(*objects.S3Options){
 		"no such bucket":    func(o *objects.S3Options) { o.Bucket = "not-there" },
 		"wrong secret":      func(o *objects.S3Options) { o.Credentials.SecretAccessKey = "hush-hush-hush" },
@@ -65,7 +65,7 @@ func TestMinIO(t *testing.T) {
 	}
 }
 
-// uploadUnderWay deletes in one batch an object whose upload is under way, which MinIO makes wait, and one beside it.
+// uploadUnderWay deletes in one batch two objects, one of them with an upload under way, for which MinIO waits.
 func uploadUnderWay(t *testing.T, m *objectstest.MinIO) {
 	o := m.Options()
 	o.Timeout = 3 * time.Second

@@ -96,7 +96,7 @@ func TestS3LifetimesAndSizes(t *testing.T) {
 	require.Error(t, err)
 }
 
-// TestS3DefaultChain reads what the SDK reads where no credentials are configured.
+// TestS3DefaultChain: if no credentials are configured, the SDK's sources are read.
 func TestS3DefaultChain(t *testing.T) {
 	none := filepath.Join(t.TempDir(), "none")
 	for name, value := range map[string]string{"AWS_CONFIG_FILE": none, "AWS_SHARED_CREDENTIALS_FILE": none, "AWS_PROFILE": "",
@@ -113,7 +113,7 @@ func TestS3DefaultChain(t *testing.T) {
 	require.NoError(t, err)
 	r, err := s.SignDownload(objects.Download{Object: "a"})
 	require.NoError(t, err)
-	require.True(t, strings.HasPrefix(r.URL, "https://store.example.test/values/a?"), "the SDK's own endpoint setting counts")
+	require.True(t, strings.HasPrefix(r.URL, "https://store.example.test/values/a?"), "the SDK's endpoint setting is used")
 	require.Contains(t, r.URL, "from-env%2F")
 	require.Contains(t, r.URL, "%2Feu-west-1%2Fs3")
 	t.Setenv("AWS_REGION", "")
@@ -121,7 +121,7 @@ func TestS3DefaultChain(t *testing.T) {
 	require.ErrorContains(t, err, "region")
 }
 
-// rotating gives out credentials that live for ten minutes of a test's clock.
+// rotating returns credentials that expire after ten minutes of a test's clock.
 type rotating struct {
 	mu    sync.Mutex
 	now   time.Time
@@ -144,7 +144,7 @@ func (r *rotating) Retrieve(context.Context) (aws.Credentials, error) {
 		CanExpire: true, Expires: r.now.Add(10 * time.Minute)}, nil
 }
 
-// TestS3Rotation keeps the access key's name and changes its secret: the worst case for a cache.
+// TestS3Rotation: rotation keeps the access key's id and changes its secret, the worst case for a cache.
 func TestS3Rotation(t *testing.T) {
 	start := time.Now().Truncate(time.Second)
 	r := &rotating{now: start}
@@ -159,22 +159,22 @@ func TestS3Rotation(t *testing.T) {
 	}
 	first := sign()
 	require.Contains(t, first.URL, "X-Amz-Security-Token=token-1")
-	require.Equal(t, start.Add(10*time.Minute).UTC(), first.ExpiresAt, "the URL dies with its credentials")
+	require.Equal(t, start.Add(10*time.Minute).UTC(), first.ExpiresAt, "the URL expires with its credentials")
 	require.Equal(t, first.URL, sign().URL)
 
 	r.set(func() { r.now = start.Add(6 * time.Minute); r.fails = true })
 	for range 20 {
-		require.Contains(t, sign().URL, "token-1", "old credentials serve while they last")
+		require.Contains(t, sign().URL, "token-1", "old credentials are used until they expire")
 	}
 	r.set(func() { r.now = start.Add(7 * time.Minute); r.fails = false })
 	require.Eventually(t, func() bool { return strings.Contains(sign().URL, "token-2") }, 10*time.Second, time.Millisecond,
-		"new credentials are fetched before the old ones end")
+		"new credentials are retrieved before the old ones expire")
 	r.set(func() { r.now = start.Add(18 * time.Minute); r.fails = true })
 	_, err := s.SignUpload(objects.Upload{Object: "a"})
 	require.Error(t, err)
 	require.NotContains(t, err.Error(), "hush")
 	r.set(func() { r.fails = false })
-	require.Contains(t, sign().URL, "token-3", "ended credentials are replaced at once")
+	require.Contains(t, sign().URL, "token-3", "expired credentials are replaced at once")
 
 	r.set(func() { r.now = start.Add(time.Hour) })
 	var wg sync.WaitGroup
@@ -188,7 +188,7 @@ func TestS3Rotation(t *testing.T) {
 	wg.Wait()
 }
 
-// TestS3DeleteSendsBothChecksums: the MD5 for older stores, in batches of a thousand.
+// TestS3DeleteSendsBothChecksums: batches of a thousand objects have the MD5 for older stores.
 func TestS3DeleteSendsBothChecksums(t *testing.T) {
 	var sizes []int
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -216,7 +216,7 @@ func TestS3DeleteSendsBothChecksums(t *testing.T) {
 	require.NoError(t, s.Delete(t.Context(), "one"))
 }
 
-// TestS3ErrorsAreSafeAndTimely asks stores that are down, silent, or talk nonsense.
+// TestS3ErrorsAreSafeAndTimely: stores that are down, silent, redirect or send malformed responses.
 func TestS3ErrorsAreSafeAndTimely(t *testing.T) {
 	release := make(chan struct{})
 	silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {

@@ -16,18 +16,19 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// deleteBatch is the most keys that one DeleteObjects takes.
+// deleteBatch is the limit of keys in one DeleteObjects.
 const deleteBatch = 1000
 
-// Objects are deleted one by one for singlyFor after a batch was held up, for at most singlyTimeouts timeouts of a call.
+// After a batch has timed out, objects are deleted one by one for singlyFor. Each such call takes at most singlyTimeouts
+// timeouts of a request.
 const (
 	singlyFor      = time.Hour
 	singlyTimeouts = 3
 )
 
-// Delete implements Store. One object is a DeleteObject; more are DeleteObjects, each with a
-// timeout of its own. In a bucket with versions it leaves the old version: its data key is gone
-// with the token, so that nothing opens it.
+// Delete implements Store. For one object it calls DeleteObject, for more DeleteObjects, each with
+// its own timeout. In a bucket with versions the old version stays; its data key was destroyed with
+// the token, so it can't be decrypted.
 func (s *s3Store) Delete(ctx context.Context, objects ...string) error {
 	for _, o := range objects {
 		if !ValidObject(o) {
@@ -40,7 +41,7 @@ func (s *s3Store) Delete(ctx context.Context, objects ...string) error {
 		return failed.err()
 	}
 	for batch := range slices.Chunk(objects, deleteBatch) {
-		if s.opts.Now().UnixNano() < s.singly.Load() {
+		if s.opts.Now().UnixNano() < s.singlyUntil.Load() {
 			s.deleteSingly(ctx, batch, &failed)
 			continue
 		}
@@ -59,10 +60,11 @@ func (s *s3Store) deleteOne(ctx context.Context, object string) error {
 	return err
 }
 
-// deleteMany deletes one batch, and notes each object that stays. What it refuses by name is tried once more by itself.
+// deleteMany deletes one batch, and notes each object that stays. Objects that the store refuses by name are tried once
+// more, one by one.
 //
-// MinIO locks all objects of a batch at once, so that one upload that is under way holds up those beside it, also for
-// minutes after the call was given up. The next calls go without batches then.
+// MinIO locks all objects of a batch together, so one upload in progress blocks the whole batch, even for minutes after the
+// call has timed out. The next calls then use no batches.
 func (s *s3Store) deleteMany(ctx context.Context, batch []string, failed *failure) {
 	stay, err := s.deleteObjects(ctx, batch)
 	if err == nil {
@@ -70,14 +72,14 @@ func (s *s3Store) deleteMany(ctx context.Context, batch []string, failed *failur
 		return
 	}
 	if ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
-		s.singly.Store(s.opts.Now().Add(singlyFor).UnixNano())
+		s.singlyUntil.Store(s.opts.Now().Add(singlyFor).UnixNano())
 	}
 	for _, object := range batch {
 		failed.note(object, err)
 	}
 }
 
-// deleteSingly begins with another object at each call, so that objects that hang do not keep the same others waiting.
+// deleteSingly begins with another object at each call, so that objects that hang do not always delay the same ones.
 func (s *s3Store) deleteSingly(ctx context.Context, names []string, failed *failure) {
 	ctx, cancel := context.WithTimeout(ctx, singlyTimeouts*s.opts.Timeout)
 	defer cancel()
@@ -88,8 +90,8 @@ func (s *s3Store) deleteSingly(ctx context.Context, names []string, failed *fail
 	each(ctx, slices.Concat(names[first:], names[:first]), s.deleteOne, failed)
 }
 
-// deleteObjects returns the objects that stay: all of them with an error, those that the store names without one. The store
-// is asked to name no others, so that an answer that names what was not asked for leaves all in doubt.
+// deleteObjects returns the objects that stay: all of them if the call fails, or else those that the store names. In the
+// quiet mode the store names failed objects only, so if it names any other object, all of the batch are returned.
 func (s *s3Store) deleteObjects(ctx context.Context, batch []string) (stay []string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.opts.Timeout)
 	defer cancel()
@@ -117,13 +119,13 @@ func (s *s3Store) deleteObjects(ctx context.Context, batch []string) (stay []str
 	return slices.Compact(stay), nil
 }
 
-// withContentMD5 adds the checksum that DeleteObjects has always asked for; stores older than
-// the SDK's CRC32 headers refuse the request without it.
+// withContentMD5 adds the original checksum of DeleteObjects; stores older than the SDK's CRC32
+// headers refuse the request without it.
 func withContentMD5(o *s3.Options) {
 	o.APIOptions = append(o.APIOptions, smithyhttp.AddContentChecksumMiddleware)
 }
 
-// errorCode is the S3 code of an SDK error, "" for others.
+// errorCode returns the S3 code of an SDK error, "" for others.
 func errorCode(err error) string {
 	var api smithy.APIError
 	if errors.As(err, &api) {
@@ -132,8 +134,8 @@ func errorCode(err error) string {
 	return ""
 }
 
-// cleanError keeps of an error what is safe in a log: the code and status of an answer, or the
-// cause of a failed connection. The text of the SDK and of net/http holds URLs.
+// cleanError returns the parts of an error that are safe in a log: the code and status of a response, or
+// the cause of a failed connection. The texts of the SDK and of net/http contain URLs.
 func cleanError(err error) error {
 	var status *smithyhttp.ResponseError
 	if code := errorCode(err); code != "" {
@@ -161,7 +163,7 @@ var addressPattern = regexp.MustCompile(`[a-zA-Z][a-zA-Z0-9+.-]*://[^\s"]*`)
 
 var codePattern = regexp.MustCompile(`^[A-Za-z0-9.]{1,64}$`)
 
-// safeCode returns a store's error code, or a place-holder for one that is not a plain word.
+// safeCode returns a store's error code, or a placeholder if it does not match codePattern.
 func safeCode(code string) string {
 	if !codePattern.MatchString(code) {
 		return "an unnamed error"

@@ -19,13 +19,13 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/objects"
 )
 
-// deletingStore answers deletions alone, as it is told to, and keeps what it was asked by object.
+// deletingStore answers deletions only, by its functions, and records the requests.
 type deletingStore struct {
 	mu     sync.Mutex
 	batch  func(w http.ResponseWriter, r *http.Request, keys []string)
 	one    func(w http.ResponseWriter, key string)
 	singly []string
-	asked  int // batches
+	asked  int // number of batches
 }
 
 func (d *deletingStore) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -58,7 +58,7 @@ func (d *deletingStore) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	d.batch(w, r, keys)
 }
 
-// refusal is a per-object error of DeleteObjects; without a key it names nothing.
+// refusal returns a per-object error of DeleteObjects; without a key it names no object.
 func refusal(key, code string) string {
 	if key != "" {
 		key = "<Key>" + key + "</Key>"
@@ -79,39 +79,40 @@ func deniedOne(w http.ResponseWriter, key string) {
 	_, _ = fmt.Fprint(w, "<Error><Code>AccessDenied</Code><Message>hush</Message></Error>")
 }
 
-// TestS3DeleteNamesWhatStays: an object that a store does not delete holds up no other, whatever the store says of it.
+// TestS3DeleteNamesWhatStays: an object that a store does not delete is named, and the others are deleted, for each form of
+// the store's response.
 func TestS3DeleteNamesWhatStays(t *testing.T) {
 	names := []string{"stays-1", "a", "b", "stays-2", "c"}
 	for name, c := range map[string]struct {
 		batch        func(http.ResponseWriter, *http.Request, []string)
 		stay, singly []string
 	}{
-		"it names them": {
+		"the store names them": {
 			batch: func(w http.ResponseWriter, _ *http.Request, _ []string) {
 				answerBatch(w, refusal("stays-1", "AccessDenied"), refusal("stays-2", "InternalError"), refusal("a", "NoSuchKey"))
 			},
 			stay: []string{"stays-1", "stays-2"}, singly: []string{"stays-1", "stays-2"},
 		},
-		"it names one twice": {
+		"the store names one twice": {
 			batch: func(w http.ResponseWriter, _ *http.Request, _ []string) {
 				answerBatch(w, refusal("stays-1", "AccessDenied"), refusal("stays-1", "AccessDenied"))
 			},
 			stay: []string{"stays-1"}, singly: []string{"stays-1"},
 		},
-		"it refuses one that can be deleted by itself": {
+		"the store refuses one that can be deleted alone": {
 			batch: func(w http.ResponseWriter, _ *http.Request, _ []string) { answerBatch(w, refusal("b", "SlowDown")) }, singly: []string{"b"},
 		},
-		"it names none": {
+		"the store names none": {
 			batch: func(w http.ResponseWriter, _ *http.Request, _ []string) { answerBatch(w, refusal("", "AccessDenied")) },
 			stay:  []string{"stays-1", "stays-2"}, singly: names,
 		},
-		"it names what it was not asked for": {
+		"the store names another object": {
 			batch: func(w http.ResponseWriter, _ *http.Request, _ []string) {
 				answerBatch(w, refusal("other", "AccessDenied"))
 			},
 			stay: []string{"stays-1", "stays-2"}, singly: names,
 		},
-		"it refuses the batch": {
+		"the store refuses the batch": {
 			batch: func(w http.ResponseWriter, _ *http.Request, _ []string) { deniedOne(w, "stays") }, stay: names,
 		},
 	} {
@@ -126,8 +127,8 @@ func TestS3DeleteNamesWhatStays(t *testing.T) {
 	}
 }
 
-// TestS3DeleteGoesOnBehindABatch: the second batch is deleted though the first is not.
-func TestS3DeleteGoesOnBehindABatch(t *testing.T) {
+// TestS3DeleteContinuesAfterARefusedBatch: the second batch is deleted even if the first is refused.
+func TestS3DeleteContinuesAfterARefusedBatch(t *testing.T) {
 	d := &deletingStore{one: deniedOne, batch: func(w http.ResponseWriter, _ *http.Request, keys []string) {
 		if slices.Contains(keys, "n-0") {
 			deniedOne(w, "stays")
@@ -144,12 +145,13 @@ func TestS3DeleteGoesOnBehindABatch(t *testing.T) {
 	}
 	requireStay(t, s.Delete(t.Context(), names...), names[:1000]...)
 	require.Equal(t, 2, d.asked)
-	require.Empty(t, d.singly, "what is refused as a whole is not asked for a thousand times")
+	require.Empty(t, d.singly, "objects of a refused batch are not deleted one by one")
 	requireStay(t, s.Delete(t.Context(), "stays"), "stays")
 }
 
-// TestS3DeleteGoesSinglyWhereABatchIsHeldUp, and uses batches again later.
-func TestS3DeleteGoesSinglyWhereABatchIsHeldUp(t *testing.T) {
+// TestS3DeleteAvoidsBatchesAfterATimeout: after a batch has timed out, objects are deleted one by one; later, batches are
+// used again.
+func TestS3DeleteAvoidsBatchesAfterATimeout(t *testing.T) {
 	d := &deletingStore{one: deniedOne, batch: func(_ http.ResponseWriter, r *http.Request, _ []string) { <-r.Context().Done() }}
 	srv := httptest.NewServer(d)
 	defer srv.Close()
@@ -173,7 +175,8 @@ func TestS3DeleteGoesSinglyWhereABatchIsHeldUp(t *testing.T) {
 	require.Equal(t, 2, d.asked)
 }
 
-// requireStay wants a PartialError of these objects, in any order, that quotes nothing of the store; or none.
+// requireStay expects a PartialError with these objects, in any order, that does not quote the store; without objects it
+// expects no error.
 func requireStay(t *testing.T, err error, stay ...string) {
 	t.Helper()
 	if len(stay) == 0 {

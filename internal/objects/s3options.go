@@ -20,15 +20,15 @@ import (
 // finds one (environment, profile).
 type S3Options struct {
 	Endpoint       string // http(s)://host[:port][/base]; "": the AWS endpoint of Region
-	PublicEndpoint string // the same store as browsers reach it; "": Endpoint
+	PublicEndpoint string // the same store's endpoint for browsers; "": Endpoint
 	Region         string // "" with an Endpoint: us-east-1
 	Bucket         string
 	PathStyle      bool // endpoint/bucket/key instead of bucket.endpoint/key
 
 	Credentials Credentials             // static; zero: Provider, or the SDK's default chain
-	Provider    aws.CredentialsProvider // for credentials that rotate; asked again before they expire
+	Provider    aws.CredentialsProvider // for credentials that rotate; called again before they expire
 
-	RootCAs    *x509.CertPool // nil: the system's
+	RootCAs    *x509.CertPool // nil: the system's roots
 	HTTPClient *http.Client   // instead of RootCAs; its CheckRedirect is replaced
 
 	UploadLifetime   time.Duration // of upload URLs; 0: 15 minutes
@@ -75,7 +75,7 @@ func orDefault(d, fallback time.Duration) time.Duration {
 	return d
 }
 
-// CheckLifetimes refuses what SigV4 can't sign: less than a second, over 7 days, parts of seconds.
+// CheckLifetimes returns an error for a lifetime that SigV4 can't sign: less than a second, over 7 days, parts of seconds.
 func CheckLifetimes(lifetimes ...time.Duration) error {
 	for _, d := range lifetimes {
 		if d < time.Second || d > maxExpires || d%time.Second != 0 {
@@ -85,8 +85,8 @@ func CheckLifetimes(lifetimes ...time.Duration) error {
 	return nil
 }
 
-// client makes the SDK's client, for what is not presigned. Static credentials need nothing from
-// the environment, so it is not read for them.
+// client makes the SDK's client, for requests that are not presigned. With static credentials and a
+// region, it does not read the environment.
 func (o *S3Options) client(ctx context.Context) (*s3.Client, error) {
 	provider := o.Provider
 	if o.Credentials.AccessKeyID != "" || o.Credentials.SecretAccessKey != "" {
@@ -94,7 +94,7 @@ func (o *S3Options) client(ctx context.Context) (*s3.Client, error) {
 		provider = credentials.NewStaticCredentialsProvider(c.AccessKeyID, c.SecretAccessKey, c.SessionToken)
 	}
 	set := func(so *s3.Options) {
-		so.HTTPClient = o.HTTPClient // the credentials' sources keep the SDK's: they are other hosts
+		so.HTTPClient = o.HTTPClient // sources of credentials are other hosts, and keep the SDK's client
 		so.UsePathStyle = o.PathStyle
 		so.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
 		so.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
@@ -119,7 +119,7 @@ func (o *S3Options) client(ctx context.Context) (*s3.Client, error) {
 		return nil, fmt.Errorf("object store: the AWS configuration can't be read: %w", cleanError(err))
 	}
 	if cfg.Region == "" {
-		return nil, errors.New("objects: no region is configured")
+		return nil, errors.New("objects: no region is configured: set objects.s3.region")
 	}
 	return s3.NewFromConfig(cfg, set), nil
 }

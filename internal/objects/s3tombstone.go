@@ -13,14 +13,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
-// objectWorkers is how many objects are seen to at once where S3 has no batch: tombstones, and what a batch left.
+// objectWorkers is the number of concurrent requests for which S3 has no batch: tombstones, and single deletions.
 const objectWorkers = 16
 
-// Tombstone implements Store: a byte, encrypted under a key that nobody keeps, takes the place of each object, so that a
-// download is refused for its key (MinIO answers 200 for an empty object, whatever the key). The PUT replaces
-// in one step: there is no moment without an object. In a bucket with versions the old one stays, as for Delete.
+// Tombstone implements Store. A tombstone is one byte, encrypted under a key that is thrown away, so that a download is
+// refused because of its key (MinIO answers 200 for an empty object with any key). The PUT replaces the object atomically.
+// In a bucket with versions the old version stays, as for Delete.
 //
-// MinIO makes it wait while a conditional PUT of the object is under way; the caller tries again.
+// In MinIO the PUT waits while a conditional PUT of the object is in progress; the caller tries again.
 func (s *s3Store) Tombstone(ctx context.Context, objects ...string) error {
 	for _, o := range objects {
 		if !ValidObject(o) {
@@ -32,7 +32,7 @@ func (s *s3Store) Tombstone(ctx context.Context, objects ...string) error {
 	return failed.err()
 }
 
-// each calls do for every object, several at once, and notes those that it fails for.
+// each calls do for every object, with up to objectWorkers concurrent calls, and notes the failed objects.
 func each(ctx context.Context, objects []string, do func(context.Context, string) error, failed *failure) {
 	next := make(chan string)
 	var workers sync.WaitGroup
@@ -71,7 +71,7 @@ func (s *s3Store) EndSession(Signer) {}
 // SignOut implements Store, as EndSession does.
 func (s *s3Store) SignOut(Signer) {}
 
-// failure keeps what several workers could not do, and the first cause.
+// failure collects the failed objects of several workers, and the first error.
 type failure struct {
 	mu      sync.Mutex
 	objects []string

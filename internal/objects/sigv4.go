@@ -11,8 +11,8 @@ import (
 )
 
 // This file assembles the canonical request of AWS Signature Version 4 ("Task 1" to "Task 3" of
-// query string authentication) in pooled buffers: one pass, no sorting, since which parameters
-// and headers there are is known and they are written in their sorted order.
+// query string authentication) in pooled buffers: one pass, no sorting, because the parameters and
+// headers are known and are written in sorted order.
 
 const (
 	signedGet     = "host;" + HeaderAlgorithm + ";" + HeaderKey + ";" + HeaderKeyMD5
@@ -45,7 +45,7 @@ var scratchPool = sync.Pool{New: func() any {
 	return &scratch{url: make([]byte, 0, 2048), text: make([]byte, 0, 4096)}
 }}
 
-// release wipes the buffers, which have held a customer's key, and gives them back.
+// release wipes the buffers, which contain a customer's key, and returns them to the pool.
 func (s *scratch) release() {
 	clear(s.text[:cap(s.text)])
 	s.url, s.text = s.url[:0], s.text[:0]
@@ -77,7 +77,7 @@ func (p *Presigner) sign(s *scratch, r *Request, key, sum string) string {
 	c = append(c, '\n')
 	c = p.appendHeaders(c, r, key, sum)
 	digest := sha256.Sum256(c)
-	s.text = c // for release to wipe, also where it has grown
+	s.text = c // for release to wipe, even if it was reallocated
 
 	t := append(c[len(c):], "AWS4-HMAC-SHA256\n"...)
 	t = append(t, date...)
@@ -111,7 +111,7 @@ func (p *Presigner) appendQuery(u []byte, r *Request, day *dayKey, date []byte) 
 	return u
 }
 
-// appendOperation writes the parameters that are S3's own.
+// appendOperation writes the parameters of the S3 operation.
 func appendOperation(u []byte, r *Request) []byte {
 	if r.Method == "PUT" {
 		return append(u, "&x-id=PutObject"...)
@@ -123,7 +123,7 @@ func appendOperation(u []byte, r *Request) []byte {
 	u = append(u, "&response-content-type="...)
 	u = appendEscaped(u, r.ContentType)
 	if r.Method == "HEAD" {
-		return u // the SDK names no operation here
+		return u // the SDK adds no x-id for HEAD
 	}
 	return append(u, "&x-id=GetObject"...)
 }
@@ -155,8 +155,8 @@ func (p *Presigner) appendHeaders(c []byte, r *Request, key, sum string) []byte 
 	return append(c, "\nUNSIGNED-PAYLOAD"...)
 }
 
-// dayKey is the signing key of one UTC day, derived once: four HMACs that every URL of the day
-// shares.
+// dayKey is the signing key of one UTC day, derived once by four HMACs and shared by all URLs of
+// the day.
 type dayKey struct {
 	day                 string // YYYYMMDD
 	scope, scopeEscaped string // DAY/REGION/s3/aws4_request
@@ -192,7 +192,7 @@ func (k *dayKey) appendSignature(dst, text []byte) []byte {
 	return dst
 }
 
-// escape is appendEscaped for what is encoded once.
+// escape is appendEscaped for strings that are encoded once.
 func escape(s string) string { return string(appendEscaped(nil, s)) }
 
 // appendEscaped percent-encodes as SigV4 does: everything but letters, digits and "-._~".

@@ -12,8 +12,8 @@ import (
 	"github.com/cloakroomhq/cloakroom/models"
 )
 
-// BenchmarkGuard is what a request pays whose caller was verified before: with nothing ended, with a million
-// ended sessions, and with ended subjects too, whose digests are made from the caller's subject.
+// BenchmarkGuard measures the cost per request if the caller's credential is cached: without ended sessions, with a
+// million, and with ended subjects too, for which the caller's subject is hashed.
 func BenchmarkGuard(b *testing.B) {
 	full := newTable()
 	for i := range 1_000_000 {
@@ -62,7 +62,7 @@ func BenchmarkGuard(b *testing.B) {
 	}
 }
 
-// TestGuardAllocatesNothing holds the hot path to what the benchmark measures.
+// TestGuardAllocatesNothing: the guard runs for every request.
 func TestGuardAllocatesNothing(t *testing.T) {
 	r := start(t, newTable(), &clock{at: noon}, nil)
 	if err := r.EndSubject(context.Background(), tenant, "another", noon); err != nil {

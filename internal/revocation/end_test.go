@@ -16,8 +16,8 @@ import (
 	"github.com/cloakroomhq/cloakroom/models/sqlite"
 )
 
-// TestAnEndIsToldToAll: whoever ends a session, the store and the listeners learn of it, also where the database fails.
-func TestAnEndIsToldToAll(t *testing.T) {
+// TestEndsAreTold: each end of a session is passed on to the store and the listeners, also if the database fails.
+func TestEndsAreTold(t *testing.T) {
 	rows := newTable()
 	r := start(t, rows, &clock{at: noon}, nil)
 	var told []string
@@ -40,11 +40,11 @@ func TestAnEndIsToldToAll(t *testing.T) {
 	rows.failRevoke = errDown
 	require.Equal(t, fault.Unavailable, fault.Public(r.signOut(t.Context(), caller.SessionHash{1}, noon.Add(time.Minute))).Code)
 	out := signer("signed out")
-	require.Equal(t, []objects.Signer{out, out}, r.transfers.signedOut, "transfers stop whatever becomes of the grants")
-	require.Equal(t, []string{"clinic/a", "clinic/b", "clinic/", "clinic/"}, told, "the id is not known, so every session's are forgotten")
+	require.Equal(t, []objects.Signer{out, out}, r.transfers.signedOut, "transfers are stopped even if the grants are not revoked")
+	require.Equal(t, []string{"clinic/a", "clinic/b", "clinic/", "clinic/"}, told, "without the session's id, caches of every session are cleared")
 }
 
-// TestSignOut of a session without the cookie revokes its grants; with it, the cookie opens nothing any more.
+// TestSignOut: without a cookie the session's grants are revoked; with a cookie, the cookie is refused too.
 func TestSignOut(t *testing.T) {
 	user, login := session("s"), caller.SessionHash{1}
 	cookie := session("s")
@@ -57,11 +57,11 @@ func TestSignOut(t *testing.T) {
 		code    fault.Code
 		revoked int
 	}{
-		"another credential":        {max: 10, revoked: 3},
-		"the cookie":                {max: 10, cookie: cookie, closed: true, revoked: 3},
-		"no memory is left":         {max: 1, cookie: cookie, code: fault.LimitExceeded, revoked: 3},
-		"the login can't be kept":   {func(t *table) { t.err = errDown }, 10, cookie, false, fault.Unavailable, 0},
-		"the grants can't be ended": {func(t *table) { t.failRevoke = errDown }, 10, cookie, true, fault.Unavailable, 0},
+		"another credential":          {max: 10, revoked: 3},
+		"the cookie":                  {max: 10, cookie: cookie, closed: true, revoked: 3},
+		"no memory is left":           {max: 1, cookie: cookie, code: fault.LimitExceeded, revoked: 3},
+		"the login can't be written":  {func(t *table) { t.err = errDown }, 10, cookie, false, fault.Unavailable, 0},
+		"the grants can't be revoked": {func(t *table) { t.failRevoke = errDown }, 10, cookie, true, fault.Unavailable, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			rows := newTable()
@@ -77,13 +77,13 @@ func TestSignOut(t *testing.T) {
 			}
 			require.Equal(t, test.revoked, revoked)
 			require.Equal(t, test.closed, closed)
-			require.False(t, r.Ended(*user.Session), "it may sign in again")
+			require.False(t, r.Ended(*user.Session), "the session may sign in again")
 		})
 	}
 }
 
-// TestGrantsEnd in a database: those of the session, of one tenant, and no others.
-func TestGrantsEnd(t *testing.T) {
+// TestEndsRevokeGrants: only the grants of the session and the tenant are revoked in a database.
+func TestEndsRevokeGrants(t *testing.T) {
 	db, err := sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(t.TempDir(), "rows.db")})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = db.Close() })
@@ -120,7 +120,7 @@ func TestGrantsEnd(t *testing.T) {
 	require.False(t, readable(tenant, "ends", 4))
 }
 
-// TestSweep removes what no credential needs any more, and nothing else.
+// TestSweep: Sweep removes only rows whose credentials have all expired.
 func TestSweep(t *testing.T) {
 	rows, c := newTable(), &clock{at: noon}
 	r := start(t, rows, c, nil)

@@ -48,7 +48,7 @@ func (t *table) End(ctx context.Context, r models.Ended) error {
 	return t.err
 }
 
-// Write keeps what has ended, and notes whose grants are revoked: three of each session.
+// Write stores ends, and records revocations: three grants for each session.
 func (t *table) Write(ctx context.Context, b models.Batch) (done models.Result, err error) {
 	for _, r := range b.Ended {
 		if err := t.End(ctx, r); err != nil {
@@ -80,7 +80,7 @@ func (t *table) SweepEnded(_ context.Context, now int64, _ int) (n int, err erro
 	return n, t.err
 }
 
-// transfers are those of a store that stops them.
+// transfers implements revocation.Transfers, and records the calls.
 type transfers struct {
 	mu               sync.Mutex
 	ended, signedOut []objects.Signer
@@ -110,7 +110,7 @@ func (t *table) EndedSince(_ context.Context, since, now int64, each func(models
 	return t.err
 }
 
-// failWrites fails what writes an end, and what revokes.
+// failWrites sets the errors of writes that end, and of writes that revoke.
 func (t *table) failWrites(end, revoke error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -181,7 +181,7 @@ func (c *clock) advance(d time.Duration) {
 	c.at = c.at.Add(d)
 }
 
-// replica is a Set that polls when it is told to.
+// replica is a Set that polls when the test calls poll.
 type replica struct {
 	*revocation.Set
 	ticks     chan time.Time
@@ -212,12 +212,12 @@ func start(t testing.TB, rows *table, c *clock, change func(*revocation.Options)
 	return r
 }
 
-// poll makes the replica poll; the second tick is taken only once the first poll is over.
+// poll makes the replica poll; it takes the second tick only after the first poll.
 func (r *replica) poll() { r.ticks <- time.Time{}; r.ticks <- time.Time{} }
 
 func newTable() *table { return &table{rows: map[caller.SessionHash]models.Ended{}} }
 
-// next is an Authenticator that has verified its caller long ago.
+// next is a guard.CallerFinder that returns a fixed caller or error.
 type next struct {
 	caller *caller.Caller
 	err    error

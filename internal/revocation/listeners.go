@@ -2,14 +2,14 @@ package revocation
 
 import "sync"
 
-// listeners are told of sessions whose grants have ended: what was remembered of these grants is no longer so.
+// listeners are called when a session's grants are revoked, so that caches of these grants are cleared.
 type listeners struct {
 	mu  sync.RWMutex
 	all []func(tenant, sessionID string)
 }
 
-// OnEnd calls f after each end of a session's grants made through this Set, before its caller is answered. An empty
-// session id stands for every session of the tenant.
+// OnEnd calls f after each revocation of a session's grants by this Set, before its caller gets the response. An empty
+// session id means every session of the tenant.
 func (s *Set) OnEnd(f func(tenant, sessionID string)) {
 	s.listeners.mu.Lock()
 	defer s.listeners.mu.Unlock()

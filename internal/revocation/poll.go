@@ -9,22 +9,22 @@ import (
 const (
 	// stalePolls is how many polls may fail before every credential is refused.
 	stalePolls = 10
-	// overlap is by how much polls read again what they have read: a row's moment is that of the replica which
-	// wrote it, whose clock may be behind, and rows are not seen in the order of their moments.
+	// overlap is how far back each poll reads again: EndedAt comes from the clock of the replica that wrote the row,
+	// which may be behind, and rows are not committed in the order of EndedAt.
 	overlap = 30 * time.Second
-	// reread is how often everything is read, so that a clock that is further behind costs minutes and no more.
+	// reread is how often all rows are read, so that a row of a clock that is further behind is late by minutes only.
 	reread = 5 * time.Minute
 	// sweepEvery is how often memory is swept.
 	sweepEvery = time.Minute
 )
 
-// poller is what polls remember of each other; it belongs to the one goroutine that polls.
+// poller is the state between polls; only the polling goroutine uses it.
 type poller struct {
 	failing        bool
-	readAll, swept time.Time // when all was read, and memory swept
+	readAll, swept time.Time // when all rows were read, and memory was swept
 }
 
-// Run reads what is new in the database at every tick until ctx ends; a tick comes every Options.Poll.
+// Run reads new rows at every tick until ctx ends; a tick comes every Options.Poll.
 func (s *Set) Run(ctx context.Context, tick <-chan time.Time) {
 	for {
 		select {
@@ -40,27 +40,27 @@ func (s *Set) tick(ctx context.Context) {
 	err := s.poll(ctx)
 	switch {
 	case err == nil && s.failing:
-		s.opts.Logger.InfoContext(ctx, "what sessions have ended can be read again")
+		s.opts.Logger.InfoContext(ctx, "ended sessions can be read again")
 	case err != nil && !s.failing && ctx.Err() == nil:
-		s.opts.Logger.ErrorContext(ctx, "what sessions have ended can't be read; credentials will be refused if this goes on", slog.Any("error", err))
+		s.opts.Logger.ErrorContext(ctx, "ended sessions can't be read; all credentials will be refused if this continues: check the database", slog.Any("error", err))
 	}
 	s.failing = err != nil
 	if err == nil {
-		s.finish(ctx)
+		s.retry(ctx)
 	}
 	if now := s.opts.Now(); now.Sub(s.swept) >= sweepEvery {
 		s.swept = now
-		s.whole.sweep(now.UnixMilli())
-		s.dated.sweep(now.UnixMilli())
+		s.sessions.sweep(now.UnixMilli())
+		s.subjects.sweep(now.UnixMilli())
 	}
 	s.opts.Observer.EndedKept(s.size())
 }
 
-// poll reads what has ended since the last time, or all where that is long ago.
+// poll reads the rows since the last poll, or all rows if reread has passed.
 func (s *Set) poll(ctx context.Context) error {
 	now := s.opts.Now()
 	since, all := int64(0), true
-	if last := s.read.Load(); last != nil && now.Sub(s.readAll) < reread {
+	if last := s.lastPoll.Load(); last != nil && now.Sub(s.readAll) < reread {
 		since, all = last.Add(-overlap).UnixMilli(), false
 	}
 	ctx, cancel := context.WithTimeout(ctx, stalePolls*s.opts.Poll)
@@ -71,10 +71,10 @@ func (s *Set) poll(ctx context.Context) error {
 	if all {
 		s.readAll = now
 	}
-	s.read.Store(&now)
+	s.lastPoll.Store(&now)
 	return nil
 }
 
-// stale reports whether the last poll that succeeded is too long ago to rely on. It compares times, and not
-// failures, so that a poll that hangs counts too.
-func (s *Set) stale(now time.Time) bool { return now.Sub(*s.read.Load()) > stalePolls*s.opts.Poll }
+// stale reports whether the last successful poll is too old to rely on. It compares times instead of counting failures,
+// so that a poll that hangs counts too.
+func (s *Set) stale(now time.Time) bool { return now.Sub(*s.lastPoll.Load()) > stalePolls*s.opts.Poll }

@@ -17,8 +17,8 @@ import (
 	"github.com/cloakroomhq/cloakroom/models"
 )
 
-// TestNotLoaded: without having read what has ended, nothing is served.
-func TestNotLoaded(t *testing.T) {
+// TestNewFailsWithoutTheDatabase: New fails if the ended sessions can't be read.
+func TestNewFailsWithoutTheDatabase(t *testing.T) {
 	rows := newTable()
 	rows.fail(errDown)
 	_, err := revocation.New(context.Background(), revocation.Options{
@@ -28,9 +28,9 @@ func TestNotLoaded(t *testing.T) {
 	require.ErrorIs(t, err, errDown)
 }
 
-// TestFailClosed: while the table can't be read, credentials are accepted for ten polls and refused after
-// that, all of them, until it can be read again.
-func TestFailClosed(t *testing.T) {
+// TestStaleReplicaRefusesAll: while the table can't be read, credentials are accepted for ten polls; after that, all are
+// refused until the table can be read again.
+func TestStaleReplicaRefusesAll(t *testing.T) {
 	rows, c := newTable(), &clock{at: noon}
 	r, other := start(t, rows, c, nil), start(t, rows, c, nil)
 	backend := &caller.Caller{Tenant: tenant, Subject: "app", Roles: []string{caller.RoleApplication}}
@@ -43,10 +43,10 @@ func TestFailClosed(t *testing.T) {
 	c.advance(time.Millisecond)
 	require.Equal(t, fault.Unavailable, r.ask(t, session("s")))
 	require.Equal(t, fault.Unavailable, r.ask(t, backend))
-	require.Equal(t, fault.Unavailable, other.ask(t, session("s")), "a poll that hangs counts like one that fails")
+	require.Equal(t, fault.Unavailable, other.ask(t, session("s")), "a poll that hangs counts as a failed one")
 	require.Equal(t, 2, r.seen.of("refused unknown"))
 	got, err := r.Guard(next{}).Authenticate(nil)
-	require.NoError(t, err, "no credentials is no fault")
+	require.NoError(t, err, "a request without credentials is no fault")
 	require.Nil(t, got)
 	c.advance(time.Hour)
 	r.poll()
@@ -61,12 +61,12 @@ func TestFailClosed(t *testing.T) {
 	require.Equal(t, fault.Unauthenticated, r.ask(t, session("gone")))
 }
 
-// TestWindow: a poll reads again what the one before has read, so that a row of a replica whose clock is
-// behind, or that was committed late, is not lost; after an outage, from before it; and all now and then.
-func TestWindow(t *testing.T) {
+// TestPollsOverlap: a poll's window overlaps with the one before, so that a row from a replica with a clock that is behind,
+// or a row committed late, is not missed. After an outage a poll starts before the outage. All rows are read at intervals.
+func TestPollsOverlap(t *testing.T) {
 	rows, c := newTable(), &clock{at: noon}
 	r := start(t, rows, c, nil)
-	require.Equal(t, []int64{0}, rows.since, "all at the start")
+	require.Equal(t, []int64{0}, rows.since, "all rows at the start")
 	late := models.Ended{ID: *session("late").Session, IssuedBefore: 1<<63 - 1, EndedAt: noon.Add(-29 * time.Second).UnixMilli(), ExpiresAt: noon.Add(time.Hour).UnixMilli()}
 	require.NoError(t, rows.End(context.Background(), late))
 	c.advance(time.Second)
@@ -86,7 +86,7 @@ func TestWindow(t *testing.T) {
 	r.poll()
 	require.Equal(t, fault.Unauthenticated, r.ask(t, session("meanwhile")))
 
-	// A clock that is hours behind: the row is found when all is read again.
+	// A row from a clock that is hours behind is found when all rows are read again.
 	lost := late
 	lost.ID, lost.EndedAt = *session("lost").Session, noon.Add(-2*time.Hour).UnixMilli()
 	require.NoError(t, rows.End(context.Background(), lost))
@@ -97,7 +97,7 @@ func TestWindow(t *testing.T) {
 	require.Equal(t, fault.Unauthenticated, r.ask(t, session("lost")))
 }
 
-// TestConcurrent is for the race detector: readers, writers, polls and sweeps at once.
+// TestConcurrent is for the race detector: concurrent readers, writers, polls and sweeps.
 func TestConcurrent(t *testing.T) {
 	rows, c := newTable(), &clock{at: noon}
 	a, b := start(t, rows, c, nil), start(t, rows, c, nil)
@@ -128,8 +128,8 @@ func TestConcurrent(t *testing.T) {
 	require.Equal(t, fault.Unauthenticated, b.ask(t, session("3-99")))
 }
 
-// TestMax: memory is bounded; what has ended can be ended again.
-func TestMax(t *testing.T) {
+// TestMemoryIsBounded: memory is bounded; an ended session can be ended again.
+func TestMemoryIsBounded(t *testing.T) {
 	r := start(t, newTable(), &clock{at: noon}, func(o *revocation.Options) { o.Max = 2 })
 	ctx := context.Background()
 	for _, id := range []string{"a", "b", "a"} {
@@ -142,8 +142,8 @@ func TestMax(t *testing.T) {
 	require.Empty(t, r.ask(t, session("c")))
 }
 
-// TestShare: sign-outs fill half of the memory, and leave the rest to applications and providers.
-func TestShare(t *testing.T) {
+// TestSignOutsFillHalfOfTheMemory: sign-outs may fill half of the memory; the rest is for applications and providers.
+func TestSignOutsFillHalfOfTheMemory(t *testing.T) {
 	rows, c := newTable(), &clock{at: noon}
 	r := start(t, rows, c, func(o *revocation.Options) { o.Max = 4 })
 	ctx, until := context.Background(), noon.Add(time.Minute)
@@ -151,11 +151,11 @@ func TestShare(t *testing.T) {
 		require.NoError(t, r.signOut(ctx, caller.SessionHash{login}, until))
 	}
 	again := start(t, rows, c, func(o *revocation.Options) { o.Max = 4 })
-	for _, replica := range []*replica{r, again} { // what another has ended counts too
+	for _, replica := range []*replica{r, again} { // rows of other replicas count too
 		require.Equal(t, fault.LimitExceeded, fault.Public(replica.signOut(ctx, caller.SessionHash{3}, until)).Code)
-		require.NoError(t, replica.signOut(ctx, caller.SessionHash{2}, until), "what is known can be ended again")
+		require.NoError(t, replica.signOut(ctx, caller.SessionHash{2}, until), "an ended login can be ended again")
 	}
-	require.Len(t, rows.rows, 2, "and nothing is written")
+	require.Len(t, rows.rows, 2, "nothing is written")
 	_, err := r.EndSession(ctx, tenant, "a", caller.EndedByApplication)
 	require.NoError(t, err)
 	require.NoError(t, r.EndSubject(ctx, tenant, "u", noon))
@@ -164,10 +164,10 @@ func TestShare(t *testing.T) {
 	c.advance(2 * time.Minute)
 	r.poll()
 	_, err = r.EndSession(ctx, tenant, "b", caller.EndedByApplication)
-	require.NoError(t, err, "the sign-outs are forgotten once their cookies have expired")
+	require.NoError(t, err, "sign-outs are swept after their cookies have expired")
 }
 
-func TestOptions(t *testing.T) {
+func TestNewRequiresItsOptions(t *testing.T) {
 	_, err := revocation.New(context.Background(), revocation.Options{})
 	require.Error(t, err)
 }

@@ -11,8 +11,9 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/fault"
 )
 
-// TestACallerThatLeaves doesn't undo an end: this replica believes it already, so all must.
-func TestACallerThatLeaves(t *testing.T) {
+// TestDisconnectedCallerEndsTheSession: an end is written even if the caller disconnects, because this replica has it in
+// memory already.
+func TestDisconnectedCallerEndsTheSession(t *testing.T) {
 	rows := newTable()
 	r := start(t, rows, &clock{at: noon}, nil)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -34,7 +35,7 @@ func TestEndSession(t *testing.T) {
 	require.Equal(t, []string{tenant}, rows.revoked)
 	require.Equal(t, fault.Unauthenticated, a.ask(t, mine), "at once")
 	require.True(t, a.Ended(*mine.Session))
-	require.Empty(t, b.ask(t, mine), "not known there yet")
+	require.Empty(t, b.ask(t, mine), "not read there yet")
 	c.advance(time.Second)
 	b.poll()
 	require.Equal(t, fault.Unauthenticated, b.ask(t, mine), "after a poll")
@@ -50,8 +51,8 @@ func TestEndSession(t *testing.T) {
 	require.Equal(t, 1, b.seen.of("kept"))
 }
 
-// TestNothingToCheck: no credentials, and refused ones, pass through as they are.
-func TestNothingToCheck(t *testing.T) {
+// TestGuardPassesErrorsAndNoCaller: the result of the next CallerFinder is returned if it is an error or no caller.
+func TestGuardPassesErrorsAndNoCaller(t *testing.T) {
 	r := start(t, newTable(), &clock{at: noon}, nil)
 	got, err := r.Guard(next{}).Authenticate(nil)
 	require.NoError(t, err)
@@ -61,7 +62,7 @@ func TestNothingToCheck(t *testing.T) {
 	require.Nil(t, got)
 }
 
-// TestEndLogin: the cookies of one sign-in end, and no other credential of its session.
+// TestEndLogin: the cookies of one login end, and no other credential of its session.
 func TestEndLogin(t *testing.T) {
 	rows, c := newTable(), &clock{at: noon}
 	a := start(t, rows, c, nil)
@@ -79,13 +80,13 @@ func TestEndLogin(t *testing.T) {
 	require.Equal(t, 1, a.seen.of("refused login"))
 	c.advance(time.Minute)
 	a.poll()
-	require.Equal(t, fault.Unauthenticated, a.ask(t, cookie), "until the moment itself")
+	require.Equal(t, fault.Unauthenticated, a.ask(t, cookie), "until the end itself")
 	c.advance(time.Second)
 	a.poll()
-	require.Empty(t, a.ask(t, cookie), "a cookie is refused by its own end from then on")
+	require.Empty(t, a.ask(t, cookie), "from then on the cookie has expired")
 }
 
-// TestEndSubject: what was issued before ends, whatever its session; what was issued later does not.
+// TestEndSubject: credentials issued before end, in every session; credentials issued later do not.
 func TestEndSubject(t *testing.T) {
 	rows, c := newTable(), &clock{at: noon}
 	a := start(t, rows, c, nil)
@@ -107,13 +108,13 @@ func TestEndSubject(t *testing.T) {
 		require.Empty(t, r.ask(t, foreign))
 	}
 	require.Equal(t, 2, a.seen.of("refused subject"))
-	// An older logout narrows nothing.
+	// An older logout does not replace the newer one.
 	require.NoError(t, a.EndSubject(context.Background(), tenant, "user-1", noon.Add(-time.Hour)))
 	require.Equal(t, fault.Unauthenticated, a.ask(t, issued("user-1", noon.Add(-time.Millisecond))))
 }
 
-// TestLifetimes: an end holds until no credential and no grant of the tenant can live.
-func TestLifetimes(t *testing.T) {
+// TestEndsAreKeptForTheLifetime: an end is kept until every credential and grant of the tenant has expired.
+func TestEndsAreKeptForTheLifetime(t *testing.T) {
 	for name, life := range map[string]time.Duration{tenant: time.Hour, "bank": 2 * time.Hour, "unknown": 2 * time.Hour} {
 		t.Run(name, func(t *testing.T) {
 			rows, c := newTable(), &clock{at: noon}
@@ -128,13 +129,13 @@ func TestLifetimes(t *testing.T) {
 			c.advance(time.Minute)
 			r.poll()
 			require.Empty(t, r.ask(t, who), name)
-			require.Zero(t, r.seen.of("kept"), "it is swept from memory")
+			require.Zero(t, r.seen.of("kept"), "memory is swept")
 		})
 	}
 }
 
-// TestFailedWrite: the caller is told, and the session stays ended here: that is what was asked for.
-func TestFailedWrite(t *testing.T) {
+// TestSessionStaysEndedAfterAFailedWrite: the caller gets an error, and the session is still ended on this replica.
+func TestSessionStaysEndedAfterAFailedWrite(t *testing.T) {
 	rows := newTable()
 	r := start(t, rows, &clock{at: noon}, nil)
 	rows.fail(errDown)

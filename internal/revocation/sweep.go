@@ -6,7 +6,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/models"
 )
 
-// Sweep removes the rows that no credential needs any more, until none is due or ctx ends.
+// Sweep removes rows whose credentials have all expired, until none is due or ctx ends.
 func (s *Set) Sweep(ctx context.Context) error {
 	return models.Sweep(ctx, s.opts.Now, s.opts.Rows.SweepEnded, func(n int) { s.opts.Observer.Swept("ended", n) })
 }

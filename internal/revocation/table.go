@@ -7,16 +7,16 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/caller"
 )
 
-// shards keep readers of one digest from waiting for writers of another; digests are uniform.
+// shards is the number of locks, so that readers rarely wait for writers of other digests; digests are uniform.
 const shards = 256
 
-// entry says which credentials are refused: those issued before a moment; and how long the entry is needed.
-// Both are Unix milliseconds.
+// entry says which credentials are refused, those issued before issuedBefore, and until when the entry is needed. Both are
+// Unix milliseconds.
 type entry struct{ issuedBefore, until int64 }
 
-// table is entries by digest, for one read per request and few writes.
+// table holds entries by digest. Every request reads it once; writes are rare.
 type table struct {
-	n     atomic.Int64 // of entries; while it is 0 nothing else is touched
+	n     atomic.Int64 // number of entries; while it is 0, reads take no lock
 	parts [shards]part
 }
 
@@ -51,7 +51,7 @@ func (t *table) put(id caller.SessionHash, e entry) {
 	p.entries[id] = entry{max(old.issuedBefore, e.issuedBefore), max(old.until, e.until)}
 }
 
-// sweep removes what is no longer needed at the moment now.
+// sweep removes entries that are not needed after now, in Unix milliseconds.
 func (t *table) sweep(now int64) {
 	for i := range t.parts {
 		p := &t.parts[i]

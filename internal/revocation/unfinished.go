@@ -8,29 +8,30 @@ import (
 	"github.com/cloakroomhq/cloakroom/models"
 )
 
-// unwritten is what this replica has ended, and the database did not take.
+// unwritten is an end in this replica's memory whose write failed.
 type unwritten struct {
 	ended  *models.Ended      // nil: it was committed
 	revoke *models.Revocation // nil: none, or it was committed
 	reason string
-	until  int64 // when nothing is left that it would end
+	until  int64 // Unix milliseconds after which everything that it ends has expired
 }
 
-// unfinished is tried again after each poll. Memory refuses what has ended, so that its user can't ask again; but a
-// restart would forget it, and other replicas never learn of it. Its ids are in memory too, which bounds them.
+// unfinished holds the failed writes, which are tried again after each poll. This replica's memory refuses the ended
+// credentials already, so the user can't ask again; without a retry, a restart would forget the end and other replicas
+// would not read it. Every id is also in the tables in memory, which bound their number.
 type unfinished struct {
-	mu  sync.Mutex
-	all map[caller.SessionHash]unwritten
+	mu   sync.Mutex
+	byID map[caller.SessionHash]unwritten
 }
 
-// keep adds to what is kept of an id, and narrows nothing.
+// keep merges w with the entry of an id, and narrows neither.
 func (u *unfinished) keep(id caller.SessionHash, w unwritten) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if u.all == nil {
-		u.all = map[caller.SessionHash]unwritten{}
+	if u.byID == nil {
+		u.byID = map[caller.SessionHash]unwritten{}
 	}
-	old := u.all[id]
+	old := u.byID[id]
 	switch {
 	case w.ended == nil:
 		w.ended, w.reason = old.ended, old.reason
@@ -44,20 +45,20 @@ func (u *unfinished) keep(id caller.SessionHash, w unwritten) {
 		w.revoke = old.revoke
 	}
 	w.until = max(w.until, old.until)
-	u.all[id] = w
+	u.byID[id] = w
 }
 
 func (u *unfinished) take() map[caller.SessionHash]unwritten {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	all := u.all
-	u.all = nil
-	return all
+	byID := u.byID
+	u.byID = nil
+	return byID
 }
 
-// finish writes what was not written, within the time between two polls, which must not wait for it. It stops at the
-// first error. A session that has signed in again meanwhile loses the grants that it got since.
-func (s *Set) finish(ctx context.Context) {
+// retry tries the failed writes again, within the time between two polls, so that it delays no poll. It stops at the
+// first error. A session that has signed in again since then loses its new grants.
+func (s *Set) retry(ctx context.Context) {
 	left := s.unfinished.take()
 	if len(left) == 0 {
 		return
@@ -70,7 +71,7 @@ func (s *Set) finish(ctx context.Context) {
 			if _, err := s.opts.Rows.Write(ctx, w.batch(now)); err != nil {
 				break
 			}
-			s.finished(w)
+			s.written(w)
 		}
 		delete(left, id)
 	}
@@ -79,7 +80,7 @@ func (s *Set) finish(ctx context.Context) {
 	}
 }
 
-func (s *Set) finished(w unwritten) {
+func (s *Set) written(w unwritten) {
 	if w.ended != nil {
 		s.opts.Observer.Ended(w.reason)
 	}
@@ -88,7 +89,7 @@ func (s *Set) finished(w unwritten) {
 	}
 }
 
-// batch has a new moment, by which other replicas read the row.
+// batch sets EndedAt to now, because other replicas find new rows by EndedAt.
 func (w unwritten) batch(now int64) models.Batch {
 	b := models.Batch{Now: now, Revoke: w.revoke}
 	if w.ended != nil {

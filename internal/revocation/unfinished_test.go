@@ -13,9 +13,9 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/revocation"
 )
 
-// TestNoMemoryIsLeft: where no further end is kept, the session's grants and transfers end all the same, and the
-// application is told that its credentials are not refused.
-func TestNoMemoryIsLeft(t *testing.T) {
+// TestEndSessionWithFullMemory: if memory is full, the session's grants are revoked and its transfers stopped nevertheless,
+// and the fault tells the application that the credentials are not refused.
+func TestEndSessionWithFullMemory(t *testing.T) {
 	rows := newTable()
 	r := start(t, rows, &clock{at: noon}, func(o *revocation.Options) { o.Max = 1 })
 	_, err := r.EndSession(t.Context(), tenant, "first", caller.EndedByApplication)
@@ -30,9 +30,10 @@ func TestNoMemoryIsLeft(t *testing.T) {
 	require.Equal(t, fault.Unavailable, fault.Public(err).Code)
 }
 
-// TestWhatWasNotWritten: who has signed out here can't do so again, for the cookie is refused. So what the database did not
-// take is written once it takes it: a restart, and other replicas, refuse the cookie then too.
-func TestWhatWasNotWritten(t *testing.T) {
+// TestFailedWritesAreRetried: after a sign-out whose write failed, the user can't sign out again, because the cookie is
+// refused. So failed writes are retried until the database accepts them; then the cookie is refused after a restart and by
+// other replicas too.
+func TestFailedWritesAreRetried(t *testing.T) {
 	login := caller.SessionHash{1}
 	cookie := session("s")
 	cookie.Login = &login
@@ -40,7 +41,7 @@ func TestWhatWasNotWritten(t *testing.T) {
 	for name, test := range map[string]struct {
 		end, revoke error // of the write
 		call        func(r *replica) error
-		refused     *caller.Caller // in the end, everywhere; nil: nobody
+		refused     *caller.Caller // at last, by every replica
 		revocations int
 	}{
 		"a sign-out":          {errDown, errDown, func(r *replica) error { _, _, err := r.SignOut(t.Context(), cookie, cookie); return err }, cookie, 1},
@@ -59,7 +60,7 @@ func TestWhatWasNotWritten(t *testing.T) {
 			a, b := start(t, rows, c, nil), start(t, rows, c, nil)
 			rows.failWrites(test.end, test.revoke)
 			require.Equal(t, fault.Unavailable, fault.Public(test.call(a)).Code)
-			require.Equal(t, fault.Unauthenticated, a.ask(t, test.refused), "here at once")
+			require.Equal(t, fault.Unauthenticated, a.ask(t, test.refused), "on this replica at once")
 			c.advance(time.Minute)
 			a.poll()
 			rows.failWrites(nil, nil)

@@ -1,5 +1,5 @@
-// Package space says whether the disks have room for new values. Those are refused first, while there is still room for
-// grants; what ends something has a reserve of its own, in models: docs/adr/0022.
+// Package space checks whether the disks have room for new values. New values are refused first, while there is still room
+// for grants; revocations and deletions have a reserve of their own, in models: docs/adr/0022.
 package space
 
 import (
@@ -15,36 +15,36 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/fault"
 )
 
-// RetryAfter is how long a refused client is asked to wait.
+// RetryAfter is how long a refused client should wait.
 const RetryAfter = 30 * time.Second
 
-// A disk has room while this many bytes are free, or this part of it, whichever is less; and such is the reserve.
+// The defaults of MinFree and of the reserve are these bytes, or an eighth of the disk if that is less.
 const (
 	defaultMinFree = 256 << 20
 	defaultReserve = 48 << 20
 	defaultPart    = 8
 )
 
-// ErrShort is wrapped where a disk has less room than it should.
+// ErrShort is wrapped if a disk has less room than required.
 var ErrShort = errors.New("space: too little room")
 
 // Disk is a directory whose file system is watched.
 type Disk struct {
 	Name   string // in metrics and logs: database, objects
 	Dir    string
-	Values bool // values go there
+	Values bool // values are stored there
 }
 
-// Observer is told the state at every look.
+// Observer records the free space at every Look.
 type Observer interface {
-	// SpaceFree is told how many bytes of a disk are free.
+	// SpaceFree gets the number of free bytes of a disk.
 	SpaceFree(disk string, bytes int64)
 }
 
-// Options are what a Monitor is made of; all are needed except MinFree and Stat.
+// Options configure a Monitor; all are required except MinFree and Stat.
 type Options struct {
 	Disks    []Disk
-	MinFree  int64 // bytes; 0: 256 MiB, or an eighth of the disk where that is less
+	MinFree  int64 // bytes; 0: 256 MiB, or an eighth of the disk if that is less
 	Observer Observer
 	Logger   *slog.Logger
 	Stat     func(dir string) (free, size int64, err error) // for tests; nil: the system's
@@ -54,7 +54,7 @@ type Options struct {
 type Monitor struct {
 	opts  Options
 	mu    sync.Mutex
-	short map[string]bool // as logged
+	short map[string]bool // the disks that are logged as short
 }
 
 // New returns a monitor.
@@ -68,8 +68,8 @@ func New(o Options) (*Monitor, error) {
 	return &Monitor{opts: o, short: map[string]bool{}}, nil
 }
 
-// Admit returns a fault, UNAVAILABLE with a time to try again, unless every disk keeps enough room once it has taken
-// values of so many bytes. It asks the disks each time, which takes a microsecond or two.
+// Admit returns a fault, UNAVAILABLE with RetryAfter, unless every disk has enough room after values of this many bytes. It
+// reads the free space at each call, which takes a microsecond or two.
 func (m *Monitor) Admit(bytes int64) error {
 	for _, d := range m.opts.Disks {
 		if _, err := m.look(d, bytes); err != nil {
@@ -81,8 +81,8 @@ func (m *Monitor) Admit(bytes int64) error {
 	return nil
 }
 
-// look returns how much of a disk is free. ErrShort is wrapped where that is too little beside values of so many bytes;
-// a disk that does not answer takes nothing.
+// look returns the free bytes of a disk. It returns an error that wraps ErrShort if they are too few after values of this
+// many bytes, and another error if the disk can't be read.
 func (m *Monitor) look(d Disk, bytes int64) (free int64, err error) {
 	free, size, err := m.opts.Stat(d.Dir)
 	if err != nil {
@@ -101,7 +101,8 @@ func (m *Monitor) look(d Disk, bytes int64) (free int64, err error) {
 	return free, nil
 }
 
-// Look tells the observer, and the log what has changed, and returns what is short.
+// Look passes the free space to the observer, logs changes, and returns the errors of all disks; ErrShort is wrapped for a
+// disk that is short.
 func (m *Monitor) Look(ctx context.Context) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -121,7 +122,7 @@ func (m *Monitor) Look(ctx context.Context) error {
 	return all
 }
 
-// Reserve returns how many bytes to keep on the disk of a directory where no setting says it.
+// Reserve returns the default reserve, in bytes, for the disk of a directory, or the error of Stat.
 func Reserve(dir string) (int64, error) {
 	_, size, err := Stat(dir)
 	if err != nil {
@@ -130,8 +131,8 @@ func Reserve(dir string) (int64, error) {
 	return min(defaultReserve, size/defaultPart), nil
 }
 
-// Stat returns how many bytes of the disk of a directory are free for this process, and how many it has. A directory
-// that is not made yet will be on its parent's disk.
+// Stat returns the bytes that are free for this process on the disk of a directory, and the disk's size. For a directory
+// that does not exist yet it reads the disk of its parent.
 func Stat(dir string) (free, size int64, err error) {
 	for {
 		free, size, err = stat(dir)

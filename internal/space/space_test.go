@@ -13,7 +13,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/space"
 )
 
-// disks are what a test says is free.
+// disks has the free space that a test sets.
 type disks struct {
 	free map[string]int64
 	err  error
@@ -44,8 +44,8 @@ func TestAdmit(t *testing.T) {
 		"an eighth of a small disk":        {db: 8 << 20, values: 8 << 20, admitted: true},
 		"less than an eighth":              {db: 8<<20 - 1, values: 50 << 20},
 		"the values' disk is short":        {db: 50 << 20, values: 8<<20 - 1},
-		"a setting says how much":          {minFree: 1 << 20, db: 1 << 20, values: 1 << 20, admitted: true},
-		"less than it says":                {minFree: 60 << 20, db: 50 << 20, values: 50 << 20},
+		"the setting is met":               {minFree: 1 << 20, db: 1 << 20, values: 1 << 20, admitted: true},
+		"less than the setting":            {minFree: 60 << 20, db: 50 << 20, values: 50 << 20},
 		"a value that fits":                {db: 8 << 20, values: 50 << 20, bytes: 42 << 20, admitted: true},
 		"a value that takes too much room": {db: 50 << 20, values: 50 << 20, bytes: 42<<20 + 1},
 	} {
@@ -64,14 +64,14 @@ func TestAdmit(t *testing.T) {
 			require.NotContains(t, public.Message, "bytes")
 		})
 	}
-	t.Run("a disk that does not answer", func(t *testing.T) {
+	t.Run("a disk that can't be read", func(t *testing.T) {
 		m, d, _ := newMonitor(t, 0)
 		d.err = errors.New("gone")
 		require.Equal(t, fault.Unavailable, fault.Public(m.Admit(0)).Code)
 	})
 }
 
-// TestLook: the metrics have every look, the log what changes.
+// TestLook: the metrics get every result, the log only changes.
 func TestLook(t *testing.T) {
 	m, d, log := newMonitor(t, 0)
 	require.NoError(t, m.Look(t.Context()))

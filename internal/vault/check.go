@@ -13,7 +13,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/objects"
 )
 
-// Bounds of what is sealed beside a data key, in bytes; and of a session id.
+// Bounds of the metadata and of a session id; in bytes, except maxDepth, in levels.
 const (
 	maxName      = 255
 	maxCustom    = 4096
@@ -21,8 +21,8 @@ const (
 	maxSessionID = 1024
 )
 
-// checkList bounds a list. A token in an application's list whose prefix is not accepted names nothing, and is no fault:
-// the application may hold tokens of another gateway.
+// checkList bounds the length of a list. In an application's list, a token whose prefix is not accepted is an unknown token
+// and not a fault: the application may hold tokens of another gateway.
 func checkList(n, limit int, list Param) error {
 	if n == 0 {
 		return fault.New(fault.BadUserInput, "The list is empty.").At(list)
@@ -48,7 +48,7 @@ func checkSessionID(id string, which Param) error {
 	return nil
 }
 
-// grantLife returns how long a grant is to last.
+// grantLife returns the life of a grant: the requested or the default one.
 func (v *Vault) grantLife(asked *time.Duration) (time.Duration, error) {
 	if asked == nil {
 		return v.opts.Limits.DefaultGrant, nil
@@ -90,7 +90,7 @@ func checkMetadata(m *Metadata) error {
 			"A filename has 1 to %d bytes, without slashes or control characters.", maxName).At("filename")
 	}
 	if t := m.ContentType; t != nil && objects.ContentType(*t) != *t {
-		return fault.New(fault.BadUserInput, "Not a media type, such as text/plain.").At("contentType")
+		return fault.New(fault.BadUserInput, "contentType must be a media type, for example text/plain.").At("contentType")
 	}
 	if m.Custom == nil {
 		return nil
@@ -108,7 +108,7 @@ func hasControls(s string) bool {
 	return !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl)
 }
 
-// depth stops counting one level past the bound.
+// depth returns how deep v nests; it stops one level above maxDepth.
 func depth(v any) int { return depthFrom(v, 1) }
 
 func depthFrom(v any, level int) int {

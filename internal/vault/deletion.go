@@ -13,11 +13,10 @@ import (
 	"github.com/cloakroomhq/cloakroom/models"
 )
 
-// DeleteTokens destroys the sealed keys of those tokens that are the calling application's, durably,
-// then deletes their objects, and returns how many there were. If the store does not answer the
-// values are unreadable all the same, and the sweeper deletes the objects later. Faults:
-// UNAUTHENTICATED, FORBIDDEN, BAD_USER_INPUT, LIMIT_EXCEEDED, UNAVAILABLE (all of them were destroyed, or none; on a full
-// disk perhaps some).
+// DeleteTokens destroys the sealed keys of those tokens that belong to the calling application's tenant, durably, then
+// deletes their objects, and returns how many tokens there were. If the store does not respond, the values are unreadable
+// nevertheless, and the sweeper deletes the objects later. Faults: UNAUTHENTICATED, FORBIDDEN, BAD_USER_INPUT,
+// LIMIT_EXCEEDED, UNAVAILABLE (all tokens were destroyed, or none; on a full disk perhaps some).
 func (v *Vault) DeleteTokens(ctx context.Context, tokens []ids.Token) (int, error) {
 	c, err := caller.RequireApplication(ctx)
 	if err != nil {
@@ -28,30 +27,30 @@ func (v *Vault) DeleteTokens(ctx context.Context, tokens []ids.Token) (int, erro
 	}
 	_, now := v.now()
 	done, err := v.opts.Rows.Write(ctx, models.Batch{Now: now, Destroy: &models.Destruction{Tenant: c.Tenant, Tokens: ids.IDs(tokens)}})
-	v.listeners.tell(c.Tenant, nil, tokens) // after an error too: it may have been committed
+	v.listeners.tellRevoked(c.Tenant, nil, tokens) // after an error too: it may have been committed
 	if err != nil {
 		return 0, unavailable(err)
 	}
-	gone := done.Destroyed
-	if _, err := v.purge(ctx, gone); err != nil {
+	destroyed := done.Destroyed
+	if _, err := v.purge(ctx, destroyed); err != nil {
 		v.opts.Logger.ErrorContext(ctx, "objects of deleted tokens remain; the sweeper will try again",
-			slog.Int("objects", len(gone)), slog.Any("error", err))
+			slog.Int("objects", len(destroyed)), slog.Any("error", err))
 	}
-	return len(gone), nil
+	return len(destroyed), nil
 }
 
-// purge deletes the objects of destroyed tokens, and notes that in their rows. While an upload that was signed for one may
-// still arrive, a tombstone takes its place, so that the store refuses it; the row stays for as long, and the next purge
-// removes both. It returns those that are left with its error: a client that holds up its own object, as it can in some
-// stores, holds up no other.
-func (v *Vault) purge(ctx context.Context, gone []models.Token) (left []models.Token, err error) {
+// purge deletes the objects of destroyed tokens, and notes the deletion in their rows. While an upload signed for an object
+// may still arrive, purge writes a tombstone instead, so that the store refuses the upload. The row stays until a later purge
+// removes row and tombstone. purge returns the tokens that failed with its error, and continues after a failure: in some
+// stores a client can block the deletion of its own object, and must not block other deletions.
+func (v *Vault) purge(ctx context.Context, destroyed []models.Token) (left []models.Token, err error) {
 	_, now := v.now()
 	var open, closed []models.Token
-	for i := range gone {
-		if gone[i].UploadUntil > now {
-			open = append(open, gone[i])
+	for i := range destroyed {
+		if destroyed[i].UploadUntil > now {
+			open = append(open, destroyed[i])
 		} else {
-			closed = append(closed, gone[i])
+			closed = append(closed, destroyed[i])
 		}
 	}
 	left, err = v.erase(ctx, open, v.opts.Objects.Tombstone, now)
@@ -59,48 +58,49 @@ func (v *Vault) purge(ctx context.Context, gone []models.Token) (left []models.T
 	return append(left, more...), errors.Join(err, failed)
 }
 
-// erase lets the store see to the objects, purges the rows of those that it has seen to, and returns the others.
-func (v *Vault) erase(ctx context.Context, gone []models.Token, how func(context.Context, ...string) error, now int64) (left []models.Token, err error) {
-	if len(gone) == 0 {
+// erase calls how, which deletes objects or writes tombstones, purges the rows of those that succeeded, and returns the
+// others.
+func (v *Vault) erase(ctx context.Context, destroyed []models.Token, how func(context.Context, ...string) error, now int64) (left []models.Token, err error) {
+	if len(destroyed) == 0 {
 		return nil, nil
 	}
-	names := make([]string, len(gone))
-	for i := range gone {
-		names[i] = gone[i].Object
+	names := make([]string, len(destroyed))
+	for i := range destroyed {
+		names[i] = destroyed[i].Object
 	}
-	done := gone
+	done := destroyed
 	if err = how(ctx, names...); err != nil {
 		var partial *objects.PartialError
 		if !errors.As(err, &partial) {
-			return gone, err
+			return destroyed, err
 		}
 		stays := func(t models.Token) bool { return slices.Contains(partial.Objects, t.Object) }
-		done = slices.DeleteFunc(slices.Clone(gone), stays)
-		left = slices.DeleteFunc(slices.Clone(gone), func(t models.Token) bool { return !stays(t) })
+		done = slices.DeleteFunc(slices.Clone(destroyed), stays)
+		left = slices.DeleteFunc(slices.Clone(destroyed), func(t models.Token) bool { return !stays(t) })
 	}
 	purged := make([]ids.Digest, len(done))
 	for i := range done {
 		purged[i] = done[i].ID
 	}
 	if _, failed := v.opts.Rows.Write(ctx, models.Batch{Now: now, Purge: purged}); failed != nil {
-		return gone, errors.Join(err, failed)
+		return destroyed, errors.Join(err, failed)
 	}
 	return left, err
 }
 
-// sweepPatience is how long a sweep goes on though the store deletes nothing of a batch: other rows wait behind it.
+// sweepPatience is how long a sweep continues while the store deletes nothing of a batch: the rows after it may succeed.
 const sweepPatience = 10 * time.Second
 
-// Sweep removes tokens and grants that have expired, in bounded batches, until nothing is due or ctx ends. A store that does not answer
-// holds up the tokens whose objects it has, and nothing else.
+// Sweep removes expired tokens and grants, in bounded batches, until nothing is due or ctx ends. A store that does not
+// respond delays the removal of tokens only.
 func (v *Vault) Sweep(ctx context.Context) error {
 	return errors.Join(v.sweepTokens(ctx), v.opts.Rows.Settle(ctx),
 		models.Sweep(ctx, v.opts.Now, v.opts.Rows.SweepGrants, func(n int) { v.opts.Observer.Swept("grants", n) }))
 }
 
-// sweepTokens goes on past tokens whose objects the store does not delete, so that those behind them are seen to as well.
-// DueTokens puts what it returns behind all others that are due, so that where the time ends, the next sweep begins with
-// those that this one did not reach. It returns the first error.
+// sweepTokens continues past tokens whose objects the store does not delete, so that the tokens after them are removed.
+// DueTokens moves the rows that it returns behind all others that are due, so that after a timeout the next sweep begins
+// with the rows that this one did not reach. It returns the first error.
 func (v *Vault) sweepTokens(ctx context.Context) error {
 	began, _ := v.now()
 	stuck := make(map[ids.Digest]bool)
@@ -111,9 +111,9 @@ func (v *Vault) sweepTokens(ctx context.Context) error {
 		if err != nil {
 			return errors.Join(first, err)
 		}
-		gone := slices.DeleteFunc(slices.Clone(due), func(t models.Token) bool { return stuck[t.ID] })
-		left, err := v.purge(ctx, gone)
-		v.opts.Observer.Swept("tokens", len(gone)-len(left))
+		untried := slices.DeleteFunc(slices.Clone(due), func(t models.Token) bool { return stuck[t.ID] })
+		left, err := v.purge(ctx, untried)
+		v.opts.Observer.Swept("tokens", len(untried)-len(left))
 		if first == nil {
 			first = err
 		}
@@ -122,15 +122,15 @@ func (v *Vault) sweepTokens(ctx context.Context) error {
 		}
 		at, _ := v.now()
 		switch {
-		case len(due) < models.SweepBatch, len(gone) == 0: // the others of the batch have been tried
+		case len(due) < models.SweepBatch, len(untried) == 0: // all others of the batch have been tried
 			return first
-		case len(left) == len(gone) && (!isPartial(err) || at.Sub(began) >= sweepPatience):
+		case len(left) == len(untried) && (!isPartial(err) || at.Sub(began) >= sweepPatience):
 			return first
 		}
 	}
 }
 
-// isPartial reports whether the store named the objects that it failed for: on another error it failed as a whole.
+// isPartial reports whether the store named the objects that it failed for. With any other error the whole call failed.
 func isPartial(err error) bool {
 	var partial *objects.PartialError
 	return errors.As(err, &partial)

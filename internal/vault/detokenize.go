@@ -14,7 +14,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/models"
 )
 
-// Redeemed is what a token gave: the request that downloads its value, or Err, a fault.
+// Redeemed is the result for one token: the request that downloads its value, or Err, a fault.
 type Redeemed struct {
 	Token    ids.Token
 	Download objects.SignedRequest
@@ -22,7 +22,7 @@ type Redeemed struct {
 	Err      error
 }
 
-// Described is what the gateway knows of a token.
+// Described is what a caller may know about a token.
 type Described struct {
 	Token     ids.Token
 	CreatedAt time.Time
@@ -30,25 +30,24 @@ type Described struct {
 	Metadata  *Metadata
 }
 
-// errNoGrant is the one answer for a token that is unknown, another tenant's, expired, deleted, or
-// without a grant.
+// errNoGrant is the same for a token that is unknown, another tenant's, expired, deleted, or without a grant, so that
+// clients can't tell these apart.
 var errNoGrant = fault.New(fault.GrantRequired, "This session may not read this token: ask the application for it again.")
 
-// Detokenize redeems one token, as DetokenizeBatch does; its error is the token's or the whole's.
+// Detokenize redeems one token, as DetokenizeBatch does; its error is that of the token or of the call.
 func (v *Vault) Detokenize(ctx context.Context, token ids.Token) (Redeemed, error) {
-	out, err := v.detokenize(ctx, []ids.Token{token}, one(ParamTokens))
+	out, err := v.detokenize(ctx, []ids.Token{token}, singlePath(ParamTokens))
 	if err != nil {
 		return Redeemed{}, err
 	}
 	return out[0], out[0].Err
 }
 
-// DetokenizeBatch redeems each token for which the calling session holds a READ grant, in order. Grants
-// and keys are read by one statement, and the work for each kind of refusal is the same. Faults of the
-// whole: UNAUTHENTICATED, FORBIDDEN, BAD_USER_INPUT, LIMIT_EXCEEDED, RATE_LIMITED, UNAVAILABLE; of one token:
-// GRANT_REQUIRED, INTERNAL, UNAVAILABLE.
+// DetokenizeBatch redeems each token for which the calling session holds a READ grant, in order. One statement reads
+// grants and keys, and does the same work for each reason of refusal. Faults of the call: UNAUTHENTICATED, FORBIDDEN,
+// BAD_USER_INPUT, LIMIT_EXCEEDED, RATE_LIMITED, UNAVAILABLE. Faults of one token: GRANT_REQUIRED, INTERNAL, UNAVAILABLE.
 func (v *Vault) DetokenizeBatch(ctx context.Context, tokens []ids.Token) ([]Redeemed, error) {
-	return v.detokenize(ctx, tokens, each(ParamTokens))
+	return v.detokenize(ctx, tokens, listPath(ParamTokens))
 }
 
 func (v *Vault) detokenize(ctx context.Context, tokens []ids.Token, path func(i int) []any) ([]Redeemed, error) {
@@ -95,8 +94,8 @@ func (v *Vault) detokenize(ctx context.Context, tokens []ids.Token, path func(i 
 	return out, nil
 }
 
-// redeem signs the download of a token's value. The URL ends with the token; it may outlive the grant by its own life,
-// which is short: docs/adr/0021.
+// redeem signs the download of a token's value. The URL expires no later than the token. It may outlive the grant by the
+// URL's own life, which is short: docs/adr/0021.
 func (v *Vault) redeem(c *caller.Caller, row *models.Token, opened keyring.Opened) (objects.SignedRequest, *Metadata, error) {
 	key, meta, err := readPayload(opened)
 	if err != nil {
@@ -121,7 +120,7 @@ func (v *Vault) redeem(c *caller.Caller, row *models.Token, opened keyring.Opene
 	return signed, meta, nil
 }
 
-// readPayload decodes what an envelope held, and clears it.
+// readPayload decodes the payload of an envelope, and clears it.
 func readPayload(o keyring.Opened) (objects.CustomerKey, *Metadata, error) {
 	if o.Err != nil {
 		return objects.CustomerKey{}, nil, fmt.Errorf("opening a token's envelope: %w", o.Err)
@@ -130,8 +129,8 @@ func readPayload(o keyring.Opened) (objects.CustomerKey, *Metadata, error) {
 	return decodePayload(o.Payload)
 }
 
-// Describe returns what is known of a token that the calling session may READ, or that is the calling
-// application's own; nil for every other token.
+// Describe returns the description of a token that the calling session may READ, or that belongs to the calling
+// application's tenant; nil for every other token.
 func (v *Vault) Describe(ctx context.Context, token ids.Token) (*Described, error) {
 	c, err := caller.Require(ctx)
 	if err != nil {

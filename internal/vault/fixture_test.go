@@ -26,16 +26,16 @@ var noon = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 
 var errDown = errors.New("SECRET: down")
 
-// store is an object store that remembers what it was asked.
+// store is an object store that records the calls.
 type store struct {
-	mu      sync.Mutex
-	now     func() time.Time
-	up      map[string]objects.Upload
-	down    []objects.Download
-	deleted map[string]int
-	buried  map[string]int
-	err     error
-	stuck   map[string]bool // objects that stay
+	mu         sync.Mutex
+	now        func() time.Time
+	uploads    map[string]objects.Upload
+	downloads  []objects.Download
+	deleted    map[string]int
+	tombstones map[string]int
+	err        error
+	stuck      map[string]bool // objects whose deletion fails
 }
 
 func (s *store) SignUpload(u objects.Upload) (objects.SignedRequest, error) {
@@ -44,7 +44,7 @@ func (s *store) SignUpload(u objects.Upload) (objects.SignedRequest, error) {
 	if s.err != nil {
 		return objects.SignedRequest{}, s.err
 	}
-	s.up[u.Object] = u
+	s.uploads[u.Object] = u
 	return objects.SignedRequest{Method: "PUT", URL: "https://store.example/" + u.Object, ExpiresAt: earlier(s.now().Add(15*time.Minute), u.NotAfter)}, nil
 }
 
@@ -54,7 +54,7 @@ func (s *store) SignDownload(d objects.Download) (objects.SignedRequest, error) 
 	if s.err != nil {
 		return objects.SignedRequest{}, s.err
 	}
-	s.down = append(s.down, d)
+	s.downloads = append(s.downloads, d)
 	return objects.SignedRequest{Method: "GET", URL: "https://store.example/" + d.Object, ExpiresAt: earlier(s.now().Add(time.Minute), d.NotAfter)}, nil
 }
 
@@ -67,7 +67,9 @@ func earlier(end, notAfter time.Time) time.Time {
 
 func (s *store) Delete(_ context.Context, names ...string) error { return s.erase(s.deleted, names) }
 
-func (s *store) Tombstone(_ context.Context, names ...string) error { return s.erase(s.buried, names) }
+func (s *store) Tombstone(_ context.Context, names ...string) error {
+	return s.erase(s.tombstones, names)
+}
 
 func (s *store) erase(done map[string]int, names []string) error {
 	s.mu.Lock()
@@ -111,7 +113,7 @@ func (c *counted) take() map[string]int {
 	return calls
 }
 
-// Write notes each part of the batch.
+// Write counts each part of the batch.
 func (c *counted) Write(ctx context.Context, b models.Batch) (models.Result, error) {
 	for name, has := range map[string]bool{
 		"Tokens": len(b.Tokens) > 0, "Grants": len(b.Tokens) == 0 && len(b.Grants) > 0, "Move": b.Move != nil,
@@ -149,17 +151,17 @@ func (c *counted) TokenGrants(ctx context.Context, tenant string, s ids.SessionH
 	return c.DB.TokenGrants(ctx, tenant, s, tokens, now)
 }
 
-// endings are the sessions that have ended, as the vault sees them.
+// endings is a vault.Sessions that records the ended sessions.
 type endings struct {
 	rows    *sqlite.DB
-	gone    map[caller.SessionHash]bool
+	ended   map[caller.SessionHash]bool
 	reasons []string
 	err     error
 }
 
 func (e *endings) EndSession(ctx context.Context, tenant, sessionID, reason string) (int, error) {
 	session := caller.HashSession(tenant, sessionID)
-	e.gone[session] = true
+	e.ended[session] = true
 	e.reasons = append(e.reasons, tenant+" "+reason)
 	if e.err != nil {
 		return 0, e.err
@@ -171,7 +173,7 @@ func (e *endings) EndSession(ctx context.Context, tenant, sessionID, reason stri
 	return done.Revoked, err
 }
 
-func (e *endings) Ended(session caller.SessionHash) bool { return e.gone[session] }
+func (e *endings) Ended(session caller.SessionHash) bool { return e.ended[session] }
 
 // sums is an Observer.
 type sums map[string]int
@@ -184,7 +186,7 @@ func (s sums) GrantsChecked(kind string, held, missing int) {
 func (s sums) Presigned(method string, n int) { s[method] += n }
 func (s sums) Swept(what string, n int)       { s["swept "+what] += n }
 
-// rates are vault.Rates that note what they were asked, as "reserve 2 of 30 bytes", and refuse with err.
+// rates is a vault.Rates that records the calls, for example "reserve 2 of 30 bytes", and refuses with err.
 type rates struct {
 	asked []string
 	err   error
@@ -216,14 +218,14 @@ func newFixture(t testing.TB) *fixture {
 	dir := t.TempDir()
 	f := &fixture{at: noon, rates: &rates{}, sums: sums{}, path: filepath.Join(dir, "rows.db")}
 	now := func() time.Time { return f.at }
-	f.store = &store{now: now, up: map[string]objects.Upload{}, deleted: map[string]int{}, buried: map[string]int{}}
+	f.store = &store{now: now, uploads: map[string]objects.Upload{}, deleted: map[string]int{}, tombstones: map[string]int{}}
 	db, err := sqlite.Open(context.Background(), sqlite.Options{Path: f.path})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = db.Close() })
 	f.rows = &counted{DB: db, calls: map[string]int{}}
 	keys, err := keyring.LoadOrCreateFile(filepath.Join(dir, "keys.json"))
 	require.NoError(t, err)
-	f.endings = &endings{rows: db, gone: map[caller.SessionHash]bool{}}
+	f.endings = &endings{rows: db, ended: map[caller.SessionHash]bool{}}
 	f.options = vault.Options{
 		Rows: f.rows, Keys: keys, Objects: f.store, Sessions: f.endings, Rates: f.rates, Observer: f.sums, Prefixes: []string{"tok", "old"}, Logger: slog.New(slog.DiscardHandler), Now: now,
 		Limits: vault.Limits{Batch: 10, GrantBatch: 10, ObjectSize: 1000, UnsizedSize: 100, DefaultGrant: 15 * time.Minute, MaxGrant: 24 * time.Hour, MaxTTL: 48 * time.Hour},
@@ -232,7 +234,7 @@ func newFixture(t testing.TB) *fixture {
 	return f
 }
 
-// with makes the vault anew, with other options.
+// with creates the vault again, with changed options.
 func (f *fixture) with(t testing.TB, change func(*vault.Options)) {
 	t.Helper()
 	change(&f.options)
@@ -275,7 +277,7 @@ func requireFault(t require.TestingT, err error, code fault.Code, path ...any) {
 	}
 }
 
-// checksOf asks for one kind of each token.
+// checksOf returns a check of one kind for each token.
 func checksOf(kind ids.Kind, tokens ...ids.Token) []vault.GrantCheck {
 	checks := make([]vault.GrantCheck, len(tokens))
 	for i, token := range tokens {

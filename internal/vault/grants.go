@@ -18,17 +18,17 @@ type GrantRequest struct {
 	Duration *time.Duration // nil: the default
 }
 
-// Granted is what exists of one request: a grant of each of its kinds on each of its tokens, except those that are missing.
+// Granted is the result of one request: a grant of each of its kinds exists on each of its tokens except the missing ones.
 type Granted struct {
 	ExpiresAt *time.Time  // the earliest end of these grants; nil: every token is missing
 	Missing   []ids.Token // in the order of the request
 }
 
-// CreateGrants creates grants for a session of the calling application's tenant, and extends those
-// that exist. It returns what exists of each request, in order. Tokens that are not the tenant's are missing; for a session
-// that has ended, all are, so that an application's response that meets a logout on its way is not spoilt. The grants are
-// durable when it returns: one statement reads, one transaction writes, and nothing is written that exists already. Faults:
-// UNAUTHENTICATED, FORBIDDEN, BAD_USER_INPUT, LIMIT_EXCEEDED, UNAVAILABLE.
+// CreateGrants creates grants for a session of the calling application's tenant, and extends existing ones. It returns the
+// result of each request, in order. Tokens of other tenants are missing. For an ended session all tokens are missing, and
+// there is no fault, so that a logout does not fail the application's concurrent response. The grants are durable when it
+// returns: one statement reads, and one transaction writes new and longer grants. Faults: UNAUTHENTICATED, FORBIDDEN,
+// BAD_USER_INPUT, LIMIT_EXCEEDED, UNAVAILABLE.
 func (v *Vault) CreateGrants(ctx context.Context, sessionID string, requests []GrantRequest) ([]Granted, error) {
 	c, err := caller.RequireApplication(ctx)
 	if err != nil {
@@ -40,26 +40,26 @@ func (v *Vault) CreateGrants(ctx context.Context, sessionID string, requests []G
 	}
 	now, ms := v.now()
 	hash := caller.HashSession(c.Tenant, sessionID)
-	m := merger{session: hash, now: now, have: make(map[ids.Digest]*models.TokenGrant, len(rowIDs))}
+	m := merger{session: hash, now: now, existing: make(map[ids.Digest]*models.TokenGrant, len(rowIDs))}
 	if !v.opts.Sessions.Ended(hash) {
 		rows, err := v.opts.Rows.TokenGrants(ctx, c.Tenant, hash, rowIDs, ms)
 		if err != nil {
 			return nil, unavailable(err)
 		}
 		for i := range rows {
-			m.have[rows[i].TokenID] = &rows[i]
+			m.existing[rows[i].TokenID] = &rows[i]
 		}
 	}
 	for i := range requests {
-		m.raise(&requests[i], lives[i])
+		m.extend(&requests[i], lives[i])
 	}
 	if len(m.writes) > 0 {
 		if _, err := v.opts.Rows.Write(ctx, models.Batch{Grants: m.writes}); err != nil {
 			return nil, unavailable(err)
 		}
 	}
-	if len(m.have) > 0 {
-		v.listeners.tellNamed(hash)
+	if len(m.existing) > 0 {
+		v.listeners.tellGranted(hash)
 	}
 	created := make([]Granted, len(requests))
 	for i := range requests {
@@ -73,7 +73,7 @@ func (v *Vault) CreateGrants(ctx context.Context, sessionID string, requests []G
 	return created, nil
 }
 
-// checkRequests returns the row ids of all tokens, and how long the grants of each request are to last.
+// checkRequests returns the row ids of all tokens, and the life of the grants of each request.
 func (v *Vault) checkRequests(sessionID string, requests []GrantRequest) ([]ids.Digest, []time.Duration, error) {
 	if err := checkSessionID(sessionID, ParamSession); err != nil {
 		return nil, nil, err
@@ -105,24 +105,24 @@ func (v *Vault) checkRequests(sessionID string, requests []GrantRequest) ([]ids.
 	return rowIDs, lives, nil
 }
 
-// merger joins what is asked for with what a session has.
+// merger merges requested grants with the existing grants of a session.
 type merger struct {
-	session ids.SessionHash
-	now     time.Time
-	have    map[ids.Digest]*models.TokenGrant // of the tenant's tokens
-	writes  []models.Grant                    // the rows whose ends rose
-	counts  [len(bothKinds)]int               // grants that were asked for and exist
+	session  ids.SessionHash
+	now      time.Time
+	existing map[ids.Digest]*models.TokenGrant // one for each token of the tenant; its ends are 0 if there is no grant
+	writes   []models.Grant                    // the rows to write: new or extended
+	counts   [len(bothKinds)]int               // requested grants that exist
 }
 
-// raise raises the ends to what a request asks for.
-func (m *merger) raise(r *GrantRequest, life time.Duration) {
+// extend extends grants to the ends that a request asks for.
+func (m *merger) extend(r *GrantRequest, life time.Duration) {
 	for i := range r.Tokens {
 		id := r.Tokens[i].ID()
-		g, ok := m.have[id]
+		g, ok := m.existing[id]
 		if !ok {
 			continue
 		}
-		end := until(m.now, life, g.TokenExpiresAt)
+		end := grantEnd(m.now, life, g.TokenExpiresAt)
 		row := models.Grant{SessionID: m.session, TokenID: id}
 		if r.Kinds&ids.Read != 0 && end > g.ReadUntil {
 			g.ReadUntil, row.ReadUntil = end, end
@@ -132,18 +132,18 @@ func (m *merger) raise(r *GrantRequest, life time.Duration) {
 		}
 		if row.ExpiresAt = max(row.ReadUntil, row.StoreUntil); row.ExpiresAt > 0 {
 			if m.writes == nil {
-				m.writes = make([]models.Grant, 0, len(m.have))
+				m.writes = make([]models.Grant, 0, len(m.existing))
 			}
 			m.writes = append(m.writes, row)
 		}
 	}
 }
 
-// granted says what exists of a request, after all requests have raised the ends.
+// granted returns the result of a request. All requests are merged before.
 func (m *merger) granted(r *GrantRequest) (g Granted) {
 	earliest := int64(math.MaxInt64)
 	for i := range r.Tokens {
-		have, ok := m.have[r.Tokens[i].ID()]
+		have, ok := m.existing[r.Tokens[i].ID()]
 		if !ok {
 			g.Missing = append(g.Missing, r.Tokens[i])
 			continue
@@ -168,7 +168,7 @@ func (m *merger) granted(r *GrantRequest) (g Granted) {
 	return g
 }
 
-// Revocation narrows which grants to revoke; a nil part does not.
+// Revocation selects the grants to revoke; a nil field selects all.
 type Revocation struct {
 	SessionID *string
 	Tokens    []ids.Token
@@ -200,7 +200,7 @@ func (v *Vault) RevokeGrants(ctx context.Context, r Revocation) (int, error) {
 	}
 	_, now := v.now()
 	done, err := v.opts.Rows.Write(ctx, models.Batch{Now: now, Revoke: &f})
-	v.listeners.tell(c.Tenant, r.SessionID, r.Tokens) // after an error too: it may have been committed
+	v.listeners.tellRevoked(c.Tenant, r.SessionID, r.Tokens) // after an error too: it may have been committed
 	if err != nil {
 		return 0, unavailable(err)
 	}
@@ -208,8 +208,8 @@ func (v *Vault) RevokeGrants(ctx context.Context, r Revocation) (int, error) {
 }
 
 // CarryGrants moves the grants of one session of the calling application's tenant to another, for example, when a visitor
-// signs in, and returns how many were in force. What both have ends with the later; the first session has none
-// left. From or to a session that has ended nothing is carried. Faults as for CreateGrants.
+// signs in, and returns how many were in force. A grant that both have gets the later end; the first session keeps
+// no grant. If either session has ended, nothing is moved. Faults as for CreateGrants.
 func (v *Vault) CarryGrants(ctx context.Context, fromSessionID, toSessionID string) (int, error) {
 	c, err := caller.RequireApplication(ctx)
 	if err != nil {
@@ -230,12 +230,12 @@ func (v *Vault) CarryGrants(ctx context.Context, fromSessionID, toSessionID stri
 	}
 	_, now := v.now()
 	done, err := v.opts.Rows.Write(ctx, models.Batch{Now: now, Move: &models.Move{Tenant: c.Tenant, From: from, To: to}})
-	v.listeners.tell(c.Tenant, &fromSessionID, nil) // after an error too: it may have been committed
+	v.listeners.tellRevoked(c.Tenant, &fromSessionID, nil) // after an error too: it may have been committed
 	if err != nil {
 		return 0, unavailable(err)
 	}
 	if done.Moved > 0 {
-		v.listeners.tellNamed(to)
+		v.listeners.tellGranted(to)
 	}
 	return done.Moved, nil
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/vault"
 )
 
-// failing are keys that can't be asked.
+// failing is a vault.Keys whose calls fail.
 type failing struct{}
 
 var errKeys = errors.New("the keys do not answer")
@@ -26,8 +26,8 @@ func (failing) Open(context.Context, []keyring.Locked) ([]keyring.Opened, error)
 	return nil, errKeys
 }
 
-// TestKeysDoNotAnswer: what needs them is UNAVAILABLE, and leaves nothing behind.
-func TestKeysDoNotAnswer(t *testing.T) {
+// TestKeysUnavailable: calls that need the keys are UNAVAILABLE, and write nothing.
+func TestKeysUnavailable(t *testing.T) {
 	f := newFixture(t)
 	who := session("clinic", "s")
 	token := f.tokenize(t, who, 0)
@@ -54,7 +54,7 @@ func TestKeysDoNotAnswer(t *testing.T) {
 			require.NotContains(t, fault.Public(err).Message, errKeys.Error())
 		})
 	}
-	require.Equal(t, 1, f.rows.calls["Write Tokens"], "the first token alone")
+	require.Equal(t, 1, f.rows.calls["Write Tokens"], "only the first token")
 	f.with(t, func(o *vault.Options) { o.Keys = working })
 	_, err := f.Detokenize(who, token)
 	require.NoError(t, err)

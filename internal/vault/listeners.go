@@ -6,45 +6,45 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/ids"
 )
 
-// listeners are told of revocations, for what was remembered of the grants is no longer so; and of sessions that have grants.
+// listeners are called after revocations, so that caches of grants are cleared, and when a session gets grants.
 type listeners struct {
-	mu    sync.RWMutex
-	all   []func(tenant, session string, tokens []ids.Token)
-	named []func(session ids.SessionHash)
+	mu      sync.RWMutex
+	revoked []func(tenant, session string, tokens []ids.Token)
+	granted []func(session ids.SessionHash)
 }
 
-// OnGrant calls f with each session for which an application of its tenant has made grants, or to which it has moved
-// some, before the application is answered.
+// OnGrant calls f with each session that an application of its tenant has created grants for or moved grants to, before
+// the application gets its response.
 func (v *Vault) OnGrant(f func(session ids.SessionHash)) {
 	v.listeners.mu.Lock()
 	defer v.listeners.mu.Unlock()
-	v.listeners.named = append(v.listeners.named, f)
+	v.listeners.granted = append(v.listeners.granted, f)
 }
 
-func (l *listeners) tellNamed(session ids.SessionHash) {
+func (l *listeners) tellGranted(session ids.SessionHash) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	for _, f := range l.named {
+	for _, f := range l.granted {
 		f(session)
 	}
 }
 
-// OnRevoke calls f after each revocation, deletion or carrying away made through this vault, before its caller is
-// answered. An empty session stands for every session, nil tokens for every token.
+// OnRevoke calls f after each revocation, deletion or move of grants by this vault, before its caller gets the
+// response. An empty session means every session, nil tokens mean every token.
 func (v *Vault) OnRevoke(f func(tenant, session string, tokens []ids.Token)) {
 	v.listeners.mu.Lock()
 	defer v.listeners.mu.Unlock()
-	v.listeners.all = append(v.listeners.all, f)
+	v.listeners.revoked = append(v.listeners.revoked, f)
 }
 
-func (l *listeners) tell(tenant string, session *string, tokens []ids.Token) {
+func (l *listeners) tellRevoked(tenant string, session *string, tokens []ids.Token) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	named := ""
+	id := ""
 	if session != nil {
-		named = *session
+		id = *session
 	}
-	for _, f := range l.all {
-		f(tenant, named, tokens)
+	for _, f := range l.revoked {
+		f(tenant, id, tokens)
 	}
 }

@@ -1,12 +1,12 @@
 package vault
 
-// Param names an argument of the vault's methods. The path of a fault that is about one begins with it; what the client
-// calls that argument is the caller's to say. After it come indexes and fields of the vault's inputs.
+// Param names an argument of the vault's methods. The path of a fault about an argument begins with its Param, followed by
+// indexes and fields of the vault's inputs. The caller maps a Param to the client's name of the argument.
 type Param string
 
-// The arguments that a fault may be about.
+// The arguments in paths of faults.
 const (
-	ParamInputs     Param = "inputs" // without an index where there is one only
+	ParamInputs     Param = "inputs" // without an index in methods that take one only
 	ParamTokens     Param = "tokens" // as ParamInputs
 	ParamRequests   Param = "requests"
 	ParamChecks     Param = "checks"
@@ -16,6 +16,6 @@ const (
 	ParamRevocation Param = "revocation"
 )
 
-// one and each are the paths of a token or an input: of one alone, and of a list's.
-func one(p Param) func(int) []any  { return func(int) []any { return []any{p} } }
-func each(p Param) func(int) []any { return func(i int) []any { return []any{p, i} } }
+// singlePath and listPath return the path of a token or an input: of a single one, and of the i-th in a list.
+func singlePath(p Param) func(int) []any { return func(int) []any { return []any{p} } }
+func listPath(p Param) func(int) []any   { return func(i int) []any { return []any{p, i} } }

@@ -9,8 +9,8 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/objects"
 )
 
-// Metadata is what a client says of a value. It is sealed with the data key, so that the database
-// tells as little of a value as of its key.
+// Metadata is a client's description of a value. It is sealed together with the data key, so that the database
+// reveals neither.
 type Metadata struct {
 	Filename     *string        `json:"filename,omitempty"`
 	ContentType  *string        `json:"contentType,omitempty"`
@@ -18,14 +18,14 @@ type Metadata struct {
 	Custom       map[string]any `json:"custom,omitempty"`
 }
 
-// mode is who encrypts a value.
+// mode says who encrypts a value.
 type mode byte
 
-// sseC: the store does, with the data key that each request brings. No other mode is known to this build.
+// sseC: the store encrypts, with the data key in each request. This build knows no other mode.
 const sseC mode = 1
 
-// A payload is the version byte 2, a byte for the mode, the data key, and the metadata as JSON, if there is any. Version 1
-// has no byte for the mode: it is sseC.
+// A payload is the version byte 2, a byte for the mode, the data key, and the metadata as JSON, if any. Version 1 has no
+// byte for the mode: its mode is sseC.
 const (
 	payloadV1 = 0x01
 	payloadV2 = 0x02
@@ -33,7 +33,7 @@ const (
 
 var (
 	errPayload = errors.New("vault: a sealed payload is malformed")
-	errMode    = errors.New("vault: the value is encrypted in a mode that this version of the gateway does not know")
+	errMode    = errors.New("vault: the value is encrypted in a mode that this version of the gateway does not know: upgrade the gateway")
 )
 
 func encodePayload(key objects.CustomerKey, m *Metadata) ([]byte, error) {
@@ -61,14 +61,14 @@ func decodePayload(b []byte) (key objects.CustomerKey, m *Metadata, err error) {
 	}
 	m = &Metadata{}
 	d := json.NewDecoder(bytes.NewReader(rest))
-	d.UseNumber() // numbers come back as they were given
+	d.UseNumber() // keeps numbers as the client wrote them
 	if err := d.Decode(m); err != nil {
 		return key, nil, errPayload
 	}
 	return key, m, nil
 }
 
-// afterMode returns what follows a payload's version and mode.
+// afterMode returns the rest of a payload after its version and mode.
 func afterMode(b []byte) (rest []byte, err error) {
 	switch {
 	case len(b) > 0 && b[0] == payloadV1:

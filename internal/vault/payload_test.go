@@ -9,7 +9,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/objects"
 )
 
-// TestPayload: both versions are read, and nothing is taken for a mode that it is not.
+// TestPayload: both versions are decoded, and unknown versions and modes are refused.
 func TestPayload(t *testing.T) {
 	key := objects.CustomerKey(bytes.Repeat([]byte{7}, 32))
 	name := "a.txt"
@@ -23,19 +23,19 @@ func TestPayload(t *testing.T) {
 		filename string
 		err      error
 	}{
-		"version 2":               {v2, "a.txt", nil},
-		"version 2, bare":         {bare, "", nil},
-		"version 2, as it is":     {with([]byte{2, 1}, `{"filename":"b.txt"}`), "b.txt", nil},
-		"version 1":               {with([]byte{1}, `{"filename":"b.txt"}`), "b.txt", nil},
-		"version 1, bare":         {with([]byte{1}, ""), "", nil},
-		"version 3":               {with([]byte{3, 1}, ""), "", errPayload},
-		"no mode":                 {with([]byte{2, 0}, ""), "", errMode},
-		"another mode":            {with([]byte{2, 2}, ""), "", errMode},
-		"short":                   {bare[:len(bare)-1], "", errPayload},
-		"version 1, short":        {with([]byte{1}, "")[:32], "", errPayload},
-		"a version alone":         {[]byte{2}, "", errPayload},
-		"empty":                   {nil, "", errPayload},
-		"metadata that is broken": {with([]byte{2, 1}, `{"filename":`), "", errPayload},
+		"version 2":              {v2, "a.txt", nil},
+		"version 2, no metadata": {bare, "", nil},
+		"version 2, written out": {with([]byte{2, 1}, `{"filename":"b.txt"}`), "b.txt", nil},
+		"version 1":              {with([]byte{1}, `{"filename":"b.txt"}`), "b.txt", nil},
+		"version 1, no metadata": {with([]byte{1}, ""), "", nil},
+		"version 3":              {with([]byte{3, 1}, ""), "", errPayload},
+		"no mode":                {with([]byte{2, 0}, ""), "", errMode},
+		"another mode":           {with([]byte{2, 2}, ""), "", errMode},
+		"short":                  {bare[:len(bare)-1], "", errPayload},
+		"version 1, short":       {with([]byte{1}, "")[:32], "", errPayload},
+		"only a version":         {[]byte{2}, "", errPayload},
+		"empty":                  {nil, "", errPayload},
+		"malformed metadata":     {with([]byte{2, 1}, `{"filename":`), "", errPayload},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, m, err := decodePayload(c.payload)
@@ -53,7 +53,7 @@ func TestPayload(t *testing.T) {
 	}
 }
 
-// FuzzDecodePayload: nothing panics, and what was read is written in one way.
+// FuzzDecodePayload: nothing panics, and a decoded payload has one encoding.
 func FuzzDecodePayload(f *testing.F) {
 	key := make([]byte, 32)
 	for _, head := range [][]byte{{1}, {2, 1}, {2, 2}, {3}} {
@@ -67,7 +67,7 @@ func FuzzDecodePayload(f *testing.F) {
 		}
 		b, err := encodePayload(key, m)
 		if err != nil {
-			return // a year that RFC 3339 has no spelling for
+			return // a year that RFC 3339 can't express
 		}
 		again, n, err := decodePayload(b)
 		require.NoError(t, err)

@@ -14,10 +14,10 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/vault"
 )
 
-// reference is the grants' domain written down in the most obvious way.
+// reference is the simplest implementation of tokens and grants, in memory.
 type reference struct {
 	tokens map[ids.Token]*refToken
-	grants map[refGrant]time.Time // until when
+	grants map[refGrant]time.Time // ends
 }
 
 type refToken struct {
@@ -51,7 +51,7 @@ func (r *reference) grant(g refGrant, until time.Time) time.Time {
 	return r.grants[g]
 }
 
-// create does what one request asks for, and returns what exists of it now.
+// create creates the grants of one request, and returns its result.
 func (r *reference) create(tenant, session string, request *vault.GrantRequest, now time.Time) (granted vault.Granted) {
 	life := 15 * time.Minute
 	if request.Duration != nil {
@@ -96,13 +96,13 @@ func later(a, b time.Time) time.Time {
 
 var bothKinds = []ids.Kind{ids.Read, ids.Store}
 
-// TestAgainstReference: over random sequences of everything that a session and an application can do, the
-// vault answers as the reference does.
+// TestAgainstReference: for random sequences of all calls of sessions and applications, the vault returns the same results
+// as the reference.
 func TestAgainstReference(t *testing.T) {
 	f := newFixture(t)
 	round := 0
 	rapid.Check(t, func(t *rapid.T) {
-		round++ // tenants of their own keep the rounds apart in one database
+		round++ // each round has its own tenants, because all share one database
 		ref := &reference{tokens: map[ids.Token]*refToken{}, grants: map[refGrant]time.Time{}}
 		tokens := []ids.Token{unknown}
 		tenants := []string{fmt.Sprint("clinic", round), fmt.Sprint("bank", round)}
@@ -140,7 +140,7 @@ func TestAgainstReference(t *testing.T) {
 				got, err := f.CreateGrants(application(tenant), id, requests)
 				require.NoError(t, err)
 				want := make([]vault.Granted, len(requests))
-				for _, pass := range []bool{false, true} { // all are made before any is answered
+				for _, pass := range []bool{false, true} { // all grants are created before results are computed
 					for i := range requests {
 						if answer := ref.create(tenant, id, &requests[i], f.at); pass {
 							want[i] = answer
@@ -231,7 +231,7 @@ func TestAgainstReference(t *testing.T) {
 				for _, token := range list {
 					if made := ref.tokens[token]; made != nil && made.tenant == tenant && !made.gone {
 						if !ref.alive(tenant, token, f.at) {
-							ended++ // expired: counted unless the sweeper was first
+							ended++ // expired: counted unless it was swept before
 						}
 						made.gone = true
 						want++

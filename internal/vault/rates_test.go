@@ -14,7 +14,7 @@ import (
 
 var missing = ids.TokenOf("tok-00000000-0000-4000-8000-000000000001")
 
-func TestWhatIsCharged(t *testing.T) {
+func TestRatesCharged(t *testing.T) {
 	f := newFixture(t)
 	s := session("clinic", "1")
 	token := f.tokenize(t, s, 0)
@@ -29,12 +29,12 @@ func TestWhatIsCharged(t *testing.T) {
 		}, []string{"reserve 3 of 1107 bytes"}},
 		"a read":                       {func() error { return second(f.Detokenize(s, token)) }, []string{"read 1"}},
 		"each of a batch of reads":     {func() error { return second(f.DetokenizeBatch(s, []ids.Token{token, token, missing})) }, []string{"read 3"}},
-		"what is known of a token":     {func() error { return second(f.Describe(s, token)) }, []string{"read 1"}},
-		"an application's":             {func() error { return second(f.Describe(application("clinic"), token)) }, []string{"read 1"}},
-		"nothing of what is malformed": {func() error { _ = second(f.Tokenize(s, vault.TokenizeInput{Size: ptr(int64(1001))})); return nil }, nil},
-		"nothing of nobody":            {func() error { _ = second(f.Detokenize(context.Background(), token)); return nil }, nil},
-		"nothing of a list too long":   {func() error { _ = second(f.DetokenizeBatch(s, make([]ids.Token, 11))); return nil }, nil},
-		"nothing of grants": {func() error {
+		"a description of a token":     {func() error { return second(f.Describe(s, token)) }, []string{"read 1"}},
+		"an application's description": {func() error { return second(f.Describe(application("clinic"), token)) }, []string{"read 1"}},
+		"no malformed input":           {func() error { _ = second(f.Tokenize(s, vault.TokenizeInput{Size: ptr(int64(1001))})); return nil }, nil},
+		"no anonymous client":          {func() error { _ = second(f.Detokenize(context.Background(), token)); return nil }, nil},
+		"no list that is too long":     {func() error { _ = second(f.DetokenizeBatch(s, make([]ids.Token, 11))); return nil }, nil},
+		"no creation of grants": {func() error {
 			return second(f.CreateGrants(application("clinic"), "1", []vault.GrantRequest{{Tokens: []ids.Token{token}, Kinds: ids.Read}}))
 		}, nil},
 	} {
@@ -46,8 +46,8 @@ func TestWhatIsCharged(t *testing.T) {
 	}
 }
 
-// What is refused costs neither the database nor the store anything.
-func TestRefusedByTheRates(t *testing.T) {
+// TestRateRefusalsCostNothing: a refused call reaches neither the database nor the store.
+func TestRateRefusalsCostNothing(t *testing.T) {
 	f := newFixture(t)
 	s := session("clinic", "1")
 	token := f.tokenize(t, s, 0)
@@ -65,8 +65,8 @@ func TestRefusedByTheRates(t *testing.T) {
 			requireFault(t, err, fault.RateLimited)
 			require.Equal(t, 2*time.Second, fault.Public(err).RetryAfter)
 			require.Empty(t, f.rows.take())
-			require.Len(t, f.store.up, 1)
-			require.Empty(t, f.store.down)
+			require.Len(t, f.store.uploads, 1)
+			require.Empty(t, f.store.downloads)
 		})
 	}
 }

@@ -6,11 +6,11 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/caller"
 )
 
-// EndSession ends a session of the calling application's tenant: its grants are gone, and every credential that
-// names it is refused, here at once and on other replicas within their poll. It returns how many grants were in
-// force. A session that is not known ends too: the gateway keeps no list of sessions. Faults: UNAUTHENTICATED,
-// FORBIDDEN, BAD_USER_INPUT, LIMIT_EXCEEDED (its grants are gone, and its credentials are not refused), UNAVAILABLE (it has
-// ended here, and may have ended everywhere).
+// EndSession ends a session of the calling application's tenant: its grants are revoked, and every credential that
+// names it is refused, by this replica at once and by the others after their next poll. It returns how many grants were in
+// force. An unknown session can be ended too: the gateway keeps no list of sessions. Faults: UNAUTHENTICATED, FORBIDDEN,
+// BAD_USER_INPUT, LIMIT_EXCEEDED (the grants are revoked, and the credentials are still accepted), UNAVAILABLE (the session
+// has ended on this replica, and may have ended on all).
 func (v *Vault) EndSession(ctx context.Context, sessionID string) (int, error) {
 	c, err := caller.RequireApplication(ctx)
 	if err != nil {

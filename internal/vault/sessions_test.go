@@ -33,8 +33,8 @@ func TestEndSession(t *testing.T) {
 	require.Equal(t, checksOf(ids.Store, token), missing)
 }
 
-// TestEndedSessionsGetNoGrants: an application that answers while its user logs out is not told of a fault, and
-// brings nothing back to life; a grant that was written all the same opens nothing.
+// TestEndedSessionsGetNoGrants: if the user logs out during an application's response, the application gets no fault,
+// and no grant is created. A grant that was written nevertheless does not count.
 func TestEndedSessionsGetNoGrants(t *testing.T) {
 	f := newFixture(t)
 	app := application("clinic")
@@ -45,33 +45,33 @@ func TestEndedSessionsGetNoGrants(t *testing.T) {
 	made, err := f.CreateGrants(app, "s1", []vault.GrantRequest{{Tokens: []ids.Token{token}, Kinds: ids.Read | ids.Store}})
 	require.NoError(t, err)
 	require.Equal(t, []vault.Granted{{Missing: []ids.Token{token}}}, made)
-	require.Empty(t, f.rows.take(), "nothing is asked, and nothing written")
+	require.Empty(t, f.rows.take(), "nothing is read or written")
 
-	// As if another replica had created it before it knew.
-	gone := f.endings.gone
-	f.endings.gone = nil
+	// Another replica may create a grant before it reads that the session has ended.
+	gone := f.endings.ended
+	f.endings.ended = nil
 	made, err = f.CreateGrants(app, "s1", []vault.GrantRequest{{Tokens: []ids.Token{token}, Kinds: ids.Store}})
 	require.NoError(t, err)
 	require.Equal(t, []vault.Granted{{ExpiresAt: ptr(noon.Add(15 * time.Minute))}}, made)
-	f.endings.gone = gone
+	f.endings.ended = gone
 	missing, err := f.VerifyGrants(app, "s1", checksOf(ids.Store, token, unknown))
 	require.NoError(t, err)
 	require.Equal(t, checksOf(ids.Store, token, unknown), missing)
 }
 
-// TestNothingIsCarriedFromOrToAnEndedSession: a grant that another replica made for it before it knew would open
-// something in the session that it is carried to.
-func TestNothingIsCarriedFromOrToAnEndedSession(t *testing.T) {
+// TestCarryGrantsIgnoresEndedSessions: another replica may have created a grant for the ended session before it read
+// the end; in the other session, that grant would be in force.
+func TestCarryGrantsIgnoresEndedSessions(t *testing.T) {
 	f := newFixture(t)
 	app := application("clinic")
 	f.tokenize(t, session("clinic", "s1"), 0)
 	for _, ended := range []string{"s1", "s2"} {
-		f.endings.gone = map[caller.SessionHash]bool{caller.HashSession("clinic", ended): true}
+		f.endings.ended = map[caller.SessionHash]bool{caller.HashSession("clinic", ended): true}
 		n, err := f.CarryGrants(app, "s1", "s2")
 		require.NoError(t, err)
 		require.Zero(t, n, ended)
 	}
-	f.endings.gone = nil
+	f.endings.ended = nil
 	n, err := f.CarryGrants(app, "s1", "s2")
 	require.NoError(t, err)
 	require.Equal(t, 2, n)
@@ -88,7 +88,7 @@ func TestEndSessionRefusals(t *testing.T) {
 		_, err = f.EndSession(app, id)
 		requireFault(t, err, fault.BadUserInput, vault.ParamSession)
 	}
-	require.Empty(t, f.endings.gone)
+	require.Empty(t, f.endings.ended)
 	f.endings.err = fault.New(fault.LimitExceeded, "too many")
 	_, err = f.EndSession(app, "s1")
 	requireFault(t, err, fault.LimitExceeded)

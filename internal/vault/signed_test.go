@@ -13,7 +13,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/vault"
 )
 
-// TestNoURLOutlivesItsToken: the store is told when the token ends, for uploads and downloads.
+// TestNoURLOutlivesItsToken: the store gets the token's expiry for uploads and downloads.
 func TestNoURLOutlivesItsToken(t *testing.T) {
 	f := newFixture(t)
 	user := session("clinic", "s")
@@ -30,33 +30,33 @@ func TestNoURLOutlivesItsToken(t *testing.T) {
 	f.store.fail(nil)
 	kept := f.tokenize(t, user, 0)
 	require.NoError(t, second(f.Detokenize(user, kept)))
-	require.Zero(t, f.store.down[1].NotAfter, "a token without an end does not shorten its URLs")
+	require.Zero(t, f.store.downloads[1].NotAfter, "a token without an expiry does not shorten its URLs")
 }
 
-// TestSignersAreSessions: the store learns for whom it signs.
-func TestSignersAreSessions(t *testing.T) {
+// TestSignedRequestsNameTheSession: signed requests name the tenant and the session.
+func TestSignedRequestsNameTheSession(t *testing.T) {
 	f := newFixture(t)
 	want := objects.Signer{Tenant: "clinic", Session: caller.HashSession("clinic", "s")}
 	token := f.tokenize(t, session("clinic", "s"), 0)
 	require.NoError(t, second(f.Detokenize(session("clinic", "s"), token)))
-	require.Equal(t, want, f.store.down[0].Signer)
-	require.Equal(t, want, f.store.up[f.store.down[0].Object].Signer)
+	require.Equal(t, want, f.store.downloads[0].Signer)
+	require.Equal(t, want, f.store.uploads[f.store.downloads[0].Object].Signer)
 }
 
-// TestDeletedBeforeItsUploadEnds leaves a tombstone, for as long as an upload can arrive; one deleted later does not.
-func TestDeletedBeforeItsUploadEnds(t *testing.T) {
+// TestTombstoneWhileAnUploadCanArrive: deletion leaves a tombstone for as long as an upload can arrive, and later none.
+func TestTombstoneWhileAnUploadCanArrive(t *testing.T) {
 	f := newFixture(t)
 	user, app := session("clinic", "s"), application("clinic")
 	early, late := f.tokenize(t, user, 0), f.tokenize(t, user, 0)
 	require.NoError(t, second(f.DetokenizeBatch(user, []ids.Token{early, late})))
-	objectOf := map[ids.Token]string{early: f.store.down[0].Object, late: f.store.down[1].Object}
+	objectOf := map[ids.Token]string{early: f.store.downloads[0].Object, late: f.store.downloads[1].Object}
 	require.NoError(t, second(f.DeleteTokens(app, []ids.Token{early})))
-	require.Equal(t, map[string]int{objectOf[early]: 1}, f.store.buried)
+	require.Equal(t, map[string]int{objectOf[early]: 1}, f.store.tombstones)
 	require.Empty(t, f.store.deleted)
 	f.at = noon.Add(31 * time.Minute)
 	require.NoError(t, second(f.DeleteTokens(app, []ids.Token{late})))
 	require.Equal(t, map[string]int{objectOf[late]: 1}, f.store.deleted)
 	require.NoError(t, f.Sweep(t.Context()))
 	require.Equal(t, map[string]int{objectOf[early]: 1, objectOf[late]: 1}, f.store.deleted)
-	require.Len(t, f.store.buried, 1)
+	require.Len(t, f.store.tombstones, 1)
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/models"
 )
 
-// TokenizeInput is what is known of a value before it is uploaded; each part may be nil.
+// TokenizeInput describes a value before it is uploaded; each field may be nil.
 type TokenizeInput struct {
 	Metadata *Metadata
 	Size     *int64 // bytes
@@ -30,18 +30,18 @@ type Tokenized struct {
 
 // Tokenize makes one token, as TokenizeBatch does.
 func (v *Vault) Tokenize(ctx context.Context, in TokenizeInput) (Tokenized, error) {
-	made, err := v.tokenize(ctx, []TokenizeInput{in}, one(ParamInputs))
+	made, err := v.tokenize(ctx, []TokenizeInput{in}, singlePath(ParamInputs))
 	if err != nil {
 		return Tokenized{}, err
 	}
 	return made[0], nil
 }
 
-// TokenizeBatch makes a token for each input, all or none. They are durable, with READ and STORE grants
-// for the calling session, when it returns. Faults: UNAUTHENTICATED, FORBIDDEN, BAD_USER_INPUT,
+// TokenizeBatch makes a token for each input, all or none. When it returns, the tokens are durable, with READ and STORE
+// grants for the calling session. Faults: UNAUTHENTICATED, FORBIDDEN, BAD_USER_INPUT,
 // LIMIT_EXCEEDED, RATE_LIMITED, UNAVAILABLE.
 func (v *Vault) TokenizeBatch(ctx context.Context, inputs []TokenizeInput) ([]Tokenized, error) {
-	return v.tokenize(ctx, inputs, each(ParamInputs))
+	return v.tokenize(ctx, inputs, listPath(ParamInputs))
 }
 
 func (v *Vault) tokenize(ctx context.Context, inputs []TokenizeInput, path func(i int) []any) ([]Tokenized, error) {
@@ -79,9 +79,9 @@ func (v *Vault) tokenize(ctx context.Context, inputs []TokenizeInput, path func(
 			return nil, err
 		}
 		secrets[i].Token = made[i].Token
-		until := until(now, v.opts.Limits.DefaultGrant, tokens[i].ExpiresAt)
+		end := grantEnd(now, v.opts.Limits.DefaultGrant, tokens[i].ExpiresAt)
 		grants[i] = models.Grant{
-			SessionID: *c.Session, TokenID: tokens[i].ID, ReadUntil: until, StoreUntil: until, ExpiresAt: until,
+			SessionID: *c.Session, TokenID: tokens[i].ID, ReadUntil: end, StoreUntil: end, ExpiresAt: end,
 		}
 	}
 	if err := v.seal(ctx, tokens, secrets); err != nil {
@@ -96,7 +96,7 @@ func (v *Vault) tokenize(ctx context.Context, inputs []TokenizeInput, path func(
 	return made, nil
 }
 
-// seal gives each row the envelope of its secret.
+// seal sets the envelope of each row, and clears the payloads.
 func (v *Vault) seal(ctx context.Context, rows []models.Token, secrets []keyring.Secret) error {
 	sealed, err := v.opts.Keys.Seal(ctx, secrets)
 	for i := range secrets {
@@ -111,7 +111,7 @@ func (v *Vault) seal(ctx context.Context, rows []models.Token, secrets []keyring
 	return nil
 }
 
-// bytesOf returns how much may be stored for the inputs.
+// bytesOf returns the most bytes that the inputs' values can take.
 func (v *Vault) bytesOf(inputs []TokenizeInput) (n int64) {
 	for i := range inputs {
 		if size := inputs[i].Size; size != nil {
@@ -123,7 +123,7 @@ func (v *Vault) bytesOf(inputs []TokenizeInput) (n int64) {
 	return n
 }
 
-// reserve makes one token with its object, and the payload that is to be sealed, in memory only.
+// reserve makes one token, its object's name and its payload to seal, in memory only.
 func (v *Vault) reserve(c *caller.Caller, in *TokenizeInput, now time.Time) (t Tokenized, row models.Token, payload []byte, err error) {
 	t.Token = ids.NewToken(v.opts.Prefixes[0])
 	var key objects.CustomerKey
@@ -151,14 +151,14 @@ func (v *Vault) reserve(c *caller.Caller, in *TokenizeInput, now time.Time) (t T
 	return t, row, payload, err
 }
 
-// uploadSlack is what an upload may last longer than lastUpload reckons: to be written to the disk, above all.
+// uploadSlack is added by lastUpload, mainly for the store's write to disk.
 const uploadSlack = time.Minute
 
-// lastUpload returns when no upload can arrive any more. Stores ask for a request's expiry when it begins; one that
-// begins at the last moment is given as long again.
+// lastUpload returns the time after which no upload can arrive. Stores check a request's expiry when it begins; an upload
+// that begins at the last moment may take as long again.
 func lastUpload(now, expires time.Time) time.Time { return expires.Add(expires.Sub(now) + uploadSlack) }
 
-// newObjectName returns a random name, so that a listing of the bucket tells nothing of tokens.
+// newObjectName returns a random name, so that a listing of the bucket reveals nothing about tokens.
 func newObjectName() string {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // never fails: crypto/rand
@@ -166,8 +166,8 @@ func newObjectName() string {
 	return "v/" + name[:2] + "/" + name[2:]
 }
 
-// until returns when a grant ends: no grant outlives its token.
-func until(now time.Time, life time.Duration, tokenEnds *int64) int64 {
+// grantEnd returns when a grant ends: at the latest with its token.
+func grantEnd(now time.Time, life time.Duration, tokenEnds *int64) int64 {
 	end := now.Add(life).UnixMilli()
 	if tokenEnds != nil {
 		end = min(end, *tokenEnds)

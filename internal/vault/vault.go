@@ -16,7 +16,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/models"
 )
 
-// Rows is what the vault needs of the database: a part of models.Rows, which says what it may rely on.
+// Rows is the part of models.Rows that the vault uses. The contract is documented there.
 type Rows interface {
 	Write(ctx context.Context, b models.Batch) (models.Result, error)
 	ReadableTokens(ctx context.Context, tenant string, session ids.SessionHash, tokens []ids.Digest, now int64) ([]models.Token, error)
@@ -27,30 +27,30 @@ type Rows interface {
 	Settle(ctx context.Context) error
 }
 
-// Sessions owns the end of a session.
+// Sessions ends sessions, and knows the ended ones.
 type Sessions interface {
 	// EndSession ends a tenant's session, durably, with its grants and transfers, and returns how many grants were in
-	// force; reason is what it is counted under. It ends here at once, also where an error is returned. Its
-	// errors are faults.
+	// force; reason is its label in the metrics. This replica refuses the session at once, even if an error is
+	// returned. Errors are faults.
 	EndSession(ctx context.Context, tenant, sessionID, reason string) (revoked int, err error)
 	// Ended reports whether a session has ended.
 	Ended(session caller.SessionHash) bool
 }
 
-// Rates bound what a session and its tenant may have done in a time. Their errors are faults: RATE_LIMITED for later,
-// LIMIT_EXCEEDED for what is too much at once. All of a call is charged, or none.
+// Rates limit the calls of a session and of its tenant per unit of time. Errors are faults: RATE_LIMITED if the client may
+// try again later, LIMIT_EXCEEDED if the call can never pass. A call is charged in full or not at all.
 type Rates interface {
-	// Reserve is asked before tokens are made, for values of so many bytes in all.
+	// Reserve is called before tokens are made; bytes is the total size of their values.
 	Reserve(c *caller.Caller, tokens int, bytes int64) error
-	// Read is asked before tokens are looked up.
+	// Read is called before tokens are looked up.
 	Read(c *caller.Caller, tokens int) error
 }
 
-// Keys seals what a token protects, and opens it again with that token only.
+// Keys seals the payload of a token, and opens it with that token only.
 type Keys interface {
 	// Seal returns an envelope for each secret, in their order.
 	Seal(ctx context.Context, secrets []keyring.Secret) ([]keyring.Envelope, error)
-	// Open returns what each envelope holds, in their order; one that does not open has an error of its own.
+	// Open returns the payload of each envelope, in their order. An envelope that can't be opened has its own error.
 	Open(ctx context.Context, locked []keyring.Locked) ([]keyring.Opened, error)
 }
 
@@ -59,14 +59,14 @@ type Objects interface {
 	SignUpload(objects.Upload) (objects.SignedRequest, error)
 	SignDownload(objects.Download) (objects.SignedRequest, error)
 	Delete(ctx context.Context, objects ...string) error
-	// Tombstone deletes as Delete does, and leaves what refuses an upload that was signed before.
+	// Tombstone deletes as Delete does, and leaves a marker that makes the store refuse uploads signed earlier.
 	Tombstone(ctx context.Context, objects ...string) error
 }
 
-// Space knows whether there is room for new values.
+// Space checks whether there is room for new values.
 type Space interface {
-	// Admit returns a fault unless there is room for values of so many bytes in all; those whose size is not known
-	// count for nothing.
+	// Admit returns a fault unless there is room for values of this many bytes in total; values of unknown size
+	// are not counted.
 	Admit(ctx context.Context, bytes int64) error
 }
 
@@ -83,14 +83,14 @@ type Limits struct {
 	Batch        int           // tokens or inputs in one list of a session's
 	GrantBatch   int           // tokens or grants in one list of an application's
 	ObjectSize   int64         // bytes of a value
-	UnsizedSize  int64         // bytes that one of unknown size is charged with
+	UnsizedSize  int64         // bytes charged for a value of unknown size
 	RequireSize  bool          // refuse to tokenize a value of unknown size
-	DefaultGrant time.Duration // life of a grant that names none
+	DefaultGrant time.Duration // life of a grant without a requested duration
 	MaxGrant     time.Duration
 	MaxTTL       time.Duration
 }
 
-// Options are what a vault is made of; all are needed except Space and Now.
+// Options configure a vault; all are required except Space and Now.
 type Options struct {
 	Rows     Rows
 	Keys     Keys
@@ -100,7 +100,7 @@ type Options struct {
 	Space    Space // nil: room for everything
 	Observer Observer
 	Limits   Limits
-	Prefixes []string // accepted in tokens; new ones bear the first
+	Prefixes []string // accepted in tokens; new tokens have the first
 	Logger   *slog.Logger
 	Now      func() time.Time // for tests; nil: time.Now
 }
@@ -127,7 +127,7 @@ func (v *Vault) now() (time.Time, int64) {
 	return now, now.UnixMilli()
 }
 
-// rowIDs returns the tokens' row ids, once each prefix is one that is accepted.
+// rowIDs returns the tokens' row ids, or a fault if a prefix is not accepted.
 func (v *Vault) rowIDs(tokens []ids.Token, path func(i int) []any) ([]ids.Digest, error) {
 	for i := range tokens {
 		if err := v.checkPrefix(tokens[i]); err != nil {
@@ -137,15 +137,15 @@ func (v *Vault) rowIDs(tokens []ids.Token, path func(i int) []any) ([]ids.Digest
 	return ids.IDs(tokens), nil
 }
 
-// fullRetry is when it is worth trying again what a full disk refuses.
+// fullRetry is the RetryAfter of a request that failed on a full disk.
 const fullRetry = 30 * time.Second
 
-// signer is the calling session, as the object store knows it.
+// signer returns the calling session in the object store's form.
 func signer(c *caller.Caller) objects.Signer {
 	return objects.Signer{Tenant: c.Tenant, Session: *c.Session}
 }
 
-// unavailable hides what the database or the store said; the log keeps it.
+// unavailable hides an error of the database or the store from the client; the log has it.
 func unavailable(err error) error {
 	f := fault.Wrap(err, fault.Unavailable, "The gateway can't do this at the moment: try again.")
 	if errors.Is(err, models.ErrFull) {

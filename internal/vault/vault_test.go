@@ -16,7 +16,7 @@ import (
 
 var unknown = ids.TokenOf("tok-2b58d9b2-83c1-4e9b-9692-b149112810c8")
 
-func TestStory(t *testing.T) {
+func TestTokenLifecycle(t *testing.T) {
 	f := newFixture(t)
 	user := session("clinic", "s1")
 	meta := &vault.Metadata{Filename: ptr("scan.pdf"), ContentType: ptr("application/pdf"), LastModified: ptr(noon), Custom: map[string]any{"a": []any{"b"}}}
@@ -26,8 +26,8 @@ func TestStory(t *testing.T) {
 	got, err := f.Detokenize(user, made.Token)
 	require.NoError(t, err)
 	require.Equal(t, meta, got.Metadata)
-	down := f.store.down[0]
-	up := f.store.up[down.Object]
+	down := f.store.downloads[0]
+	up := f.store.uploads[down.Object]
 	require.Equal(t, up.Key, down.Key)
 	require.NotZero(t, up.Key)
 	require.EqualValues(t, 1000, up.Size)
@@ -39,7 +39,7 @@ func TestStory(t *testing.T) {
 			require.Equal(t, &vault.Described{Token: made.Token, CreatedAt: noon, ExpiresAt: made.ExpiresAt, Metadata: meta}, d)
 		})
 	}
-	// One answer for every token that may not be read, whatever the reason.
+	// The fault is the same for each reason why a token may not be read.
 	foreign := f.tokenize(t, session("bank", "s1"), 0)
 	gone := f.tokenize(t, user, 0)
 	_, err = f.DeleteTokens(application("clinic"), []ids.Token{gone})
@@ -66,8 +66,8 @@ func TestStory(t *testing.T) {
 	}
 }
 
-// TestWho: each method's callers.
-func TestWho(t *testing.T) {
+// TestCallersOfEachMethod: each method accepts sessions, applications or both.
+func TestCallersOfEachMethod(t *testing.T) {
 	f := newFixture(t)
 	for name, test := range map[string]struct {
 		call func(context.Context) error
@@ -110,7 +110,7 @@ func TestWho(t *testing.T) {
 	}
 }
 
-// TestRefusals: each limit by its code and path.
+// TestRefusals: each limit has its code and path.
 func TestRefusals(t *testing.T) {
 	f := newFixture(t)
 	user, app := session("clinic", "s"), application("clinic")
@@ -132,43 +132,43 @@ func TestRefusals(t *testing.T) {
 		code fault.Code
 		path string
 	}{
-		"size negative":     {tokenize(vault.TokenizeInput{Size: ptr(int64(-1))}), fault.BadUserInput, "inputs 1 size"},
-		"size over":         {tokenize(vault.TokenizeInput{Size: ptr(int64(1001))}), fault.LimitExceeded, "inputs 1 size"},
-		"ttl short":         {tokenize(vault.TokenizeInput{TTL: ptr(time.Second - 1)}), fault.BadUserInput, "inputs 1 ttl"},
-		"ttl over":          {tokenize(vault.TokenizeInput{TTL: ptr(48*time.Hour + 1)}), fault.LimitExceeded, "inputs 1 ttl"},
-		"filename empty":    {meta(vault.Metadata{Filename: ptr("")}), fault.BadUserInput, "inputs 1 metadata filename"},
-		"filename path":     {meta(vault.Metadata{Filename: ptr("../x")}), fault.BadUserInput, "inputs 1 metadata filename"},
-		"filename control":  {meta(vault.Metadata{Filename: ptr("a\r\nb")}), fault.BadUserInput, "inputs 1 metadata filename"},
-		"filename long":     {meta(vault.Metadata{Filename: ptr(strings.Repeat("x", 256))}), fault.BadUserInput, "inputs 1 metadata filename"},
-		"type":              {meta(vault.Metadata{ContentType: ptr("text")}), fault.BadUserInput, "inputs 1 metadata contentType"},
-		"type, injected":    {meta(vault.Metadata{ContentType: ptr("text/html\r\nX: y")}), fault.BadUserInput, "inputs 1 metadata contentType"},
-		"custom deep":       {meta(vault.Metadata{Custom: map[string]any{"a": nested}}), fault.LimitExceeded, "inputs 1 metadata custom"},
-		"custom large":      {meta(vault.Metadata{Custom: map[string]any{"a": strings.Repeat("x", 4096)}}), fault.LimitExceeded, "inputs 1 metadata custom"},
-		"no inputs":         {second(f.TokenizeBatch(user, nil)), fault.BadUserInput, "inputs"},
-		"many inputs":       {second(f.TokenizeBatch(user, make([]vault.TokenizeInput, 11))), fault.LimitExceeded, "inputs"},
-		"many tokens":       {second(f.DetokenizeBatch(user, make([]ids.Token, 11))), fault.LimitExceeded, "tokens"},
-		"no token":          {second(f.DetokenizeBatch(user, []ids.Token{unknown, ids.TokenOf("x")})), fault.BadUserInput, "tokens 1"},
-		"another prefix":    {second(f.Detokenize(user, ids.TokenOf("new"+unknown.String()[3:]))), fault.BadUserInput, "tokens"},
-		"described":         {second(f.Describe(user, ids.TokenOf("x"))), fault.BadUserInput, "tokens"},
-		"no requests":       {second(f.CreateGrants(app, "s", nil)), fault.BadUserInput, "requests"},
-		"no tokens":         {grants(vault.GrantRequest{Kinds: 1}), fault.BadUserInput, "requests 1 tokens"},
-		"many in requests":  {grants(vault.GrantRequest{Tokens: make([]ids.Token, 10), Kinds: 1}), fault.LimitExceeded, "requests"},
-		"no kinds":          {grants(vault.GrantRequest{Tokens: []ids.Token{unknown}}), fault.BadUserInput, "requests 1 kinds"},
-		"duration negative": {grants(vault.GrantRequest{Tokens: []ids.Token{unknown}, Kinds: 1, Duration: ptr(-time.Hour)}), fault.BadUserInput, "requests 1 duration"},
-		"duration tiny":     {grants(vault.GrantRequest{Tokens: []ids.Token{unknown}, Kinds: 1, Duration: ptr(time.Nanosecond)}), fault.BadUserInput, "requests 1 duration"},
-		"duration over":     {grants(vault.GrantRequest{Tokens: []ids.Token{unknown}, Kinds: 1, Duration: ptr(24*time.Hour + 1)}), fault.LimitExceeded, "requests 1 duration"},
-		"no session":        {second(f.CreateGrants(app, "", []vault.GrantRequest{{Tokens: []ids.Token{unknown}, Kinds: 1}})), fault.BadUserInput, "sessionID"},
-		"session control":   {second(f.VerifyGrants(app, "a\x00", checksOf(1, unknown))), fault.BadUserInput, "sessionID"},
-		"session long":      {second(f.RevokeGrants(app, vault.Revocation{SessionID: ptr(strings.Repeat("s", 1025))})), fault.BadUserInput, "sessionID"},
-		"no filter":         {second(f.RevokeGrants(app, vault.Revocation{Kinds: 1})), fault.BadUserInput, "revocation"},
-		"empty filter":      {second(f.RevokeGrants(app, vault.Revocation{Tokens: []ids.Token{}})), fault.BadUserInput, "tokens"},
-		"carry from nobody": {second(f.CarryGrants(app, "", "t")), fault.BadUserInput, "fromSessionID"},
-		"carry to nobody":   {second(f.CarryGrants(app, "s", "a\n")), fault.BadUserInput, "toSessionID"},
-		"carry nowhere":     {second(f.CarryGrants(app, "s", "s")), fault.BadUserInput, "toSessionID"},
-		"nothing to verify": {second(f.VerifyGrants(app, "s", nil)), fault.BadUserInput, "checks"},
-		"many checks":       {second(f.VerifyGrants(app, "s", checksOf(1, make([]ids.Token, 11)...))), fault.LimitExceeded, "checks"},
-		"no kind to verify": {second(f.VerifyGrants(app, "s", append(checksOf(1, unknown), checksOf(0, unknown)...))), fault.BadUserInput, "checks 1 kind"},
-		"nothing to delete": {second(f.DeleteTokens(app, nil)), fault.BadUserInput, "tokens"},
+		"size negative":      {tokenize(vault.TokenizeInput{Size: ptr(int64(-1))}), fault.BadUserInput, "inputs 1 size"},
+		"size over":          {tokenize(vault.TokenizeInput{Size: ptr(int64(1001))}), fault.LimitExceeded, "inputs 1 size"},
+		"ttl short":          {tokenize(vault.TokenizeInput{TTL: ptr(time.Second - 1)}), fault.BadUserInput, "inputs 1 ttl"},
+		"ttl over":           {tokenize(vault.TokenizeInput{TTL: ptr(48*time.Hour + 1)}), fault.LimitExceeded, "inputs 1 ttl"},
+		"filename empty":     {meta(vault.Metadata{Filename: ptr("")}), fault.BadUserInput, "inputs 1 metadata filename"},
+		"filename path":      {meta(vault.Metadata{Filename: ptr("../x")}), fault.BadUserInput, "inputs 1 metadata filename"},
+		"filename control":   {meta(vault.Metadata{Filename: ptr("a\r\nb")}), fault.BadUserInput, "inputs 1 metadata filename"},
+		"filename long":      {meta(vault.Metadata{Filename: ptr(strings.Repeat("x", 256))}), fault.BadUserInput, "inputs 1 metadata filename"},
+		"type":               {meta(vault.Metadata{ContentType: ptr("text")}), fault.BadUserInput, "inputs 1 metadata contentType"},
+		"type, injected":     {meta(vault.Metadata{ContentType: ptr("text/html\r\nX: y")}), fault.BadUserInput, "inputs 1 metadata contentType"},
+		"custom deep":        {meta(vault.Metadata{Custom: map[string]any{"a": nested}}), fault.LimitExceeded, "inputs 1 metadata custom"},
+		"custom large":       {meta(vault.Metadata{Custom: map[string]any{"a": strings.Repeat("x", 4096)}}), fault.LimitExceeded, "inputs 1 metadata custom"},
+		"no inputs":          {second(f.TokenizeBatch(user, nil)), fault.BadUserInput, "inputs"},
+		"many inputs":        {second(f.TokenizeBatch(user, make([]vault.TokenizeInput, 11))), fault.LimitExceeded, "inputs"},
+		"many tokens":        {second(f.DetokenizeBatch(user, make([]ids.Token, 11))), fault.LimitExceeded, "tokens"},
+		"no token":           {second(f.DetokenizeBatch(user, []ids.Token{unknown, ids.TokenOf("x")})), fault.BadUserInput, "tokens 1"},
+		"another prefix":     {second(f.Detokenize(user, ids.TokenOf("new"+unknown.String()[3:]))), fault.BadUserInput, "tokens"},
+		"describe, no token": {second(f.Describe(user, ids.TokenOf("x"))), fault.BadUserInput, "tokens"},
+		"no requests":        {second(f.CreateGrants(app, "s", nil)), fault.BadUserInput, "requests"},
+		"no tokens":          {grants(vault.GrantRequest{Kinds: 1}), fault.BadUserInput, "requests 1 tokens"},
+		"many in requests":   {grants(vault.GrantRequest{Tokens: make([]ids.Token, 10), Kinds: 1}), fault.LimitExceeded, "requests"},
+		"no kinds":           {grants(vault.GrantRequest{Tokens: []ids.Token{unknown}}), fault.BadUserInput, "requests 1 kinds"},
+		"duration negative":  {grants(vault.GrantRequest{Tokens: []ids.Token{unknown}, Kinds: 1, Duration: ptr(-time.Hour)}), fault.BadUserInput, "requests 1 duration"},
+		"duration tiny":      {grants(vault.GrantRequest{Tokens: []ids.Token{unknown}, Kinds: 1, Duration: ptr(time.Nanosecond)}), fault.BadUserInput, "requests 1 duration"},
+		"duration over":      {grants(vault.GrantRequest{Tokens: []ids.Token{unknown}, Kinds: 1, Duration: ptr(24*time.Hour + 1)}), fault.LimitExceeded, "requests 1 duration"},
+		"no session":         {second(f.CreateGrants(app, "", []vault.GrantRequest{{Tokens: []ids.Token{unknown}, Kinds: 1}})), fault.BadUserInput, "sessionID"},
+		"session control":    {second(f.VerifyGrants(app, "a\x00", checksOf(1, unknown))), fault.BadUserInput, "sessionID"},
+		"session long":       {second(f.RevokeGrants(app, vault.Revocation{SessionID: ptr(strings.Repeat("s", 1025))})), fault.BadUserInput, "sessionID"},
+		"no filter":          {second(f.RevokeGrants(app, vault.Revocation{Kinds: 1})), fault.BadUserInput, "revocation"},
+		"empty filter":       {second(f.RevokeGrants(app, vault.Revocation{Tokens: []ids.Token{}})), fault.BadUserInput, "tokens"},
+		"carry, no source":   {second(f.CarryGrants(app, "", "t")), fault.BadUserInput, "fromSessionID"},
+		"carry, bad target":  {second(f.CarryGrants(app, "s", "a\n")), fault.BadUserInput, "toSessionID"},
+		"carry to itself":    {second(f.CarryGrants(app, "s", "s")), fault.BadUserInput, "toSessionID"},
+		"nothing to verify":  {second(f.VerifyGrants(app, "s", nil)), fault.BadUserInput, "checks"},
+		"many checks":        {second(f.VerifyGrants(app, "s", checksOf(1, make([]ids.Token, 11)...))), fault.LimitExceeded, "checks"},
+		"no kind to verify":  {second(f.VerifyGrants(app, "s", append(checksOf(1, unknown), checksOf(0, unknown)...))), fault.BadUserInput, "checks 1 kind"},
+		"nothing to delete":  {second(f.DeleteTokens(app, nil)), fault.BadUserInput, "tokens"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			requireFault(t, test.err, test.code)
@@ -179,16 +179,16 @@ func TestRefusals(t *testing.T) {
 			require.Equal(t, test.path, strings.Join(path, " "))
 		})
 	}
-	require.Empty(t, f.rows.take(), "nothing of it reached the database")
+	require.Empty(t, f.rows.take(), "no refused call reached the database")
 	f.with(t, func(o *vault.Options) { o.Limits.RequireSize = true })
 	requireFault(t, second(f.Tokenize(user, vault.TokenizeInput{})), fault.BadUserInput, vault.ParamInputs, "size")
 }
 
 func second[T any](_ T, err error) error { return err }
 
-// TestOneCall: whatever the length of a list, one call to the database each way; and none that writes
-// where nothing changes.
-func TestOneCall(t *testing.T) {
+// TestOneDatabaseCallPerList: a list of any length takes one call to the database to read and one to write, and none to
+// write if nothing changes.
+func TestOneDatabaseCallPerList(t *testing.T) {
 	f := newFixture(t)
 	user, app := session("clinic", "s"), application("clinic")
 	made, err := f.TokenizeBatch(user, make([]vault.TokenizeInput, 10))
@@ -232,7 +232,7 @@ func TestOneCall(t *testing.T) {
 	require.Equal(t, 1, f.sums["missing STORE"])
 }
 
-// TestUnavailable: what the database or the store says reaches no client.
+// TestUnavailable: errors of the database and the store are hidden from clients.
 func TestUnavailable(t *testing.T) {
 	f := newFixture(t)
 	user, app := session("clinic", "s"), application("clinic")
@@ -252,8 +252,8 @@ func TestUnavailable(t *testing.T) {
 	requireFault(t, second(f.DeleteTokens(app, []ids.Token{token})), fault.Unavailable)
 }
 
-// TestCarryIsTold: who remembers the first session's grants hears that they are gone, also where it is not clear.
-func TestCarryIsTold(t *testing.T) {
+// TestCarryGrantsTellsListeners: listeners are told that the first session's grants are revoked, also if the write fails.
+func TestCarryGrantsTellsListeners(t *testing.T) {
 	f := newFixture(t)
 	var told []string
 	f.OnRevoke(func(tenant, session string, tokens []ids.Token) {

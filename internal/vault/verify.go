@@ -9,15 +9,15 @@ import (
 	"github.com/cloakroomhq/cloakroom/models"
 )
 
-// GrantCheck asks whether a session holds a grant of a token: of one kind, or of each of several.
+// GrantCheck asks whether a session holds a grant of each of the kinds for a token.
 type GrantCheck struct {
 	Token ids.Token
 	Kind  ids.Kind
 }
 
-// VerifyGrants returns those of the checks that do not hold for the session of the calling application's tenant, in
-// order: all of them once the session has ended. It is one statement, whatever the kinds; a token that several checks
-// name is looked up once. Faults as for CreateGrants.
+// VerifyGrants returns the checks that fail for a session of the calling application's tenant, in order: all of them if
+// the session has ended. One statement reads all kinds, and a token in several checks is looked up once. Faults as for
+// CreateGrants.
 func (v *Vault) VerifyGrants(ctx context.Context, sessionID string, checks []GrantCheck) (missing []GrantCheck, err error) {
 	c, err := caller.RequireApplication(ctx)
 	if err != nil {
@@ -54,7 +54,7 @@ func (v *Vault) checkChecks(sessionID string, checks []GrantCheck) error {
 	return checkList(len(checks), v.opts.Limits.GrantBatch, ParamChecks)
 }
 
-// heldKinds returns the kinds of grants that a session holds of the checks' tokens; none once it has ended.
+// heldKinds returns the kinds of grants that a session holds for the checks' tokens; none if the session has ended.
 func (v *Vault) heldKinds(ctx context.Context, tenant string, session ids.SessionHash, checks []GrantCheck) (map[ids.Digest]ids.Kind, error) {
 	held := make(map[ids.Digest]ids.Kind, len(checks))
 	tokens := make([]ids.Digest, 0, len(checks))
@@ -78,7 +78,7 @@ func (v *Vault) heldKinds(ctx context.Context, tenant string, session ids.Sessio
 	return held, nil
 }
 
-// kindsInForce returns the kinds of a grant that have not ended at the moment now.
+// kindsInForce returns the kinds of a grant that have not ended at now.
 func kindsInForce(g *models.TokenGrant, now int64) (kinds ids.Kind) {
 	if g.ReadUntil > now {
 		kinds |= ids.Read
@@ -89,7 +89,7 @@ func kindsInForce(g *models.TokenGrant, now int64) (kinds ids.Kind) {
 	return kinds
 }
 
-// grantCounts counts the grants that were looked for, by kind.
+// grantCounts counts checked grants by kind.
 type grantCounts [2]struct{ held, missing int }
 
 func (n *grantCounts) add(held, asked ids.Kind) {

@@ -10,7 +10,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/vault"
 )
 
-// TestVerifyGrantsOfSeveralKinds: each check has its own result, and all of them are one look-up.
+// TestVerifyGrantsOfSeveralKinds: each check has its own result, and one call to the database reads all.
 func TestVerifyGrantsOfSeveralKinds(t *testing.T) {
 	f := newFixture(t)
 	user, app := session("clinic", "owner"), application("clinic")
@@ -26,7 +26,7 @@ func TestVerifyGrantsOfSeveralKinds(t *testing.T) {
 	for name, test := range map[string]struct {
 		ask     []vault.GrantCheck
 		missing []int // indexes of ask
-		lookups int   // tokens that the database is asked for
+		lookups int   // tokens in the call to the database
 		counted sums
 	}{
 		"each kind of each token": {

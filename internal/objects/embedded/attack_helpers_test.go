@@ -16,10 +16,10 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/objects"
 )
 
-// patience is how long a test waits for what comes at once on an idle machine.
+// patience is how long a test waits for events that are immediate on an idle machine.
 const patience = time.Minute
 
-// smallBuffers makes the kernel keep little for a client that does not read, so that the handler waits for it.
+// smallBuffers sets small kernel buffers, so that the handler waits for a client that does not read.
 type smallBuffers struct{ net.Listener }
 
 func (l smallBuffers) Accept() (net.Conn, error) {
@@ -30,14 +30,14 @@ func (l smallBuffers) Accept() (net.Conn, error) {
 	return c, err
 }
 
-// listen serves a store on loopback, by real connections.
+// listen serves a store on loopback, over real connections.
 func listen(t testing.TB, change func(*Options)) *Server {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	s := newServer(t, func(o *Options) {
 		o.PublicURL = "http://" + l.Addr().String()
-		o.Grace = 10 * time.Minute // nobody is too slow for a busy machine
+		o.Grace = 10 * time.Minute // no client of a busy machine is too slow
 		if change != nil {
 			change(o)
 		}
@@ -73,8 +73,8 @@ type client struct {
 	in *bufio.Reader
 }
 
-// begin sends a request's head and the beginning of its body. A size of -1 is chunked. With a buffer, the kernel keeps
-// about so many bytes that the client does not read.
+// begin sends a request's head and the beginning of its body. A size of -1 is chunked. With a buffer, the kernel buffers
+// about this many bytes that the client does not read.
 func begin(t testing.TB, r objects.SignedRequest, size int64, body string, buffer ...int) *client {
 	t.Helper()
 	u, err := url.Parse(r.URL)
@@ -103,7 +103,7 @@ func begin(t testing.TB, r objects.SignedRequest, size int64, body string, buffe
 	return &client{conn, bufio.NewReader(conn)}
 }
 
-// answer reads the head of an answer, and its body where that is an error's.
+// answer reads the head of a response, and the body of an error.
 func (c *client) answer(t testing.TB) (*http.Response, string) {
 	t.Helper()
 	res, err := http.ReadResponse(c.in, nil)
@@ -126,7 +126,7 @@ func (c *client) requireError(t testing.TB, want *apiError) {
 	}
 }
 
-// underWay waits until so many transfers are under way.
+// underWay waits until n transfers are in progress.
 func (s *Server) underWay(t testing.TB, n int) {
 	t.Helper()
 	require.Eventually(t, func() bool { return s.transfers.count() == n }, patience, time.Millisecond,
@@ -139,7 +139,7 @@ func (s *transfers) count() int {
 	return s.all
 }
 
-// requireNothingUnderWay holds that nothing is kept of transfers that have ended.
+// requireNothingUnderWay checks that no state of ended transfers is left.
 func (s *Server) requireNothingUnderWay(t testing.TB) {
 	t.Helper()
 	s.underWay(t, 0)

@@ -8,7 +8,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/objects"
 )
 
-// BenchmarkDownload measures the handler alone: verify, authenticate, decrypt.
+// BenchmarkDownload measures the handler only: verify, authenticate, decrypt.
 func BenchmarkDownload(b *testing.B) {
 	for _, size := range []int{100, 64 << 10, 1 << 20, 16 << 20} {
 		b.Run(fmt.Sprint(size), func(b *testing.B) {
@@ -26,7 +26,7 @@ func BenchmarkDownload(b *testing.B) {
 	}
 }
 
-// BenchmarkVerify measures what a refused or accepted request costs before the disk.
+// BenchmarkVerify measures the cost of a refused and of an accepted request, without the disk.
 func BenchmarkVerify(b *testing.B) {
 	s := newServer(b, nil)
 	down, _ := s.SignDownload(objects.Download{Object: "a"})

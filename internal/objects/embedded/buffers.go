@@ -7,20 +7,20 @@ const (
 	sealedSize  = 16 + packageSize + 16
 )
 
-// buffer holds one package of a transfer. With the one inside sio it is all that a transfer has in memory.
+// buffer holds one package of a transfer. A transfer's memory is this buffer and the one inside sio.
 type buffer [sealedSize]byte
 
 var buffers = sync.Pool{New: func() any { return new(buffer) }}
 
 func newBuffer() *buffer { return buffers.Get().(*buffer) }
 
-// sealed takes one sealed package, whole: sio then writes there directly.
+// sealed returns room for one sealed package, so that sio writes into it directly.
 func (b *buffer) sealed() []byte { return b[:] }
 
-// plain takes the text of one package.
+// plain returns room for the plain text of one package.
 func (b *buffer) plain() []byte { return b[:packageSize] }
 
-// release wipes the buffer, which may have held a value, and gives it back.
+// release wipes the buffer, which may contain a part of a value, and returns it to the pool.
 func (b *buffer) release() {
 	clear(b[:])
 	buffers.Put(b)

@@ -39,7 +39,7 @@ func start(t testing.TB, change func(*embedded.Options)) (*embedded.Server, embe
 	return s, o
 }
 
-// s3For reaches an embedded store as if it were any other.
+// s3For returns the S3 client's store for an embedded store.
 func s3For(t testing.TB, o embedded.Options, lifetime time.Duration) objects.Store {
 	t.Helper()
 	store, err := objects.NewS3(t.Context(), objects.S3Options{
@@ -53,8 +53,8 @@ func s3For(t testing.TB, o embedded.Options, lifetime time.Duration) objects.Sto
 func harness(t *testing.T, s *embedded.Server, o embedded.Options) objectstest.Harness {
 	return objectstest.Harness{
 		Store: s, ShortLived: s3For(t, o, time.Second), HTTP: &http.Client{Timeout: time.Minute},
-		HoldUp: func(t *testing.T, object string) (objects.Store, func()) {
-			path := s.File(object) // a directory that is not empty can be neither removed nor opened to write
+		Block: func(t *testing.T, object string) (objects.Store, func()) {
+			path := s.File(object) // a non-empty directory can't be removed or opened for writing
 			require.NoError(t, os.MkdirAll(filepath.Join(path, "in-the-way"), 0o700))
 			return s, func() { require.NoError(t, os.RemoveAll(path)) }
 		},
@@ -68,7 +68,7 @@ func TestContract(t *testing.T) {
 	})
 }
 
-// TestContractBelowPath serves under a path of a public address.
+// TestContractBelowPath serves under a path of the public URL.
 func TestContractBelowPath(t *testing.T) {
 	objectstest.Run(t, func(t *testing.T) objectstest.Harness {
 		s, o := start(t, func(o *embedded.Options) { o.PublicURL += "/store/v1/" })
@@ -76,7 +76,7 @@ func TestContractBelowPath(t *testing.T) {
 	})
 }
 
-// TestDroppedConnection closes the connection in the middle of a body, as a closed laptop does.
+// TestDroppedConnection closes the connection in the middle of a body.
 func TestDroppedConnection(t *testing.T) {
 	s, o := start(t, nil)
 	for _, size := range []int64{500_000, 0} {
@@ -102,12 +102,12 @@ func TestDroppedConnection(t *testing.T) {
 		under := func() int { entries, _ := os.ReadDir(filepath.Join(o.Dir, "tmp")); return len(entries) }
 		require.Eventually(t, func() bool { return under() == 1 }, 10*time.Second, time.Millisecond, "the upload has not begun")
 		require.NoError(t, conn.Close())
-		require.Eventually(t, func() bool { return under() == 0 }, 10*time.Second, time.Millisecond, "the half stays")
+		require.Eventually(t, func() bool { return under() == 0 }, 10*time.Second, time.Millisecond, "the incomplete upload stays")
 		require.Equal(t, http.StatusNotFound, objectstest.Get(t, s, http.DefaultClient, object, key).Status)
 	}
 }
 
-// TestOverHTTPWithTrailers: a trailer can't carry in what the headers may not.
+// TestOverHTTPWithTrailers: a header that is refused is refused as a trailer too.
 func TestOverHTTPWithTrailers(t *testing.T) {
 	s, _ := start(t, nil)
 	object, key := objectstest.NewObject()

@@ -8,18 +8,17 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/objects"
 )
 
-// The policy of this file (Fetch standard, "CORS protocol"): a listed origin is answered by name,
-// any other is refused outright, be it a preflight or the request itself. There are no wildcards
-// and no credentials.
+// The policy of this file (Fetch standard, "CORS protocol"): the response names a listed origin; requests
+// of any other origin, preflights too, are refused. There are no wildcards and no credentials.
 
-// corsRequestHeaders are those of a signed request.
+// corsRequestHeaders are the headers of signed requests.
 var corsRequestHeaders = []string{"content-type", "if-none-match", objects.HeaderAlgorithm, objects.HeaderKey, objects.HeaderKeyMD5}
 
 const corsExpose = "ETag, Content-Disposition, Content-Length, Content-Type, Last-Modified, Retry-After, X-Amz-Request-Id, " +
 	objects.HeaderAlgorithm + ", " + objects.HeaderKeyMD5
 
-// corsHeaders returns the headers that a page may send: those of signed requests, and of the configured ones those that
-// the store does not refuse in any request.
+// corsHeaders returns the headers that a page may send: the headers of signed requests, and the configured ones except
+// those that the store refuses in every request.
 func corsHeaders(configured []string) []string {
 	all := slices.Clone(corsRequestHeaders)
 	for _, name := range configured {
@@ -30,8 +29,8 @@ func corsHeaders(configured []string) []string {
 	return all
 }
 
-// cors sets the answer's CORS headers and reports whether the origin may go on. No origin means
-// that no page of a browser asks.
+// cors sets the response's CORS headers and reports whether the origin is allowed. A request without Origin
+// is not a CORS request, and is allowed.
 func (s *Server) cors(w http.ResponseWriter, r *http.Request) bool {
 	w.Header().Add("Vary", "Origin")
 	values := r.Header.Values("Origin")
@@ -65,7 +64,7 @@ func (s *Server) preflight(w http.ResponseWriter, r *http.Request) *apiError {
 	h := w.Header()
 	h.Set("Access-Control-Allow-Methods", "GET, HEAD, PUT")
 	h.Set("Access-Control-Allow-Headers", strings.Join(s.corsHeaders, ", "))
-	h.Set("Access-Control-Max-Age", "7200") // the most that Chromium keeps
+	h.Set("Access-Control-Max-Age", "7200") // the maximum of Chromium
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }

@@ -14,13 +14,13 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/objects"
 )
 
-var strangers = []string{"https://evil.example.test", "http://app.example.test", "https://app.example.test:8443", "https://app.example.test.evil.test",
+var otherOrigins = []string{"https://evil.example.test", "http://app.example.test", "https://app.example.test:8443", "https://app.example.test.evil.test",
 	"https://APP.example.test", "https://app.example.test/", "null", "", "*", "https://app.example.test,https://evil.example.test", "https://xapp.example.test"}
 
 func TestCORSRequests(t *testing.T) {
 	s := newServer(t, nil)
 	for _, r := range bothWays(t, s) {
-		for _, origin := range strangers {
+		for _, origin := range otherOrigins {
 			altered := r
 			altered.headers = append([]objects.Header{{Name: "Origin", Value: origin}}, r.headers...)
 			w := s.send(altered)
@@ -56,7 +56,7 @@ func TestPreflight(t *testing.T) {
 		}
 		require.Contains(t, w.Header().Get("Access-Control-Allow-Methods"), method)
 	}
-	for _, origin := range strangers {
+	for _, origin := range otherOrigins {
 		w := s.send(ask(origin, "PUT", all))
 		require.Equal(t, http.StatusForbidden, w.Code, origin)
 		require.Empty(t, w.Header().Get("Access-Control-Allow-Origin"), origin)
@@ -68,7 +68,7 @@ func TestPreflight(t *testing.T) {
 	require.Equal(t, http.StatusForbidden, s.send(raw{method: "OPTIONS", uri: "/values/a", host: "store.example.test:8081"}).Code)
 }
 
-func TestOptionsAreChecked(t *testing.T) {
+func TestNewRefusesBadOptions(t *testing.T) {
 	for name, change := range map[string]func(*Options){
 		"no dir":        func(o *Options) { o.Dir = "" },
 		"no URL":        func(o *Options) { o.PublicURL = "" },
@@ -106,7 +106,7 @@ func TestCredentialsFile(t *testing.T) {
 	}
 	wg.Wait()
 	for _, c := range made {
-		require.Equal(t, made[0], c, "racers must agree")
+		require.Equal(t, made[0], c, "concurrent calls must return the same credentials")
 	}
 	require.GreaterOrEqual(t, len(made[0].SecretAccessKey), 40)
 	info, err := os.Stat(path)
@@ -129,7 +129,7 @@ func TestCredentialsFile(t *testing.T) {
 	require.Error(t, err)
 }
 
-// TestConfiguredHeaders may be sent by pages, but for those that the store refuses in every request.
+// TestConfiguredHeaders: pages may send configured headers, except those that the store refuses in every request.
 func TestConfiguredHeaders(t *testing.T) {
 	s := newServer(t, func(o *Options) {
 		o.AllowedHeaders = []string{"Traceparent", "sentry-trace", "authorization", "Range", "if-match", "x-amz-acl"}

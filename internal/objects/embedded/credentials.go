@@ -20,17 +20,17 @@ type credentialsFile struct {
 	SecretAccessKey string `json:"secretAccessKey"`
 }
 
-var errCredentialsFile = errors.New("embedded: the credentials file is not valid")
+var errCredentialsFile = errors.New("embedded: the credentials file is not valid: restore it, or delete it to make new credentials")
 
 // LoadOrCreateCredentials reads the signing credentials of an embedded store, or makes random
-// ones where the file is missing. A file with a wider mode than 0600 is refused.
+// ones if the file is missing. It returns an error for a file with a wider mode than 0600.
 func LoadOrCreateCredentials(path string) (objects.Credentials, error) {
 	c, err := loadCredentials(path)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return c, err
 	}
 	err = createCredentials(path)
-	if err != nil && !errors.Is(err, fs.ErrExist) { // another process was first: its file counts
+	if err != nil && !errors.Is(err, fs.ErrExist) { // another process has created it: use that file
 		return objects.Credentials{}, fmt.Errorf("embedded: make credentials: %w", err)
 	}
 	return loadCredentials(path)
@@ -48,7 +48,7 @@ func loadCredentials(path string) (objects.Credentials, error) {
 	var f credentialsFile
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
-	// The decoder's error can quote the file.
+	// The decoder's error is dropped, because it can quote the file.
 	if d.Decode(&f) != nil || d.More() || f.AccessKeyID == "" || len(f.SecretAccessKey) < 32 {
 		return c, errCredentialsFile
 	}
@@ -56,7 +56,7 @@ func loadCredentials(path string) (objects.Credentials, error) {
 	return c, nil
 }
 
-// createCredentials writes a whole new file or none, and never over another.
+// createCredentials writes a complete new file or none, and never overwrites one.
 func createCredentials(path string) error {
 	var id [9]byte
 	var secret [33]byte

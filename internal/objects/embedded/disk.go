@@ -13,13 +13,13 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/objects"
 )
 
-// disk keeps the files of one bucket:
+// disk has the files of one bucket:
 //
-//	DIR/lock              held while a process uses the directory
-//	DIR/tmp/*             uploads under way; removed at start
+//	DIR/lock              locked while a process uses the directory
+//	DIR/tmp/*             uploads in progress; removed at start
 //	DIR/objects/ab/cdef…  objects, by SHA-256 of bucket and object key; an empty file is a tombstone
 //
-// A name on disk is a hash, so that no object key can point elsewhere, and the 256 directories
+// A name on disk is a hash, so that no object key can name another path, and the 256 directories
 // fill evenly.
 type disk struct {
 	root, tmp, objects string
@@ -38,7 +38,7 @@ func openDisk(dir, bucket string) (*disk, error) {
 	if d.lock, err = lockFile(filepath.Join(dir, "lock")); err != nil {
 		return nil, err
 	}
-	// With the lock held nobody writes: what is there belongs to uploads that died.
+	// No other process writes while the lock is held, so these files are from interrupted uploads.
 	entries, err := os.ReadDir(d.tmp)
 	if err == nil {
 		for _, e := range entries {
@@ -65,14 +65,14 @@ func (d *disk) ready() error {
 	return nil
 }
 
-// path is where an object's file is. Callers have checked the object's key.
+// path returns the path of an object's file. Callers have checked the object's key.
 func (d *disk) path(object string) string {
 	sum := sha256.Sum256([]byte(d.bucket + "\x00" + object))
 	name := hex.EncodeToString(sum[:])
 	return filepath.Join(d.objects, name[:2], name[2:])
 }
 
-// open opens an object's file; a tombstone is fs.ErrNotExist.
+// open opens an object's file; for a tombstone it returns fs.ErrNotExist.
 func (d *disk) open(object string) (*os.File, error) {
 	file, err := os.Open(d.path(object))
 	if err != nil {
@@ -88,7 +88,7 @@ func (d *disk) open(object string) (*os.File, error) {
 	return file, nil
 }
 
-// exists reports whether there is an object or its tombstone.
+// exists reports whether the object or its tombstone exists.
 func (d *disk) exists(object string) (bool, error) {
 	_, err := os.Lstat(d.path(object))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -97,7 +97,7 @@ func (d *disk) exists(object string) (bool, error) {
 	return err == nil, err
 }
 
-// upload is a file under way. discard must be called in the end, also after commit.
+// upload is the temporary file of an upload. discard must be called at the end, also after commit.
 type upload struct{ *os.File }
 
 func (d *disk) create() (upload, error) {
@@ -106,13 +106,13 @@ func (d *disk) create() (upload, error) {
 }
 
 func (u upload) discard() error {
-	_ = u.Close() // closed twice after a commit
+	_ = u.Close() // after a commit this is the second Close
 	return os.Remove(u.Name())
 }
 
-// commit makes the file the object, unless there is one or its tombstone: fs.ErrExist. The link is what decides
-// between racers, and the directory is synced before anyone hears of it. The last step runs in guard, which
-// may refuse it.
+// commit makes the file the object. It returns fs.ErrExist if the object or its tombstone exists. Of concurrent uploads the
+// first link wins, and the directory is synced before the upload is answered. Link and sync run in guard, which may
+// refuse them.
 func (d *disk) commit(u upload, object string, guard func(func() error) error) error {
 	if err := u.Sync(); err != nil {
 		return err
@@ -132,7 +132,7 @@ func (d *disk) commit(u upload, object string, guard func(func() error) error) e
 	})
 }
 
-// makeDir makes one of the directories of objects where it is missing.
+// makeDir makes one of the directories of objects if it is missing.
 func (d *disk) makeDir(dir string) error {
 	switch err := os.Mkdir(dir, 0o700); {
 	case err == nil:
@@ -143,7 +143,7 @@ func (d *disk) makeDir(dir string) error {
 	return nil
 }
 
-// remove deletes the objects' files and nothing else: directories stay.
+// remove deletes the objects' files only: directories stay.
 func (d *disk) remove(ctx context.Context, names []string) error {
 	return d.erase(ctx, names, func(path string) (bool, error) {
 		err := os.Remove(path)
@@ -154,8 +154,8 @@ func (d *disk) remove(ctx context.Context, names []string) error {
 	})
 }
 
-// erase does something to each object's file, and makes durable what it did to their directories. A file that it fails
-// for holds up no other.
+// erase calls one for each object's file, and syncs the changed directories. After a failure it continues with the other
+// files; its PartialError names the failed objects.
 func (d *disk) erase(ctx context.Context, names []string, one func(path string) (changed bool, err error)) error {
 	dirs := make(map[string]bool)
 	var failed objects.PartialError

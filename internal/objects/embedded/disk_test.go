@@ -29,12 +29,12 @@ func randomBytes(n int) []byte {
 
 func randomKey() objects.CustomerKey { return objects.CustomerKey(randomBytes(32)) }
 
-// spellings are the forms in which a customer's key could leak.
+// spellings returns the encodings in which a customer's key could leak.
 func spellings(key objects.CustomerKey) [][]byte {
 	return [][]byte{key[:], []byte(hex.EncodeToString(key[:])), []byte(base64.StdEncoding.EncodeToString(key[:])), []byte(objects.KeyMD5(key))}
 }
 
-// TestNothingReadableOnDisk scans the disk in the middle of an upload, after it, and after a delete.
+// TestNothingReadableOnDisk scans the disk during an upload, after it, and after a deletion.
 func TestNothingReadableOnDisk(t *testing.T) {
 	s := newServer(t, nil)
 	value, key := randomBytes(400_000), randomKey()
@@ -57,7 +57,7 @@ func TestNothingReadableOnDisk(t *testing.T) {
 		return err == nil && info.Size() > 65536
 	}, 10*time.Second, 5*time.Millisecond, "the upload does not stream to disk")
 	requireNowhere(t, s.opts.Dir, secrets...)
-	require.Equal(t, http.StatusNotFound, s.read(t, "a/1", key).Code, "an upload under way is no object")
+	require.Equal(t, http.StatusNotFound, s.read(t, "a/1", key).Code, "an incomplete upload is not an object")
 	_, err = feed.Write(value[300_000:])
 	require.NoError(t, err)
 	require.NoError(t, feed.Close())
@@ -75,8 +75,8 @@ func TestNothingReadableOnDisk(t *testing.T) {
 	require.Empty(t, files(t, s.disk.objects))
 }
 
-// TestDiskAndSecretOpenNothing: who has both, and signs at will, still needs the customer's key.
-func TestDiskAndSecretOpenNothing(t *testing.T) {
+// TestDiskAndSecretDoNotRevealValues: with the disk and the signing secret an attacker still needs the customer's key.
+func TestDiskAndSecretDoNotRevealValues(t *testing.T) {
 	s := newServer(t, nil)
 	key := randomKey()
 	s.mustPut(t, "a/1", key, []byte("a secret value"))
@@ -88,7 +88,7 @@ func TestDiskAndSecretOpenNothing(t *testing.T) {
 	requireError(t, s.read(t, "a/1", objects.CustomerKey{}), errWrongKey)
 }
 
-// brokenReader ends as net/http's body does when a client goes away.
+// brokenReader ends like net/http's body when a client disconnects.
 type brokenReader struct {
 	r   io.Reader
 	err error
@@ -107,7 +107,7 @@ func TestHalfUploadLeavesNothing(t *testing.T) {
 		for _, size := range []int64{300_000, 0} {
 			for _, broken := range []error{io.ErrUnexpectedEOF, errors.New("connection reset"), io.EOF} {
 				if size == 0 && broken == io.EOF {
-					continue // a body of unknown size that ends is whole
+					continue // with an unknown size, a body that ends is complete
 				}
 				name := fmt.Sprintf("%d of %d, %v", sent, size, broken)
 				s := newServer(t, nil)
@@ -127,7 +127,7 @@ func TestHalfUploadLeavesNothing(t *testing.T) {
 	}
 }
 
-func TestRestart(t *testing.T) {
+func TestRestartKeepsObjects(t *testing.T) {
 	dir := t.TempDir()
 	s, err := New(testOptions(dir))
 	require.NoError(t, err)
@@ -150,7 +150,7 @@ func TestRestart(t *testing.T) {
 	require.NoError(t, s.Close())
 }
 
-// TestDeleteTouchesNothingElse deletes names that could mean other files.
+// TestDeleteTouchesNothingElse deletes one of several objects with names that could be taken for other files.
 func TestDeleteTouchesNothingElse(t *testing.T) {
 	s := newServer(t, nil)
 	key := randomKey()
@@ -170,7 +170,7 @@ func TestDeleteTouchesNothingElse(t *testing.T) {
 	}
 }
 
-func TestLimits(t *testing.T) {
+func TestSizeLimits(t *testing.T) {
 	s := newServer(t, func(o *Options) { o.MaxObjectSize = 100_000 })
 	key := randomKey()
 	_, err := s.SignUpload(objects.Upload{Object: "a", Key: key, Size: 100_001})
@@ -194,7 +194,7 @@ func TestLimits(t *testing.T) {
 	requireError(t, s.send(long), errSignature)
 }
 
-// discardWriter counts an answer without keeping it.
+// discardWriter counts a response's bytes and discards them.
 type discardWriter struct {
 	header http.Header
 	status int
@@ -205,8 +205,8 @@ func (w *discardWriter) Header() http.Header         { return w.header }
 func (w *discardWriter) WriteHeader(status int)      { w.status = status }
 func (w *discardWriter) Write(b []byte) (int, error) { w.n += int64(len(b)); return len(b), nil }
 
-// TestStreams holds that a value of 64 MiB is never in memory.
-func TestStreams(t *testing.T) {
+// TestValuesAreStreamed checks that a value of 64 MiB is never completely in memory.
+func TestValuesAreStreamed(t *testing.T) {
 	s := newServer(t, nil)
 	const size, limit = 64 << 20, 8 << 20
 	key := randomKey()

@@ -15,20 +15,20 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/objects"
 )
 
-// checkedFirst is the largest value that is authenticated to its end before the first byte of an answer leaves. It is
-// then read twice, so that it need not wait in memory for a slow client.
+// checkedFirst is the size in bytes up to which a value is authenticated completely before the first byte of a response is
+// sent. Such a value is read twice, so that it is not kept in memory for a slow client.
 const checkedFirst = 4 << 20
 
-// get answers a GET or HEAD. Each package of a value is authenticated before it leaves, in its order, and the header
-// proves how many there are. So a file that was changed makes the answer break off before the Content-Length is
-// reached, and a small value's answer never begins.
+// get answers a GET or HEAD. Each package of a value is authenticated before it is sent, with its position, and the header
+// authenticates the length. So the response for a changed file ends before its Content-Length, and for a small value it
+// is an error.
 func (s *Server) get(w http.ResponseWriter, r *http.Request, req *objects.Request) *apiError {
 	t, refused := s.transfers.begin(req.Object, parseSigner(req.Signer), req.Time, false, w)
 	if refused != nil {
 		return refused
 	}
 	defer t.end()
-	// net/http watches for the client to go, by reading; a deadline for that would end the context of a long transfer.
+	// net/http reads in the background to notice a disconnect; a read deadline would end the context of a long transfer.
 	_ = t.control.SetReadDeadline(time.Time{})
 	file, err := s.disk.open(req.Object)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -65,14 +65,14 @@ func (s *Server) get(w http.ResponseWriter, r *http.Request, req *objects.Reques
 		return nil
 	}
 	if err := value.send(r.Context(), &pacedWriter{w: w, t: t, pace: s.newPace()}); err != nil {
-		s.opts.Logger.DebugContext(r.Context(), "a download broke off", "error", err)
+		s.opts.Logger.DebugContext(r.Context(), "a download was interrupted", "error", err)
 		s.refused(r, cutReason(r.Context(), t, err))
-		panic(http.ErrAbortHandler) // the client must not take a part for the whole
+		panic(http.ErrAbortHandler) // the client must not take the part for a complete response
 	}
 	return nil
 }
 
-// cutReason says why a download broke off.
+// cutReason returns why a download was interrupted.
 func cutReason(ctx context.Context, t *transfer, err error) string {
 	why := t.stopped()
 	switch {
@@ -86,7 +86,7 @@ func cutReason(ctx context.Context, t *transfer, err error) string {
 	return reasonFailed
 }
 
-// value is an open value, of which the first package has been read.
+// value is an open value; its first package has been read.
 type value struct {
 	open   io.Reader
 	buffer []byte
@@ -95,8 +95,8 @@ type value struct {
 	length int64
 }
 
-// openValue proves what must be proven before an answer begins: the file's length, all of a small value, and the first
-// package of every other.
+// openValue checks, before the response begins, the file's length, and all of a small value or the first package of a larger
+// one.
 func openValue(ctx context.Context, file *os.File, h *header, keys *objectKeys, b *buffer) (*value, error) {
 	info, err := file.Stat()
 	if err != nil {
@@ -131,7 +131,7 @@ func (v *value) start(file *os.File, keys *objectKeys) error {
 	return v.next()
 }
 
-// next reads one package. Of a value that is not longer than that, it proves the end too.
+// next reads one package. If the value is not longer than one package, next also checks that the file ends there.
 func (v *value) next() (err error) {
 	v.n, err = v.open.Read(v.buffer)
 	if err == nil && v.length <= packageSize {
@@ -149,7 +149,7 @@ func (v *value) next() (err error) {
 	return err
 }
 
-// send writes the whole value, and holds that it is as long as the header says.
+// send writes the whole value, and checks that its length is that of the header.
 func (v *value) send(ctx context.Context, w io.Writer) error {
 	for left := v.length; left > 0; {
 		if err := ctx.Err(); err != nil {

@@ -1,10 +1,9 @@
-// Package embedded is an S3 endpoint in the gateway's own process, for one machine without an
-// object store. Browsers talk to it with the very requests that they send to a production store:
-// presigned PUT, GET and HEAD with SSE-C, and CORS preflights. Nothing else is answered; deleting
-// is a call in the process.
+// Package embedded is an S3 endpoint in the gateway's process, for one machine without an object
+// store. Browsers send it the same requests as a production store: presigned PUT, GET and HEAD with
+// SSE-C, and CORS preflights. All other requests are refused; deletion is a call in the process.
 //
-// Values are on disk under a key derived from the customer's key only (see format.go). Who has
-// the disk and the signing secret, but not that key, reads nothing.
+// Values are encrypted on disk under a key derived from the customer's key only (see format.go).
+// The disk and the signing secret without that key do not reveal a value.
 package embedded
 
 import (
@@ -22,53 +21,53 @@ import (
 
 // Options configure New. Dir, PublicURL and Credentials are required.
 type Options struct {
-	Dir       string // made with mode 0700 where missing; one process at a time
-	PublicURL string // where browsers reach the handler, such as http://127.0.0.1:8081; not the gateway's origin
+	Dir       string // created with mode 0700 if missing; one process at a time
+	PublicURL string // the handler's URL for browsers, such as http://127.0.0.1:8081; not the gateway's origin
 	Bucket    string // "": "values"
 	Region    string // "": "local"
 
-	// AllowedOrigins are the pages that may talk to the store, such as https://app.example.com:
-	// exact matches, no patterns. Requests that browsers did not make carry no origin, and pass.
+	// AllowedOrigins are the origins of pages that may use the store, such as https://app.example.com: exact matches, no
+	// patterns. Requests without an Origin header, such as those of other clients than browsers, are allowed.
 	AllowedOrigins []string
-	// AllowedHeaders are request headers that those pages may send besides the ones of signed requests, such as
-	// traceparent. The store does not read them.
+	// AllowedHeaders are request headers that these pages may send in addition to the headers of signed requests, such
+	// as traceparent. The store does not read them.
 	AllowedHeaders []string
 
-	// MinRate and Grace bound slow clients: in each Grace, MinRate bytes for each of its seconds must move on a connection
-	// that transfers something.
+	// MinRate and Grace bound slow clients: in each period of Grace, a transfer must move MinRate bytes for each second of
+	// the period.
 	MinRate int64         // bytes per second; 0: 4096
 	Grace   time.Duration // 0: 30 seconds
 
-	// The rest bounds greedy ones. A request over a bound is answered with 503 SlowDown. What a session and a tenant may have
-	// under way is less while much is in use.
-	MaxTransfers        int   // requests under way; each holds up to 130 KiB of memory; 0: 256
-	MaxSessionTransfers int   // of one session; 0: 16
-	MaxSessionBytes     int64 // of one session's uploads under way, and so in temporary files; 0: twice MaxObjectSize
+	// The following bound concurrent transfers. A request over a bound is answered with 503 SlowDown. The bounds of a session
+	// and a tenant shrink while many transfers are in progress.
+	MaxTransfers        int   // concurrent transfers; each uses up to 130 KiB of memory; 0: 256
+	MaxSessionTransfers int   // concurrent transfers of one session; 0: 16
+	MaxSessionBytes     int64 // of one session's concurrent uploads, and so of their temporary files; 0: twice MaxObjectSize
 
 	MaxObjectSize    int64         // bytes; 0: 1 GiB
-	MaxUnsizedSize   int64         // bytes of an object whose upload has no signed size; 0, or more: MaxObjectSize
+	MaxUnsizedSize   int64         // bytes of an object uploaded without a signed size; 0 or above MaxObjectSize: MaxObjectSize
 	UploadLifetime   time.Duration // of upload URLs; 0: 15 minutes
 	DownloadLifetime time.Duration // of download URLs; 0: 1 minute
 	Credentials      objects.Credentials
 
-	// Admit returns an error unless there is room for an upload of so many bytes; -1: not known. Nil admits all.
+	// Admit returns an error unless there is room for an upload of this many bytes; -1: unknown size. Nil admits all.
 	Admit func(ctx context.Context, bytes int64) error
 
-	Observer Observer         // nil: nobody
+	Observer Observer         // nil: none
 	Logger   *slog.Logger     // nil: discards
 	Now      func() time.Time // nil: time.Now
 }
 
-// Observer counts.
+// Observer counts refusals.
 type Observer interface {
-	// ObjectRefused is told of each request that is refused, and each transfer that is cut, for one of Reasons.
+	// ObjectRefused is called for each refused request and each interrupted transfer, with one of Reasons.
 	ObjectRefused(reason string)
 }
 
 var (
-	errDir        = errors.New("embedded: the directory is missing")
-	errSize       = errors.New("embedded: the maximal object size is not positive")
-	errLimits     = errors.New("embedded: a limit is negative, or a session's bytes are fewer than one object may have")
+	errDir        = errors.New("embedded: the option Dir is missing")
+	errSize       = errors.New("embedded: the maximum object size is not positive")
+	errLimits     = errors.New("embedded: a limit is negative, or MaxSessionBytes is less than MaxObjectSize")
 	bucketPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$`)
 )
 
@@ -107,7 +106,7 @@ func (o *Options) setDefaults() error {
 		u, err := url.Parse(origin)
 		if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") ||
 			origin != u.Scheme+"://"+strings.ToLower(u.Host) {
-			return fmt.Errorf("embedded: %q is no origin: scheme, host and port only, in lower case", origin)
+			return fmt.Errorf("embedded: %q is not an origin: write scheme, host and port only, in lower case", origin)
 		}
 	}
 	return objects.CheckLifetimes(o.UploadLifetime, o.DownloadLifetime)
@@ -121,8 +120,8 @@ func setDefault[T comparable](field *T, value T) {
 }
 
 // Server is the endpoint: an http.Handler for browsers and the objects.Store of the gateway.
-// Timeouts until a request's headers are read, and limits of these, are those of the http.Server around it; from then
-// on the store sets the connection's deadlines.
+// The http.Server that it runs in sets the timeouts and limits for reading a request's headers; after that the store sets
+// the connection's deadlines.
 type Server struct {
 	opts        Options
 	sign        *objects.Presigner
@@ -135,7 +134,8 @@ type Server struct {
 
 var _ objects.Store = (*Server)(nil)
 
-// New opens the directory, takes its lock and removes what broken uploads left.
+// New opens the directory, takes its lock and removes temporary files of interrupted uploads. It returns ErrInUse if
+// another process has the lock, and other errors for options that are not valid and for the disk's faults.
 func New(o Options) (*Server, error) {
 	if err := o.setDefaults(); err != nil {
 		return nil, err
@@ -159,5 +159,5 @@ func New(o Options) (*Server, error) {
 	return s, nil
 }
 
-// Close gives the directory back; call it after the http.Server has stopped.
+// Close releases the lock of the directory; call it after the http.Server has stopped.
 func (s *Server) Close() error { return s.disk.close() }

@@ -6,37 +6,37 @@ import (
 	"strconv"
 )
 
-// apiError is an answer in the S3 error vocabulary ("Error responses", S3 API reference). Its
-// texts are constants: nothing of a request comes back.
+// apiError is an S3 error response ("Error responses", S3 API reference). Its texts are constants:
+// they contain nothing of a request.
 type apiError struct {
 	status        int
 	code, message string
 	reason        string // for the observer, of Reasons
 }
 
-// Reasons are what a request is refused, or a transfer cut, for, as Observer is told.
+// Reasons are the reasons of refused requests and interrupted transfers, as passed to Observer.
 var Reasons = []string{
 	reasonSignature, reasonExpired, reasonOrigin, reasonMethod, reasonKey, reasonEnded, reasonMissing, reasonExists, reasonConflict, reasonSize,
 	reasonIncomplete, reasonSlow, reasonShare, reasonBusy, reasonFull, reasonFailed,
 }
 
 const (
-	reasonSignature  = "signature"  // not signed, or not what was signed
-	reasonExpired    = "expired"    // or not valid yet
-	reasonOrigin     = "origin"     // of a page that is not listed
+	reasonSignature  = "signature"  // the request is not signed, or differs from the signed one
+	reasonExpired    = "expired"    // the URL has expired, or is not valid yet
+	reasonOrigin     = "origin"     // the page's origin is not listed
 	reasonMethod     = "method"     // not PUT, GET, HEAD or a preflight
-	reasonKey        = "key"        // not the object's
-	reasonEnded      = "ended"      // the session has, also during a transfer
-	reasonMissing    = "missing"    // no object, also deleted during a transfer
-	reasonExists     = "exists"     // was uploaded before, or deleted
-	reasonConflict   = "conflict"   // is being uploaded
-	reasonSize       = "size"       // larger than allowed
-	reasonIncomplete = "incomplete" // the client broke off
-	reasonSlow       = "slow"       // the client was
-	reasonShare      = "share"      // the session or its tenant has its share under way
-	reasonBusy       = "busy"       // all have, together
-	reasonFull       = "full"       // no room on the disk
-	reasonFailed     = "failed"     // the store did, or the object is damaged; the log says more
+	reasonKey        = "key"        // the key is not the object's
+	reasonEnded      = "ended"      // the session has ended, before or during the transfer
+	reasonMissing    = "missing"    // the object does not exist, or was deleted during the transfer
+	reasonExists     = "exists"     // the object was uploaded before, or deleted
+	reasonConflict   = "conflict"   // the object is being uploaded
+	reasonSize       = "size"       // the object is larger than allowed
+	reasonIncomplete = "incomplete" // the client disconnected
+	reasonSlow       = "slow"       // the client was too slow
+	reasonShare      = "share"      // the session or its tenant has too many transfers or bytes in progress
+	reasonBusy       = "busy"       // all clients together have too many transfers in progress
+	reasonFull       = "full"       // the disk has no room
+	reasonFailed     = "failed"     // the store failed, or the object is damaged; see the log
 )
 
 var (
@@ -47,10 +47,10 @@ var (
 	errExpired        = &apiError{http.StatusForbidden, "AccessDenied", "Request has expired", reasonExpired}
 	errNotYet         = &apiError{http.StatusForbidden, "RequestTimeTooSkewed", "The request is signed for a later time.", reasonExpired}
 	errOrigin         = &apiError{http.StatusForbidden, "AccessDenied", "This origin is not allowed.", reasonOrigin}
-	errWrongKey       = &apiError{http.StatusForbidden, "AccessDenied", "The encryption key does not fit the object.", reasonKey}
+	errWrongKey       = &apiError{http.StatusForbidden, "AccessDenied", "The encryption key is not that of the object.", reasonKey}
 	errEnded          = &apiError{http.StatusForbidden, "AccessDenied", "The session that the request was signed for has ended.", reasonEnded}
-	errConflict       = &apiError{http.StatusConflict, "ConditionalRequestConflict", "Another upload of the object is under way.", reasonConflict}
-	errBusy           = &apiError{http.StatusServiceUnavailable, "SlowDown", "Too much is under way: try again in a moment.", reasonBusy}
+	errConflict       = &apiError{http.StatusConflict, "ConditionalRequestConflict", "Another upload of the object is in progress.", reasonConflict}
+	errBusy           = &apiError{http.StatusServiceUnavailable, "SlowDown", "Too many transfers are in progress: try again in a moment.", reasonBusy}
 	errOverShare      = &apiError{http.StatusServiceUnavailable, errBusy.code, errBusy.message, reasonShare}
 	errSlow           = &apiError{http.StatusBadRequest, "RequestTimeout", "The upload was slower than the store allows.", reasonSlow}
 	errNoSuchKey      = &apiError{http.StatusNotFound, "NoSuchKey", "The object does not exist.", reasonMissing}
@@ -62,10 +62,10 @@ var (
 	errInternal       = &apiError{http.StatusInternalServerError, "InternalError", "The store failed; see its log.", reasonFailed}
 )
 
-// busy says whether the client is to come back in a moment.
+// busy reports whether the client should try again in a moment.
 func (e *apiError) busy() bool { return e == errBusy || e == errOverShare }
 
-// write answers with the error; HEAD gets no body.
+// write sends the error; HEAD gets no body.
 func (e *apiError) write(w http.ResponseWriter, r *http.Request) {
 	body, err := xml.Marshal(struct {
 		XMLName   xml.Name `xml:"Error"`
@@ -74,7 +74,7 @@ func (e *apiError) write(w http.ResponseWriter, r *http.Request) {
 		RequestID string `xml:"RequestId"`
 	}{Code: e.code, Message: e.message, RequestID: w.Header().Get("X-Amz-Request-Id")})
 	if err != nil {
-		body = nil // can't be: two constants and a number
+		body = nil // can't happen: two constants and a number
 	}
 	body = append([]byte(xml.Header), body...)
 	h := w.Header()

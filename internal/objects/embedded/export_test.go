@@ -1,4 +1,4 @@
 package embedded
 
-// File is where an object's file is, or would be.
+// File returns the path of an object's file, even if it does not exist.
 func (s *Server) File(object string) string { return s.disk.path(object) }

@@ -23,14 +23,15 @@ import (
 //	8      32   random salt
 //	40     8    length of the value in bytes, big endian
 //	48     8    time of the write, Unix seconds, big endian
-//	56     16   ETag: random, so that it tells nothing of the value
+//	56     16   ETag: random, so that it reveals nothing about the value
 //	72     32   HMAC-SHA-256 of all the above
 //	104    ...  the value in DARE 2.0 packages of 64 KiB, AES-256-GCM
 //
-// The HMAC's key and the body's are HKDF-SHA-256 of the customer's key with the salt, bound to
-// the version, bucket and object key. So the header opens under the right customer's key and
-// name only (another object's file in its place does not), and proves the length; DARE proves
-// the order and the end of the packages. Nothing on disk is made from the customer's key alone.
+// The keys of the HMAC and of the body are HKDF-SHA-256 of the customer's key with the salt, bound to
+// the version, bucket and object key. So the header verifies with the right customer's key and name
+// only (a file of another object in its place does not), and authenticates the length; DARE
+// authenticates the order and the end of the packages. Nothing on disk is derived from the customer's
+// key without the salt.
 
 const (
 	magic      = "CLKROBJ\x01"
@@ -41,13 +42,13 @@ const (
 	keyContext = "cloakroom embedded object v1"
 )
 
-// errKey means that the header does not open: a wrong key, or another object's or a changed file.
-var errKey = errors.New("embedded: the header does not open under this key")
+// errKey means that the header does not verify: a wrong key, another object's file, or a changed file.
+var errKey = errors.New("embedded: the header does not verify with this key")
 
-// errCorrupt means that a file whose header opens is not as it was written.
+// errCorrupt means that the header verifies, but the rest of the file was changed.
 var errCorrupt = errors.New("embedded: the object is damaged")
 
-// header is the open header of a file.
+// header is the verified header of a file.
 type header struct {
 	salt    [saltSize]byte
 	length  int64
@@ -59,7 +60,7 @@ type header struct {
 type objectKeys struct{ body, header [32]byte }
 
 func deriveKeys(key *objects.CustomerKey, salt []byte, bucket, object string) (*objectKeys, error) {
-	// NUL is in neither name, so that no two pairs of names read the same.
+	// Neither name contains NUL, so different pairs of names give different contexts.
 	out, err := hkdf.Key(sha256.New, key[:], salt, keyContext+"\x00"+bucket+"\x00"+object, 64)
 	if err != nil {
 		return nil, fmt.Errorf("embedded: derive keys: %w", err)
@@ -97,8 +98,8 @@ func (h *header) seal(k *objectKeys) []byte {
 	return mac.Sum(b)
 }
 
-// readHeader opens the header of a file that claims to be an object. errKey is the answer to
-// whatever does not open.
+// readHeader reads and verifies the header of an object's file. It returns errKey for every header that does not
+// verify.
 func readHeader(r io.Reader, key *objects.CustomerKey, bucket, object string) (*header, *objectKeys, error) {
 	var b [headerSize]byte
 	if _, err := io.ReadFull(r, b[:]); err != nil {
@@ -124,7 +125,7 @@ func readHeader(r io.Reader, key *objects.CustomerKey, bucket, object string) (*
 	return h, k, nil
 }
 
-// fileSize is how long a file with a value of this length is.
+// fileSize returns the length of the file for a value of this length, or errCorrupt.
 func fileSize(length int64) (int64, error) {
 	if length < 0 {
 		return 0, errCorrupt

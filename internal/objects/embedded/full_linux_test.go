@@ -15,8 +15,8 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/objects"
 )
 
-// TestTheDiskFillsDuringAnUpload: the upload is refused so that a page can read why, leaves nothing, and what is there
-// can be read and deleted.
+// TestTheDiskFillsDuringAnUpload: the upload is refused with a response that a page can read, leaves no file, and existing
+// objects can be read and deleted.
 func TestTheDiskFillsDuringAnUpload(t *testing.T) {
 	disktest.On(t, 8<<20, func(t *testing.T, dir string) {
 		s := newServer(t, func(o *Options) { o.Dir = filepath.Join(dir, "values") })
@@ -36,7 +36,7 @@ func TestTheDiskFillsDuringAnUpload(t *testing.T) {
 
 		filler := disktest.Fill(t, dir)
 		require.Equal(t, http.StatusOK, s.read(t, "v/kept", key).Code)
-		require.ErrorIs(t, s.Verify(t.Context()), objects.ErrNoSpace, "the store is not unsuitable")
+		require.ErrorIs(t, s.Verify(t.Context()), objects.ErrNoSpace, "a full store is not unsuitable")
 		require.NoError(t, s.Delete(t.Context(), "v/kept"))
 		filler.Free()
 		require.NoError(t, s.Verify(t.Context()))
@@ -44,7 +44,7 @@ func TestTheDiskFillsDuringAnUpload(t *testing.T) {
 	})
 }
 
-// TestAdmit: an upload is asked for before it is read, and the canary is known.
+// TestAdmit: Admit is called before an upload is read, and can recognize the canary.
 func TestAdmit(t *testing.T) {
 	var asked []int64
 	s := newServer(t, func(o *Options) {
@@ -64,8 +64,9 @@ func TestAdmit(t *testing.T) {
 	require.Empty(t, files(t, filepath.Join(s.opts.Dir, "tmp")))
 }
 
-// TestUploadsUnderWayKeepTheThreshold: each is admitted for itself, and together they would take what is to stay free.
-func TestUploadsUnderWayKeepTheThreshold(t *testing.T) {
+// TestConcurrentUploadsKeepTheThreshold: each upload is admitted on its own, and together they would use space that must stay
+// free.
+func TestConcurrentUploadsKeepTheThreshold(t *testing.T) {
 	free, read := int64(3<<20), int64(0)
 	s := newServer(t, func(o *Options) {
 		o.Admit = func(_ context.Context, bytes int64) error {
@@ -75,7 +76,7 @@ func TestUploadsUnderWayKeepTheThreshold(t *testing.T) {
 			return nil
 		}
 	})
-	for name, size := range map[string]int64{"of a known size": 3 << 20, "of no known size": -1} {
+	for name, size := range map[string]int64{"of a known size": 3 << 20, "of unknown size": -1} {
 		t.Run(name, func(t *testing.T) {
 			free, read = 3<<20, 0
 			upload, err := s.SignUpload(objects.Upload{Object: "v/x", Key: objects.CustomerKey{1}})
@@ -85,13 +86,13 @@ func TestUploadsUnderWayKeepTheThreshold(t *testing.T) {
 			r.ContentLength = size
 			r.Body = io.NopCloser(readFunc(func(p []byte) (int, error) {
 				read += int64(len(p))
-				free -= 3 * int64(len(p)) // two others are under way
+				free -= 3 * int64(len(p)) // for two other concurrent uploads
 				return len(p), nil
 			}))
 			w := httptest.NewRecorder()
 			s.ServeHTTP(w, r)
 			requireError(t, w, errNoSpace)
-			require.Less(t, read, int64(5<<19), "it stops where the threshold is met")
+			require.Less(t, read, int64(5<<19), "the upload stops at the threshold")
 			require.Empty(t, files(t, filepath.Join(s.opts.Dir, "tmp")))
 		})
 	}

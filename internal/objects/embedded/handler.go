@@ -10,7 +10,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/objects"
 )
 
-// linger is how long net/http goes on reading a refused request's body, so that its client reads the answer before the
+// linger is how long net/http continues to read a refused request's body, so that the client reads the response before the
 // connection closes.
 const linger = time.Second
 
@@ -29,24 +29,24 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if e := s.serve(w, r); e != nil {
 		s.opts.Logger.DebugContext(r.Context(), "object request refused", "method", r.Method, "status", e.status, "code", e.code)
 		s.refused(r, e.reason)
-		letGo(h, control, r, e)
+		closeRefused(h, control, r, e)
 		e.write(w, r)
 	}
 }
 
-// refused tells the observer. The canary's requests are refused on purpose.
+// refused calls the observer, except for the canary's requests, which are refused on purpose.
 func (s *Server) refused(r *http.Request, reason string) {
 	if s.opts.Observer != nil && !objects.IsCanary(r.Context()) {
 		s.opts.Observer.ObjectRefused(reason)
 	}
 }
 
-// letGo keeps a refused client from holding its connection: by a body that nobody reads, or at all while the store is busy.
-func letGo(h http.Header, control *http.ResponseController, r *http.Request, e *apiError) {
+// closeRefused closes the connection of a refused request: if it has a body, after linger; at once while the store is busy.
+func closeRefused(h http.Header, control *http.ResponseController, r *http.Request, e *apiError) {
 	if !e.busy() && r.ContentLength == 0 {
 		return
 	}
-	h.Set("Connection", "close") // the answer leaves at once, not after the body
+	h.Set("Connection", "close") // so that the response is sent before the body is read
 	wait := linger
 	if e.busy() {
 		wait = 0
@@ -75,13 +75,13 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) *apiError {
 	return s.get(w, r, &req)
 }
 
-// fail logs an error of the disk, and answers without it.
+// fail logs an error of the disk, and returns a response that does not contain it.
 func (s *Server) fail(r *http.Request, object string, what string, err error) *apiError {
 	s.opts.Logger.ErrorContext(r.Context(), "object store: "+what, "file", filepath.Base(s.disk.path(object)), "error", err)
 	return errInternal
 }
 
-// describe sets what uploads and downloads both say: the ETag, and that SSE-C took place.
+// describe sets the headers of both uploads and downloads: the ETag, and the confirmation of SSE-C.
 func (s *Server) describe(w http.ResponseWriter, req *objects.Request, h *header) {
 	header := w.Header()
 	header.Set("ETag", `"`+hex.EncodeToString(h.etag[:])+`"`)

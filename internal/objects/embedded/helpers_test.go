@@ -21,7 +21,7 @@ import (
 
 const appOrigin = "https://app.example.test"
 
-// clock is a settable time.
+// clock returns a time that the test sets.
 type clock struct{ now time.Time }
 
 func (c *clock) Now() time.Time { return c.now }
@@ -45,7 +45,7 @@ func newServer(t testing.TB, change func(*Options)) *Server {
 	return s
 }
 
-// raw is a request as it is on the wire, so that a test can write what no client would.
+// raw is a request in its form on the wire, so that a test can send requests that no HTTP client sends.
 type raw struct {
 	method, uri, host string
 	headers           []objects.Header
@@ -61,7 +61,7 @@ func wire(r objects.SignedRequest, body []byte) raw {
 	}
 }
 
-// parse reads the request as net/http's server does; an error is what it would refuse by itself.
+// parse reads the request as net/http's server does; it returns an error if that server would refuse it.
 func (r raw) parse() (*http.Request, error) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: %s\r\n", r.method, r.uri, r.host)
@@ -81,7 +81,7 @@ func (r raw) parse() (*http.Request, error) {
 	return req, nil
 }
 
-// send returns the handler's answer; 400 where net/http refuses.
+// send returns the handler's response, or 400 if net/http refuses the request.
 func (s *Server) send(r raw) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
 	req, err := r.parse()
@@ -127,7 +127,7 @@ func files(t testing.TB, dir string) []string {
 	return all
 }
 
-// requireNowhere holds that no 12 bytes of a secret are in any file.
+// requireNowhere checks that no file contains 12 consecutive bytes of a secret.
 func requireNowhere(t testing.TB, dir string, secrets ...[]byte) {
 	t.Helper()
 	const window = 12
@@ -142,7 +142,7 @@ func requireNowhere(t testing.TB, dir string, secrets ...[]byte) {
 		require.NoError(t, err)
 		for i := 0; i+window <= len(b); i++ {
 			if known[[window]byte(b[i:])] {
-				t.Fatalf("12 bytes of a secret are in %s at %d", path, i)
+				t.Fatalf("12 bytes of a secret are in %s at offset %d", path, i)
 			}
 		}
 	}

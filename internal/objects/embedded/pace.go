@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// pace is the least that must move on a connection: quota bytes in each window, whatever the age of the transfer. So one
-// that goes on may take as long as it needs, and one that stands still, or creeps, ends within a window.
+// pace is the minimum rate of a transfer: quota bytes in each window. So a steady transfer may take any time, and one that
+// stalls, or is too slow, ends within a window.
 type pace struct {
 	window time.Duration
 	quota  int64
@@ -20,10 +20,10 @@ func newPace(rate int64, window time.Duration) pace {
 	return pace{window: window, quota: max(1, int64(float64(rate)*window.Seconds())), begin: time.Now()}
 }
 
-// deadline is by when the window's bytes must have moved.
+// deadline returns when the window's bytes must have been transferred.
 func (p *pace) deadline() time.Time { return p.begin.Add(p.window) }
 
-// moved counts bytes.
+// moved counts transferred bytes, and begins a new window after quota bytes.
 func (p *pace) moved(n int) {
 	if p.n += int64(n); p.n >= p.quota {
 		p.n, p.begin = 0, time.Now()
@@ -31,44 +31,45 @@ func (p *pace) moved(n int) {
 }
 
 var (
-	// errHalf is a body that broke off. It is not io.ErrUnexpectedEOF, as net/http says: readers such
-	// as sio's take that for a short last block, and would seal half a value as a whole one.
-	errHalf    = errors.New("embedded: the body broke off")
-	errStopped = errors.New("embedded: the transfer was stopped")
-	errWrite   = errors.New("embedded: the client can't be written to")
-	errShare   = errors.New("embedded: the session has as many bytes under way as it may")
-	errRoom    = errors.New("embedded: the disk is to take no more")
+	// errBodyIncomplete is returned for an incomplete body. It replaces io.ErrUnexpectedEOF of net/http, which readers such
+	// as sio's treat as a short last block: they would seal half a value as a complete one.
+	errBodyIncomplete = errors.New("embedded: the body is incomplete")
+	errStopped        = errors.New("embedded: the transfer was stopped")
+	errWrite          = errors.New("embedded: the client can't be written to")
+	errShare          = errors.New("embedded: the session has too many bytes in progress")
+	errRoom           = errors.New("embedded: the disk has no room for more")
 )
 
-// roomEvery is after how many bytes of a body it is asked again whether the disk is to take more: each upload was
-// admitted for itself, and all that are under way together can be more than there is room for.
+// roomEvery is the number of bytes of a body after which Admit is called again: each upload was admitted on its own, and all
+// concurrent uploads together may need more room than there is.
 const roomEvery = 1 << 20
 
-// bodyReader reads a request's body at the client's pace. It counts the body, and tells its faults from the disk's.
+// bodyReader reads a request's body with the deadlines of pace. It counts the bytes, and records errors of the body, so that
+// they can be distinguished from errors of the disk.
 type bodyReader struct {
 	r     io.Reader
 	t     *transfer
 	pace  pace
 	room  func() bool
-	held  int64 // bytes that are reserved
-	n     int64
-	asked int64 // of n, when room was asked
+	held  int64 // reserved bytes
+	n     int64 // bytes read
+	asked int64 // value of n when room was last called
 	err   error
 }
 
 // Read implements io.Reader.
 func (b *bodyReader) Read(p []byte) (int, error) {
 	if b.err != nil {
-		return 0, errHalf
+		return 0, errBodyIncomplete
 	}
 	b.err = b.t.do(func() error { _ = b.t.control.SetReadDeadline(b.pace.deadline()); return nil })
 	if b.err != nil {
-		return 0, errHalf
+		return 0, errBodyIncomplete
 	}
 	n, err := b.r.Read(p)
 	b.n += int64(n)
 	b.pace.moved(n)
-	if more := b.n - b.held; more > 0 { // its size was not known
+	if more := b.n - b.held; more > 0 { // the size was unknown
 		if b.held = b.n; !b.t.reserve(more) {
 			err = errShare
 		}
@@ -80,17 +81,17 @@ func (b *bodyReader) Read(p []byte) (int, error) {
 	}
 	switch {
 	case errors.Is(err, io.EOF):
-		// What is left is the disk's; meanwhile net/http watches for the client to go, without a deadline.
+		// The rest is work for the disk, without a deadline; net/http notices a disconnect meanwhile.
 		if errors.Is(b.t.do(func() error { return b.t.control.SetReadDeadline(time.Time{}) }), errStopped) {
-			b.err, err = errStopped, errHalf
+			b.err, err = errStopped, errBodyIncomplete
 		}
 	case err != nil:
-		b.err, err = err, errHalf
+		b.err, err = err, errBodyIncomplete
 	}
 	return n, err
 }
 
-// pacedWriter writes an answer at the client's pace.
+// pacedWriter writes a response with the deadlines of pace.
 type pacedWriter struct {
 	w    io.Writer
 	t    *transfer

@@ -7,7 +7,7 @@ import (
 	"os"
 )
 
-// lockFile only opens the file: this system has no advisory lock that ends with its process.
+// lockFile only opens the file: this system has no advisory lock that is released with its process.
 func lockFile(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -19,7 +19,7 @@ func lockFile(path string) (*os.File, error) {
 // syncDir does nothing: a directory can't be synced here.
 func syncDir(string) error { return nil }
 
-// checkMode only looks whether the file is there: its mode tells nothing here.
+// checkMode only checks that the file exists: its mode has no meaning here.
 func checkMode(path string, _ os.FileMode) error {
 	_, err := os.Stat(path)
 	return err

@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// lockFile takes a directory for this process. The kernel gives it back when the process ends,
-// however it does.
+// lockFile locks a directory for this process. The kernel releases the lock when the process ends,
+// even after a crash.
 func lockFile(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -26,7 +26,7 @@ func lockFile(path string) (*os.File, error) {
 	return f, nil
 }
 
-// syncDir makes the names in a directory survive a power cut.
+// syncDir makes the names in a directory durable.
 func syncDir(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
@@ -35,14 +35,14 @@ func syncDir(path string) error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
-// checkMode refuses a file that others than its owner may use.
+// checkMode returns an error for a file with permissions beyond the allowed ones.
 func checkMode(path string, allowed os.FileMode) error {
 	info, err := os.Stat(path)
 	if err != nil {
 		return err
 	}
 	if extra := info.Mode().Perm() &^ allowed; extra != 0 {
-		return fmt.Errorf("embedded: %s has mode %04o, and may have at most %04o: run chmod", path, info.Mode().Perm(), allowed)
+		return fmt.Errorf("embedded: %s has mode %04o, and at most %04[3]o is allowed: run chmod %04[3]o", path, info.Mode().Perm(), allowed)
 	}
 	return nil
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/objects"
 )
 
-// reasons is an observer.
+// reasons is an Observer that passes each reason on by a channel.
 type reasons struct {
 	mu  sync.Mutex
 	all []string
@@ -43,7 +43,7 @@ func (r *reasons) next(t *testing.T) string {
 	}
 }
 
-// TestRefusalsAreCounted: each once, by its reason.
+// TestRefusalsAreCounted: each refusal is counted once, by its reason.
 func TestRefusalsAreCounted(t *testing.T) {
 	key, seen := objects.CustomerKey{1}, map[string]bool{}
 	put := func(s *Server, r objects.SignedRequest, body string) { s.send(wire(r, []byte(body))) }
@@ -69,7 +69,7 @@ func TestRefusalsAreCounted(t *testing.T) {
 			r.headers = append(r.headers, objects.Header{Name: "Origin", Value: "https://evil.example"})
 			s.send(r)
 		}},
-		"a method": {reasonMethod, nil, func(_ *testing.T, s *Server) {
+		"a method that is not allowed": {reasonMethod, nil, func(_ *testing.T, s *Server) {
 			s.send(raw{method: "DELETE", uri: "/values/v/1", host: "store.example.test:8081"})
 		}},
 		"another key": {reasonKey, nil, func(t *testing.T, s *Server) {
@@ -98,7 +98,7 @@ func TestRefusalsAreCounted(t *testing.T) {
 			require.True(t, other.reserve(6))
 			put(s, upload(t, s), "value")
 		}},
-		"as many as may be, together": {reasonBusy, func(o *Options) { o.MaxTransfers = 1 }, func(t *testing.T, s *Server) {
+		"all transfers in use": {reasonBusy, func(o *Options) { o.MaxTransfers = 1 }, func(t *testing.T, s *Server) {
 			other, refused := s.transfers.begin("v/0", s.names.of(visitor("b", 1)), time.Now(), true, nil)
 			require.Nil(t, refused)
 			defer other.end()
@@ -130,7 +130,7 @@ func TestRefusalsAreCounted(t *testing.T) {
 		})
 	}
 	for _, reason := range Reasons {
-		require.True(t, seen[reason] || slices.Contains([]string{reasonSlow, reasonIncomplete}, reason), "%s: see TestTransfersThatAreCutAreCounted", reason)
+		require.True(t, seen[reason] || slices.Contains([]string{reasonSlow, reasonIncomplete}, reason), "%s: see TestInterruptedTransfersAreCounted", reason)
 	}
 	t.Run("the canary is not counted", func(t *testing.T) {
 		got := newReasons()
@@ -139,7 +139,7 @@ func TestRefusalsAreCounted(t *testing.T) {
 	})
 }
 
-// past is a clock that gives an hour ago once, for the signature.
+// past returns a clock whose first time, used for the signature, is an hour ago.
 func past() func() time.Time {
 	var once sync.Once
 	return func() time.Time {
@@ -149,8 +149,8 @@ func past() func() time.Time {
 	}
 }
 
-// TestTransfersThatAreCutAreCounted is of real connections.
-func TestTransfersThatAreCutAreCounted(t *testing.T) {
+// TestInterruptedTransfersAreCounted uses real connections.
+func TestInterruptedTransfersAreCounted(t *testing.T) {
 	begun := func(t *testing.T, grace time.Duration) (*Server, *reasons) {
 		got := newReasons()
 		return listen(t, func(o *Options) { o.Observer, o.Grace = got, grace }), got
@@ -161,7 +161,7 @@ func TestTransfersThatAreCutAreCounted(t *testing.T) {
 		begin(t, s.upload(t, visitor("a", 1), "v/1", 100_000), 100_000, "x")
 		require.Equal(t, reasonSlow, got.next(t))
 	})
-	t.Run("an upload whose client goes", func(t *testing.T) {
+	t.Run("an upload whose client disconnects", func(t *testing.T) {
 		s, got := begun(t, long)
 		c := begin(t, s.upload(t, visitor("a", 1), "v/1", 100_000), 100_000, "x")
 		s.underWay(t, 1)
@@ -173,9 +173,9 @@ func TestTransfersThatAreCutAreCounted(t *testing.T) {
 		grace  time.Duration
 		cut    func(t *testing.T, s *Server, c *client)
 	}{
-		"a slow download":               {reasonSlow, short, func(*testing.T, *Server, *client) {}},
-		"a download whose client goes":  {reasonIncomplete, long, func(t *testing.T, _ *Server, c *client) { require.NoError(t, c.Close()) }},
-		"a download of a deleted token": {reasonMissing, long, func(t *testing.T, s *Server, _ *client) { require.NoError(t, s.Delete(t.Context(), "v/1")) }},
+		"a slow download":                     {reasonSlow, short, func(*testing.T, *Server, *client) {}},
+		"a download whose client disconnects": {reasonIncomplete, long, func(t *testing.T, _ *Server, c *client) { require.NoError(t, c.Close()) }},
+		"a download of a deleted token":       {reasonMissing, long, func(t *testing.T, s *Server, _ *client) { require.NoError(t, s.Delete(t.Context(), "v/1")) }},
 		"a download of an ended session": {reasonEnded, long, func(_ *testing.T, s *Server, _ *client) {
 			s.EndSession(visitor("a", 1))
 		}},

@@ -15,7 +15,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/objects"
 )
 
-// bothWays signs a download of an object that exists and an upload of one that does not.
+// bothWays signs a download of an existing object and an upload of a new one.
 func bothWays(t testing.TB, s *Server) []raw {
 	t.Helper()
 	key := objects.CustomerKey{1, 2, 3}
@@ -27,8 +27,8 @@ func bothWays(t testing.TB, s *Server) []raw {
 	return []raw{wire(down, nil), wire(up, []byte("value"))}
 }
 
-// requireForbidden holds that a request is refused before anything else is looked at: 404, 412
-// and 500 would mean that it was taken for signed.
+// requireForbidden checks that a request is refused because of its signature: 404, 412 and 500 would
+// mean that the signature was accepted.
 func requireForbidden(t testing.TB, s *Server, r raw, why ...any) {
 	t.Helper()
 	w := s.send(r)
@@ -38,9 +38,9 @@ func requireForbidden(t testing.TB, s *Server, r raw, why ...any) {
 	require.NotContains(t, w.Body.String(), "a secret value", why...)
 }
 
-// TestEveryCharacterOfAURL replaces, deletes and doubles each character of the host, path and
-// query; each of the printable characters takes its place.
-func TestEveryCharacterOfAURL(t *testing.T) {
+// TestAnyChangeOfAURLIsRefused replaces each character of the host, path and query with every printable
+// character, deletes it, and doubles it; each changed request is refused.
+func TestAnyChangeOfAURLIsRefused(t *testing.T) {
 	s := newServer(t, nil)
 	tried := 0
 	for _, r := range bothWays(t, s) {
@@ -126,8 +126,8 @@ func TestUnsignedHeaders(t *testing.T) {
 	requireForbidden(t, s, down, "a body on a read")
 }
 
-// TestRequestsOfTheSDK holds the verifier against a signer that shares no code with it: the SDK's.
-// It takes what we would sign, and refuses what we would not, however well signed.
+// TestRequestsOfTheSDK signs requests with the SDK, which shares no code with the verifier. Requests that the
+// gateway would sign are accepted; others are refused even with a valid signature.
 func TestRequestsOfTheSDK(t *testing.T) {
 	s := newServer(t, nil)
 	key := objects.CustomerKey{1, 2, 3}
@@ -225,7 +225,7 @@ func TestMethodsAndCodes(t *testing.T) {
 	require.Zero(t, w.Body.Len())
 }
 
-func TestAnswersAreInert(t *testing.T) {
+func TestResponsesAreInert(t *testing.T) {
 	s := newServer(t, nil)
 	for _, w := range []http.Header{
 		s.read(t, "not/there", objects.CustomerKey{}).Header(), s.send(bothWays(t, s)[0]).Header(),

@@ -8,13 +8,13 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/objects"
 )
 
-// signer names who a URL was signed for, as the URL carries it: 8 bytes for the tenant, then 8 for the session. The zero
-// signer is nobody in particular.
+// signer is the form of objects.Signer in a URL: 8 bytes for the tenant, then 8 for the session. The zero signer names no
+// session.
 type signer [16]byte
 
 func (s signer) tenant() [8]byte { return [8]byte(s[:8]) }
 
-// text is the signer as a URL's parameter.
+// text returns the signer as a URL's parameter.
 func (s signer) text() string {
 	if s == (signer{}) {
 		return ""
@@ -22,7 +22,7 @@ func (s signer) text() string {
 	return base64.RawURLEncoding.EncodeToString(s[:])
 }
 
-// parseSigner reads what a URL says, once its signature holds; a text that is not a signer's is the zero signer's.
+// parseSigner parses the signer of a URL with a verified signature; it returns the zero signer for any other text.
 func parseSigner(text string) (s signer) {
 	if b, err := base64.RawURLEncoding.Strict().DecodeString(text); err == nil && len(b) == len(s) {
 		copy(s[:], b)
@@ -30,8 +30,8 @@ func parseSigner(text string) (s signer) {
 	return s
 }
 
-// names makes signers. The salt is of this process alone and nowhere else, so that nobody can tell from a URL which
-// session it is, or find one session's URLs among those of before a restart.
+// names makes signers. The salt is random for each process and not stored, so that a URL does not reveal its session, and
+// URLs of one session from before and after a restart can't be linked.
 type names struct{ salt [32]byte }
 
 func newNames() *names {

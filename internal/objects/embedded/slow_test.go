@@ -13,8 +13,8 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/objects"
 )
 
-// TestPaceLooksAtProgress: what moves at the least rate may take for ever, and what creeps ends within a window.
-func TestPaceLooksAtProgress(t *testing.T) {
+// TestPaceIsAMinimumRate: a transfer at the minimum rate may take any time, and a slower one ends within a window.
+func TestPaceIsAMinimumRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPace(1000, 10*time.Second)
 		for range 24 * 60 * 12 {
@@ -24,16 +24,16 @@ func TestPaceLooksAtProgress(t *testing.T) {
 			p.moved(5001)
 		}
 		stopped := time.Now()
-		require.Equal(t, stopped.Add(10*time.Second), p.deadline(), "what was fast before has no credit")
+		require.Equal(t, stopped.Add(10*time.Second), p.deadline(), "a fast beginning gives no credit")
 		for range 9 {
 			time.Sleep(time.Second)
 			p.moved(1)
 		}
-		require.Equal(t, stopped.Add(10*time.Second), p.deadline(), "a byte a second lengthens nothing")
+		require.Equal(t, stopped.Add(10*time.Second), p.deadline(), "a byte per second does not extend the deadline")
 	})
 }
 
-// TestSlowUploadsAreCut: one that stands still, and one of a byte every now and then, of known size and not.
+// TestSlowUploadsAreCut: an upload that stalls and one that sends single bytes, of known and of unknown size.
 func TestSlowUploadsAreCut(t *testing.T) {
 	s := listen(t, func(o *Options) { o.Grace = 200 * time.Millisecond })
 	for i, size := range []int64{100_000, -1} {
@@ -61,7 +61,7 @@ func TestSlowUploadsAreCut(t *testing.T) {
 	s.requireNothingUnderWay(t)
 }
 
-// TestSlowDownloadsAreCut: one whose client does not read.
+// TestSlowDownloadsAreCut: a download whose client does not read.
 func TestSlowDownloadsAreCut(t *testing.T) {
 	s := listen(t, func(o *Options) { o.Grace = 200 * time.Millisecond })
 	s.mustPut(t, "v/1", objects.CustomerKey{}, make([]byte, 16<<20))

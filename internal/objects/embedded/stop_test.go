@@ -15,7 +15,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/objects"
 )
 
-// stops are the ways by which a transfer loses what it is for.
+// stops are the calls that stop a transfer.
 var stops = map[string]struct {
 	do  func(*Server, context.Context) error
 	why *apiError
@@ -26,7 +26,8 @@ var stops = map[string]struct {
 	"a sign-out":           {func(s *Server, _ context.Context) error { s.SignOut(visitor("a", 1)); return nil }, errEnded},
 }
 
-// TestTransfersStop with their object or their session, and leave nothing; those of others go on.
+// TestTransfersStop: transfers stop when their object is deleted or their session ends, and leave no file; transfers of other
+// objects and sessions continue.
 func TestTransfersStop(t *testing.T) {
 	for name, stop := range stops {
 		t.Run(name, func(t *testing.T) {
@@ -60,7 +61,7 @@ func TestTransfersStop(t *testing.T) {
 	}
 }
 
-// deadlines is a connection of which a handler wakes as soon as its reads are stopped.
+// deadlines is a response writer that calls wake when its read deadline is set.
 type deadlines struct {
 	http.ResponseWriter
 	wake  func()
@@ -71,7 +72,7 @@ func (d *deadlines) SetReadDeadline(time.Time) error { d.wake(); return nil }
 
 func (d *deadlines) SetWriteDeadline(t time.Time) error { d.write = t; return nil }
 
-// TestAStoppedTransferAnswers although its handler goes on while the stop is at work.
+// TestAStoppedTransferAnswers: the response's deadline is kept even if the handler continues during the stop.
 func TestAStoppedTransferAnswers(t *testing.T) {
 	d := &deadlines{}
 	s := newServer(t, nil)
@@ -88,8 +89,9 @@ func TestAStoppedTransferAnswers(t *testing.T) {
 	up.end()
 }
 
-// TestASessionThatEnded has no use of what was signed for it, until that has expired; then nothing is kept of it.
-func TestASessionThatEnded(t *testing.T) {
+// TestURLsOfAnEndedSessionAreRefused: URLs signed for an ended session are refused until they have expired; then the end is
+// removed.
+func TestURLsOfAnEndedSessionAreRefused(t *testing.T) {
 	c := &clock{time.Now()}
 	s := newServer(t, func(o *Options) { o.Now = c.Now })
 	s.mustPut(t, "v/1", objects.CustomerKey{}, []byte("value"))
@@ -111,8 +113,9 @@ func TestASessionThatEnded(t *testing.T) {
 	require.LessOrEqual(t, len(s.transfers.ended), 4*minPrune)
 }
 
-// TestASessionThatSignedOut has no use of what was signed before, and can sign in again; unless it has ended too.
-func TestASessionThatSignedOut(t *testing.T) {
+// TestURLsFromBeforeASignOutAreRefused: URLs signed before the sign-out are refused, and later ones accepted unless the
+// session has ended too.
+func TestURLsFromBeforeASignOutAreRefused(t *testing.T) {
 	c := &clock{time.Now()}
 	s := newServer(t, func(o *Options) { o.Now = c.Now })
 	s.mustPut(t, "v/1", objects.CustomerKey{}, []byte("value"))
@@ -128,7 +131,7 @@ func TestASessionThatSignedOut(t *testing.T) {
 	requireError(t, s.send(wire(s.download(t, one, "v/1"), nil)), errEnded)
 }
 
-// TestSignOutsAreBounded: they take only so much memory, and leave room for what ends for good.
+// TestSignOutsAreBounded: sign-outs are stored up to a bound, which does not apply to ended sessions.
 func TestSignOutsAreBounded(t *testing.T) {
 	s := newTransfers(transferLimits{})
 	now := time.Now()
@@ -140,10 +143,10 @@ func TestSignOutsAreBounded(t *testing.T) {
 	require.Len(t, s.ended, maxSignOuts+1)
 	now = now.Add(time.Hour)
 	s.endSession(signer{15: 2}, end{now, now.Add(time.Hour)}, now)
-	require.Len(t, s.ended, 1, "those that are over are forgotten")
+	require.Len(t, s.ended, 1, "expired ends are removed")
 }
 
-// TestTombstonesAreEmptyFiles: an object is emptied in its place, and a restart keeps what was left.
+// TestTombstonesAreEmptyFiles: an object's file is truncated, and tombstones stay after a restart.
 func TestTombstonesAreEmptyFiles(t *testing.T) {
 	dir := t.TempDir()
 	s, err := New(testOptions(dir))
@@ -157,7 +160,7 @@ func TestTombstonesAreEmptyFiles(t *testing.T) {
 		require.NoError(t, err)
 		require.Zero(t, info.Size())
 		require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
-		require.Equal(t, name == "v/1", os.SameFile(before, info), "a full disk has room for that")
+		require.Equal(t, name == "v/1", os.SameFile(before, info), "truncation needs no space on a full disk")
 	}
 	require.NoError(t, s.Close())
 	s, err = New(testOptions(dir))
@@ -171,7 +174,7 @@ func TestTombstonesAreEmptyFiles(t *testing.T) {
 	require.NoError(t, s.Close())
 }
 
-// TestDeletionsRaceUploads: whichever is first, no object is left after a tombstone and its removal.
+// TestDeletionsRaceUploads: in either order, no object is left after a tombstone and its removal.
 func TestDeletionsRaceUploads(t *testing.T) {
 	s := listen(t, nil)
 	for i := range 50 {
@@ -186,8 +189,8 @@ func TestDeletionsRaceUploads(t *testing.T) {
 	require.Empty(t, files(t, s.disk.objects))
 }
 
-// TestATombstoneThatFailsHoldsUpNoOther: where a new file can't be made, those that are there are emptied all the same.
-func TestATombstoneThatFailsHoldsUpNoOther(t *testing.T) {
+// TestFailedTombstoneDoesNotPreventOthers: if a new file can't be created, existing files are truncated nevertheless.
+func TestFailedTombstoneDoesNotPreventOthers(t *testing.T) {
 	s := newServer(t, nil)
 	key := objects.CustomerKey{1}
 	s.mustPut(t, "v/kept", key, []byte("value"))

@@ -11,7 +11,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/objects"
 )
 
-// canaryTimeout bounds each step of Verify, and Delete where the caller sets no bound: all local.
+// canaryTimeout bounds each step of Verify. All steps are local.
 const canaryTimeout = 10 * time.Second
 
 // SignUpload implements objects.Store. A size over MaxObjectSize is objects.ErrTooLarge.
@@ -27,14 +27,15 @@ func (s *Server) SignDownload(d objects.Download) (objects.SignedRequest, error)
 	return s.sign.Download(d, s.opts.Now(), s.opts.DownloadLifetime, s.names.of(d.Signer).text())
 }
 
-// Delete implements objects.Store. It returns when the removals are on disk, and no transfer of the objects goes on.
+// Delete implements objects.Store. It returns when the removals are on disk and all transfers of the objects are stopped.
 func (s *Server) Delete(ctx context.Context, names ...string) error {
 	return s.erase(ctx, names, s.disk.remove)
 }
 
-// Tombstone implements objects.Store. It returns when the tombstones are on disk, and no transfer of the objects goes on.
+// Tombstone implements objects.Store. It returns when the tombstones are on disk and all transfers of the objects are
+// stopped.
 func (s *Server) Tombstone(ctx context.Context, names ...string) error {
-	return s.erase(ctx, names, s.disk.bury)
+	return s.erase(ctx, names, s.disk.tombstone)
 }
 
 func (s *Server) erase(ctx context.Context, names []string, how func(context.Context, []string) error) error {
@@ -54,22 +55,22 @@ func (s *Server) EndSession(g objects.Signer) {
 	s.transfers.endSession(s.names.of(g), end{signed: until, until: until}, now)
 }
 
-// SignOut implements objects.Store. URLs count whole seconds, so what is signed later in the same one is refused too.
+// SignOut implements objects.Store. URLs count whole seconds, so URLs signed later in the same second are refused too.
 func (s *Server) SignOut(g objects.Signer) {
 	now := s.opts.Now()
 	s.transfers.endSession(s.names.of(g), end{signed: now, until: s.lastURL(now)}, now)
 }
 
-// lastURL returns by when no URL lives any more that was signed up to now.
+// lastURL returns when every URL signed up to now has expired.
 func (s *Server) lastURL(now time.Time) time.Time {
 	return now.Add(maxAhead + max(s.opts.UploadLifetime, s.opts.DownloadLifetime))
 }
 
 func (s *Server) newPace() pace { return newPace(s.opts.MinRate, s.opts.Grace) }
 
-// Verify implements objects.Store with the canary of every store, through the handler itself, so
-// that it needs no listener. Nobody can ask this store for an object without its key, not even
-// with the secret: there is no such request.
+// Verify implements objects.Store with the same canary as other stores. It calls the handler directly,
+// without a listener. This store has no request for an object without its key, even for the owner of
+// the secret, so Canary.Plain is nil.
 func (s *Server) Verify(ctx context.Context) error {
 	return objects.Canary{
 		HTTP: &http.Client{Transport: inProcess{s}}, Timeout: canaryTimeout,
@@ -80,7 +81,7 @@ func (s *Server) Verify(ctx context.Context) error {
 // Origin implements objects.Store.
 func (s *Server) Origin() string { return s.sign.Origin() }
 
-// Ready implements objects.Store: the directory is there and ours.
+// Ready implements objects.Store: it checks that the directories exist.
 func (s *Server) Ready(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -88,11 +89,11 @@ func (s *Server) Ready(ctx context.Context) error {
 	return s.disk.ready()
 }
 
-// inProcess sends a client's request straight to a handler.
+// inProcess is a transport that calls a handler.
 type inProcess struct{ handler http.Handler }
 
-// RoundTrip implements http.RoundTripper. The answer is held in memory: a canary's is small. One that breaks off is
-// io.ErrUnexpectedEOF.
+// RoundTrip implements http.RoundTripper. It buffers the response in memory, because a canary's is small. For a response that
+// the handler aborts it returns io.ErrUnexpectedEOF.
 func (p inProcess) RoundTrip(r *http.Request) (res *http.Response, err error) {
 	defer func() {
 		e := recover()

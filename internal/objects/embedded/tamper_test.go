@@ -62,14 +62,14 @@ func tampering(size int) []change {
 				return b
 			}},
 			change{"package repeated", func(b []byte) []byte { copy(b[headerSize+dare:], b[headerSize:headerSize+dare]); return b }},
-			change{"first package gone", func(b []byte) []byte { return slices.Delete(b, headerSize, headerSize+dare) }},
-			change{"last full package gone", func(b []byte) []byte { return slices.Delete(b, len(b)-dare, len(b)) }})
+			change{"first package removed", func(b []byte) []byte { return slices.Delete(b, headerSize, headerSize+dare) }},
+			change{"last full package removed", func(b []byte) []byte { return slices.Delete(b, len(b)-dare, len(b)) }})
 	}
 	return all
 }
 
-// TestTamperingIsFoundBeforeTheFirstByte alters the file of values below, at and over the
-// boundaries of DARE packages and of what is opened in memory.
+// TestTamperingIsFoundBeforeTheFirstByte changes files of values with sizes around the boundaries of DARE
+// packages.
 func TestTamperingIsFoundBeforeTheFirstByte(t *testing.T) {
 	for _, size := range []int{0, 1, 100, 65535, 65536, 65537, 2 * 65536, 3*65536 + 5, 1 << 20} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
@@ -84,7 +84,7 @@ func TestTamperingIsFoundBeforeTheFirstByte(t *testing.T) {
 			for _, c := range tampering(len(whole)) {
 				changed := c.make(slices.Clone(whole))
 				if bytes.Equal(changed, whole) {
-					continue // an empty value has no body to double
+					continue // an empty value has no body
 				}
 				require.NoError(t, os.WriteFile(path, changed, 0o600))
 				w := s.read(t, "a/1", key)
@@ -102,8 +102,8 @@ func TestTamperingIsFoundBeforeTheFirstByte(t *testing.T) {
 	}
 }
 
-// TestSwappedObjects puts files in each other's place: other keys, the same key, another bucket,
-// and the body of one below the header of another.
+// TestSwappedObjects replaces an object's file with that of another: with another key, the same key, in
+// another bucket, and the body of one with the header of the other.
 func TestSwappedObjects(t *testing.T) {
 	s := newServer(t, nil)
 	key, other := randomKey(), randomKey()
@@ -128,9 +128,9 @@ func TestSwappedObjects(t *testing.T) {
 	requireError(t, moved.read(t, "a/1", key), errWrongKey, "another bucket")
 }
 
-// TestNothingRepeats holds that one value written twice under one key shows no likeness, in its
-// file or its ETag.
-func TestNothingRepeats(t *testing.T) {
+// TestEqualValuesDifferOnDisk checks that the files and ETags of one value, written twice under one key, have
+// nothing in common.
+func TestEqualValuesDifferOnDisk(t *testing.T) {
 	s := newServer(t, nil)
 	key := randomKey()
 	value := make([]byte, 10_000)
@@ -145,8 +145,8 @@ func TestNothingRepeats(t *testing.T) {
 	require.NotEqual(t, first[8:40], second[8:40])
 }
 
-// TestTheLargestValueThatIsCheckedFirst: its last byte is looked at before its first one leaves.
-func TestTheLargestValueThatIsCheckedFirst(t *testing.T) {
+// TestLargestCheckedValueIsAuthenticatedFirst: its last byte is authenticated before its first byte is sent.
+func TestLargestCheckedValueIsAuthenticatedFirst(t *testing.T) {
 	s := newServer(t, nil)
 	key := randomKey()
 	s.mustPut(t, "a/1", key, make([]byte, checkedFirst))
@@ -158,9 +158,9 @@ func TestTheLargestValueThatIsCheckedFirst(t *testing.T) {
 	requireError(t, s.read(t, "a/1", key), errInternal)
 }
 
-// TestALargeValuesAnswerBreaksOff: what was changed behind the beginning of a large value is found once its answer has
-// begun, and then the answer ends before its Content-Length.
-func TestALargeValuesAnswerBreaksOff(t *testing.T) {
+// TestChangedLargeValueEndsTheResponse: a change after the first package of a large value is found during the response, which
+// then ends before its Content-Length.
+func TestChangedLargeValueEndsTheResponse(t *testing.T) {
 	s := newServer(t, nil)
 	key, value := randomKey(), randomBytes(checkedFirst+3*packageSize+5)
 	s.mustPut(t, "a/1", key, value)
@@ -182,7 +182,7 @@ func TestALargeValuesAnswerBreaksOff(t *testing.T) {
 			w := httptest.NewRecorder()
 			require.PanicsWithValue(t, http.ErrAbortHandler, func() { s.ServeHTTP(w, req) })
 			require.Less(t, w.Body.Len(), len(value))
-			require.True(t, bytes.HasPrefix(value, w.Body.Bytes()), "what came was authentic")
+			require.True(t, bytes.HasPrefix(value, w.Body.Bytes()), "the bytes that were sent are authentic")
 		})
 	}
 	for name, change := range map[string]func([]byte) []byte{
@@ -197,8 +197,8 @@ func TestALargeValuesAnswerBreaksOff(t *testing.T) {
 	}
 }
 
-// TestChangeDuringTheSecondPassBreaksOff: a small value is read twice; the file changes in between.
-func TestChangeDuringTheSecondPassBreaksOff(t *testing.T) {
+// TestChangeBetweenTheReadsEndsTheResponse: a small value is read twice, and the file changes between the two reads.
+func TestChangeBetweenTheReadsEndsTheResponse(t *testing.T) {
 	s := newServer(t, nil)
 	key := randomKey()
 	s.mustPut(t, "a/1", key, make([]byte, 3<<20))
@@ -217,7 +217,7 @@ func TestChangeDuringTheSecondPassBreaksOff(t *testing.T) {
 	require.Less(t, w.n, int64(2<<20)+1)
 }
 
-// swapper changes the file once the answer has begun.
+// swapper changes the file when the response begins.
 type swapper struct {
 	discardWriter
 	swap func()

@@ -8,18 +8,17 @@ import (
 	"path/filepath"
 )
 
-// A tombstone is an empty file in an object's place: no upload can be linked over it, and nothing can be read from it. No
-// object is an empty file, as each has a header.
+// A tombstone is an empty file in an object's place: no upload can be linked over it, and it contains nothing. An object is
+// never an empty file, because it has a header.
 
-// bury turns the objects' files into tombstones, and makes those of objects that don't exist: a full disk has no room for
-// a new one, and those that empty a file make room.
-func (d *disk) bury(ctx context.Context, names []string) error {
-	return d.erase(ctx, names, d.buryOne)
+// tombstone replaces the objects' files with tombstones, and creates tombstones for objects that don't exist. On a full disk
+// creating one can fail; emptying a file frees space.
+func (d *disk) tombstone(ctx context.Context, names []string) error {
+	return d.erase(ctx, names, d.tombstoneOne)
 }
 
-// buryOne empties a file in its place, which needs no space on a full disk, and makes a new one only where there is
-// none.
-func (d *disk) buryOne(path string) (made bool, err error) {
+// tombstoneOne truncates the file, which needs no space on a full disk, and creates one only if there is none.
+func (d *disk) tombstoneOne(path string) (made bool, err error) {
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_TRUNC, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err = d.makeDir(filepath.Dir(path)); err != nil {

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// transfers are the requests under way, after their signatures were verified. They bound what one session, one tenant
-// and all together have under way, keep a second upload of an object out, and stop what has lost its object or session.
+// transfers has the requests in progress whose signatures were verified. It bounds the concurrent transfers of a session, of
+// a tenant and of all, refuses a second upload of an object, and stops transfers whose object is deleted or session ended.
 type transfers struct {
 	limits   transferLimits
 	mu       sync.Mutex
@@ -16,28 +16,28 @@ type transfers struct {
 	sessions map[signer]*share
 	objects  map[string]map[*transfer]bool
 	ended    map[signer]end
-	prune    int       // how many ends are looked through for those to forget
-	pruned   time.Time // when that was done last
+	prune    int       // number of ends at which expired ones are removed
+	pruned   time.Time // when expired ends were last removed
 }
 
-// end refuses a session's URLs that were signed up to a moment; from another on none of them lives any more.
+// end refuses a session's URLs signed no later than signed; all of them have expired at until.
 type end struct{ signed, until time.Time }
 
-// transferLimits are settings: see Options.
+// transferLimits are from Options.
 type transferLimits struct {
 	all, session int
 	bytes        int64
 }
 
-// share is what a session has under way.
+// share is the number and size of a session's transfers.
 type share struct {
 	n     int
 	bytes int64 // of uploads
 }
 
-// A newcomer is let in where its session has less than an eighth of what is free, and its tenant less than three times
-// of it: the more is in use, the smaller is what one may have, so that there is always room for
-// another session, and another tenant (dynamic thresholds, as in shared-memory switches).
+// A transfer is admitted if its session has fewer transfers than an eighth of the free ones, and its tenant fewer than three
+// times the free ones. The limits shrink as more are in use, so that there is always room for another session and another
+// tenant (dynamic thresholds, as in shared-memory switches).
 const (
 	sessionPart = 8
 	tenantTimes = 3
@@ -45,8 +45,8 @@ const (
 
 const (
 	minPrune = 1024
-	// maxSignOuts bounds the memory that sign-outs take, which whoever signs in can repeat. Beyond it they stop what is
-	// under way, and URLs that were signed before live until they expire.
+	// maxSignOuts bounds the memory of sign-outs, because a user can repeat them. Above it, a sign-out stops transfers only,
+	// and URLs signed before stay valid until they expire.
 	maxSignOuts = 1 << 16
 )
 
@@ -57,7 +57,7 @@ func newTransfers(l transferLimits) *transfers {
 	}
 }
 
-// transfer is one request under way. end must be called.
+// transfer is one request in progress. end must be called.
 type transfer struct {
 	set    *transfers
 	object string
@@ -66,12 +66,12 @@ type transfer struct {
 	bytes  int64 // guarded by set.mu
 
 	mu      sync.Mutex
-	why     *apiError // not nil: stopped, and what is to be answered
-	over    bool
+	why     *apiError // not nil: the transfer was stopped, and this is the response
+	done    bool
 	control *http.ResponseController
 }
 
-// begin lets in a request that was signed at a moment, or says why it is refused.
+// begin admits a request that was signed at signed, or returns why it is refused.
 func (s *transfers) begin(object string, by signer, signed time.Time, upload bool, w http.ResponseWriter) (*transfer, *apiError) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -86,19 +86,19 @@ func (s *transfers) begin(object string, by signer, signed time.Time, upload boo
 		}
 	}
 	free := s.limits.all - s.all
-	mine := s.sessions[by]
-	if mine == nil {
-		mine = &share{}
+	used := s.sessions[by]
+	if used == nil {
+		used = &share{}
 	}
 	if free < 1 {
 		return nil, errBusy
 	}
-	if mine.n >= s.limits.session || mine.n >= max(1, free/sessionPart) || s.tenants[by.tenant()] >= tenantTimes*free {
+	if used.n >= s.limits.session || used.n >= max(1, free/sessionPart) || s.tenants[by.tenant()] >= tenantTimes*free {
 		return nil, errOverShare
 	}
 	s.all++
-	mine.n++
-	s.sessions[by] = mine
+	used.n++
+	s.sessions[by] = used
 	s.tenants[by.tenant()]++
 	t := &transfer{set: s, object: object, by: by, upload: upload, control: http.NewResponseController(w)}
 	if s.objects[object] == nil {
@@ -108,18 +108,18 @@ func (s *transfers) begin(object string, by signer, signed time.Time, upload boo
 	return t, nil
 }
 
-// end gives back what the transfer had. Its connection may serve another request from then on, which stop leaves alone.
+// end releases the transfer's share. Its connection may serve another request afterwards, so stop does nothing then.
 func (t *transfer) end() {
 	t.mu.Lock()
-	t.over = true
+	t.done = true
 	t.mu.Unlock()
 	s := t.set
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.all--
-	mine := s.sessions[t.by]
-	mine.n--
-	if mine.bytes -= t.bytes; mine.n == 0 {
+	used := s.sessions[t.by]
+	used.n--
+	if used.bytes -= t.bytes; used.n == 0 {
 		delete(s.sessions, t.by)
 	}
 	if s.tenants[t.by.tenant()]--; s.tenants[t.by.tenant()] == 0 {
@@ -130,15 +130,15 @@ func (t *transfer) end() {
 	}
 }
 
-// reserve takes n more bytes of what the session's uploads may have in temporary files, all or none.
+// reserve takes n more bytes of the session's MaxSessionBytes, all or none, and reports whether it did.
 func (t *transfer) reserve(n int64) bool {
 	t.set.mu.Lock()
 	defer t.set.mu.Unlock()
-	mine := t.set.sessions[t.by]
-	if mine.bytes+n > t.set.limits.bytes {
+	used := t.set.sessions[t.by]
+	if used.bytes+n > t.set.limits.bytes {
 		return false
 	}
-	mine.bytes += n
+	used.bytes += n
 	t.bytes += n
 	return true
 }
@@ -150,30 +150,30 @@ func (t *transfer) stopped() *apiError {
 	return t.why
 }
 
-// stop makes the transfer's handler return: what it waits for on the connection fails at once.
+// stop makes the transfer's handler return: reads and writes on the connection fail at once.
 func (t *transfer) stop(why *apiError) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.over || t.why != nil {
+	if t.done || t.why != nil {
 		return
 	}
 	t.why = why
 	past := time.Unix(1, 0)
-	// Not every writer has deadlines; the handler then sees why at its next step.
+	// Not every writer has deadlines; without them the handler reads t.why at its next step.
 	_ = t.control.SetReadDeadline(past)
 	_ = t.control.SetWriteDeadline(past)
 }
 
-// settle gives the answer until then to reach the client. A stop is waited for, so that the deadline that it sets does not
-// come later and cut off the answer that says why; a further one comes too late.
+// settle sets the deadline of the response. It waits for a concurrent stop, whose deadline would otherwise come later and
+// cut off the response; a later stop does nothing.
 func (t *transfer) settle(until time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.over = true
+	t.done = true
 	_ = t.control.SetWriteDeadline(until)
 }
 
-// do runs f unless the transfer was stopped; a stop waits for it.
+// do runs f unless the transfer was stopped; a concurrent stop waits for f.
 func (t *transfer) do(f func() error) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -192,13 +192,13 @@ func (s *transfers) stopObjects(names []string) {
 			all = append(all, t)
 		}
 	}
-	s.mu.Unlock() // a transfer that is being stored holds its own lock for as long
+	s.mu.Unlock() // stop waits for a transfer that is in do
 	for _, t := range all {
 		t.stop(errNoSuchKey)
 	}
 }
 
-// endSession stops a session's transfers, and refuses further ones that were signed up to e.signed.
+// endSession stops a session's transfers, and refuses URLs signed up to e.signed.
 func (s *transfers) endSession(by signer, e end, now time.Time) {
 	s.mu.Lock()
 	s.note(by, e, now)
@@ -216,7 +216,7 @@ func (s *transfers) endSession(by signer, e end, now time.Time) {
 	}
 }
 
-// note keeps the wider of two ends of one session.
+// note stores an end; if the session has one already, the wider of the two stays.
 func (s *transfers) note(by signer, e end, now time.Time) {
 	s.forget(now)
 	old, known := s.ended[by]
@@ -232,7 +232,7 @@ func (s *transfers) note(by signer, e end, now time.Time) {
 	s.ended[by] = e
 }
 
-// forget removes ends that are over, when there are twice as many as the last time, and once a minute.
+// forget removes expired ends once a minute, or when there are twice as many ends as after the last time.
 func (s *transfers) forget(now time.Time) {
 	if len(s.ended) < s.prune && now.Sub(s.pruned) < time.Minute {
 		return

@@ -15,11 +15,11 @@ import (
 )
 
 func (s *Server) put(w http.ResponseWriter, r *http.Request, req *objects.Request) *apiError {
-	most := s.opts.MaxObjectSize
+	limit := s.opts.MaxObjectSize
 	if req.Size == 0 {
-		most = s.opts.MaxUnsizedSize
+		limit = s.opts.MaxUnsizedSize
 	}
-	if r.ContentLength > most {
+	if r.ContentLength > limit {
 		return errTooLarge
 	}
 	if !s.admits(r, r.ContentLength) {
@@ -30,7 +30,7 @@ func (s *Server) put(w http.ResponseWriter, r *http.Request, req *objects.Reques
 		return refused
 	}
 	defer t.end()
-	// The link in commit is what keeps an object from being replaced; this spares the transfer.
+	// This check only saves the transfer; the link in commit prevents the replacement of an object.
 	if there, err := s.disk.exists(req.Object); err != nil {
 		return s.fail(r, req.Object, "write", err)
 	} else if there {
@@ -42,9 +42,9 @@ func (s *Server) put(w http.ResponseWriter, r *http.Request, req *objects.Reques
 	}
 	h := newHeader(s.opts.Now())
 	room := func() bool { return s.admits(r, 0) }
-	body := &bodyReader{r: http.MaxBytesReader(w, r.Body, most), t: t, held: size, pace: s.newPace(), room: room}
+	body := &bodyReader{r: http.MaxBytesReader(w, r.Body, limit), t: t, held: size, pace: s.newPace(), room: room}
 	err := s.write(req, h, body)
-	t.settle(time.Now().Add(s.opts.Grace)) // the transfer may have taken long
+	t.settle(time.Now().Add(s.opts.Grace)) // the earlier deadline may have passed during the transfer
 	if err != nil {
 		return s.refuseUpload(r, req.Object, body, err)
 	}
@@ -54,12 +54,12 @@ func (s *Server) put(w http.ResponseWriter, r *http.Request, req *objects.Reques
 	return nil
 }
 
-// admits reports whether the disk is to take so many bytes; -1: not known.
+// admits reports whether the disk has room for this many bytes; -1: unknown size.
 func (s *Server) admits(r *http.Request, bytes int64) bool {
 	return s.opts.Admit == nil || s.opts.Admit(r.Context(), bytes) == nil
 }
 
-// refuseUpload says why an upload was not stored.
+// refuseUpload returns why an upload was not stored.
 func (s *Server) refuseUpload(r *http.Request, object string, body *bodyReader, err error) *apiError {
 	var over *http.MaxBytesError
 	switch {
@@ -73,7 +73,7 @@ func (s *Server) refuseUpload(r *http.Request, object string, body *bodyReader, 
 		return errNoSpace
 	case errors.Is(body.err, os.ErrDeadlineExceeded):
 		return errSlow
-	case body.err != nil, errors.Is(err, errHalf):
+	case body.err != nil, errors.Is(err, errBodyIncomplete):
 		return errIncomplete
 	case errors.Is(err, fs.ErrExist):
 		return errExists
@@ -83,8 +83,8 @@ func (s *Server) refuseUpload(r *http.Request, object string, body *bodyReader, 
 	return s.fail(r, object, "write", err)
 }
 
-// write encrypts a body into a new file. The header comes last, over the hole left for it: its
-// length is known only then, and a file without it opens under no key.
+// write encrypts a body into a new file. The header is written last, into the space left for it, because
+// the length is known only then; a file without a header can't be opened with any key.
 func (s *Server) write(req *objects.Request, h *header, body *bodyReader) error {
 	keys, err := deriveKeys(&req.Key, h.salt[:], s.opts.Bucket, req.Object)
 	if err != nil {
@@ -96,7 +96,7 @@ func (s *Server) write(req *objects.Request, h *header, body *bodyReader) error 
 	}
 	defer func() {
 		if err := file.discard(); err != nil {
-			s.opts.Logger.Error("object store: a temporary file stays", "error", err)
+			s.opts.Logger.Error("object store: a temporary file can't be removed", "error", err)
 		}
 	}()
 	sealed, err := sio.EncryptReader(body, keys.config())
@@ -108,12 +108,12 @@ func (s *Server) write(req *objects.Request, h *header, body *bodyReader) error 
 	}
 	buffer := newBuffer()
 	defer buffer.release()
-	// The wrappers keep io.CopyBuffer from choosing another way.
+	// The wrappers hide ReadFrom and WriteTo, so that io.CopyBuffer uses the buffer.
 	if _, err := io.CopyBuffer(struct{ io.Writer }{file}, struct{ io.Reader }{sealed}, buffer.sealed()); err != nil {
 		return err
 	}
 	if body.err != nil || (req.Size > 0 && body.n != req.Size) {
-		return errHalf
+		return errBodyIncomplete
 	}
 	h.length = body.n
 	if _, err := file.WriteAt(h.seal(keys), 0); err != nil {

@@ -12,19 +12,18 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/objects"
 )
 
-// The policy of this file: a request is accepted only if signing what it says makes the same
-// request again, byte for byte. So there is one way to write each request: no second encoding,
-// other order, doubled or extra parameter of a signed URL exists, and nothing needs a rule of
-// its own to be refused.
+// The policy of this file: a request is accepted only if signing its content makes the same request
+// again, byte for byte. So each request has one accepted form: another encoding or order, and doubled
+// or extra parameters are refused without rules of their own.
 
 const (
-	maxURI     = 8 << 10         // bytes; a session token and a long file name stay far below
+	maxURI     = 8 << 10         // bytes; a URL with a session token and a long file name is much shorter
 	maxAhead   = 5 * time.Minute // how far a signer's clock may be ahead
 	dateLayout = "20060102T150405Z"
 )
 
-// verify returns what a request's URL says, or why it is refused. Nothing of the request is used
-// before its signature holds.
+// verify returns the content of a signed request, or why it is refused. Nothing of the request is used
+// before its signature is verified.
 func (s *Server) verify(r *http.Request) (objects.Request, *apiError) {
 	var none objects.Request
 	path, query, hasQuery := strings.Cut(r.RequestURI, "?")
@@ -35,29 +34,29 @@ func (s *Server) verify(r *http.Request) (objects.Request, *apiError) {
 	if !ok || len(r.RequestURI) > maxURI || r.Host != s.sign.Host() {
 		return none, errSignature
 	}
-	said, ok := parseQuery(query, r.Method)
+	claimed, ok := parseQuery(query, r.Method)
 	if !ok {
 		return none, errSignature
 	}
-	said.request.Object = object
-	if refused := readHeaders(r, &said); refused != nil {
+	claimed.request.Object = object
+	if refused := readHeaders(r, &claimed); refused != nil {
 		return none, refused
 	}
-	signed, err := s.sign.Presign(said.request)
+	signed, err := s.sign.Presign(claimed.request)
 	if err != nil || !equal(signed.URL, s.sign.Origin()+r.RequestURI) || !sameHeaders(r.Header, signed.Headers) {
 		return none, errSignature
 	}
 	now := s.opts.Now()
-	switch start := said.request.Time; {
-	case !now.Before(start.Add(said.request.Expires)):
+	switch start := claimed.request.Time; {
+	case !now.Before(start.Add(claimed.request.Expires)):
 		return none, errExpired
 	case start.After(now.Add(maxAhead)):
 		return none, errNotYet
 	}
-	return said.request, nil
+	return claimed.request, nil
 }
 
-// equal compares in constant time what the signature covers or is.
+// equal compares in constant time, because the strings contain the signature or what it covers.
 func equal(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
 func sameHeaders(got http.Header, want []objects.Header) bool {
@@ -68,51 +67,51 @@ func sameHeaders(got http.Header, want []objects.Header) bool {
 	return same
 }
 
-// saying is what a URL says, before anything of it is proven.
-type saying struct {
+// unverified is the content of a request whose signature is not verified yet.
+type unverified struct {
 	request  objects.Request
 	sizeSent bool // Content-Length is among the signed headers
 }
 
-// parseQuery takes the parameters that carry information. The others, their order and their
-// encoding are held to the signer's by comparison.
-func parseQuery(query, method string) (saying, bool) {
-	said := saying{request: objects.Request{Method: method, ContentType: objects.DefaultContentType}}
+// parseQuery reads the parameters that differ between requests. The others, the order and the encoding
+// are checked later, by the comparison with the signed URL.
+func parseQuery(query, method string) (unverified, bool) {
+	claimed := unverified{request: objects.Request{Method: method, ContentType: objects.DefaultContentType}}
 	seen := make(map[string]bool, 10)
 	for part := range strings.SplitSeq(query, "&") {
 		name, raw, _ := strings.Cut(part, "=")
 		value, err := url.PathUnescape(raw)
 		if err != nil || seen[name] {
-			return said, false
+			return claimed, false
 		}
 		seen[name] = true
 		switch name {
 		case "X-Amz-Date":
-			if said.request.Time, err = time.Parse(dateLayout, value); err != nil {
-				return said, false
+			if claimed.request.Time, err = time.Parse(dateLayout, value); err != nil {
+				return claimed, false
 			}
 		case "X-Amz-Expires":
 			seconds, err := strconv.ParseUint(value, 10, 32)
 			if err != nil {
-				return said, false
+				return claimed, false
 			}
-			said.request.Expires = time.Duration(seconds) * time.Second
+			claimed.request.Expires = time.Duration(seconds) * time.Second
 		case "X-Amz-SignedHeaders":
-			said.sizeSent = strings.HasPrefix(value, "content-length;")
+			claimed.sizeSent = strings.HasPrefix(value, "content-length;")
 		case "x-signer":
-			said.request.Signer = value
+			claimed.request.Signer = value
 		case "response-content-type":
-			said.request.ContentType = value
+			claimed.request.ContentType = value
 		case "response-content-disposition":
-			said.request.Disposition = value
+			claimed.request.Disposition = value
 		}
 	}
-	return said, true
+	return claimed, true
 }
 
-// readHeaders takes the signed headers into what is to be signed, and refuses headers that would
-// change a request's meaning without being signed.
-func readHeaders(r *http.Request, said *saying) *apiError {
+// readHeaders copies the signed headers into claimed, and refuses unsigned headers that would change a
+// request's meaning.
+func readHeaders(r *http.Request, claimed *unverified) *apiError {
 	for name, values := range r.Header {
 		lower := strings.ToLower(name)
 		signed := lower == objects.HeaderAlgorithm || lower == objects.HeaderKey || lower == objects.HeaderKeyMD5 ||
@@ -128,26 +127,26 @@ func readHeaders(r *http.Request, said *saying) *apiError {
 		return errUnsignedHeader
 	}
 	key, err := base64.StdEncoding.Strict().DecodeString(r.Header.Get(objects.HeaderKey))
-	if err != nil || len(key) != len(said.request.Key) {
+	if err != nil || len(key) != len(claimed.request.Key) {
 		return errNoKey
 	}
-	copy(said.request.Key[:], key)
+	copy(claimed.request.Key[:], key)
 	switch {
 	case r.Method == http.MethodPut:
-		said.request.ContentType = r.Header.Get("Content-Type")
-		if said.sizeSent {
+		claimed.request.ContentType = r.Header.Get("Content-Type")
+		if claimed.sizeSent {
 			if r.ContentLength < 0 {
 				return errSignature
 			}
-			said.request.Size, said.request.Empty = r.ContentLength, r.ContentLength == 0
+			claimed.request.Size, claimed.request.Empty = r.ContentLength, r.ContentLength == 0
 		}
 	case r.ContentLength != 0:
-		return errSignature // a body that nobody reads
+		return errSignature // a GET or HEAD has no body
 	}
 	return nil
 }
 
-// refusedUnsigned reports whether a header, in lower case, would change what a request means.
+// refusedUnsigned reports whether a header, in lower case, would change a request's meaning.
 func refusedUnsigned(name string) bool {
 	return strings.HasPrefix(name, "x-amz-") || strings.HasPrefix(name, "if-") || name == "range" || name == "authorization"
 }

@@ -18,7 +18,7 @@ import (
 )
 
 // writeCerts makes a certificate authority and a loopback server's certificate in the layout
-// that MinIO's --certs-dir wants, and returns the authority.
+// of MinIO's --certs-dir, and returns the authority.
 func writeCerts(t testing.TB, dir string) (caPEM []byte) {
 	t.Helper()
 	caKey, serverKey := newKey(t), newKey(t)

@@ -25,14 +25,14 @@ func clientFor(pool *x509.CertPool) *http.Client {
 	return &http.Client{Transport: transport, Timeout: callTimeout}
 }
 
-// Answer is what a store said to one request.
+// Answer is a store's response to one request.
 type Answer struct {
 	Status int
 	Header http.Header
 	Body   []byte
 }
 
-// Do sends a signed request as a browser would, with its headers, and reads the answer.
+// Do sends a signed request with its headers, as a browser would, and reads the response.
 func Do(t testing.TB, client *http.Client, r objects.SignedRequest, body []byte) Answer {
 	t.Helper()
 	a, err := Send(client, r, bytes.NewReader(body), int64(len(body)))
@@ -40,7 +40,7 @@ func Do(t testing.TB, client *http.Client, r objects.SignedRequest, body []byte)
 	return a
 }
 
-// Send is Do for a streamed body of a given size (-1: chunked), without a test.
+// Send is Do for a streamed body of a given size (-1: chunked); it returns errors instead of failing a test.
 func Send(client *http.Client, r objects.SignedRequest, body io.Reader, size int64) (Answer, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
 	defer cancel()
@@ -72,8 +72,7 @@ func NewObject() (string, objects.CustomerKey) {
 	return "test/" + randomHex(16), key
 }
 
-// Put stores a value and returns its object and key; it fails the test where the store does not
-// take it.
+// Put stores a value and returns its object and key; it fails the test if the store refuses it.
 func Put(t testing.TB, s objects.Store, client *http.Client, value []byte) (string, objects.CustomerKey) {
 	t.Helper()
 	object, key := NewObject()

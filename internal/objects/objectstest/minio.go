@@ -1,4 +1,4 @@
-// Package objectstest proves object stores: one contract suite that every implementation of
+// Package objectstest tests object stores: one contract suite that every implementation of
 // objects.Store runs, over real HTTP, and a real MinIO to run it against.
 package objectstest
 
@@ -26,21 +26,21 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/objects"
 )
 
-// MinIO is a MinIO server of one test, on loopback over TLS. It is a process of its own: its
+// MinIO is a MinIO server for one test, on loopback over TLS. It is a separate process, because its
 // licence (AGPL) rules out linking it.
 type MinIO struct {
 	Endpoint  string // https://127.0.0.1:PORT
 	AccessKey string
 	SecretKey string
 	Region    string
-	Bucket    string // made at start
-	CAPEM     []byte // the authority of its certificate
+	Bucket    string // created at start
+	CAPEM     []byte // the certificate authority
 	CAPool    *x509.CertPool
-	Dir       string // where its objects are on disk
+	Dir       string // of its objects on disk
 }
 
-// StartMinIO starts a server with one empty bucket and stops it when the test ends. Browsers of
-// the given origins may talk to it, any where there are none. Without the program the test fails.
+// StartMinIO starts a server with one empty bucket and stops it when the test ends. CORS allows the
+// given origins, or all if there are none. If MinIO is not installed the test fails.
 func StartMinIO(t testing.TB, origins ...string) *MinIO {
 	t.Helper()
 	program := findMinIO(t)
@@ -52,7 +52,7 @@ func StartMinIO(t testing.TB, origins ...string) *MinIO {
 	m.CAPEM = writeCerts(t, certs)
 	m.CAPool = x509.NewCertPool()
 	require.True(t, m.CAPool.AppendCertsFromPEM(m.CAPEM))
-	const attempts = 3 // another process can take the free port first
+	const attempts = 3 // another process may take the free port first
 	for i := range attempts {
 		if m.start(t, program, certs, origins) {
 			m.CreateBucket(t, m.Bucket)
@@ -64,7 +64,7 @@ func StartMinIO(t testing.TB, origins ...string) *MinIO {
 	return nil
 }
 
-// start runs the program and waits until it is healthy, or reports that it ended.
+// start runs the program and waits until it is healthy; it returns false if the program ended.
 func (m *MinIO) start(t testing.TB, program, certs string, origins []string) bool {
 	t.Helper()
 	address := freeAddress(t)
@@ -111,7 +111,7 @@ func (m *MinIO) start(t testing.TB, program, certs string, origins []string) boo
 // Client returns an HTTP client that trusts the server's certificate.
 func (m *MinIO) Client() *http.Client { return clientFor(m.CAPool) }
 
-// Options are what NewS3 needs for the server's first bucket.
+// Options returns the options of NewS3 for the server's first bucket.
 func (m *MinIO) Options() objects.S3Options {
 	return objects.S3Options{
 		Endpoint: m.Endpoint, Region: m.Region, Bucket: m.Bucket, PathStyle: true, RootCAs: m.CAPool,
@@ -132,7 +132,7 @@ func (m *MinIO) CreateBucket(t testing.TB, name string) {
 	require.NoError(t, err)
 }
 
-// Denying returns options as Options, of a user who may do everything except to delete or write one object.
+// Denying returns options as Options does, for a user who may do everything except delete or write one object.
 func (m *MinIO) Denying(t testing.TB, object string) objects.S3Options {
 	t.Helper()
 	policy := fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"arn:aws:s3:::*"},`+
@@ -153,8 +153,8 @@ func (m *MinIO) Denying(t testing.TB, object string) objects.S3Options {
 	return o
 }
 
-// findMinIO looks in the module's .tools/bin, then in PATH. Its absence fails the test: a contract
-// that runs against one store only is not proven.
+// findMinIO looks in the module's .tools/bin, then in PATH. The test fails without MinIO, because a contract
+// suite that runs against one store only proves little.
 func findMinIO(t testing.TB) string {
 	t.Helper()
 	dir, err := os.Getwd()

@@ -15,18 +15,18 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/objects"
 )
 
-// Harness is one store to prove, empty and reachable over HTTP.
+// Harness is one store to test, empty and reachable over HTTP.
 type Harness struct {
 	Store      objects.Store
 	ShortLived objects.Store // the same bucket, with URLs that live for one second
 	HTTP       *http.Client  // trusts the store's certificate; sends no cookies, follows no redirects
 
-	// HoldUp returns the same bucket in a state in which this object, which was never stored, can be neither deleted
-	// nor replaced, until release.
-	HoldUp func(t *testing.T, object string) (store objects.Store, release func())
+	// Block returns the same bucket in a state in which this object, which was never stored, can't be deleted or
+	// replaced until release is called.
+	Block func(t *testing.T, object string) (store objects.Store, release func())
 }
 
-// Run proves that a store keeps the promises of objects.Store. start is called once.
+// Run tests that a store fulfils the contract of objects.Store. start is called once.
 func Run(t *testing.T, start func(*testing.T) Harness) {
 	s := suite{start(t)}
 	for name, test := range map[string]func(suite, *testing.T){
@@ -50,11 +50,11 @@ func Run(t *testing.T, start func(*testing.T) Harness) {
 		"deletes many":             suite.deletesMany,
 		"tombstones":               suite.tombstones,
 		"many tombstones":          suite.manyTombstones,
-		"one that stays":           suite.oneStays,
-		"no URL outlives its end":  suite.notAfter,
+		"undeletable object":       suite.oneStays,
+		"no URL outlives NotAfter": suite.notAfter,
 		"forced type and name":     suite.disposition,
 		"refuses bad object keys":  suite.badObjects,
-		"ETag does not tell value": suite.etag,
+		"ETag hides the value":     suite.etag,
 	} {
 		t.Run(name, func(t *testing.T) { test(s, t) })
 	}
@@ -71,7 +71,7 @@ func (s suite) requireValue(t *testing.T, object string, key objects.CustomerKey
 	t.Helper()
 	a := Get(t, s.Store, s.HTTP, object, key)
 	require.Equal(t, http.StatusOK, a.Status)
-	require.True(t, bytes.Equal(value, a.Body), "the value came back changed")
+	require.True(t, bytes.Equal(value, a.Body), "the value was changed")
 }
 
 func (s suite) verify(t *testing.T) { require.NoError(t, s.Store.Verify(context.Background())) }
@@ -80,7 +80,7 @@ func (s suite) ready(t *testing.T) {
 	require.NoError(t, s.Store.Ready(context.Background()))
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	require.Error(t, s.Store.Ready(ctx), "a call whose context is over must not succeed")
+	require.Error(t, s.Store.Ready(ctx), "a call with a cancelled context must fail")
 }
 
 func (s suite) roundTrips(t *testing.T) {
@@ -95,7 +95,7 @@ func (s suite) roundTrips(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			object, key := s.put(t, value)
 			s.requireValue(t, object, key, value)
-			s.requireValue(t, object, key, value) // a read changes nothing
+			s.requireValue(t, object, key, value) // a read does not change the value
 		})
 	}
 }
@@ -107,7 +107,7 @@ func (s suite) large(t *testing.T) {
 	require.NoError(t, s.Store.Delete(context.Background(), object))
 }
 
-// unknownSize uploads without a signed size: what came whole is stored, be it empty.
+// unknownSize uploads without a signed size: a complete body is stored, even an empty one.
 func (s suite) unknownSize(t *testing.T) {
 	for _, value := range [][]byte{{}, []byte("abc"), randomBytes(200_000)} {
 		object, key := NewObject()
@@ -118,7 +118,7 @@ func (s suite) unknownSize(t *testing.T) {
 	}
 }
 
-// empty uploads no bytes, with a size of 0 signed: nothing else is stored, and a first byte is refused.
+// empty uploads no bytes, with a signed size of 0: a body of one byte is refused.
 func (s suite) empty(t *testing.T) {
 	object, key := NewObject()
 	r, err := s.Store.SignUpload(objects.Upload{Object: object, Key: key, Empty: true})
@@ -127,7 +127,7 @@ func (s suite) empty(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, Get(t, s.Store, s.HTTP, object, key).Status)
 	require.Equal(t, http.StatusOK, Do(t, s.HTTP, r, nil).Status)
 	s.requireValue(t, object, key, []byte{})
-	require.Equal(t, http.StatusPreconditionFailed, Do(t, s.HTTP, r, nil).Status, "once")
+	require.Equal(t, http.StatusPreconditionFailed, Do(t, s.HTTP, r, nil).Status, "a second time")
 	_, err = s.Store.SignUpload(objects.Upload{Object: object, Key: key, Size: 1, Empty: true})
 	require.Error(t, err)
 }
@@ -155,7 +155,7 @@ func (s suite) race(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range racers {
 		wg.Go(func() {
-			// A refused upload may see the connection close before its body is sent.
+			// The store may close the connection of a refused upload before its body is sent.
 			if a, err := Send(s.HTTP, r, bytes.NewReader(bytes.Repeat([]byte{byte(i)}, 100_000)), 100_000); err == nil {
 				statuses[i] = a.Status
 			}
@@ -185,9 +185,9 @@ func (s suite) expiry(t *testing.T) {
 	require.Equal(t, time.UTC, d.ExpiresAt.Location())
 	require.Eventually(t, func() bool {
 		return Do(t, s.HTTP, d, nil).Status == http.StatusForbidden
-	}, 15*time.Second, 100*time.Millisecond, "a download outlives its URL")
-	require.True(t, time.Now().After(d.ExpiresAt.Add(-time.Second)), "a URL dies before it should")
-	require.Equal(t, http.StatusForbidden, Do(t, s.HTTP, u, value).Status, "an upload outlives its URL")
+	}, 15*time.Second, 100*time.Millisecond, "an expired URL allows a download")
+	require.True(t, time.Now().After(d.ExpiresAt.Add(-time.Second)), "a URL expires too early")
+	require.Equal(t, http.StatusForbidden, Do(t, s.HTTP, u, value).Status, "an expired URL allows an upload")
 	require.NotEqual(t, http.StatusOK, Get(t, s.Store, s.HTTP, other, otherKey).Status)
 	s.requireValue(t, object, key, value)
 }
@@ -207,7 +207,7 @@ func (s suite) deletes(t *testing.T) {
 	s.requireValue(t, kept, keptKey, []byte("staying"))
 }
 
-// deletesMany crosses the 1000 objects of one DeleteObjects; most of them never were.
+// deletesMany deletes more than the 1000 objects of one DeleteObjects; most of them were never stored.
 func (s suite) deletesMany(t *testing.T) {
 	kept, keptKey := s.put(t, []byte("staying"))
 	first, firstKey := s.put(t, []byte("a"))

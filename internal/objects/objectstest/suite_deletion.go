@@ -12,10 +12,9 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/objects"
 )
 
-// This file holds what is left of signed requests when their object is deleted, or their token ends.
+// This file tests signed requests after their object was deleted or their token expired.
 
-// tombstones replays signed requests after a deletion: of an object that was there, and of one whose upload was only
-// signed.
+// tombstones replays signed requests after a deletion: of a stored object, and of one whose upload was only signed.
 func (s suite) tombstones(t *testing.T) {
 	value := []byte("deleted value")
 	for name, stored := range map[string]bool{"stored": true, "never stored": false} {
@@ -31,19 +30,19 @@ func (s suite) tombstones(t *testing.T) {
 				require.Equal(t, http.StatusOK, Do(t, s.HTTP, up, value).Status)
 				require.Equal(t, http.StatusOK, Do(t, s.HTTP, down, nil).Status)
 			}
-			for range 2 { // it can be repeated
+			for range 2 { // Tombstone can be repeated
 				require.NoError(t, s.Store.Tombstone(context.Background(), object))
 				for _, replay := range []objects.SignedRequest{up, unsized} {
 					require.Equal(t, http.StatusPreconditionFailed, Do(t, s.HTTP, replay, value).Status, "a replay")
 				}
 				a := Do(t, s.HTTP, down, nil)
-				require.GreaterOrEqual(t, a.Status, 400, "a tombstone is no value")
+				require.GreaterOrEqual(t, a.Status, 400, "a tombstone must not be served")
 				require.Less(t, a.Status, 500)
 				require.NotContains(t, string(a.Body), string(value))
 			}
 			require.NoError(t, s.Store.Delete(context.Background(), object), "the sweep removes tombstones")
 			require.Equal(t, http.StatusNotFound, Do(t, s.HTTP, down, nil).Status)
-			require.Equal(t, http.StatusOK, Do(t, s.HTTP, up, value).Status, "which is why it waits for every upload to expire")
+			require.Equal(t, http.StatusOK, Do(t, s.HTTP, up, value).Status, "without a tombstone the upload is accepted again")
 			s.requireValue(t, object, key, value)
 		})
 	}
@@ -52,8 +51,8 @@ func (s suite) tombstones(t *testing.T) {
 	require.ErrorIs(t, s.Store.Tombstone(context.Background(), "../a"), objects.ErrObjectName)
 }
 
-// tombstoneUnderWay deletes an object while its first bytes are on their way: whatever becomes of that upload, another
-// one is refused, and the sweep's second deletion leaves nothing.
+// tombstoneUnderWay deletes an object during its upload: whether or not that upload succeeds, another one is refused, and
+// the sweep's second deletion leaves no object.
 func (s suite) tombstoneUnderWay(t *testing.T) {
 	object, key := NewObject()
 	value := randomBytes(300_000)
@@ -64,13 +63,13 @@ func (s suite) tombstoneUnderWay(t *testing.T) {
 	go func() {
 		defer close(done)
 		_, err := Send(s.HTTP, up, body, int64(len(value)))
-		_ = body.CloseWithError(err) // the rest is not waited for
+		_ = body.CloseWithError(err) // the rest of the body is not needed
 	}()
 	_, err = feed.Write(value[:200_000])
 	require.NoError(t, err)
 	buried := make(chan error, 1)
-	go func() { buried <- s.Store.Tombstone(context.Background(), object) }() // MinIO makes it wait for the upload
-	_, _ = feed.Write(value[200_000:])                                        // refused where the store has stopped the upload
+	go func() { buried <- s.Store.Tombstone(context.Background(), object) }() // in MinIO it waits for the upload
+	_, _ = feed.Write(value[200_000:])                                        // fails if the store has stopped the upload
 	_ = feed.Close()
 	<-done
 	require.NoError(t, <-buried)
@@ -101,8 +100,8 @@ func (s suite) manyTombstones(t *testing.T) {
 	s.requireValue(t, kept, keptKey, []byte("staying"))
 }
 
-// oneStays holds that an object that can't be deleted is named, and holds up no other: in front of them, among them, in a
-// batch, and alone.
+// oneStays checks that an object that can't be deleted is named, and that the others are deleted: one by one, in a batch,
+// and if it is the only object.
 func (s suite) oneStays(t *testing.T) {
 	for name, c := range map[string]struct {
 		many  int
@@ -122,7 +121,7 @@ func (s suite) oneStays(t *testing.T) {
 				name, _ := NewObject()
 				all = append(all, name)
 			}
-			store, release := s.HoldUp(t, held)
+			store, release := s.Block(t, held)
 			var partial *objects.PartialError
 			require.ErrorAs(t, c.erase(store, append(all, last)...), &partial)
 			require.Equal(t, []string{held}, partial.Objects)
@@ -138,7 +137,7 @@ func (s suite) oneStays(t *testing.T) {
 	}
 }
 
-// notAfter holds that a URL ends when it is told to, be that before the store's own lifetime, and not after it.
+// notAfter checks that a URL expires at NotAfter if that is before the end of the store's lifetime, or else with that.
 func (s suite) notAfter(t *testing.T) {
 	object, key := NewObject()
 	sign := map[string]func(time.Time) (objects.SignedRequest, error){
@@ -160,7 +159,7 @@ func (s suite) notAfter(t *testing.T) {
 			require.NoError(t, err)
 			far, err := sign(time.Now().Add(24 * time.Hour))
 			require.NoError(t, err)
-			require.WithinDuration(t, free.ExpiresAt, far.ExpiresAt, 2*time.Second, "it lengthens nothing")
+			require.WithinDuration(t, free.ExpiresAt, far.ExpiresAt, 2*time.Second, "NotAfter does not lengthen the life")
 			for _, ended := range []time.Time{time.Now().Truncate(time.Second), time.Now().Add(-time.Hour)} {
 				_, err = sign(ended)
 				require.ErrorIs(t, err, objects.ErrExpired)

@@ -15,7 +15,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/objects"
 )
 
-// This file holds what a store must refuse: every request that differs from the signed one.
+// This file tests requests that a store must refuse: every request that differs from the signed one.
 
 func (s suite) requireRefused(t *testing.T, r objects.SignedRequest, body []byte, value []byte, why string) {
 	t.Helper()
@@ -167,7 +167,7 @@ func (s suite) otherType(t *testing.T) {
 	require.Equal(t, http.StatusOK, Do(t, s.HTTP, r, []byte("x")).Status)
 }
 
-// disposition asks for hostile types and names; what comes back is one attachment.
+// disposition requests hostile types and names; the response is one attachment.
 func (s suite) disposition(t *testing.T) {
 	object, key := s.put(t, []byte("<script>alert(1)</script>"))
 	for _, c := range []struct{ contentType, filename, wantType, wantDisposition string }{
@@ -199,7 +199,7 @@ func (s suite) badObjects(t *testing.T) {
 	}
 }
 
-// etag holds that the ETag, which stores keep in clear, is not the value's plain MD5.
+// etag checks that the ETag, which stores keep in clear, is not the value's plain MD5.
 func (s suite) etag(t *testing.T) {
 	value := []byte("1234")
 	object, key := s.put(t, value)

@@ -23,24 +23,24 @@ import (
 // maxBody bounds a request's body, in bytes.
 const maxBody = 16 << 10
 
-// Verifier verifies logout tokens. Its errors quote nothing of them.
+// Verifier verifies logout tokens. Its errors do not quote them.
 type Verifier interface {
 	VerifyLogout(ctx context.Context, token string) (*credential.Logout, error)
 }
 
-// Rates bound logout tokens that are refused, with other credentials. Their errors are faults RATE_LIMITED.
+// Rates limit refused logout tokens, together with other refused credentials. Errors are faults RATE_LIMITED.
 type Rates interface {
-	// Admit is asked before a token is verified; it charges nothing.
+	// Admit is called before a token is verified; it charges nothing.
 	Admit(r *http.Request) error
-	// Refused is told of each token that was refused.
+	// Refused is called for each refused token, and charges it.
 	Refused(r *http.Request) error
 }
 
-// Ender ends what a logout token names; what has ended may be ended again.
+// Ender ends the session or the subject of a logout token; an ended one may be ended again.
 type Ender interface {
 	// EndSession ends one session, with its grants.
 	EndSession(ctx context.Context, tenant, sessionID, reason string) (revoked int, err error)
-	// EndSubject ends all credentials of a subject that were issued before a moment.
+	// EndSubject ends all credentials of a subject issued before issuedBefore.
 	EndSubject(ctx context.Context, tenant, subject string, issuedBefore time.Time) error
 }
 
@@ -51,11 +51,11 @@ type Observer interface{ Logout(outcome string) }
 const (
 	accepted = "accepted"
 	refused  = "refused"
-	failed   = "failed"  // it was right, and the session could not be ended
-	limited  = "limited" // not verified: too many of its address were refused
+	failed   = "failed"  // the token is valid, but the end could not be written
+	limited  = "limited" // not verified: too many tokens of this address were refused
 )
 
-// Options are what a Handler is made of; all are needed.
+// Options configure a Handler; all are required.
 type Options struct {
 	Verifier Verifier
 	Ender    Ender
@@ -65,10 +65,10 @@ type Options struct {
 	Timeout  time.Duration // for one request
 }
 
-// Handler answers POST requests with a form whose field logout_token, there exactly once, is a logout token (section
-// 2.5): 200 once what it names has ended; 400 with a JSON object of error and error_description where the token
-// is refused, or the logout failed (section 2.8); then the provider may send it again. 429, with Retry-After, where too
-// many of the address were refused.
+// Handler answers POST requests with a form that has the field logout_token exactly once (section 2.5). Responses: 200 when
+// the session or subject has ended; 400 with a JSON object of error and error_description if the token is refused or the
+// logout failed (section 2.8), after which the provider may send it again; 429 with Retry-After if too many tokens of the
+// address were refused.
 type Handler struct{ opts Options }
 
 // New returns a Handler.
@@ -93,22 +93,22 @@ func (h *Handler) Handle(w http.ResponseWriter, r *http.Request, admit guard.Adm
 	if err := h.opts.Rates.Admit(r); err != nil {
 		h.opts.Observer.Logout(limited)
 		w.Header().Set("Retry-After", strconv.Itoa(int(fault.Public(err).RetryAfter.Seconds())))
-		answer(w, http.StatusTooManyRequests, "temporarily_unavailable", "Too many logout tokens of this address were refused: send the token again later.")
+		answer(w, http.StatusTooManyRequests, "temporarily_unavailable", "Too many logout tokens from this address were refused: send the token again later.")
 		return
 	}
-	// A provider that doesn't wait for the answer has said its word all the same.
+	// Finish even if the provider disconnects.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), h.opts.Timeout)
 	defer cancel()
 	l, err := h.opts.Verifier.VerifyLogout(ctx, token)
 	if err != nil {
-		_ = h.opts.Rates.Refused(r) // it is refused for what it is, whatever is left
+		_ = h.opts.Rates.Refused(r) // the response is 400 even if the rate is now exceeded
 		h.refuse(ctx, w, err)
 		return
 	}
 	if err := h.end(ctx, l); err != nil {
 		h.opts.Observer.Logout(failed)
 		h.opts.Logger.ErrorContext(ctx, "a logout failed", slog.String("tenant", l.Tenant), slog.Any("error", err))
-		answer(w, http.StatusBadRequest, "temporarily_unavailable", "The logout could not be carried out: send the token again.")
+		answer(w, http.StatusBadRequest, "temporarily_unavailable", "The logout failed: send the token again.")
 		return
 	}
 	h.opts.Observer.Logout(accepted)
@@ -116,8 +116,8 @@ func (h *Handler) Handle(w http.ResponseWriter, r *http.Request, admit guard.Adm
 	w.WriteHeader(http.StatusOK)
 }
 
-// end ends the session, or else all of the subject's: those whose credentials were issued up to the token itself.
-// Many issuers count in whole seconds, so that the token's own second counts as before.
+// end ends the session if the token names one, or else all credentials of the subject issued no later than the token. Many
+// issuers round to whole seconds, so credentials of the token's own second end too.
 func (h *Handler) end(ctx context.Context, l *credential.Logout) error {
 	if l.Session != "" {
 		_, err := h.opts.Ender.EndSession(ctx, l.Tenant, l.Session, caller.EndedByBackChannel)
@@ -129,7 +129,7 @@ func (h *Handler) end(ctx context.Context, l *credential.Logout) error {
 func (h *Handler) refuse(ctx context.Context, w http.ResponseWriter, err error) {
 	h.opts.Observer.Logout(refused)
 	h.opts.Logger.InfoContext(ctx, "a logout token was refused", slog.Any("error", err))
-	answer(w, http.StatusBadRequest, "invalid_request", "The request holds no logout token that the gateway accepts.")
+	answer(w, http.StatusBadRequest, "invalid_request", "The request has no logout token that the gateway accepts: send a valid one as the form field logout_token.")
 }
 
 func answer(w http.ResponseWriter, status int, code, description string) {
@@ -138,18 +138,18 @@ func answer(w http.ResponseWriter, status int, code, description string) {
 	_ = json.NewEncoder(w).Encode(map[string]string{"error": code, "error_description": description})
 }
 
-// logoutToken reads the form's field from the body alone; other fields are ignored, as section 2.5 wants.
+// logoutToken reads the form's field from the body only; other fields are ignored, as section 2.5 requires.
 func logoutToken(w http.ResponseWriter, r *http.Request) (string, error) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
-		return "", errors.New("a body that breaks off, or is too long")
+		return "", errors.New("the body is incomplete or too long")
 	}
 	form, err := url.ParseQuery(string(body))
 	if err != nil {
-		return "", errors.New("a malformed form") // the parser's text quotes the input
+		return "", errors.New("the form is malformed") // the parser's text quotes the input
 	}
 	if tokens := form["logout_token"]; len(tokens) == 1 {
 		return tokens[0], nil
 	}
-	return "", errors.New("not one logout_token")
+	return "", errors.New("the form has no logout_token or several")
 }

@@ -25,21 +25,21 @@ const secret = "eyJ.SECRET.sig"
 
 var noon = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 
-// provider is what a logout token says, and what comes of it.
+// provider has the content of a logout token, and records the calls that it leads to.
 type provider struct {
-	says   *credential.Logout
-	down   error
-	leaves func() // the provider hangs up while its token is verified
-	log    bytes.Buffer
-	ended  []string
-	counts map[string]int
+	says       *credential.Logout
+	down       error
+	disconnect func() // disconnects the provider while its token is verified
+	log        bytes.Buffer
+	ended      []string
+	counts     map[string]int
 
 	limited bool
 }
 
 func (p *provider) VerifyLogout(ctx context.Context, token string) (*credential.Logout, error) {
-	if p.leaves != nil {
-		p.leaves()
+	if p.disconnect != nil {
+		p.disconnect()
 	}
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
@@ -85,8 +85,8 @@ func (p *provider) send(method, contentType, body string) *httptest.ResponseReco
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	if p.leaves != nil {
-		p.leaves = cancel
+	if p.disconnect != nil {
+		p.disconnect = cancel
 	}
 	r := httptest.NewRequestWithContext(ctx, method, "/session/back-channel-logout?logout_token="+secret, strings.NewReader(body))
 	if contentType != "" {
@@ -100,14 +100,15 @@ func (p *provider) send(method, contentType, body string) *httptest.ResponseReco
 
 const form = "application/x-www-form-urlencoded"
 
-// TestAProviderThatDoesNotWait has said its word: net/http ends the context of a request whose peer has gone.
-func TestAProviderThatDoesNotWait(t *testing.T) {
-	p := &provider{says: &credential.Logout{Tenant: "clinic", Session: "s1", IssuedAt: noon}, leaves: func() {}}
+// TestDisconnectedProviderEndsTheSession: the logout finishes even if the provider disconnects and net/http cancels the
+// request's context.
+func TestDisconnectedProviderEndsTheSession(t *testing.T) {
+	p := &provider{says: &credential.Logout{Tenant: "clinic", Session: "s1", IssuedAt: noon}, disconnect: func() {}}
 	require.Equal(t, http.StatusOK, p.send(http.MethodPost, form, "logout_token="+secret).Code)
 	require.Equal(t, []string{"clinic session s1"}, p.ended)
 }
 
-func TestEnds(t *testing.T) {
+func TestHandlerEndsSessionsAndSubjects(t *testing.T) {
 	at := noon.Add(300 * time.Millisecond)
 	for want, says := range map[string]credential.Logout{
 		"clinic session s1":                     {Tenant: "clinic", Session: "s1", IssuedAt: at},
@@ -117,7 +118,7 @@ func TestEnds(t *testing.T) {
 	} {
 		t.Run(want, func(t *testing.T) {
 			p := &provider{says: &says}
-			for range 2 { // a token that is sent again does what it did
+			for range 2 { // a token that is sent again has the same effect
 				w := p.send(http.MethodPost, form+"; charset=utf-8", "other=1&other=2&logout_token="+secret)
 				require.Equal(t, http.StatusOK, w.Code)
 				require.Empty(t, w.Body.String())
@@ -132,23 +133,23 @@ func TestEnds(t *testing.T) {
 
 func TestRefusals(t *testing.T) {
 	for name, test := range map[string]struct{ contentType, body string }{
-		"in the query alone":     {form, ""},
-		"twice":                  {form, "logout_token=" + secret + "&logout_token=" + secret},
-		"another field":          {form, "token=" + secret},
-		"in capitals":            {form, "LOGOUT_TOKEN=" + secret},
-		"no type":                {"", "logout_token=" + secret},
-		"JSON":                   {"application/json", `{"logout_token":"` + secret + `"}`},
-		"a form as JSON":         {"application/json", "logout_token=" + secret},
-		"text":                   {"text/plain", "logout_token=" + secret},
-		"multipart":              {"multipart/form-data; boundary=x", "--x\r\nContent-Disposition: form-data; name=logout_token\r\n\r\n" + secret + "\r\n--x--\r\n"},
-		"a malformed form":       {form, "logout_token=" + secret + "%zz"},
-		"a semicolon":            {form, "logout_token=" + secret + ";a=b"},
-		"too long":               {form, "logout_token=" + secret + "&x=" + strings.Repeat("x", 16<<10)},
-		"a token not accepted":   {form, "logout_token=SECRET.SECRET.SECRET"},
-		"an empty one":           {form, "logout_token="},
-		"a space in the token":   {form, "logout_token=+" + secret},
-		"an array-like name":     {form, "logout_token[]=" + secret},
-		"bytes that are no text": {form, "logout_token=\xff"},
+		"only in the query":    {form, ""},
+		"twice":                {form, "logout_token=" + secret + "&logout_token=" + secret},
+		"another field":        {form, "token=" + secret},
+		"in capitals":          {form, "LOGOUT_TOKEN=" + secret},
+		"no type":              {"", "logout_token=" + secret},
+		"JSON":                 {"application/json", `{"logout_token":"` + secret + `"}`},
+		"a form as JSON":       {"application/json", "logout_token=" + secret},
+		"text":                 {"text/plain", "logout_token=" + secret},
+		"multipart":            {"multipart/form-data; boundary=x", "--x\r\nContent-Disposition: form-data; name=logout_token\r\n\r\n" + secret + "\r\n--x--\r\n"},
+		"a malformed form":     {form, "logout_token=" + secret + "%zz"},
+		"a semicolon":          {form, "logout_token=" + secret + ";a=b"},
+		"too long":             {form, "logout_token=" + secret + "&x=" + strings.Repeat("x", 16<<10)},
+		"a token not accepted": {form, "logout_token=SECRET.SECRET.SECRET"},
+		"an empty token":       {form, "logout_token="},
+		"a space in the token": {form, "logout_token=+" + secret},
+		"an array-like name":   {form, "logout_token[]=" + secret},
+		"not UTF-8":            {form, "logout_token=\xff"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := &provider{says: &credential.Logout{Tenant: "clinic", Session: "s1"}}
@@ -178,8 +179,8 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// TestFailed: the provider learns that the session has not ended, and may try again.
-func TestFailed(t *testing.T) {
+// TestFailedLogout: the response tells the provider that the logout failed and may be sent again.
+func TestFailedLogout(t *testing.T) {
 	p := &provider{says: &credential.Logout{Tenant: "clinic", Session: "s1"}, down: errors.New("down")}
 	w := p.send(http.MethodPost, form, "logout_token="+secret)
 	require.Equal(t, http.StatusBadRequest, w.Code)
@@ -188,17 +189,17 @@ func TestFailed(t *testing.T) {
 	require.Equal(t, map[string]int{"failed": 1}, p.counts)
 }
 
-func TestTooManyRefused(t *testing.T) {
+func TestRateOfRefusedTokens(t *testing.T) {
 	p := &provider{says: &credential.Logout{Tenant: "clinic", Session: "s1", IssuedAt: noon}}
 	t.Run("a refused token is charged", func(t *testing.T) {
 		require.Equal(t, http.StatusBadRequest, p.send(http.MethodPost, form, "logout_token=forged").Code)
 		require.Equal(t, map[string]int{"refused": 1, "charged": 1}, p.counts)
 	})
-	t.Run("and an accepted one is not", func(t *testing.T) {
+	t.Run("an accepted token is not charged", func(t *testing.T) {
 		require.Equal(t, http.StatusOK, p.send(http.MethodPost, form, "logout_token="+secret).Code)
 		require.Equal(t, map[string]int{"accepted": 1}, p.counts)
 	})
-	t.Run("none is verified after too many", func(t *testing.T) {
+	t.Run("after too many refused tokens none is verified", func(t *testing.T) {
 		p.limited, p.ended = true, nil
 		a := p.send(http.MethodPost, form, "logout_token="+secret)
 		require.Equal(t, http.StatusTooManyRequests, a.Code)

@@ -13,7 +13,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/vault"
 )
 
-// TestNoGrantOutlivesItsToken: neither those of tokenize nor those that an application asks for.
+// TestNoGrantOutlivesItsToken: neither grants of tokenize nor grants that an application creates.
 func TestNoGrantOutlivesItsToken(t *testing.T) {
 	f := newFixture(t)
 	user, app := session("clinic", "s"), application("clinic")
@@ -27,10 +27,10 @@ func TestNoGrantOutlivesItsToken(t *testing.T) {
 	requireFault(t, second(f.Detokenize(user, token)), fault.GrantRequired)
 	granted, err = f.CreateGrants(app, "s", []vault.GrantRequest{{Tokens: []ids.Token{token}, Kinds: ids.Read}})
 	require.NoError(t, err)
-	require.Equal(t, []vault.Granted{{Missing: []ids.Token{token}}}, granted, "an expired token gets none, before it is swept too")
+	require.Equal(t, []vault.Granted{{Missing: []ids.Token{token}}}, granted, "an expired token gets no grant, even before it is swept")
 }
 
-// TestSameTokenTwice in one request: the longest life wins, and each entry has its answer.
+// TestSameTokenTwice: if a call names a token several times, the longest life wins, and each request has its result.
 func TestSameTokenTwice(t *testing.T) {
 	f := newFixture(t)
 	token := f.tokenize(t, session("clinic", "s"), 0)
@@ -48,14 +48,14 @@ func TestSameTokenTwice(t *testing.T) {
 	require.NoError(t, second(f.Detokenize(session("clinic", "s2"), token)))
 }
 
-// TestDeleteWhileTheStoreIsDown: the keys are gone at once, the object as soon as the store is back, and
-// again once no upload can arrive any more.
+// TestDeleteWhileTheStoreIsDown: the keys are destroyed at once. The object is replaced by a tombstone as soon as the store
+// is back, and the tombstone is deleted when no upload can arrive any more.
 func TestDeleteWhileTheStoreIsDown(t *testing.T) {
 	f := newFixture(t)
 	ctx, user, app := context.Background(), session("clinic", "s"), application("clinic")
 	token := f.tokenize(t, user, 0)
 	require.NoError(t, second(f.Detokenize(user, token)))
-	object := f.store.down[0].Object
+	object := f.store.downloads[0].Object
 	f.store.fail(errDown)
 	n, err := f.DeleteTokens(app, []ids.Token{token})
 	require.NoError(t, err)
@@ -65,29 +65,29 @@ func TestDeleteWhileTheStoreIsDown(t *testing.T) {
 	require.NoError(t, err)
 	require.Nil(t, d)
 	require.ErrorIs(t, f.Sweep(ctx), errDown)
-	require.Zero(t, f.store.buried[object])
+	require.Zero(t, f.store.tombstones[object])
 	f.store.fail(nil)
 	require.NoError(t, f.Sweep(ctx))
-	require.Equal(t, 1, f.store.buried[object], "a tombstone refuses what was signed for it")
+	require.Equal(t, 1, f.store.tombstones[object], "a tombstone refuses uploads signed earlier")
 	require.NoError(t, f.Sweep(ctx))
-	require.Equal(t, 1, f.store.buried[object], "nothing is due")
+	require.Equal(t, 1, f.store.tombstones[object], "nothing is due")
 	f.at = noon.Add(30 * time.Minute)
 	require.NoError(t, f.Sweep(ctx))
-	require.Zero(t, f.store.deleted[object], "an upload that began at the last moment is not over")
+	require.Zero(t, f.store.deleted[object], "an upload that began at the last moment may still be running")
 	f.at = noon.Add(31 * time.Minute)
 	require.NoError(t, f.Sweep(ctx))
-	require.Equal(t, 1, f.store.deleted[object], "the tombstone goes when no upload can arrive")
+	require.Equal(t, 1, f.store.deleted[object], "the tombstone is deleted when no upload can arrive")
 	f.at = noon.Add(time.Hour)
 	require.NoError(t, f.Sweep(ctx))
 	require.Equal(t, 1, f.store.deleted[object])
-	require.Equal(t, 1, f.store.buried[object])
+	require.Equal(t, 1, f.store.tombstones[object])
 	n, err = f.DeleteTokens(app, []ids.Token{token})
 	require.NoError(t, err)
 	require.Zero(t, n)
 }
 
-// TestDeleteIsTheTenants, and counts what was there.
-func TestDeleteIsTheTenants(t *testing.T) {
+// TestDeleteOnlyOwnTokens: a tenant deletes its own tokens only, and existing tokens are counted once.
+func TestDeleteOnlyOwnTokens(t *testing.T) {
 	f := newFixture(t)
 	user := session("clinic", "s")
 	a, b := f.tokenize(t, user, 0), f.tokenize(t, user, 0)
@@ -100,7 +100,7 @@ func TestDeleteIsTheTenants(t *testing.T) {
 	require.NoError(t, second(f.Detokenize(user, b)))
 }
 
-// TestSweep removes expired tokens with their objects, and expired grants, however many there are.
+// TestSweep: Sweep removes expired tokens with their objects, and expired grants, also more than one batch.
 func TestSweep(t *testing.T) {
 	f := newFixture(t)
 	ctx, user := context.Background(), session("clinic", "s")
@@ -117,7 +117,7 @@ func TestSweep(t *testing.T) {
 	require.NoError(t, f.Sweep(ctx))
 	require.Equal(t, 1200, f.sums["swept tokens"])
 	require.Len(t, f.store.deleted, 1200)
-	require.Equal(t, 1, f.sums["swept grants"], "the others went with their tokens")
+	require.Equal(t, 1, f.sums["swept grants"], "the others were deleted with their tokens")
 	d, err := f.Describe(application("clinic"), kept)
 	require.NoError(t, err)
 	require.NotNil(t, d)
@@ -126,13 +126,13 @@ func TestSweep(t *testing.T) {
 	require.ErrorIs(t, f.Sweep(gone), context.Canceled)
 }
 
-// TestAnObjectThatIsHeldUpHoldsUpNoOther: the oldest object can't be deleted, because its session holds it up; it comes
-// first in each batch.
-func TestAnObjectThatIsHeldUpHoldsUpNoOther(t *testing.T) {
+// TestSweepContinuesPastAStuckObject: the oldest object, first in each batch, can't be deleted, because its session
+// blocks it.
+func TestSweepContinuesPastAStuckObject(t *testing.T) {
 	f := newFixture(t)
 	ctx, user := context.Background(), session("clinic", "s")
 	f.tokenize(t, user, 4*time.Minute)
-	for object := range f.store.up {
+	for object := range f.store.uploads {
 		f.store.stuck = map[string]bool{object: true}
 	}
 	f.with(t, func(o *vault.Options) { o.Limits.Batch = 2000 })
@@ -144,14 +144,14 @@ func TestAnObjectThatIsHeldUpHoldsUpNoOther(t *testing.T) {
 	f.at = noon.Add(6 * time.Minute)
 	require.ErrorIs(t, f.Sweep(ctx), errDown)
 	require.Equal(t, 1200, f.sums["swept tokens"])
-	require.Len(t, f.store.buried, 1200)
+	require.Len(t, f.store.tombstones, 1200)
 	f.store.stuck = nil
 	require.NoError(t, f.Sweep(ctx))
 	require.Equal(t, 1201, f.sums["swept tokens"])
 }
 
-// TestPagesOfStuckObjectsHoldUpNoOther: more than two pages of objects that stay come before the others.
-func TestPagesOfStuckObjectsHoldUpNoOther(t *testing.T) {
+// TestSweepContinuesPastBatchesOfStuckObjects: more than two batches of objects that can't be deleted come before the others.
+func TestSweepContinuesPastBatchesOfStuckObjects(t *testing.T) {
 	for name, after := range map[string]time.Duration{"tombstones": 6 * time.Minute, "deletion": time.Hour} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t)
@@ -163,7 +163,7 @@ func TestPagesOfStuckObjectsHoldUpNoOther(t *testing.T) {
 			}
 			require.NoError(t, second(f.TokenizeBatch(user, inputs)))
 			f.store.stuck = map[string]bool{}
-			for object := range f.store.up {
+			for object := range f.store.uploads {
 				f.store.stuck[object] = true
 			}
 			for i := range inputs {
@@ -177,14 +177,14 @@ func TestPagesOfStuckObjectsHoldUpNoOther(t *testing.T) {
 	}
 }
 
-// TestSecretsAreNotInTheFile: the database holds neither token nor session nor key nor metadata.
-func TestSecretsAreNotInTheFile(t *testing.T) {
+// TestNoSecretsInTheDatabase: the database holds no token, session id, key or metadata in clear.
+func TestNoSecretsInTheDatabase(t *testing.T) {
 	f := newFixture(t)
 	user := session("clinic", "SECRET-session-id")
 	made, err := f.Tokenize(user, vault.TokenizeInput{Metadata: &vault.Metadata{Filename: ptr("SECRET-name"), Custom: map[string]any{"SECRET-k": "SECRET-v"}}})
 	require.NoError(t, err)
 	require.NoError(t, second(f.Detokenize(user, made.Token)))
-	key := f.store.down[0].Key
+	key := f.store.downloads[0].Key
 	for _, suffix := range []string{"", "-wal", "-shm"} {
 		b, err := os.ReadFile(f.path + suffix)
 		require.NoError(t, err)
@@ -194,7 +194,7 @@ func TestSecretsAreNotInTheFile(t *testing.T) {
 	}
 }
 
-func TestNewNeedsItsParts(t *testing.T) {
+func TestNewRequiresItsOptions(t *testing.T) {
 	f := newFixture(t)
 	for _, drop := range []func(*vault.Options){
 		func(o *vault.Options) { o.Rows = nil }, func(o *vault.Options) { o.Keys = nil }, func(o *vault.Options) { o.Objects = nil },

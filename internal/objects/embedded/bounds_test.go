@@ -16,7 +16,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/objects"
 )
 
-// TestOneUploadOfAnObjectAtATime uses one signed upload 150 times at once.
+// TestOneUploadOfAnObjectAtATime sends one signed upload 150 times concurrently.
 func TestOneUploadOfAnObjectAtATime(t *testing.T) {
 	s := listen(t, nil)
 	r := s.upload(t, visitor("a", 1), "v/1", 500_000)
@@ -35,8 +35,8 @@ func TestOneUploadOfAnObjectAtATime(t *testing.T) {
 	require.Equal(t, strings.Repeat("x", 500_000), s.read(t, "v/1", objects.CustomerKey{}).Body.String())
 }
 
-// TestASessionHasAShare opens 300 connections of one session; others are served meanwhile.
-func TestASessionHasAShare(t *testing.T) {
+// TestSessionsAreBounded opens 300 connections of one session; other sessions are served meanwhile.
+func TestSessionsAreBounded(t *testing.T) {
 	s := listen(t, nil)
 	const attackers, share = 300, 16
 	attacker, other := visitor("a", 1), visitor("a", 2)
@@ -64,8 +64,9 @@ func TestASessionHasAShare(t *testing.T) {
 	s.requireNothingUnderWay(t)
 }
 
-// TestManySessionsLeaveRoom: whatever the sessions of one tenant take, another session and another tenant get in.
-func TestManySessionsLeaveRoom(t *testing.T) {
+// TestATenantLeavesRoomForOthers: while the sessions of one tenant use their maximum, another session and another tenant are
+// admitted.
+func TestATenantLeavesRoomForOthers(t *testing.T) {
 	limits := transferLimits{all: 256, session: 16, bytes: 1 << 40}
 	s := newTransfers(limits)
 	taken := 0
@@ -91,8 +92,8 @@ func TestManySessionsLeaveRoom(t *testing.T) {
 	require.LessOrEqual(t, s.all, limits.all)
 }
 
-// TestSharesAreGivenBack begins and ends transfers at random.
-func TestSharesAreGivenBack(t *testing.T) {
+// TestSharesAreReleased: after transfers that begin and end in random order, all shares are released.
+func TestSharesAreReleased(t *testing.T) {
 	s := newTransfers(transferLimits{all: 40, session: 4, bytes: 1000})
 	var open []*transfer
 	for i := range 5000 {
@@ -122,8 +123,8 @@ func TestSharesAreGivenBack(t *testing.T) {
 	require.Empty(t, s.objects)
 }
 
-// TestASessionsBytesUnderWay are bounded, whether their number is known beforehand or not.
-func TestASessionsBytesUnderWay(t *testing.T) {
+// TestASessionsUploadBytesAreBounded: the bytes of a session's concurrent uploads are bounded, for known and unknown sizes.
+func TestASessionsUploadBytesAreBounded(t *testing.T) {
 	s := listen(t, func(o *Options) { o.MaxObjectSize, o.MaxSessionBytes = 600_000, 1_000_000 })
 	one, other := visitor("a", 1), visitor("a", 2)
 	first := begin(t, s.upload(t, one, "v/1", 600_000), 600_000, "x")
@@ -139,8 +140,8 @@ func TestASessionsBytesUnderWay(t *testing.T) {
 	require.Equal(t, http.StatusOK, res.StatusCode)
 }
 
-// TestValuesDoNotWaitInMemory: 300 clients ask for a value of 1 MiB and don't read it.
-func TestValuesDoNotWaitInMemory(t *testing.T) {
+// TestSlowClientsUseLittleMemory: 300 clients request a value of 1 MiB and don't read it.
+func TestSlowClientsUseLittleMemory(t *testing.T) {
 	s := listen(t, func(o *Options) { o.MaxTransfers = 1000 })
 	const clients, size = 300, 1 << 20
 	s.mustPut(t, "v/1", objects.CustomerKey{}, make([]byte, size))
@@ -159,8 +160,8 @@ func TestValuesDoNotWaitInMemory(t *testing.T) {
 		res, _ := c.answer(t)
 		require.Equal(t, http.StatusOK, res.StatusCode)
 	}
-	require.Equal(t, clients, s.transfers.count(), "each waits for its client")
-	// A transfer holds two buffers of a package; connections and what the test has itself come on top.
+	require.Equal(t, clients, s.transfers.count(), "each transfer waits for its client")
+	// A transfer has two buffers of a package; connections and the test itself need additional memory.
 	require.Less(t, heap()-before, int64(clients*(2*sealedSize+100<<10)))
 	for _, c := range all {
 		require.NoError(t, c.Close())
@@ -168,9 +169,9 @@ func TestValuesDoNotWaitInMemory(t *testing.T) {
 	s.requireNothingUnderWay(t)
 }
 
-// TestDroppedDownloadsCostNothing: six downloads of a large value that are dropped at once cost less than one that is
-// read.
-func TestDroppedDownloadsCostNothing(t *testing.T) {
+// TestDroppedDownloadsCostLittle: six downloads of a large value that the client drops at once take less processor time
+// than one complete download.
+func TestDroppedDownloadsCostLittle(t *testing.T) {
 	s := listen(t, nil)
 	const size = 64 << 20
 	up := s.upload(t, visitor("a", 1), "v/1", size)
@@ -195,8 +196,8 @@ func TestDroppedDownloadsCostNothing(t *testing.T) {
 	t.Logf("one whole: %v of processor time, six dropped: %v", whole, dropped)
 }
 
-// TestSignersTellNothing: a URL's signer is neither the session's hash nor known after a restart, and can't be changed.
-func TestSignersTellNothing(t *testing.T) {
+// TestSignersRevealNothing: a URL's signer is not the session's hash, is different after a restart, and can't be changed.
+func TestSignersRevealNothing(t *testing.T) {
 	g := objects.Signer{Tenant: "clinic", Session: [32]byte(bytes.Repeat([]byte("session!"), 4))}
 	one, two := newServer(t, nil), newServer(t, nil)
 	r := one.upload(t, g, "v/1", 5)
