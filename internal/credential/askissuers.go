@@ -10,7 +10,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/jose"
 )
 
-// Answer is what an issuer's keys are, asked for now.
+// Answer is the result of fetching an issuer's keys.
 type Answer struct {
 	Issuer     string // its name
 	From       string // a URL, or "the settings"
@@ -18,7 +18,7 @@ type Answer struct {
 	Left       []string      // members of the set that are not used, and why
 	Unsignable []string      // allowed algorithms that the issuer has no key for
 	Ahead      time.Duration // of the issuer's clock, by its Date header, which has whole seconds
-	Clocked    bool          // it sent one
+	Clocked    bool          // the issuer sent a Date header
 	Err        error
 }
 

@@ -16,24 +16,23 @@ import (
 // MaxAssertionLifetime is the longest time between an assertion's `iat` and `exp`.
 const MaxAssertionLifetime = 5 * time.Minute
 
-// Thumbprint names a public key of an issuer's.
+// Thumbprint identifies an issuer's public key.
 type Thumbprint = jose.Thumbprint
 
 var errAssertion = errors.New("the assertion is not accepted")
 
-// Assertion is what an issuer says of its user's session, in answer to one sign-in at the gateway.
+// Assertion is an issuer's statement about its user's session, in answer to one sign-in at the gateway.
 type Assertion struct {
 	Subject        string
 	Session        caller.SessionHash
 	IssuedAt       time.Time  // UTC
-	SessionExpires *time.Time // UTC; nil: not told
-	Key            Thumbprint // of the key that signed it
+	SessionExpires *time.Time // UTC; nil: not stated
+	Key            Thumbprint // of the key that signed the assertion
 }
 
-// Assertion verifies a compact JWS (RFC 7515, section 7.1) by the issuer of that name, whose rules for a
-// session's JWT hold, but for its typ. It must be an answer to the state: `s_hash` is the left half of the
-// state's SHA-256 (FAPI 1.0 Part 2, section 5.1). An assertion raises nobody: one with roles is refused. The
-// error is for the log alone.
+// Assertion verifies a compact JWS (RFC 7515, section 7.1) of the named issuer, by the rules for a session's JWT except for
+// typ. It must be an answer to the state: `s_hash` is the left half of the state's SHA-256 (FAPI 1.0 Part 2, section 5.1).
+// An assertion with roles is refused: a sign-in is never more than a session. The error is for the log alone.
 func (a *Authenticator) Assertion(ctx context.Context, name, jws, state string) (*Assertion, error) {
 	said, err := a.assertion(ctx, name, jws, state)
 	if err != nil {
@@ -44,7 +43,7 @@ func (a *Authenticator) Assertion(ctx context.Context, name, jws, state string) 
 
 func (a *Authenticator) assertion(ctx context.Context, name, jws, state string) (*Assertion, error) {
 	v, err := a.open(ctx, &rules{}, jws, func(i *issuer) []string {
-		if i.Name != name { // only that issuer's keys are asked, whatever iss says
+		if i.Name != name { // only that issuer's keys are used, whatever iss says
 			return nil
 		}
 		return []string{jose.AssertionType}
@@ -60,8 +59,8 @@ func (a *Authenticator) assertion(ctx context.Context, name, jws, state string) 
 	return said, nil
 }
 
-// Holds reports whether the issuer of that name has the key: what it vouched for ends when it is withdrawn, as JWTs
-// do. A key that is not known is asked for as that of a JWT is, at most once in a while.
+// Holds reports whether the named issuer has the key: a sign-in ends when the key of its assertion is withdrawn, as a JWT
+// does. For an unknown key the issuer is asked as for that of a JWT, at most once in refreshAtMost.
 func (a *Authenticator) Holds(ctx context.Context, name string, key Thumbprint) bool {
 	for _, i := range a.issuers {
 		if i.Name == name {
@@ -75,7 +74,7 @@ func (a *Authenticator) Holds(ctx context.Context, name string, key Thumbprint) 
 	return false
 }
 
-// checkAssertion holds the claims of an assertion, whose signature was verified, against the rules.
+// checkAssertion checks the claims of an assertion whose signature was verified.
 func (i *issuer) checkAssertion(o object, state string, now time.Time) (*Assertion, error) {
 	if _, ok := o["roles"]; ok {
 		return nil, fmt.Errorf("%w: it has roles, and a sign-in is never more than a session", errAssertion)
@@ -85,7 +84,7 @@ func (i *issuer) checkAssertion(o object, state string, now time.Time) (*Asserti
 		return nil, err
 	}
 	if who.Session == nil {
-		return nil, fmt.Errorf("%w: it is not a session's", errAssertion)
+		return nil, fmt.Errorf("%w: it names no session", errAssertion)
 	}
 	if who.ExpiresAt.Sub(who.IssuedAt) > MaxAssertionLifetime {
 		return nil, fmt.Errorf("%w: it lives longer than %s", errAssertion, MaxAssertionLifetime)

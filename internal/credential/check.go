@@ -8,8 +8,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/caller"
 )
 
-// check holds claims, whose signature was verified, against the issuer's rules, and returns the caller
-// that they name.
+// check checks claims by the issuer's rules, and returns the caller that they name.
 func (i *issuer) check(r *rules, o object, now time.Time) (*caller.Caller, error) {
 	c, on := i.checkRegistered(r, o, now)
 	if !on {
@@ -54,12 +53,12 @@ func (i *issuer) checkRequired(r *rules, tree map[string]any) bool {
 	}
 	var err error
 	if !i.mapping.require.Holds(tree) {
-		err = fmt.Errorf("what is required of the claims: %w", errClaims)
+		err = fmt.Errorf("the condition on the claims: %w", errClaims)
 	}
 	return r.hold(ReasonRequire, err, func() (string, string) { return quote(i.Claims.Require), "" })
 }
 
-// checkSession finds the session that the claims name.
+// checkSession sets who.Session to the session that the claims name.
 func (i *issuer) checkSession(r *rules, who *caller.Caller, o object, tree map[string]any) error {
 	id, err := i.mapping.session.name(o, i.SessionClaim, tree)
 	r.hold(ReasonSession, err, func() (string, string) { return i.mapping.session.wants(i.SessionClaim), i.unheard(o) })
@@ -70,7 +69,7 @@ func (i *issuer) checkSession(r *rules, who *caller.Caller, o object, tree map[s
 	return r.err()
 }
 
-// unheard names the roles of a JWT that would raise its caller if the issuer's roles counted.
+// unheard names the roles of a JWT that would make its caller an application if trust_roles were on.
 func (i *issuer) unheard(o object) string {
 	all, err := member[list](o, "roles")
 	if i.TrustRoles || err != nil || all == nil || len(raising(*all)) == 0 {
@@ -79,7 +78,7 @@ func (i *issuer) unheard(o object) string {
 	return "roles " + quoteAll(raising(*all)) + ", which do not count: trust_roles is off for this issuer"
 }
 
-// wants describes where a name is looked for.
+// wants describes the expression or claim that holds the value.
 func (m mapped) wants(claim string) string {
 	if m.Expression != nil {
 		return "one string, found by the settings' expression"
@@ -87,8 +86,8 @@ func (m mapped) wants(claim string) string {
 	return "one string, in the claim " + quote(claim)
 }
 
-// checkRegistered holds the registered claims (RFC 7519, section 4.1) against the issuer's rules. It reports whether
-// the next rule is to be tried: iat and exp are there then.
+// checkRegistered checks the registered claims (RFC 7519, section 4.1) by the issuer's rules. It reports whether the
+// next rule is to be tried; iat and exp are then set.
 func (i *Issuer) checkRegistered(r *rules, o object, now time.Time) (claims, bool) {
 	c, err := registered(o)
 	if err != nil {
@@ -101,16 +100,16 @@ func (i *Issuer) checkRegistered(r *rules, o object, now time.Time) (claims, boo
 	if !i.checkTimes(r, &c, now) {
 		return c, false
 	}
-	// What bears events tells of something that has happened (RFC 8417, section 2.2) and is no credential, such
-	// as a logout token whose typ is JWT.
+	// A JWT with events reports an event (RFC 8417, section 2.2) and is no credential: for example, a logout token
+	// whose typ is JWT.
 	if _, ok := o["events"]; ok {
 		err = fmt.Errorf("events: %w", errClaims)
 	}
 	return c, err == nil || r.hold(ReasonEvents, err, func() (string, string) { return "none: a JWT with events is no credential", "" })
 }
 
-// audienceError wants the audience in aud or, with AudienceClaim, in that claim alone: a JWT with aud is then for
-// somebody whom aud names, whatever the other claim says.
+// audienceError checks that the audience is in aud or, with AudienceClaim, in that claim alone: a JWT with aud is then
+// refused, because it is for the audience that aud names, whatever the other claim says.
 func (i *Issuer) audienceError(o object, c *claims) error {
 	if i.AudienceClaim == "" {
 		if c.aud == nil || !slices.Contains(*c.aud, i.Audience) {
@@ -119,10 +118,10 @@ func (i *Issuer) audienceError(o object, c *claims) error {
 		return nil
 	}
 	if _, ok := o["aud"]; ok {
-		return fmt.Errorf("aud: it is there, and %s would stand in its place: %w", i.AudienceClaim, errClaims)
+		return fmt.Errorf("aud: present, but %s is configured instead: %w", i.AudienceClaim, errClaims)
 	}
 	if v, err := member[string](o, i.AudienceClaim); err != nil || v == nil || *v == "" || *v != i.Audience {
-		return fmt.Errorf("%s, in the place of aud: %w", i.AudienceClaim, errClaims)
+		return fmt.Errorf("%s, instead of aud: %w", i.AudienceClaim, errClaims)
 	}
 	return nil
 }
@@ -144,8 +143,8 @@ func (i *Issuer) givenAudience(o object, c *claims) string {
 	return "none"
 }
 
-// checkTimes holds the times against each other, the clock and the longest lifetime. It reports whether the next rule
-// is to be tried.
+// checkTimes compares the times with each other, the clock and the longest lifetime. It reports whether the next rule is
+// to be tried.
 func (i *Issuer) checkTimes(r *rules, c *claims, now time.Time) bool {
 	if c.exp == nil || c.iat == nil || !c.exp.After(c.iat.Time) {
 		r.hold(ReasonTimes, fmt.Errorf("iat, exp: %w", errClaims), func() (string, string) { return "both, exp after iat", c.times() })

@@ -16,7 +16,7 @@ import (
 
 var (
 	errExpired = errors.New("the JWT has expired")
-	errClaims  = errors.New("a claim is missing or not as it must be")
+	errClaims  = errors.New("a claim is missing or invalid")
 )
 
 // maxID bounds subjects and session ids, in bytes.
@@ -52,7 +52,7 @@ func (a *audience) UnmarshalJSON(b []byte) error {
 	return (*list)(a).UnmarshalJSON(b)
 }
 
-// list is a list of strings; a null in it is not an empty string, and refused.
+// list is a list of strings; a null in it is refused, and not read as an empty string.
 type list []string
 
 func (l *list) UnmarshalJSON(b []byte) error {
@@ -73,7 +73,7 @@ func (l *list) UnmarshalJSON(b []byte) error {
 type numericDate struct{ time.Time }
 
 func (n *numericDate) UnmarshalJSON(b []byte) error {
-	if b[0] != '-' && (b[0] < '0' || b[0] > '9') { // of JSON, numbers alone begin so
+	if b[0] != '-' && (b[0] < '0' || b[0] > '9') { // only JSON numbers begin with these
 		return errClaims
 	}
 	f, err := strconv.ParseFloat(string(b), 64)
@@ -88,7 +88,7 @@ func (n *numericDate) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// raising returns those roles that raise a caller; an identity provider's others mean nothing here.
+// raising returns the roles that the gateway knows, application and admin; an identity provider's others mean nothing here.
 func raising(all []string) (known []string) {
 	for _, r := range all {
 		if (r == caller.RoleApplication || r == caller.RoleAdmin) && !slices.Contains(known, r) {
@@ -98,8 +98,8 @@ func raising(all []string) (known []string) {
 	return known
 }
 
-// plain refuses U+FFFD too: the decoder puts it for half of a surrogate pair, so that different ids would
-// become one.
+// plain reports whether s may be a subject, a session id or a jti. It refuses U+FFFD too: the decoder substitutes it for
+// half of a surrogate pair, so that different ids would become equal.
 func plain(s string) bool {
 	return s != "" && len(s) <= maxID && !strings.ContainsFunc(s, func(r rune) bool { return r == utf8.RuneError || unicode.IsControl(r) })
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestAnUnknownKeyKeepsNobodyOut: an issuer adds a key of a type that this program does not know; its users come in as
-// before, by the keys that are known, and one line of the log says what is not used, however often it is fetched.
+// TestAnUnknownKeyKeepsNobodyOut: if an issuer adds a key of an unknown type, JWTs under its other keys are accepted as
+// before, and one log line names the unused key, however often the set is fetched.
 func TestAnUnknownKeyKeepsNobodyOut(t *testing.T) {
 	const akp = `{"kty":"AKP","kid":"pq-1","alg":"ML-DSA-44","use":"sig","pub":"AAAA"}`
 	known := publicJWK("k1", public("es256"))
@@ -24,7 +24,7 @@ func TestAnUnknownKeyKeepsNobodyOut(t *testing.T) {
 	require.NoError(t, authenticate())
 	s.now(serveKeys(jwks(akp, known)))
 	for range 20 {
-		s.fixture.clock.advance(maxStale + 1) // the keys of before are too old by then
+		s.fixture.clock.advance(maxStale + 1) // the keys fetched before are too old by then
 		require.NoError(t, authenticate())
 	}
 	all := log.read(t)
@@ -32,7 +32,7 @@ func TestAnUnknownKeyKeepsNobodyOut(t *testing.T) {
 	require.Contains(t, all[0]["key"], `key "pq-1": of an unknown kty ("AKP")`)
 }
 
-// TestTheLogIsNotTheIssuers: an issuer that names its keys anew each time fills no log.
+// TestTheLogIsNotTheIssuers: an issuer that changes the names of unused keys in each answer can't fill the log.
 func TestTheLogIsNotTheIssuers(t *testing.T) {
 	n := 0
 	s := newIssuerServer(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -56,7 +56,7 @@ func TestTheLogIsNotTheIssuers(t *testing.T) {
 	}
 }
 
-// TestEd25519: by either name, in the header and in the key (RFC 9864, section 2.2), where either is allowed.
+// TestEd25519: if either name is allowed, both are accepted, in the header and in the key (RFC 9864, section 2.2).
 func TestEd25519(t *testing.T) {
 	for _, allowed := range []string{"EdDSA", "Ed25519"} {
 		for _, header := range []string{"EdDSA", "Ed25519"} {

@@ -13,17 +13,17 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/jose"
 )
 
-// How keys are fetched. See RFC 7517 for the format; the bounds are ours.
+// Limits on fetching keys. RFC 7517 has the format, and no limits.
 const (
-	refreshAtMost  = 10 * time.Second // an unknown kid can't make us ask more often
+	refreshAtMost  = 10 * time.Second // unknown kids don't cause more fetches than one in this time
 	fetchTimeout   = 5 * time.Second
 	maxJWKS        = 1 << 20
 	retryUnfetched = 2 * time.Second
 )
 
-// source is where an issuer's keys come from: a fixed set, or a URL that is fetched again.
+// source provides an issuer's keys: a fixed set, or a URL that is fetched repeatedly.
 type source struct {
-	issuer string // whose metadata name the URL; "": url does
+	issuer string // its metadata name the URL; "": url is used
 	url    string // "" without an issuer: fixed
 	every  time.Duration
 	maxAge time.Duration
@@ -32,12 +32,12 @@ type source struct {
 	now    func() time.Time
 
 	current atomic.Pointer[jose.Set]
-	fetched atomic.Int64                  // when current was last known to be right, Unix nanoseconds
-	ahead   atomic.Pointer[time.Duration] // by how much the issuer's clock was, when it last said
+	fetched atomic.Int64                  // when current was last confirmed, Unix nanoseconds
+	ahead   atomic.Pointer[time.Duration] // by how much the issuer's clock was ahead, by its last Date header
 
-	turn    chan struct{}      // holds one: whose turn it is to ask
-	attempt time.Time          // when the issuer was last asked; of whose turn it is
-	told    map[jose.Left]bool // members of its sets that the log has; of whose turn it is
+	turn    chan struct{}      // a mutex whose waiters can give up: held while the issuer is asked
+	attempt time.Time          // when the issuer was last asked; guarded by turn
+	told    map[jose.Left]bool // members of its sets that were logged; guarded by turn
 }
 
 func newSource(i Issuer, o Options) (*source, error) {
@@ -58,7 +58,7 @@ func newSource(i Issuer, o Options) (*source, error) {
 		return s, nil
 	}
 	if s.every <= 0 || s.maxAge < s.every {
-		return nil, errors.New("its keys need an interval, and an age that is not below it")
+		return nil, errors.New("its keys need a refresh interval, and a maximum age that is not below the interval")
 	}
 	if s.client == nil {
 		s.client = fetchClient(i)
@@ -68,7 +68,7 @@ func newSource(i Issuer, o Options) (*source, error) {
 
 func (s *source) fixed() bool { return s.url == "" && s.issuer == "" }
 
-// keys returns the newest keys, or nil while none is known or they are too old to trust.
+// keys returns the newest keys, or nil if there are none yet or they are older than maxAge.
 func (s *source) keys() *jose.Set {
 	ks := s.current.Load()
 	if ks == nil || !s.fixed() && s.now().UnixNano()-s.fetched.Load() > int64(s.maxAge) {
@@ -77,9 +77,9 @@ func (s *source) keys() *jose.Set {
 	return ks
 }
 
-// refresh asks the issuer for a request, unless it was asked a moment ago, and returns the keys that are known then.
-// Requests that arrive meanwhile wait for the same answer, as long as their ctx lasts. The issuer's answer serves them
-// too, so that it is waited for although the first client leaves.
+// refresh asks the issuer on behalf of a request, unless it was asked less than atMost ago, and returns the current keys.
+// Concurrent requests wait for the same answer until their ctx ends. The fetch goes on if the first client leaves, because
+// the other requests need the answer.
 func (s *source) refresh(ctx context.Context, atMost time.Duration) *jose.Set {
 	if !s.fixed() {
 		s.update(ctx, context.WithoutCancel(ctx), atMost)
@@ -87,8 +87,8 @@ func (s *source) refresh(ctx context.Context, atMost time.Duration) *jose.Set {
 	return s.keys()
 }
 
-// update asks the issuer, unless it was asked a moment ago. It waits for its turn until waiting ends, and for the answer
-// until asking ends.
+// update asks the issuer, unless it was asked less than atMost ago. It waits for turn until waiting ends, and for the
+// answer until asking ends.
 func (s *source) update(waiting, asking context.Context, atMost time.Duration) {
 	select {
 	case s.turn <- struct{}{}:
@@ -144,10 +144,10 @@ func (s *source) fetch(ctx context.Context) error {
 	return nil
 }
 
-// maxTold bounds how many members of an issuer's sets are logged while the program runs: the issuer chooses their names.
+// maxTold limits how many members of an issuer's sets are logged while the program runs: the issuer chooses their names.
 const maxTold = 32
 
-// logLeft logs the members of a set that are not used, each once. Keys for other uses are no news.
+// logLeft logs the members of a set that are not used, each once. It omits keys for other uses, which are normal.
 func (s *source) logLeft(ctx context.Context, ks *jose.Set) {
 	if ks == nil {
 		return
@@ -186,13 +186,13 @@ func (s *source) get(ctx context.Context, url, accept string) ([]byte, error) {
 	return b, err
 }
 
-// run keeps the keys fresh until ctx ends, and a fetch with it; the first fetch is tried until it succeeds. While the issuer can't be
-// reached it is asked more often, so that what has changed meanwhile is soon known.
+// run keeps the keys fresh until ctx ends, which also ends a fetch. The first fetch is repeated until it succeeds. While
+// the issuer can't be reached it is asked more often, so that changes are known soon.
 func (s *source) run(ctx context.Context) {
 	if s.fixed() {
 		return
 	}
-	defer s.client.CloseIdleConnections() // each has goroutines
+	defer s.client.CloseIdleConnections() // each connection has goroutines
 	for {
 		begun := s.now()
 		wait := s.every

@@ -11,8 +11,9 @@ import (
 // logEvery is how often one kind of refusal is logged.
 const logEvery = 10 * time.Second
 
-// refusals logs why credentials are refused. Strangers cause it, so each kind is logged seldom, with how many were
-// left out meanwhile; kinds are made of the settings' names and closed sets alone, which bounds lines and memory.
+// refusals logs why credentials are refused. Any client can cause refusals, so each kind is logged at most once in logEvery,
+// with the number omitted meanwhile. A kind has only names from the settings and members of closed sets, which limits log
+// lines and memory.
 type refusals struct {
 	logger *slog.Logger
 	now    func() time.Time
@@ -21,7 +22,7 @@ type refusals struct {
 	seen map[kind]*seen
 }
 
-// kind is what is logged apart.
+// kind is a group of refusals that is logged on its own.
 type kind struct {
 	what   string // credential, assertion, logout token
 	issuer string // a configured name
@@ -31,18 +32,18 @@ type kind struct {
 
 type seen struct {
 	logged time.Time
-	since  int // left out since then
+	since  int // omitted since then
 }
 
 func newRefusals(log *slog.Logger, now func() time.Time) *refusals {
 	return &refusals{logger: log, now: now, seen: map[kind]*seen{}}
 }
 
-// log says at WARN why a credential is refused: its reason, whose it claims to be, and what was expected and given.
+// log logs at WARN why a credential is refused: the reason, the issuer, and what was expected and given.
 func (f *refusals) log(ctx context.Context, what string, err error) {
 	var r *Refusal
 	if !errors.As(err, &r) {
-		r = &Refusal{Reason: ReasonForm, Given: quote(err.Error())} // of the headers: the text is ours, but for a certificate's names
+		r = &Refusal{Reason: ReasonForm, Given: quote(err.Error())} // an error of the headers: its text is constant, except for a certificate's names
 	}
 	left, ok := f.due(kind{what, r.Issuer, r.Reason, r.near})
 	if !ok {
@@ -56,7 +57,7 @@ func (f *refusals) log(ctx context.Context, what string, err error) {
 		append(attributes, slog.String("expected", r.Want), slog.String("given", r.Given), slog.Int("not_logged", left))...)
 }
 
-// due reports whether a refusal of the kind is to be logged now, and how many were not since the one before.
+// due reports whether a refusal of the kind is to be logged now, and how many were omitted since the last one.
 func (f *refusals) due(k kind) (left int, ok bool) {
 	now := f.now()
 	f.mu.Lock()

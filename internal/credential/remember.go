@@ -9,24 +9,24 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/jose"
 )
 
-// remembered is what a verified JWT said, and by which version of its issuer's keys.
+// remembered is a cache entry: the caller of a verified JWT, and the version of the issuer's keys that verified it.
 type remembered struct {
 	caller *caller.Caller
 	issuer *issuer
 	keys   *jose.Set
 }
 
-// memory has the verified JWTs, by the SHA-256 of each.
+// memory is the cache of verified JWTs, by the SHA-256 of each.
 type memory = otter.Cache[[sha256.Size]byte, *remembered]
 
-// Bytes of an entry without its text, and of one that the memory's size is reckoned by.
+// Sizes of a cache entry, in bytes: without its text, and the average from which the cache's limit is calculated.
 const (
 	entryBytes   = 256
 	averageBytes = 512
 )
 
-// newMemory bounds the memory by bytes: so many entries of average length, and fewer of longer ones, whose length a
-// provider's user may have a say in.
+// newMemory limits the cache by bytes: to the given number of entries of average length, and to fewer longer ones. A
+// provider's user may be able to choose the length.
 func newMemory(entries int) (*memory, error) {
 	return otter.New(&otter.Options[[sha256.Size]byte, *remembered]{
 		MaximumWeight: uint64(max(entries, 1)) * averageBytes,
@@ -34,7 +34,7 @@ func newMemory(entries int) (*memory, error) {
 	})
 }
 
-// bytes estimates what an entry keeps from being collected.
+// bytes estimates the memory that a cache entry holds.
 func (m *remembered) bytes() uint32 {
 	n := entryBytes + len(m.caller.Subject)
 	for _, role := range m.caller.Roles {

@@ -29,7 +29,7 @@ func TestSignatureIsCheckedOnce(t *testing.T) {
 	require.Equal(t, 100, f.seen.of(Remembered))
 }
 
-// TestRememberedExpire: at exp to the nanosecond, and with the message of expiry.
+// TestRememberedExpire: a cached JWT expires at exp, to the nanosecond, with the message for expired JWTs.
 func TestRememberedExpire(t *testing.T) {
 	f := newFixture(t, nil)
 	jwt := good(claimsOf())
@@ -39,7 +39,7 @@ func TestRememberedExpire(t *testing.T) {
 	_, err = f.Authenticate(bearer(jwt))
 	require.NoError(t, err)
 	f.clock.advance(1)
-	for range 2 { // it is forgotten, and refused again
+	for range 2 { // removed from the cache, and refused again
 		_, err = f.Authenticate(bearer(jwt))
 		require.ErrorIs(t, err, errExpired)
 		require.Contains(t, fault.Public(err).Message, "expired")
@@ -47,7 +47,7 @@ func TestRememberedExpire(t *testing.T) {
 	require.Equal(t, 1, f.seen.of(Verified))
 }
 
-// TestRefusalsAreNotRemembered: neither as accepted nor for the JWT that comes later.
+// TestRefusalsAreNotRemembered: a refused JWT is checked again each time, and accepted once it is valid.
 func TestRefusalsAreNotRemembered(t *testing.T) {
 	f := newFixture(t, nil)
 	early := good(claimsOf("iat", fmt.Sprint(start.Unix()+60), "exp", fmt.Sprint(start.Unix()+120)))
@@ -79,7 +79,7 @@ func TestRemembersByEveryByte(t *testing.T) {
 	}
 }
 
-// TestMemoryIsBounded: many more JWTs than are to be remembered.
+// TestMemoryIsBounded: the cache stays within its limit under many more JWTs.
 func TestMemoryIsBounded(t *testing.T) {
 	const remember, sessions = 50, 1000
 	f := newFixture(t, func(o *Options) { o.Remember = remember })
@@ -88,7 +88,7 @@ func TestMemoryIsBounded(t *testing.T) {
 		_, err := f.Authenticate(bearer(jwt))
 		require.NoError(t, err)
 	}
-	f.remembered.CleanUp() // evictions happen beside the requests
+	f.remembered.CleanUp() // evictions run in the background
 	require.LessOrEqual(t, f.remembered.EstimatedSize(), remember)
 	require.Equal(t, sessions, f.seen.of(Verified))
 }

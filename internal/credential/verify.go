@@ -13,12 +13,12 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/jose"
 )
 
-// DefaultMaxSize bounds a JWT before anything is done with it, in bytes.
+// DefaultMaxSize is the default limit on a JWT's length, in bytes. The length is checked before parsing.
 const DefaultMaxSize = 16 << 10
 
 var errTooLong = errors.New("the JWT is too long")
 
-// fits bounds a JWT before anything is done with it.
+// fits checks the length of a JWT before parsing.
 func (a *Authenticator) fits(jwt string) error {
 	if len(jwt) <= a.maxSize {
 		return nil
@@ -39,16 +39,16 @@ func (a *Authenticator) verify(ctx context.Context, jwt string, now time.Time) (
 	return &remembered{caller: c, issuer: s.issuer, keys: s.keys}, nil
 }
 
-// signed is a JWT whose signature was verified; its claims have been checked for nothing but their form.
+// signed is a JWT whose signature was verified. Its claims are parsed and not yet checked.
 type signed struct {
 	claims object
 	issuer *issuer
 	keys   *jose.Set
-	key    jose.Key // that signed it
+	key    jose.Key // the key that signed the JWT
 }
 
-// open verifies the signature of a JWT, whose typ must be one of those that types accepts of its issuer. For an
-// explanation it returns what it has, beside the error.
+// open verifies the signature of a JWT. Its typ must be one of types(its issuer). For an explanation it returns an
+// incomplete result beside the error.
 func (a *Authenticator) open(ctx context.Context, r *rules, jwt string, types func(*issuer) []string) (*signed, error) {
 	if err := a.fits(jwt); err != nil {
 		return nil, err
@@ -81,11 +81,11 @@ func (a *Authenticator) open(ctx context.Context, r *rules, jwt string, types fu
 	}
 	r.hold(ReasonKey, nil, func() (string, string) { return s.published(p.header.alg), quote(p.header.kid) })
 	err = s.key.Verify(p.header.alg, []byte(p.signed), p.signature)
-	r.hold(ReasonSignature, err, func() (string, string) { return "that of the issuer's key", "" })
+	r.hold(ReasonSignature, err, func() (string, string) { return "a signature by the issuer's key", "" })
 	return s, r.err()
 }
 
-// checkHeader holds the header's typ and alg against the issuer's rules.
+// checkHeader checks the header's typ and alg by the issuer's rules.
 func (a *Authenticator) checkHeader(r *rules, i *issuer, p *parts, types []string) error {
 	var err error
 	if !accepts(types, p.header.typ) {
@@ -105,7 +105,7 @@ func (i *issuer) allows(alg string) bool {
 	return jose.Supported(alg) && slices.ContainsFunc(i.Algorithms, func(allowed string) bool { return jose.Canonical(allowed) == jose.Canonical(alg) })
 }
 
-// issuerOf reads iss before anything is verified, only to choose whose keys to verify with.
+// issuerOf reads iss of an unverified JWT, only to choose the keys to verify it with.
 func (a *Authenticator) issuerOf(o object) (*issuer, string, error) {
 	iss, err := member[string](o, "iss")
 	if err != nil || iss == nil {
@@ -118,12 +118,12 @@ func (a *Authenticator) issuerOf(o object) (*issuer, string, error) {
 	return i, *iss, nil
 }
 
-// known lists the issuers of the settings.
+// known lists the configured issuers.
 func (a *Authenticator) known() string {
 	return "one of " + quoteAll(slices.Sorted(maps.Keys(a.issuers)))
 }
 
-// published says which keys of the issuer's could have signed by the algorithm.
+// published lists the issuer's keys that fit the algorithm.
 func (s *signed) published(alg string) string {
 	if s.keys == nil {
 		return "the issuer's keys"
@@ -135,13 +135,13 @@ func (s *signed) published(alg string) string {
 		}
 	}
 	if len(ids) == 0 {
-		return "a key of the issuer's for the algorithm; it has none"
+		return "a key for the algorithm; the issuer has none"
 	}
-	return "one key of the issuer's for the algorithm, whose kids are " + quoteAll(ids)
+	return "one of the issuer's keys for the algorithm, with the kids " + quoteAll(ids)
 }
 
-// key finds the header's key, asking the issuer again, at most once in a while, where none fits. Without keys, the
-// set is nil.
+// key finds the header's key. If no key fits, it asks the issuer again, at most once in refreshAtMost. Without keys,
+// the set is nil.
 func (i *issuer) key(ctx context.Context, h header) (*jose.Set, jose.Key, error) {
 	keys := i.source.keys()
 	if keys != nil {
@@ -156,8 +156,8 @@ func (i *issuer) key(ctx context.Context, h header) (*jose.Set, jose.Key, error)
 	return keys, k, err
 }
 
-// near reports whether an iss differs from a configured one only in what is easily overlooked: letters' case, the
-// scheme, or a slash at the end. Such a one is logged apart from what strangers send.
+// near reports whether an iss differs from a configured one only in the letters' case, the scheme, or a slash at the
+// end. Such refusals are logged apart from those of unknown issuers.
 func (a *Authenticator) near(iss string) bool {
 	plain := func(s string) string {
 		s = strings.ToLower(strings.TrimSpace(s))
