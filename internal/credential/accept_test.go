@@ -15,8 +15,8 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/jose"
 )
 
-// TestAlgorithms: each supported algorithm verifies with its key type, and only these can be configured.
-func TestAlgorithms(t *testing.T) {
+// TestSupportedAlgorithms: each supported algorithm verifies with its key type, and only these can be configured.
+func TestSupportedAlgorithms(t *testing.T) {
 	require.Subset(t, jose.Algorithms, config.DefaultIssuer().Algorithms)
 	key := map[string]string{"ES256": "es256", "ES384": "es384", "ES512": "es512", "EdDSA": "ed", "Ed25519": "ed"}
 	kid := map[string]string{"ES256": "k1", "ES384": "k4", "ES512": "k5", "EdDSA": "k3", "Ed25519": "k3"}

@@ -17,16 +17,16 @@ import (
 // session's id, so nobody else can use up the account. The same holds for the first JWT of a session to which its
 // application gave a grant. A JWT of an application that was verified before is always admitted.
 type admission struct {
-	rates Rates
-	known *otter.Cache[caller.SessionHash, struct{}] // sessions, and applications' subjects
+	rates    Rates
+	accounts *otter.Cache[caller.SessionHash, struct{}] // sessions, and applications' subjects
 }
 
 func newAdmission(o Options) (admission, error) {
 	if o.Rates == nil {
 		return admission{}, nil
 	}
-	known, err := otter.New(&otter.Options[caller.SessionHash, struct{}]{MaximumSize: o.Remember})
-	return admission{o.Rates, known}, err
+	accounts, err := otter.New(&otter.Options[caller.SessionHash, struct{}]{MaximumSize: o.Remember})
+	return admission{o.Rates, accounts}, err
 }
 
 // account returns the account to which a caller's new JWTs are charged.
@@ -39,7 +39,7 @@ func account(c *caller.Caller) caller.SessionHash {
 
 func (a *admission) verified(c *caller.Caller) {
 	if a.rates != nil {
-		a.known.Set(account(c), struct{}{})
+		a.accounts.Set(account(c), struct{}{})
 	}
 }
 
@@ -47,7 +47,7 @@ func (a *admission) verified(c *caller.Caller) {
 // an attacker who forges JWTs does not. So the session's first JWT is admitted like those of sessions that were verified.
 func (a *Authenticator) Named(session caller.SessionHash) {
 	if a.admission.rates != nil {
-		a.admission.known.Set(session, struct{}{})
+		a.admission.accounts.Set(session, struct{}{})
 	}
 }
 
@@ -85,7 +85,7 @@ func (a *Authenticator) admit(r *http.Request, jwt string, now time.Time) error 
 	if err != nil {
 		return limited
 	}
-	if _, known := a.admission.known.GetIfPresent(account(c)); !known {
+	if _, ok := a.admission.accounts.GetIfPresent(account(c)); !ok {
 		return limited
 	}
 	if c.IsApplication() {

@@ -34,11 +34,11 @@ type Assertion struct {
 // typ. It must be an answer to the state: `s_hash` is the left half of the state's SHA-256 (FAPI 1.0 Part 2, section 5.1).
 // An assertion with roles is refused: a sign-in is never more than a session. The error is for the log alone.
 func (a *Authenticator) Assertion(ctx context.Context, name, jws, state string) (*Assertion, error) {
-	said, err := a.assertion(ctx, name, jws, state)
+	assertion, err := a.assertion(ctx, name, jws, state)
 	if err != nil {
 		a.refusals.log(ctx, "assertion", err)
 	}
-	return said, err
+	return assertion, err
 }
 
 func (a *Authenticator) assertion(ctx context.Context, name, jws, state string) (*Assertion, error) {
@@ -51,12 +51,12 @@ func (a *Authenticator) assertion(ctx context.Context, name, jws, state string) 
 	if err != nil {
 		return nil, err
 	}
-	said, err := v.issuer.checkAssertion(v.claims, state, a.now())
+	assertion, err := v.issuer.checkAssertion(v.claims, state, a.now())
 	if err != nil {
 		return nil, err
 	}
-	said.Key = v.key.Thumbprint
-	return said, nil
+	assertion.Key = v.key.Thumbprint
+	return assertion, nil
 }
 
 // Holds reports whether the named issuer has the key: a sign-in ends when the key of its assertion is withdrawn, as a JWT
@@ -79,24 +79,24 @@ func (i *issuer) checkAssertion(o object, state string, now time.Time) (*Asserti
 	if _, ok := o["roles"]; ok {
 		return nil, fmt.Errorf("%w: it has roles, and a sign-in is never more than a session", errAssertion)
 	}
-	who, err := i.check(&rules{}, o, now)
+	c, err := i.check(&rules{}, o, now)
 	if err != nil {
 		return nil, err
 	}
-	if who.Session == nil {
+	if c.Session == nil {
 		return nil, fmt.Errorf("%w: it names no session", errAssertion)
 	}
-	if who.ExpiresAt.Sub(who.IssuedAt) > MaxAssertionLifetime {
+	if c.ExpiresAt.Sub(c.IssuedAt) > MaxAssertionLifetime {
 		return nil, fmt.Errorf("%w: it lives longer than %s", errAssertion, MaxAssertionLifetime)
 	}
-	if id, err := member[string](o, "jti"); err != nil || id == nil || !plain(*id) {
+	if id, err := member[string](o, "jti"); err != nil || id == nil || !validID(*id) {
 		return nil, fmt.Errorf("jti: %w", errClaims)
 	}
 	hash, err := member[string](o, "s_hash")
 	if err != nil || hash == nil || subtle.ConstantTimeCompare([]byte(*hash), []byte(stateHash(state))) != 1 {
 		return nil, fmt.Errorf("s_hash: %w", errClaims)
 	}
-	said := &Assertion{Subject: who.Subject, Session: *who.Session, IssuedAt: who.IssuedAt}
+	assertion := &Assertion{Subject: c.Subject, Session: *c.Session, IssuedAt: c.IssuedAt}
 	ends, err := member[numericDate](o, "session_exp")
 	if err != nil {
 		return nil, fmt.Errorf("session_exp: %w", errClaims)
@@ -105,9 +105,9 @@ func (i *issuer) checkAssertion(o object, state string, now time.Time) (*Asserti
 		if !now.Before(ends.Time) {
 			return nil, fmt.Errorf("session_exp: %w", errExpired)
 		}
-		said.SessionExpires = &ends.Time
+		assertion.SessionExpires = &ends.Time
 	}
-	return said, nil
+	return assertion, nil
 }
 
 func stateHash(state string) string {

@@ -126,9 +126,9 @@ func TestAssertionRefused(t *testing.T) {
 	require.Error(t, err, "roles are refused even where they mean nothing")
 }
 
-// TestHoldsFollowsTheKeys: Holds is false for a withdrawn key after the next refresh, and for any key once the keys are too
+// TestHoldsEndsWithTheKey: Holds is false for a withdrawn key after the next refresh, and for any key once the keys are too
 // old; a new key is found when it is first asked for.
-func TestHoldsFollowsTheKeys(t *testing.T) {
+func TestHoldsEndsWithTheKey(t *testing.T) {
 	s := newIssuerServer(t, serveKeys(oldKeys()))
 	holds := func(key Thumbprint) bool { return s.fixture.Holds(context.Background(), "clinic", key) }
 	thumbprint := func(set []byte) Thumbprint {

@@ -106,9 +106,9 @@ func TestAuthorizationHeaders(t *testing.T) {
 	require.Nil(t, c)
 }
 
-// TestRefusalsTellNothing: the message is one of a closed set, and holds no part of the credential. If the signature does
+// TestRefusalsRevealNothing: the message is one of a closed set, and holds no part of the credential. If the signature does
 // not verify, the only reason told is an unknown issuer.
-func TestRefusalsTellNothing(t *testing.T) {
+func TestRefusalsRevealNothing(t *testing.T) {
 	f := newFixture(t, nil)
 	for _, a := range claimAttacks("http://127.0.0.1:1") {
 		_, err := f.Authenticate(bearer(a.jwt))

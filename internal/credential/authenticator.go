@@ -83,15 +83,15 @@ type Options struct {
 
 // Authenticator verifies credentials; it is safe for concurrent use.
 type Authenticator struct {
-	issuers    map[string]*issuer // by iss
-	header     string             // in its canonical form
-	proxy      *TrustedProxy
-	maxSize    int
-	remembered *memory
-	admission  admission
-	refusals   *refusals
-	observer   Observer
-	now        func() time.Time
+	issuers   map[string]*issuer // by iss
+	header    string             // in its canonical form
+	proxy     *TrustedProxy
+	maxSize   int
+	cache     *jwtCache
+	admission admission
+	refusals  *refusals
+	observer  Observer
+	now       func() time.Time
 }
 
 type issuer struct {
@@ -105,7 +105,7 @@ func New(o Options) (*Authenticator, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	cache, err := newMemory(o.Remember)
+	cache, err := newJWTCache(o.Remember)
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +114,7 @@ func New(o Options) (*Authenticator, error) {
 		return nil, err
 	}
 	a := &Authenticator{
-		issuers: map[string]*issuer{}, remembered: cache, admission: admission, observer: o.Observer, now: o.Now, maxSize: cmp.Or(o.MaxSize, DefaultMaxSize),
+		issuers: map[string]*issuer{}, cache: cache, admission: admission, observer: o.Observer, now: o.Now, maxSize: cmp.Or(o.MaxSize, DefaultMaxSize),
 		header: http.CanonicalHeaderKey(o.Header), proxy: o.Proxy.canonical(), refusals: newRefusals(o.Logger, o.Now),
 	}
 	for _, i := range o.Issuers {
@@ -186,7 +186,7 @@ func (a *Authenticator) authenticate(r *http.Request) (*caller.Caller, error) {
 	if err != nil {
 		return nil, err
 	}
-	if a.proxy.names(r.Header) {
+	if a.proxy.hasIdentity(r.Header) {
 		if jwt != "" {
 			return nil, errSeveral
 		}
@@ -214,9 +214,9 @@ func (a *Authenticator) bearer(r *http.Request, jwt string) (*caller.Caller, err
 	}
 	now := a.now()
 	key := sha256.Sum256([]byte(jwt))
-	if m, ok := a.remembered.GetIfPresent(key); ok && m.keys == m.issuer.source.keys() {
+	if m, ok := a.cache.GetIfPresent(key); ok && m.keys == m.issuer.source.keys() {
 		if !now.Before(m.caller.ExpiresAt) {
-			a.remembered.Invalidate(key)
+			a.cache.Invalidate(key)
 			return nil, &Refusal{Reason: ReasonExpired, Issuer: m.issuer.Name, cause: errExpired}
 		}
 		a.observer.Credential(Remembered)
@@ -229,7 +229,7 @@ func (a *Authenticator) bearer(r *http.Request, jwt string) (*caller.Caller, err
 	if err != nil {
 		return nil, err
 	}
-	a.remembered.Set(key, m)
+	a.cache.Set(key, m)
 	a.admission.verified(m.caller)
 	a.observer.Credential(Verified)
 	return m.caller, nil

@@ -16,32 +16,32 @@ func (i *issuer) check(r *rules, o object, now time.Time) (*caller.Caller, error
 	}
 	tree, err := i.mapping.tree(o)
 	if err != nil {
-		r.hold(ReasonClaims, err, nothing)
+		r.record(ReasonClaims, err, nothing)
 		return nil, r.err()
 	}
 	if !i.checkRequired(r, tree) {
 		return nil, r.err()
 	}
-	who := &caller.Caller{Tenant: i.Tenant, IssuedAt: c.iat.Time, ExpiresAt: c.exp.Time, Ambient: i.Ambient}
-	who.Subject, err = i.mapping.subject.name(o, "sub", tree)
-	if !r.hold(ReasonSubject, err, func() (string, string) { return i.mapping.subject.wants("sub"), "" }) {
+	result := &caller.Caller{Tenant: i.Tenant, IssuedAt: c.iat.Time, ExpiresAt: c.exp.Time, Ambient: i.Ambient}
+	result.Subject, err = i.mapping.subject.name(o, "sub", tree)
+	if !r.record(ReasonSubject, err, func() (string, string) { return i.mapping.subject.wants("sub"), "" }) {
 		return nil, r.err()
 	}
 	if i.TrustRoles {
-		who.Roles, err = i.mapping.rolesOf(o, tree)
-		if !r.hold(ReasonRoles, err, func() (string, string) { return "a list of strings", quoteAll(who.Roles) }) {
+		result.Roles, err = i.mapping.rolesOf(o, tree)
+		if !r.record(ReasonRoles, err, func() (string, string) { return "a list of strings", quoteAll(result.Roles) }) {
 			return nil, r.err()
 		}
 	}
-	if !who.IsApplication() {
-		if err := i.checkSession(r, who, o, tree); err != nil && !r.explain {
+	if !result.IsApplication() {
+		if err := i.checkSession(r, result, o, tree); err != nil && !r.explain {
 			return nil, err
 		}
 	}
 	if err := r.err(); err != nil {
 		return nil, err
 	}
-	return who, nil
+	return result, nil
 }
 
 func nothing() (want, given string) { return "", "" }
@@ -55,27 +55,27 @@ func (i *issuer) checkRequired(r *rules, tree map[string]any) bool {
 	if !i.mapping.require.Holds(tree) {
 		err = fmt.Errorf("the condition on the claims: %w", errClaims)
 	}
-	return r.hold(ReasonRequire, err, func() (string, string) { return quote(i.Claims.Require), "" })
+	return r.record(ReasonRequire, err, func() (string, string) { return quote(i.Claims.Require), "" })
 }
 
-// checkSession sets who.Session to the session that the claims name.
-func (i *issuer) checkSession(r *rules, who *caller.Caller, o object, tree map[string]any) error {
+// checkSession sets result.Session to the session that the claims name.
+func (i *issuer) checkSession(r *rules, result *caller.Caller, o object, tree map[string]any) error {
 	id, err := i.mapping.session.name(o, i.SessionClaim, tree)
-	r.hold(ReasonSession, err, func() (string, string) { return i.mapping.session.wants(i.SessionClaim), i.unheard(o) })
+	r.record(ReasonSession, err, func() (string, string) { return i.mapping.session.wants(i.SessionClaim), i.ignoredRoles(o) })
 	if err == nil {
 		hash := caller.HashSession(i.Tenant, id)
-		who.Session = &hash
+		result.Session = &hash
 	}
 	return r.err()
 }
 
-// unheard names the roles of a JWT that would make its caller an application if trust_roles were on.
-func (i *issuer) unheard(o object) string {
+// ignoredRoles names the roles of a JWT that would make its caller an application if trust_roles were on.
+func (i *issuer) ignoredRoles(o object) string {
 	all, err := member[list](o, "roles")
-	if i.TrustRoles || err != nil || all == nil || len(raising(*all)) == 0 {
+	if i.TrustRoles || err != nil || all == nil || len(knownRoles(*all)) == 0 {
 		return ""
 	}
-	return "roles " + quoteAll(raising(*all)) + ", which do not count: trust_roles is off for this issuer"
+	return "roles " + quoteAll(knownRoles(*all)) + ", which do not count: trust_roles is off for this issuer"
 }
 
 // wants describes the expression or claim that holds the value.
@@ -91,10 +91,10 @@ func (m mapped) wants(claim string) string {
 func (i *Issuer) checkRegistered(r *rules, o object, now time.Time) (claims, bool) {
 	c, err := registered(o)
 	if err != nil {
-		r.hold(ReasonClaims, err, nothing)
+		r.record(ReasonClaims, err, nothing)
 		return c, false
 	}
-	if !r.hold(ReasonAudience, i.audienceError(o, &c), func() (string, string) { return i.wantsAudience(), i.givenAudience(o, &c) }) {
+	if !r.record(ReasonAudience, i.audienceError(o, &c), func() (string, string) { return i.wantsAudience(), i.givenAudience(o, &c) }) {
 		return c, false
 	}
 	if !i.checkTimes(r, &c, now) {
@@ -105,7 +105,7 @@ func (i *Issuer) checkRegistered(r *rules, o object, now time.Time) (claims, boo
 	if _, ok := o["events"]; ok {
 		err = fmt.Errorf("events: %w", errClaims)
 	}
-	return c, err == nil || r.hold(ReasonEvents, err, func() (string, string) { return "none: a JWT with events is no credential", "" })
+	return c, err == nil || r.record(ReasonEvents, err, func() (string, string) { return "none: a JWT with events is no credential", "" })
 }
 
 // audienceError checks that the audience is in aud or, with AudienceClaim, in that claim alone: a JWT with aud is then
@@ -147,7 +147,7 @@ func (i *Issuer) givenAudience(o object, c *claims) string {
 // to be tried.
 func (i *Issuer) checkTimes(r *rules, c *claims, now time.Time) bool {
 	if c.exp == nil || c.iat == nil || !c.exp.After(c.iat.Time) {
-		r.hold(ReasonTimes, fmt.Errorf("iat, exp: %w", errClaims), func() (string, string) { return "both, exp after iat", c.times() })
+		r.record(ReasonTimes, fmt.Errorf("iat, exp: %w", errClaims), func() (string, string) { return "both, exp after iat", c.times() })
 		return false
 	}
 	var expired, ahead, long error
@@ -162,11 +162,11 @@ func (i *Issuer) checkTimes(r *rules, c *claims, now time.Time) bool {
 		long = fmt.Errorf("exp: the lifetime is over the maximum: %w", errClaims)
 	}
 	clock := func() string { return now.UTC().Format(time.RFC3339) }
-	return r.hold(ReasonExpired, expired, func() (string, string) { return "exp after " + clock(), c.times() }) &&
-		r.hold(ReasonFuture, ahead, func() (string, string) {
+	return r.record(ReasonExpired, expired, func() (string, string) { return "exp after " + clock(), c.times() }) &&
+		r.record(ReasonFuture, ahead, func() (string, string) {
 			return fmt.Sprintf("iat and nbf at %s, or later by %s at most", clock(), i.ClockSkew), c.times()
 		}) &&
-		r.hold(ReasonLifetime, long, func() (string, string) { return i.MaxLifetime.String() + " at most, from iat to exp", lives.String() })
+		r.record(ReasonLifetime, long, func() (string, string) { return i.MaxLifetime.String() + " at most, from iat to exp", lives.String() })
 }
 
 func (c *claims) times() string {

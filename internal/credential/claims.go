@@ -88,18 +88,18 @@ func (n *numericDate) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// raising returns the roles that the gateway knows, application and admin; an identity provider's others mean nothing here.
-func raising(all []string) (known []string) {
+// knownRoles returns the roles that the gateway knows, application and admin; an identity provider's others mean nothing here.
+func knownRoles(all []string) (found []string) {
 	for _, r := range all {
-		if (r == caller.RoleApplication || r == caller.RoleAdmin) && !slices.Contains(known, r) {
-			known = append(known, r)
+		if (r == caller.RoleApplication || r == caller.RoleAdmin) && !slices.Contains(found, r) {
+			found = append(found, r)
 		}
 	}
-	return known
+	return found
 }
 
-// plain reports whether s may be a subject, a session id or a jti. It refuses U+FFFD too: the decoder substitutes it for
+// validID reports whether s may be a subject, a session id or a jti. It refuses U+FFFD too: the decoder substitutes it for
 // half of a surrogate pair, so that different ids would become equal.
-func plain(s string) bool {
+func validID(s string) bool {
 	return s != "" && len(s) <= maxID && !strings.ContainsFunc(s, func(r rune) bool { return r == utf8.RuneError || unicode.IsControl(r) })
 }

@@ -51,7 +51,7 @@ func TestWorstCase(t *testing.T) {
 				f := newFixture(t, nil)
 				var err error
 				took := costtest.Of(func() {
-					f.remembered.InvalidateAll()
+					f.cache.InvalidateAll()
 					_, err = f.Authenticate(bearer(jwt))
 				})
 				require.Less(t, took, costtest.Most, name)

@@ -164,9 +164,9 @@ func TestDiscoveryOnLoopback(t *testing.T) {
 	}
 }
 
-// TestNoURLOfATokenIsAsked: only the issuer's own metadata and keys are fetched, at most once in ten seconds, whatever kid
+// TestNoURLOfATokenIsFetched: only the issuer's own metadata and keys are fetched, at most once in ten seconds, whatever kid
 // or header a JWT has.
-func TestNoURLOfATokenIsAsked(t *testing.T) {
+func TestNoURLOfATokenIsFetched(t *testing.T) {
 	p := newProvider(t, httptest.NewTLSServer, "")
 	var all sync.WaitGroup
 	for i := range 100 {

@@ -19,22 +19,22 @@ type Explanation struct {
 // It caches, counts and logs nothing.
 func (a *Authenticator) Explain(ctx context.Context, jwt string) *Explanation {
 	r := &rules{explain: true}
-	why := &Explanation{}
+	explanation := &Explanation{}
 	s, err := a.open(ctx, r, jwt, func(i *issuer) []string { return i.Types })
 	switch {
 	case s == nil && len(r.checks) == 0: // too long to be parsed
-		why.Checks = []Check{asCheck(err)}
-		return why
+		explanation.Checks = []Check{asCheck(err)}
+		return explanation
 	case s != nil:
-		why.Issuer = s.issuer.Name
+		explanation.Issuer = s.issuer.Name
 		if verified(r) {
-			why.Caller, _ = s.issuer.check(r, s.claims, a.now())
+			explanation.Caller, _ = s.issuer.check(r, s.claims, a.now())
 		} else {
 			s.issuer.checkRegistered(r, s.claims, a.now())
 		}
 	}
-	why.Checks = r.checks
-	return why
+	explanation.Checks = r.checks
+	return explanation
 }
 
 // verified reports whether the signature was verified.

@@ -77,7 +77,7 @@ func FuzzClaims(f *testing.F) {
 			require.Nil(t, c)
 			return
 		}
-		require.True(t, plain(c.Subject))
+		require.True(t, validID(c.Subject))
 		require.True(t, c.ExpiresAt.After(start) && c.ExpiresAt.Sub(start) <= i.MaxLifetime+i.ClockSkew)
 		require.Equal(t, c.IsApplication(), c.Session == nil)
 		require.Equal(t, "clinic", c.Tenant)

@@ -22,8 +22,8 @@ func passing(name string, values ...string) *http.Request {
 	return r
 }
 
-// TestHeader: a proxy's header is verified like a bearer token, and its caller is marked as ambient.
-func TestHeader(t *testing.T) {
+// TestProxyHeader: a proxy's header is verified like a bearer token, and its caller is marked as ambient.
+func TestProxyHeader(t *testing.T) {
 	f, jwt := headerFixture(t), good(claimsOf())
 	plain, err := f.Authenticate(bearer(jwt))
 	require.NoError(t, err)
@@ -46,7 +46,7 @@ func TestHeader(t *testing.T) {
 	require.True(t, c.Ambient)
 }
 
-func TestHeaderRefuses(t *testing.T) {
+func TestProxyHeaderRefuses(t *testing.T) {
 	f, jwt := headerFixture(t), good(claimsOf())
 	other := good(claimsOf("sid", `"session-2"`))
 	with := func(authorization string, values ...string) *http.Request {

@@ -9,9 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestAnUnknownKeyKeepsNobodyOut: if an issuer adds a key of an unknown type, JWTs under its other keys are accepted as
+// TestUnknownKeyTypesAreSkipped: if an issuer adds a key of an unknown type, JWTs under its other keys are accepted as
 // before, and one log line names the unused key, however often the set is fetched.
-func TestAnUnknownKeyKeepsNobodyOut(t *testing.T) {
+func TestUnknownKeyTypesAreSkipped(t *testing.T) {
 	const akp = `{"kty":"AKP","kid":"pq-1","alg":"ML-DSA-44","use":"sig","pub":"AAAA"}`
 	known := publicJWK("k1", public("es256"))
 	s := newIssuerServer(t, serveKeys(jwks(known)))
@@ -32,8 +32,8 @@ func TestAnUnknownKeyKeepsNobodyOut(t *testing.T) {
 	require.Contains(t, all[0]["key"], `key "pq-1": of an unknown kty ("AKP")`)
 }
 
-// TestTheLogIsNotTheIssuers: an issuer that changes the names of unused keys in each answer can't fill the log.
-func TestTheLogIsNotTheIssuers(t *testing.T) {
+// TestUnusedKeysDoNotFillTheLog: an issuer that changes the names of unused keys in each answer can't fill the log.
+func TestUnusedKeysDoNotFillTheLog(t *testing.T) {
 	n := 0
 	s := newIssuerServer(t, func(w http.ResponseWriter, _ *http.Request) {
 		members := []string{publicJWK("k1", public("es256"))}
@@ -49,8 +49,8 @@ func TestTheLogIsNotTheIssuers(t *testing.T) {
 		s.fixture.Ask(t.Context())
 	}
 	all := log.read(t)
-	require.Len(t, all, maxTold)
-	require.Equal(t, true, all[maxTold-1]["last_logged"])
+	require.Len(t, all, maxLogged)
+	require.Equal(t, true, all[maxLogged-1]["last_logged"])
 	for _, line := range all {
 		require.Less(t, len(line["key"].(string)), 300)
 	}

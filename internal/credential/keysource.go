@@ -35,15 +35,15 @@ type source struct {
 	fetched atomic.Int64                  // when current was last confirmed, Unix nanoseconds
 	ahead   atomic.Pointer[time.Duration] // by how much the issuer's clock was ahead, by its last Date header
 
-	turn    chan struct{}      // a mutex whose waiters can give up: held while the issuer is asked
-	attempt time.Time          // when the issuer was last asked; guarded by turn
-	told    map[jose.Left]bool // members of its sets that were logged; guarded by turn
+	lock    chan struct{}      // a mutex whose waiters can give up: held while the issuer is asked
+	attempt time.Time          // when the issuer was last asked; guarded by lock
+	logged  map[jose.Left]bool // members of its sets that were logged; guarded by lock
 }
 
 func newSource(i Issuer, o Options) (*source, error) {
 	s := &source{
 		url: i.JWKSURL, every: i.Refresh, maxAge: i.MaxAge, client: o.Client, log: o.Logger.With(slog.String("issuer", i.Name)), now: o.Now,
-		turn: make(chan struct{}, 1), told: map[jose.Left]bool{},
+		lock: make(chan struct{}, 1), logged: map[jose.Left]bool{},
 	}
 	if i.Discovery {
 		s.issuer = i.Issuer
@@ -87,12 +87,12 @@ func (s *source) refresh(ctx context.Context, atMost time.Duration) *jose.Set {
 	return s.keys()
 }
 
-// update asks the issuer, unless it was asked less than atMost ago. It waits for turn until waiting ends, and for the
+// update asks the issuer, unless it was asked less than atMost ago. It waits for lock until waiting ends, and for the
 // answer until asking ends.
 func (s *source) update(waiting, asking context.Context, atMost time.Duration) {
 	select {
-	case s.turn <- struct{}{}:
-		defer func() { <-s.turn }()
+	case s.lock <- struct{}{}:
+		defer func() { <-s.lock }()
 	case <-waiting.Done():
 		return
 	}
@@ -109,8 +109,8 @@ func (s *source) update(waiting, asking context.Context, atMost time.Duration) {
 // ask asks the issuer now.
 func (s *source) ask(ctx context.Context) error {
 	select {
-	case s.turn <- struct{}{}:
-		defer func() { <-s.turn }()
+	case s.lock <- struct{}{}:
+		defer func() { <-s.lock }()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -144,8 +144,8 @@ func (s *source) fetch(ctx context.Context) error {
 	return nil
 }
 
-// maxTold limits how many members of an issuer's sets are logged while the program runs: the issuer chooses their names.
-const maxTold = 32
+// maxLogged limits how many members of an issuer's sets are logged while the program runs: the issuer chooses their names.
+const maxLogged = 32
 
 // logLeft logs the members of a set that are not used, each once. It omits keys for other uses, which are normal.
 func (s *source) logLeft(ctx context.Context, ks *jose.Set) {
@@ -153,11 +153,11 @@ func (s *source) logLeft(ctx context.Context, ks *jose.Set) {
 		return
 	}
 	for _, l := range ks.Left() {
-		if l.Kind == jose.OtherUse || s.told[l] || len(s.told) >= maxTold {
+		if l.Kind == jose.OtherUse || s.logged[l] || len(s.logged) >= maxLogged {
 			continue
 		}
-		s.told[l] = true
-		s.log.WarnContext(ctx, "a key of an issuer's set is not used", slog.String("key", l.String()), slog.Bool("last_logged", len(s.told) == maxTold))
+		s.logged[l] = true
+		s.log.WarnContext(ctx, "a key of an issuer's set is not used", slog.String("key", l.String()), slog.Bool("last_logged", len(s.logged) == maxLogged))
 	}
 }
 

@@ -64,9 +64,9 @@ func with(keyName, kid, sid string) string {
 func oldKeys() []byte { return jwks(publicJWK("k1", public("es256"))) }
 func newKeys() []byte { return jwks(publicJWK("k9", public("bank"))) }
 
-// TestUnknownKidsDoNotHammer: 200 concurrent requests with unknown kids cause one fetch, and another only after ten
+// TestUnknownKidsCauseOneFetch: 200 concurrent requests with unknown kids cause one fetch, and another only after ten
 // seconds.
-func TestUnknownKidsDoNotHammer(t *testing.T) {
+func TestUnknownKidsCauseOneFetch(t *testing.T) {
 	s := newIssuerServer(t, serveKeys(oldKeys()))
 	volley := func() {
 		var all sync.WaitGroup
@@ -215,8 +215,8 @@ func TestSlowIssuer(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestClientLeavesTheQueue: a request stops waiting for another request's fetch when its own client disconnects.
-func TestClientLeavesTheQueue(t *testing.T) {
+// TestWaitingEndsWithTheClient: a request stops waiting for another request's fetch when its own client disconnects.
+func TestWaitingEndsWithTheClient(t *testing.T) {
 	s := newIssuerServer(t, nil)
 	reached, held := make(chan struct{}), make(chan struct{})
 	release := sync.OnceFunc(func() { close(held) })

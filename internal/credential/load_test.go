@@ -140,8 +140,8 @@ func (l *load) healthy(name string, answer http.HandlerFunc, flood bool, want ..
 	l.wait(liveWindow + time.Second)
 }
 
-// ill makes the issuer fail for a time in which Run asks it.
-func (l *load) ill(name string, answer http.HandlerFunc) (beside int) {
+// failing makes the issuer fail for a time in which Run asks it.
+func (l *load) failing(name string, answer http.HandlerFunc) (beside int) {
 	l.phase = name
 	l.issuer.become(answer)
 	served := l.issuer.known().at
@@ -192,13 +192,13 @@ func TestIssuerUnderLoad(t *testing.T) {
 		l.healthy("rotates, answering slowly", slowly, true, "k3", "k4")
 		bad := badAnswers()
 		for _, name := range slices.Sorted(maps.Keys(bad)) {
-			beside := l.ill(name, bad[name])
+			beside := l.failing(name, bad[name])
 			if name == "hangs mid-body" || name == "hangs until the client gives up" {
 				require.Positive(t, beside, name)
 			}
 			l.healthy("well again, after: "+name, publish("k3", "k4"), true, "k3", "k4")
 		}
-		l.closes(bad["garbage"])
+		l.failsTooLong(bad["garbage"])
 		l.issuer.become(publish("k4"))
 		time.Sleep(refreshAtMost)
 		l.healthy("well again, after it was closed", publish("k4"), true, "k4")
@@ -213,8 +213,8 @@ func TestIssuerUnderLoad(t *testing.T) {
 	})
 }
 
-// closes makes the issuer fail until its keys are too old: all valid requests pass until then, and none after.
-func (l *load) closes(answer http.HandlerFunc) {
+// failsTooLong makes the issuer fail until its keys are too old: all valid requests pass until then, and none after.
+func (l *load) failsTooLong(answer http.HandlerFunc) {
 	l.phase = "fails for longer than keys are trusted"
 	l.issuer.become(answer)
 	end := l.issuer.known().at.Add(maxStale)

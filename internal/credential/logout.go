@@ -71,7 +71,7 @@ func (i *Issuer) checkLogout(o object, now time.Time) (*Logout, error) {
 	if _, ok := o["nonce"]; ok { // ID tokens have it; forbidden here so that an ID token is never accepted as a logout token
 		return nil, fmt.Errorf("nonce: %w", errLogout)
 	}
-	if jti, err := member[string](o, "jti"); err != nil || jti == nil || !plain(*jti) {
+	if jti, err := member[string](o, "jti"); err != nil || jti == nil || !validID(*jti) {
 		return nil, fmt.Errorf("jti: %w", errClaims)
 	}
 	events, err := member[object](o, "events")
@@ -82,10 +82,10 @@ func (i *Issuer) checkLogout(o object, now time.Time) (*Logout, error) {
 		return nil, fmt.Errorf("events: %w", errLogout)
 	}
 	sid, err := member[string](o, "sid")
-	if err != nil || sid != nil && !plain(*sid) {
+	if err != nil || sid != nil && !validID(*sid) {
 		return nil, fmt.Errorf("sid: %w", errClaims)
 	}
-	if c.sub != nil && !plain(*c.sub) || c.sub == nil && sid == nil {
+	if c.sub != nil && !validID(*c.sub) || c.sub == nil && sid == nil {
 		return nil, fmt.Errorf("sub, sid: %w", errClaims)
 	}
 	l := &Logout{Tenant: i.Tenant, IssuedAt: c.iat.Time}

@@ -177,9 +177,9 @@ func TestLogoutAttacks(t *testing.T) {
 	t.Logf("%d attacks; the most processor time was %s, of %s", len(attacks), most, worst)
 }
 
-// TestLogoutIsNoSession: a logout token is never a credential, whatever its typ and its other claims; a token with a
+// TestLogoutTokensAreNoCredentials: a logout token is never a credential, whatever its typ and its other claims; a token with a
 // credential's typ is a logout token only if the settings of the issuer allow that typ.
-func TestLogoutIsNoSession(t *testing.T) {
+func TestLogoutTokensAreNoCredentials(t *testing.T) {
 	both := logoutClaims("aud", `["`+client+`","`+ours+`"]`)
 	typed := map[string]string{"logout+jwt": token("ES256", testKeys()["es256"], logoutHeader, both), "JWT": token("ES256", testKeys()["es256"], plainHeader, both)}
 	for _, types := range [][]string{{jose.LogoutType}, {jose.LogoutType, "JWT"}} {
@@ -199,8 +199,8 @@ func TestLogoutIsNoSession(t *testing.T) {
 	}
 }
 
-// TestLogoutIsOff: without LogoutRules, logout tokens are refused.
-func TestLogoutIsOff(t *testing.T) {
+// TestLogoutTokensAreRefusedByDefault: without LogoutRules, logout tokens are refused.
+func TestLogoutTokensAreRefusedByDefault(t *testing.T) {
 	f := newFixture(t, nil)
 	_, err := f.VerifyLogout(context.Background(), logoutToken("aud", `"`+ours+`"`))
 	require.Error(t, err)
@@ -247,7 +247,7 @@ func FuzzLogoutClaims(f *testing.F) {
 			require.Nil(t, l)
 			return
 		}
-		require.True(t, plain(l.Session) || l.Session == "" && plain(l.Subject))
+		require.True(t, validID(l.Session) || l.Session == "" && validID(l.Subject))
 		require.False(t, l.IssuedAt.After(start.Add(i.ClockSkew)))
 		require.NotContains(t, o, "nonce")
 	})

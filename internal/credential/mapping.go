@@ -67,7 +67,7 @@ func (m mapped) name(o object, claim string, tree map[string]any) (string, error
 		s, err = m.String(tree)
 		found = &s
 	}
-	if err != nil || found == nil || !plain(*found) || placeholder(*found) {
+	if err != nil || found == nil || !validID(*found) || placeholder(*found) {
 		return "", fmt.Errorf("%s, or its expression: %w", claim, errClaims)
 	}
 	return *found, nil
@@ -79,13 +79,13 @@ func (m *mapping) rolesOf(o object, tree map[string]any) ([]string, error) {
 		if err != nil {
 			return nil, fmt.Errorf("the expression for roles: %w", errClaims)
 		}
-		return raising(all), nil
+		return knownRoles(all), nil
 	}
 	all, err := member[list](o, "roles")
 	if err != nil || all == nil {
 		return nil, err
 	}
-	return raising(*all), nil
+	return knownRoles(*all), nil
 }
 
 // placeholder reports whether s is what proxies and templates write for a missing value: all such requests would have one

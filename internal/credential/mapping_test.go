@@ -84,8 +84,8 @@ func TestMappingOfUnverifiedClaims(t *testing.T) {
 	require.ErrorContains(t, err, "signature")
 }
 
-// TestPlaceholders: what templates write for a missing value is refused as a session in the default claim too.
-func TestPlaceholders(t *testing.T) {
+// TestPlaceholdersAreRefused: what templates write for a missing value is refused as a session in the default claim too.
+func TestPlaceholdersAreRefused(t *testing.T) {
 	f := newFixture(t, nil)
 	for _, sid := range []string{"<no value>", "null", "NULL", "(null)", "None", "undefined", "-"} {
 		_, err := f.Authenticate(bearer(good(claimsOf("sid", fmt.Sprintf("%q", sid)))))

@@ -24,8 +24,8 @@ func oathkeeperJWT(alg, key, kid, claims string, ttl time.Duration) string {
 		fmt.Sprintf(`{%s"exp":%d,"iat":%d,"iss":%q,"jti":"3ff93e4c-4ad7-4ad5-9d26-0d5b6e14ee2c","nbf":%d,"sub":"5ff0b1d8"}`, claims, at+int64(ttl.Seconds()), at, oathkeeperIss, at))
 }
 
-// TestOathkeeper: tokens and key sets of Ory Oathkeeper's id_token mutator, with a session id from the rule's claims.
-func TestOathkeeper(t *testing.T) {
+// TestOathkeeperTokens: tokens and key sets of Ory Oathkeeper's id_token mutator, with a session id from the rule's claims.
+func TestOathkeeperTokens(t *testing.T) {
 	const claims = `"aud":["` + ours + `"],"sid":"kratos-session-1","session":{"id":"kratos-session-1","authenticated_at":"2026-05-04T09:59:00Z"},`
 	for alg, key := range map[string]string{"RS256": "rsa", "ES256": "es256"} {
 		t.Run(alg, func(t *testing.T) {

@@ -44,8 +44,8 @@ func (p *TrustedProxy) canonical() *TrustedProxy {
 	return &c
 }
 
-// names reports whether the request has identity headers.
-func (p *TrustedProxy) names(h http.Header) bool {
+// hasIdentity reports whether the request has identity headers.
+func (p *TrustedProxy) hasIdentity(h http.Header) bool {
 	return p != nil && (h[p.SessionHeader] != nil || h[p.SubjectHeader] != nil)
 }
 
@@ -56,10 +56,10 @@ func (p *TrustedProxy) caller(r *http.Request, now time.Time) (*caller.Caller, e
 	}
 	session, subject := r.Header[p.SessionHeader], r.Header[p.SubjectHeader]
 	// A comma means that two headers were joined on the way, one of them the client's.
-	if len(session) != 1 || !plain(session[0]) || placeholder(session[0]) || strings.Contains(session[0], ",") {
+	if len(session) != 1 || !validID(session[0]) || placeholder(session[0]) || strings.Contains(session[0], ",") {
 		return nil, fmt.Errorf("%s: %w", p.SessionHeader, errClaims)
 	}
-	if len(subject) != 1 || !plain(subject[0]) || placeholder(subject[0]) {
+	if len(subject) != 1 || !validID(subject[0]) || placeholder(subject[0]) {
 		return nil, fmt.Errorf("%s: %w", p.SubjectHeader, errClaims)
 	}
 	now = now.UTC()

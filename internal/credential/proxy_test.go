@@ -193,7 +193,7 @@ func FuzzTrustedProxy(f *testing.F) {
 			return
 		}
 		require.Equal(t, proxySecret, secret)
-		require.True(t, plain(c.Subject) && plain(session))
+		require.True(t, validID(c.Subject) && validID(session))
 		require.True(t, c.Ambient && c.Session != nil && len(c.Roles) == 0 && c.Tenant == "intranet")
 	})
 }

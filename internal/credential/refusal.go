@@ -39,7 +39,7 @@ type Refusal struct {
 	Reason      Reason
 	Issuer      string // the name of the JWT's configured issuer; "": none
 	Want, Given string
-	near        bool // see Authenticator.near
+	similar     bool // see Authenticator.similar
 	cause       error
 }
 

@@ -153,8 +153,8 @@ func TestOtherRefusalsAreLogged(t *testing.T) {
 	require.NotContains(t, fmt.Sprint(line), "dTpw")
 }
 
-// TestSizes: the limit is the setting's, exact to the byte; over it, the client is not told to sign in again.
-func TestSizes(t *testing.T) {
+// TestSizeLimit: the limit is the setting's, exact to the byte; over it, the client is not told to sign in again.
+func TestSizeLimit(t *testing.T) {
 	long := func(n int) string { return good(claimsOf("groups", `"`+strings.Repeat("g", n)+`"`)) }
 	t.Run("16 KiB by default", func(t *testing.T) {
 		f, _ := loggedFixture(t, nil)
@@ -186,8 +186,8 @@ func TestSizes(t *testing.T) {
 	}
 }
 
-// TestMemoryIsBoundedByBytes: long subjects leave room for fewer entries.
-func TestMemoryIsBoundedByBytes(t *testing.T) {
+// TestCacheIsBoundedByBytes: long subjects leave room for fewer entries.
+func TestCacheIsBoundedByBytes(t *testing.T) {
 	const remember = 64
 	f := newFixture(t, func(o *Options) { o.Remember = remember })
 	for n := range 300 {
@@ -195,7 +195,7 @@ func TestMemoryIsBoundedByBytes(t *testing.T) {
 		_, err := f.Authenticate(bearer(jwt))
 		require.NoError(t, err)
 	}
-	f.remembered.CleanUp()
-	require.LessOrEqual(t, f.remembered.EstimatedSize()*(entryBytes+maxID), remember*averageBytes)
-	require.Positive(t, f.remembered.EstimatedSize())
+	f.cache.CleanUp()
+	require.LessOrEqual(t, f.cache.EstimatedSize()*(entryBytes+maxID), remember*averageBytes)
+	require.Positive(t, f.cache.EstimatedSize())
 }

@@ -19,8 +19,8 @@ type rules struct {
 // detail returns what a rule expects and what the JWT has; it is called only if that is shown.
 type detail func() (want, given string)
 
-// hold records the result of a rule, and reports whether the next one is to be tried.
-func (r *rules) hold(reason Reason, err error, say detail) bool {
+// record records the result of a rule, and reports whether the next one is to be tried.
+func (r *rules) record(reason Reason, err error, say detail) bool {
 	if err == nil && !r.explain {
 		return true
 	}

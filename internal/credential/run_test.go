@@ -18,9 +18,9 @@ type answers func(r *http.Request) (*http.Response, error)
 
 func (a answers) RoundTrip(r *http.Request) (*http.Response, error) { return a(r) }
 
-// TestRunLeavesNothing: after Run has returned, none of its goroutines is left, whatever it was doing; synctest fails a test
+// TestRunLeavesNoGoroutine: after Run has returned, none of its goroutines is left, whatever it was doing; synctest fails a test
 // that leaves one.
-func TestRunLeavesNothing(t *testing.T) {
+func TestRunLeavesNoGoroutine(t *testing.T) {
 	testKeys() // made outside of the bubble
 	for name, answer := range map[string]answers{
 		"fixed keys": nil,

@@ -26,7 +26,7 @@ func (a *Authenticator) fits(jwt string) error {
 	return &Refusal{Reason: ReasonSize, Want: strconv.Itoa(a.maxSize), Given: strconv.Itoa(len(jwt)), cause: errTooLong}
 }
 
-func (a *Authenticator) verify(ctx context.Context, jwt string, now time.Time) (*remembered, error) {
+func (a *Authenticator) verify(ctx context.Context, jwt string, now time.Time) (*cachedJWT, error) {
 	r := &rules{}
 	s, err := a.open(ctx, r, jwt, func(i *issuer) []string { return i.Types })
 	if err != nil {
@@ -36,7 +36,7 @@ func (a *Authenticator) verify(ctx context.Context, jwt string, now time.Time) (
 	if err != nil {
 		return nil, err
 	}
-	return &remembered{caller: c, issuer: s.issuer, keys: s.keys}, nil
+	return &cachedJWT{caller: c, issuer: s.issuer, keys: s.keys}, nil
 }
 
 // signed is a JWT whose signature was verified. Its claims are parsed and not yet checked.
@@ -58,12 +58,12 @@ func (a *Authenticator) open(ctx context.Context, r *rules, jwt string, types fu
 	if err == nil {
 		o, err = decodeObject(p.payload)
 	}
-	if r.hold(ReasonForm, err, func() (string, string) { return "a signed JWT in the compact form", "" }); err != nil {
+	if r.record(ReasonForm, err, func() (string, string) { return "a signed JWT in the compact form", "" }); err != nil {
 		return nil, r.err()
 	}
 	i, iss, err := a.issuerOf(o)
-	if r.hold(ReasonIssuer, err, func() (string, string) { return a.known(), quote(iss) }); err != nil {
-		r.failed.near = a.near(iss)
+	if r.record(ReasonIssuer, err, func() (string, string) { return a.expectedIssuers(), quote(iss) }); err != nil {
+		r.failed.similar = a.similar(iss)
 		return nil, r.err()
 	}
 	r.issuer = i.Name
@@ -76,12 +76,12 @@ func (a *Authenticator) open(ctx context.Context, r *rules, jwt string, types fu
 		if s.keys == nil {
 			reason = ReasonKeys
 		}
-		r.hold(reason, err, func() (string, string) { return s.published(p.header.alg), quote(p.header.kid) })
+		r.record(reason, err, func() (string, string) { return s.published(p.header.alg), quote(p.header.kid) })
 		return s, r.err()
 	}
-	r.hold(ReasonKey, nil, func() (string, string) { return s.published(p.header.alg), quote(p.header.kid) })
+	r.record(ReasonKey, nil, func() (string, string) { return s.published(p.header.alg), quote(p.header.kid) })
 	err = s.key.Verify(p.header.alg, []byte(p.signed), p.signature)
-	r.hold(ReasonSignature, err, func() (string, string) { return "a signature by the issuer's key", "" })
+	r.record(ReasonSignature, err, func() (string, string) { return "a signature by the issuer's key", "" })
 	return s, r.err()
 }
 
@@ -91,13 +91,13 @@ func (a *Authenticator) checkHeader(r *rules, i *issuer, p *parts, types []strin
 	if !accepts(types, p.header.typ) {
 		err = errors.New("a JWT of a type that is not accepted")
 	}
-	if !r.hold(ReasonType, err, func() (string, string) { return quoteAll(types), quote(p.header.typ) }) {
+	if !r.record(ReasonType, err, func() (string, string) { return quoteAll(types), quote(p.header.typ) }) {
 		return r.err()
 	}
 	if err = nil; !i.allows(p.header.alg) {
 		err = errors.New("an algorithm that is not allowed")
 	}
-	r.hold(ReasonAlgorithm, err, func() (string, string) { return quoteAll(i.Algorithms), quote(p.header.alg) })
+	r.record(ReasonAlgorithm, err, func() (string, string) { return quoteAll(i.Algorithms), quote(p.header.alg) })
 	return r.err()
 }
 
@@ -118,8 +118,8 @@ func (a *Authenticator) issuerOf(o object) (*issuer, string, error) {
 	return i, *iss, nil
 }
 
-// known lists the configured issuers.
-func (a *Authenticator) known() string {
+// expectedIssuers lists the configured issuers.
+func (a *Authenticator) expectedIssuers() string {
 	return "one of " + quoteAll(slices.Sorted(maps.Keys(a.issuers)))
 }
 
@@ -156,15 +156,15 @@ func (i *issuer) key(ctx context.Context, h header) (*jose.Set, jose.Key, error)
 	return keys, k, err
 }
 
-// near reports whether an iss differs from a configured one only in the letters' case, the scheme, or a slash at the
+// similar reports whether an iss differs from a configured one only in the letters' case, the scheme, or a slash at the
 // end. Such refusals are logged apart from those of unknown issuers.
-func (a *Authenticator) near(iss string) bool {
-	plain := func(s string) string {
+func (a *Authenticator) similar(iss string) bool {
+	normalize := func(s string) string {
 		s = strings.ToLower(strings.TrimSpace(s))
 		return strings.TrimRight(strings.TrimPrefix(strings.TrimPrefix(s, "https://"), "http://"), "/")
 	}
-	for known := range a.issuers {
-		if plain(known) == plain(iss) {
+	for configured := range a.issuers {
+		if normalize(configured) == normalize(iss) {
 			return true
 		}
 	}
