@@ -13,7 +13,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/fault"
 )
 
-// TestLoginLife: the cookie's caller, until the earlier of the cookie's and the session's end.
+// TestLoginLife: a cookie is accepted until the cookie or the session ends, whichever is earlier.
 func TestLoginLife(t *testing.T) {
 	w := newWorld(t, nil)
 	cookie := w.signIn(t)
@@ -46,7 +46,7 @@ func TestLoginLife(t *testing.T) {
 	require.Equal(t, start.Add(time.Hour), three.ExpiresAt, "never longer than the setting")
 }
 
-// TestAKeyIsWithdrawn: the cookies that it vouched for end, and no others.
+// TestAKeyIsWithdrawn: the cookies of a withdrawn key end, and no others.
 func TestAKeyIsWithdrawn(t *testing.T) {
 	w := newWorld(t, nil)
 	verify := func(cookie string) int { return w.do("GET", "/session/verify", "", "Cookie", cookie).Code }
@@ -60,7 +60,7 @@ func TestAKeyIsWithdrawn(t *testing.T) {
 	require.Equal(t, http.StatusOK, verify(two))
 }
 
-// TestPrecedence: any other credential goes before the cookie, a bad one too.
+// TestPrecedence: any other credential takes precedence over the cookie, even a bad one.
 func TestPrecedence(t *testing.T) {
 	w := newWorld(t, nil)
 	cookie := w.signIn(t)

@@ -38,12 +38,12 @@ var (
 	errDown = errors.New("SECRET: down")
 )
 
-// world is all that a Flow needs; what is set fails or answers.
+// world implements all that a Flow needs; its fields set the answers and the failures.
 type world struct {
 	*Flow
 	handler   http.Handler
 	now       time.Time
-	down      error // of the database, whatever is asked of it
+	down      error // of every call of the database
 	said      *credential.Assertion
 	withdrawn map[credential.Thumbprint]bool
 	used      map[ids.Digest]time.Time
@@ -51,12 +51,12 @@ type world struct {
 	next      *caller.Caller
 	mu        sync.Mutex
 	outcomes  []string
-	hangs     bool // the database, until a request's time is over
-	full      bool // no more ends are kept
+	hangs     bool // the database, until a request's deadline
+	full      bool // no more ended logins can be stored
 	revoked   int  // calls
 	refused   fault.Code
-	asked     []string        // of the rates
-	limited   map[string]bool // what they refuse
+	asked     []string        // calls of the rates
+	limited   map[string]bool // the calls that the rates refuse
 }
 
 func (w *world) Assertion(_ context.Context, issuer, jws, state string) (*credential.Assertion, error) {
@@ -70,7 +70,7 @@ func (w *world) Holds(_ context.Context, issuer string, key credential.Thumbprin
 	return !w.withdrawn[key]
 }
 
-// Write notes the states of sign-ins that are used.
+// Write records used states.
 func (w *world) Write(ctx context.Context, b models.Batch) (done models.Result, err error) {
 	if err := w.wait(ctx); err != nil {
 		return done, err
@@ -93,7 +93,7 @@ func (w *world) SweepStates(_ context.Context, now int64, _ int) (n int, err err
 	return n, w.down
 }
 
-// wait is how the database fails.
+// wait returns the database's failure, if one is set.
 func (w *world) wait(ctx context.Context) error {
 	if w.hangs {
 		<-ctx.Done()
@@ -130,7 +130,7 @@ func (w *world) SignIn(outcome string) {
 }
 func (w *world) Credential(outcome string) { w.SignIn(outcome) }
 
-// rates are Rates that note what they were asked, and refuse what is in world.limited.
+// rates are Rates that record their calls, and refuse those in world.limited.
 type rates struct{ w *world }
 
 func (r rates) ask(what string) error {

@@ -14,21 +14,21 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/httpd/guard"
 )
 
-// Outcomes of sign-ins: a label that strangers can't make grow.
+// Outcomes of sign-ins: a metric label, so clients can't add values.
 const (
 	started   = "started"
 	completed = "completed"
 	ended     = "ended"
 )
 
-// refusal is why a navigation ends on a page instead of where it was to go.
+// refusal is the reason why a navigation ends on an error page.
 type refusal struct {
 	outcome string
 	status  int
 	code    fault.Code
 	advice  string // for the user
 	cause   error  // for the log
-	backTo  string // a link, once it is known to be this browser's own
+	backTo  string // a link; set only if the sign-in is known to be this browser's
 }
 
 func (r *refusal) because(err error) *refusal {
@@ -53,15 +53,15 @@ var (
 	badRequest = newRefusal("malformed", http.StatusBadRequest, fault.BadUserInput,
 		"The request is malformed. Go back to the application, and try again from there.")
 	badForm = newRefusal("malformed", http.StatusUnsupportedMediaType, fault.BadUserInput,
-		"The application sent its answer in another form than a form's.")
+		"The application did not send its answer as a form. Go back to the application, and try again from there.")
 	tooLarge = newRefusal("malformed", http.StatusRequestEntityTooLarge, fault.LimitExceeded,
-		"The application sent a longer answer than the gateway takes.")
+		"The application's answer is longer than the gateway accepts.")
 	notNavigate = newRefusal("malformed", http.StatusForbidden, fault.Forbidden,
-		"This address is for a page or a frame to go to, and not for a script to fetch.")
+		"A page or a frame can open this address; a script can't fetch it.")
 	noProvider = newRefusal("provider", http.StatusBadRequest, fault.BadUserInput,
-		"No application of this name signs in here. The application that sent you has to name its provider.")
+		"There is no provider of this name here. The application that sent you has to name its provider.")
 	badTarget = newRefusal("return_to", http.StatusBadRequest, fault.BadUserInput,
-		"The address to come back to is not among those that this gateway allows.")
+		"This gateway does not allow the address to return to.")
 	badOrigin = newRefusal("origin", http.StatusForbidden, fault.Forbidden,
 		"The answer did not come from the application's sign-in page. Go back to the application, and try again from there.")
 	badState = newRefusal("state", http.StatusForbidden, fault.Forbidden,
@@ -105,7 +105,7 @@ func (f *Flow) redirect(w http.ResponseWriter, to string) {
 	w.WriteHeader(http.StatusSeeOther)
 }
 
-// refusePage ends a navigation with a page that says what to do; a program that accepts JSON alone gets an error of
+// refusePage answers a navigation with a page that says what to do. A client that accepts JSON and no HTML gets an error in
 // GraphQL's form.
 func (f *Flow) refusePage(w http.ResponseWriter, r *http.Request, no *refusal) {
 	f.opts.Observer.SignIn(no.outcome)
@@ -146,10 +146,10 @@ func (f *Flow) refusePage(w http.ResponseWriter, r *http.Request, no *refusal) {
 	}{no.advice, no.backTo, no.code})
 }
 
-// unavailableFor is how long a browser or program is asked to wait where the gateway failed.
+// unavailableFor is the Retry-After if the gateway failed.
 const unavailableFor = 5 * time.Second
 
-// wantsJSON reports whether a program asks: browsers accept HTML where they navigate.
+// wantsJSON reports whether the client accepts JSON and no HTML: a browser that navigates accepts HTML.
 func wantsJSON(r *http.Request) bool {
 	json := false
 	for _, part := range guard.AcceptRanges(r.Header.Values("Accept")) {
@@ -168,7 +168,7 @@ func wantsJSON(r *http.Request) bool {
 // Error is for the log alone.
 func (r *refusal) Error() string { return "sign-in refused: " + r.outcome }
 
-// refusalOf is what a guard's error is to the user.
+// refusalOf returns the refusal for a guard's error.
 func refusalOf(err error) *refusal {
 	var no *refusal
 	switch {

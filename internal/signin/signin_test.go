@@ -20,7 +20,7 @@ const (
 	timeout   = 30 * time.Second
 )
 
-// TestStateLife: a state lives as long as configured, to the moment; its note outlives it by the clocks' difference.
+// TestStateLife: a state expires exactly after the configured time; the record of its use is kept longer, by clockDrift.
 func TestStateLife(t *testing.T) {
 	w := newWorld(t, nil)
 	state, cookie := w.begin(t)
@@ -40,7 +40,7 @@ func TestStateLife(t *testing.T) {
 	require.Equal(t, []string{"started", "expired", "completed", "replayed"}, w.outcomes)
 }
 
-// TestLinks: only a page that is known to be this browser's own leads back.
+// TestLinks: a page has a link back only if the sign-in is known to be this browser's.
 func TestLinks(t *testing.T) {
 	w := newWorld(t, nil)
 	state, cookie := w.begin(t)
@@ -55,7 +55,7 @@ func TestLinks(t *testing.T) {
 	require.Contains(t, answer.Body.String(), "<a ")
 }
 
-// TestPages: with several providers, a page can use the cookies of its own one's users, and sees of others' nothing.
+// TestPages: with several providers, a page can use the cookies of its own provider's users, and does not learn of others.
 func TestPages(t *testing.T) {
 	several := func(o *Options) {
 		o.Providers[0].Tenant = "another name"
@@ -86,12 +86,12 @@ func TestPages(t *testing.T) {
 			w.next = &caller.Caller{Tenant: "bank"}
 			who, err = w.Authenticate(r)
 			require.NoError(t, err)
-			require.Equal(t, w.next, who, "another credential is no matter of pages")
+			require.Equal(t, w.next, who, "another credential does not depend on the page")
 		})
 	}
 }
 
-// TestVerifyModes: what a page learns by how a request ends is the same with and without a session.
+// TestVerifyModes: the result that a page can observe is the same with and without a session.
 func TestVerifyModes(t *testing.T) {
 	w := newWorld(t, nil)
 	cookie := w.signIn(t)
@@ -106,7 +106,7 @@ func TestVerifyModes(t *testing.T) {
 	}
 }
 
-// TestDown: what the database can't do is 503, and nobody is signed in or out by half.
+// TestDown: if the database fails the answer is 503, and no user is partly signed in or out.
 func TestDown(t *testing.T) {
 	w := newWorld(t, nil)
 	cookie := w.signIn(t)
@@ -119,7 +119,7 @@ func TestDown(t *testing.T) {
 	end := func() *httptest.ResponseRecorder { return w.end("Cookie", cookie, "Origin", appSite) }
 	answer = end()
 	require.Equal(t, http.StatusServiceUnavailable, answer.Code)
-	require.Empty(t, answer.Header().Values("Set-Cookie"), "the cookie stays, for another try")
+	require.Empty(t, answer.Header().Values("Set-Cookie"), "the cookie is kept for another attempt")
 	w.down = nil
 	require.Equal(t, http.StatusSeeOther, w.create(state, browser).Code, "the state was not used up")
 	answer = end()
@@ -130,7 +130,7 @@ func TestDown(t *testing.T) {
 	require.Len(t, w.over, 1)
 }
 
-// TestSettingsChange: a state is held against the settings when it comes back, too.
+// TestSettingsChange: a state is checked against the settings again when it comes back.
 func TestSettingsChange(t *testing.T) {
 	w := newWorld(t, nil)
 	state, cookie := w.begin(t)
@@ -145,8 +145,7 @@ func TestSettingsChange(t *testing.T) {
 	require.Equal(t, http.StatusSeeOther, w.create(state, cookie).Code)
 }
 
-// TestSizes: the longest way back makes a state that an application's page takes, and the longest names a cookie
-// that browsers take.
+// TestSizes: the longest return_to makes a state that is not too long, and the longest names a cookie that browsers accept.
 func TestSizes(t *testing.T) {
 	w := newWorld(t, nil)
 	target := appSite + "/" + strings.Repeat("x", maxTarget-len(appSite)-1)
@@ -155,13 +154,13 @@ func TestSizes(t *testing.T) {
 	_, state, _ := strings.Cut(answer.Header().Get("Location"), "=")
 	require.LessOrEqual(t, len(state), maxSealed)
 	cookie, _, _ := strings.Cut(answer.Header().Get("Set-Cookie"), ";")
-	w.said.Subject = strings.Repeat("u", 1024) // what a subject may be, see the credential package
+	w.said.Subject = strings.Repeat("u", 1024) // the longest subject; see the credential package
 	answer = w.create(state, cookie)
 	require.Equal(t, target, answer.Header().Get("Location"))
 	require.Less(t, len(answer.Header().Get("Set-Cookie")), 4096)
 }
 
-// TestHangs: a database that does not answer holds no request up for longer than its time.
+// TestHangs: if the database does not answer, a request ends at its deadline.
 func TestHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil)
@@ -188,7 +187,7 @@ func TestHangs(t *testing.T) {
 		}))
 		w.do("GET", "/session/verify", "")
 		w.end("Origin", appSite)
-		require.Equal(t, []time.Duration{timeout, timeout}, until, "whatever finds the caller is bounded too")
+		require.Equal(t, []time.Duration{timeout, timeout}, until, "finding the caller has a deadline too")
 	})
 }
 
@@ -196,7 +195,7 @@ type finder func(r *http.Request) (*caller.Caller, error)
 
 func (f finder) Authenticate(r *http.Request) (*caller.Caller, error) { return f(r) }
 
-// TestEndIsGuarded as a POST of GraphQL is.
+// TestEndIsGuarded: a sign-out has the guards of a GraphQL POST.
 func TestEndIsGuarded(t *testing.T) {
 	w := newWorld(t, nil)
 	cookie := w.signIn(t)
@@ -219,8 +218,8 @@ func TestEndIsGuarded(t *testing.T) {
 	require.Equal(t, http.StatusOK, w.end("Authorization", "Bearer of its own").Code)
 }
 
-// TestFull: where no further end is kept the browser is signed out all the same, without its grants, and is told what
-// a copy of the cookie can do.
+// TestFull: if no more ended logins can be stored, the browser is signed out and its grants are revoked, and the answer says
+// that a copy of the cookie is still accepted.
 func TestFull(t *testing.T) {
 	w := newWorld(t, nil)
 	cookie := w.signIn(t)
