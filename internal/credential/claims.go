@@ -88,7 +88,8 @@ func (n *numericDate) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// knownRoles returns the roles that the gateway knows, application and admin; an identity provider's others mean nothing here.
+// knownRoles returns the roles that the gateway knows, application and admin; an identity provider's others mean nothing
+// here.
 func knownRoles(all []string) (found []string) {
 	for _, r := range all {
 		if (r == caller.RoleApplication || r == caller.RoleAdmin) && !slices.Contains(found, r) {

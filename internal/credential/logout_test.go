@@ -177,8 +177,8 @@ func TestLogoutAttacks(t *testing.T) {
 	t.Logf("%d attacks; the most processor time was %s, of %s", len(attacks), most, worst)
 }
 
-// TestLogoutTokensAreNoCredentials: a logout token is never a credential, whatever its typ and its other claims; a token with a
-// credential's typ is a logout token only if the settings of the issuer allow that typ.
+// TestLogoutTokensAreNoCredentials: a logout token is never a credential, whatever its typ and its other claims; a token
+// with a credential's typ is a logout token only if the settings of the issuer allow that typ.
 func TestLogoutTokensAreNoCredentials(t *testing.T) {
 	both := logoutClaims("aud", `["`+client+`","`+ours+`"]`)
 	typed := map[string]string{"logout+jwt": token("ES256", testKeys()["es256"], logoutHeader, both), "JWT": token("ES256", testKeys()["es256"], plainHeader, both)}

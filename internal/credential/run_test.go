@@ -18,8 +18,8 @@ type answers func(r *http.Request) (*http.Response, error)
 
 func (a answers) RoundTrip(r *http.Request) (*http.Response, error) { return a(r) }
 
-// TestRunLeavesNoGoroutine: after Run has returned, none of its goroutines is left, whatever it was doing; synctest fails a test
-// that leaves one.
+// TestRunLeavesNoGoroutine: after Run has returned, none of its goroutines is left, whatever it was doing; synctest fails a
+// test that leaves one.
 func TestRunLeavesNoGoroutine(t *testing.T) {
 	testKeys() // made outside of the bubble
 	for name, answer := range map[string]answers{

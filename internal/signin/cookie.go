@@ -84,11 +84,11 @@ func (l *login) caller(tenant string) *caller.Caller {
 // that is not accepted is a fault UNAUTHENTICATED. A cookie of another provider's user than the page's is ignored, so that
 // the page doesn't learn of it and can have its own user sign in.
 func (f *Flow) Authenticate(r *http.Request) (*caller.Caller, error) {
-	who, err := f.opts.Next.Authenticate(r)
-	if who != nil || err != nil {
-		return who, err
+	c, err := f.opts.Next.Authenticate(r)
+	if c != nil || err != nil {
+		return c, err
 	}
-	who, p, err := f.cookieCaller(r)
+	c, p, err := f.cookieCaller(r)
 	switch {
 	case err != nil:
 		f.opts.Observer.Credential(credential.Refused)
@@ -97,7 +97,7 @@ func (f *Flow) Authenticate(r *http.Request) (*caller.Caller, error) {
 			return nil, limited
 		}
 		return nil, fault.Wrap(err, fault.Unauthenticated, "The session's cookie is not accepted: sign in again.")
-	case who == nil:
+	case c == nil:
 		return nil, nil
 	case !p.serves(r):
 		f.opts.Observer.Credential(credential.Refused)
@@ -105,7 +105,7 @@ func (f *Flow) Authenticate(r *http.Request) (*caller.Caller, error) {
 		return nil, nil
 	}
 	f.opts.Observer.Credential(outcomeCookie)
-	return who, nil
+	return c, nil
 }
 
 // serves reports whether the page that sent the request may use the cookies of the provider's users. A request without an

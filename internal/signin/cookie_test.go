@@ -22,7 +22,7 @@ func TestLoginLife(t *testing.T) {
 	who, err := w.Authenticate(r)
 	require.NoError(t, err)
 	require.NotNil(t, who.Login)
-	require.Equal(t, &caller.Caller{Tenant: "clinic", Subject: "user", Session: &w.said.Session, Login: who.Login, IssuedAt: start.Add(-time.Minute), ExpiresAt: start.Add(time.Hour), Ambient: true}, who)
+	require.Equal(t, &caller.Caller{Tenant: "clinic", Subject: "user", Session: &w.assertion.Session, Login: who.Login, IssuedAt: start.Add(-time.Minute), ExpiresAt: start.Add(time.Hour), Ambient: true}, who)
 	w.now = start.Add(time.Hour - time.Millisecond)
 	_, err = w.Authenticate(r)
 	require.NoError(t, err)
@@ -31,7 +31,7 @@ func TestLoginLife(t *testing.T) {
 	require.Equal(t, fault.Unauthenticated, fault.Public(err).Code)
 	w.now = start
 	ends := start.Add(10 * time.Minute)
-	w.said.SessionExpires = &ends
+	w.assertion.SessionExpires = &ends
 	again := w.signIn(t)
 	r.Header.Set("Cookie", again)
 	two, err := w.Authenticate(r)
@@ -39,7 +39,7 @@ func TestLoginLife(t *testing.T) {
 	require.Equal(t, ends, two.ExpiresAt)
 	require.NotEqual(t, who.Login, two.Login, "each sign-in is its own login")
 	later := start.Add(48 * time.Hour)
-	w.said.SessionExpires = &later
+	w.assertion.SessionExpires = &later
 	r.Header.Set("Cookie", w.signIn(t))
 	three, err := w.Authenticate(r)
 	require.NoError(t, err)
@@ -50,9 +50,9 @@ func TestLoginLife(t *testing.T) {
 func TestAKeyIsWithdrawn(t *testing.T) {
 	w := newWorld(t, nil)
 	verify := func(cookie string) int { return w.do("GET", "/session/verify", "", "Cookie", cookie).Code }
-	w.said.Key = credential.Thumbprint{1}
+	w.assertion.Key = credential.Thumbprint{1}
 	one := w.signIn(t)
-	w.said.Key = credential.Thumbprint{2}
+	w.assertion.Key = credential.Thumbprint{2}
 	two := w.signIn(t)
 	require.Equal(t, http.StatusOK, verify(one))
 	w.withdrawn = map[credential.Thumbprint]bool{{1}: true}

@@ -15,9 +15,9 @@ func (f *Flow) Ensure(w http.ResponseWriter, r *http.Request, admit guard.Admit)
 		f.refusePage(w, r, refusalOf(err))
 		return
 	}
-	to, no := f.begin(w, r)
-	if no != nil {
-		f.refusePage(w, r, no)
+	to, refused := f.begin(w, r)
+	if refused != nil {
+		f.refusePage(w, r, refused)
 		return
 	}
 	f.opts.Observer.SignIn(started)

@@ -44,7 +44,7 @@ type world struct {
 	handler   http.Handler
 	now       time.Time
 	down      error // of every call of the database
-	said      *credential.Assertion
+	assertion *credential.Assertion
 	withdrawn map[credential.Thumbprint]bool
 	used      map[ids.Digest]time.Time
 	over      map[caller.SessionHash]time.Time
@@ -60,10 +60,10 @@ type world struct {
 }
 
 func (w *world) Assertion(_ context.Context, issuer, jws, state string) (*credential.Assertion, error) {
-	if jws != issuer+" "+state || w.said == nil {
+	if jws != issuer+" "+state || w.assertion == nil {
 		return nil, errors.New("not accepted")
 	}
-	return w.said, nil
+	return w.assertion, nil
 }
 
 func (w *world) Holds(_ context.Context, issuer string, key credential.Thumbprint) bool {
@@ -181,7 +181,7 @@ func newWorld(t testing.TB, change func(*Options)) *world {
 	hash := caller.HashSession("clinic", "sid")
 	w := &world{
 		now: start, used: map[ids.Digest]time.Time{}, over: map[caller.SessionHash]time.Time{},
-		said: &credential.Assertion{Subject: "user", Session: hash, IssuedAt: start.Add(-time.Minute)},
+		assertion: &credential.Assertion{Subject: "user", Session: hash, IssuedAt: start.Add(-time.Minute)},
 	}
 	o := Options{
 		Next: bearer{w}, Assertions: w, PublicURL: own, AllowedOrigins: []string{appSite}, Cookie: config.Default().SignIn.Cookie, StateLifetime: stateLife,

@@ -15,7 +15,7 @@ func FuzzOpen(f *testing.F) {
 	w := newWorld(f, nil)
 	state, err := w.sealState(newState("clinic", appSite+"/", "browser", start))
 	require.NoError(f, err)
-	cookie, err := w.sealLogin(w.newLogin("clinic", w.said, start))
+	cookie, err := w.sealLogin(w.newLogin("clinic", w.assertion, start))
 	require.NoError(f, err)
 	for _, s := range []string{"", "A", state, cookie, state[:len(state)-1], state + "A", state + "=", state + "\n", cookie[1:], strings.Repeat("A", maxSealed+4)} {
 		f.Add(s)

@@ -10,11 +10,11 @@ const maxTarget = 2000
 
 // returnTo returns where the browser goes after the sign-in, by default to the provider's first entry, and whether the
 // provider's list allows it.
-func (p *provider) returnTo(wish string, wished bool) (string, bool) {
-	if !wished {
-		wish = strings.TrimSuffix(p.ReturnTo[0], "/") + "/"
+func (p *provider) returnTo(requested string, given bool) (string, bool) {
+	if !given {
+		requested = strings.TrimSuffix(p.ReturnTo[0], "/") + "/"
 	}
-	return wish, allowed(p.ReturnTo, wish)
+	return requested, allowed(p.ReturnTo, requested)
 }
 
 // allowed reports whether a target has a listed origin, or is below a listed prefix. URL parsers differ, and a browser's is
@@ -52,7 +52,7 @@ func splitTarget(s string) (origin, path string, ok bool) {
 	} else if len(base) != len(s) {
 		return "", "", false // a query directly after the host
 	}
-	if strings.ContainsAny(authority, "@%") || !plainSteps(path) || !escapesOnly(path, "/\\.%") || !escapesOnly(query, "") {
+	if strings.ContainsAny(authority, "@%") || !validSegments(path) || !validEscapes(path, "/\\.%") || !validEscapes(query, "") {
 		return "", "", false
 	}
 	return scheme + authority, path, true
@@ -60,8 +60,8 @@ func splitTarget(s string) (origin, path string, ok bool) {
 
 func ambiguous(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("\\\"<>^`{|}#", r) }
 
-// plainSteps reports whether a path has no empty segment and no dot segment, with or without parameters.
-func plainSteps(path string) bool {
+// validSegments reports whether a path has no empty segment and no dot segment, with or without parameters.
+func validSegments(path string) bool {
 	if path == "" || path == "/" {
 		return true
 	}
@@ -74,9 +74,9 @@ func plainSteps(path string) bool {
 	return true
 }
 
-// escapesOnly reports whether every escape is valid (RFC 3986, section 2.1) and hides neither a control character nor one
+// validEscapes reports whether every escape is valid (RFC 3986, section 2.1) and hides neither a control character nor one
 // of those in hidden.
-func escapesOnly(s, hidden string) bool {
+func validEscapes(s, hidden string) bool {
 	for i := 0; i < len(s); i++ {
 		if s[i] != '%' {
 			continue

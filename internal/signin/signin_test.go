@@ -40,23 +40,24 @@ func TestStateLife(t *testing.T) {
 	require.Equal(t, []string{"started", "expired", "completed", "replayed"}, w.outcomes)
 }
 
-// TestLinks: a page has a link back only if the sign-in is known to be this browser's.
-func TestLinks(t *testing.T) {
+// TestLinkBack: a page has a link back only if the sign-in is known to be this browser's.
+func TestLinkBack(t *testing.T) {
 	w := newWorld(t, nil)
 	state, cookie := w.begin(t)
 	_, other := w.begin(t)
 	require.NotContains(t, w.create(state, other).Body.String(), "<a ")
 	require.NotContains(t, w.create(state, "").Body.String(), "<a ")
 	require.NotContains(t, w.create(state[1:], cookie).Body.String(), "<a ")
-	w.said = nil
+	w.assertion = nil
 	answer := w.create(state, cookie)
 	require.Equal(t, http.StatusUnauthorized, answer.Code)
 	require.Equal(t, "Bearer", answer.Header().Get("WWW-Authenticate"))
 	require.Contains(t, answer.Body.String(), "<a ")
 }
 
-// TestPages: with several providers, a page can use the cookies of its own provider's users, and does not learn of others.
-func TestPages(t *testing.T) {
+// TestPagesOfSeveralProviders: with several providers, a page can use the cookies of its own provider's users, and does not
+// learn of others.
+func TestPagesOfSeveralProviders(t *testing.T) {
 	several := func(o *Options) {
 		o.Providers[0].Tenant = "another name"
 		o.Providers = append(o.Providers, Provider{Name: "bank", Tenant: "another name", URL: "https://bank.example/sign-in", ReturnTo: []string{"https://bank.example"}})
@@ -72,7 +73,7 @@ func TestPages(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, test.change)
-			l := w.newLogin("clinic", w.said, w.now)
+			l := w.newLogin("clinic", w.assertion, w.now)
 			sealed, err := w.sealLogin(l)
 			require.NoError(t, err)
 			r := httptest.NewRequest(http.MethodGet, own+"/session/verify", nil)
@@ -106,8 +107,8 @@ func TestVerifyModes(t *testing.T) {
 	}
 }
 
-// TestDown: if the database fails the answer is 503, and no user is partly signed in or out.
-func TestDown(t *testing.T) {
+// TestDatabaseFails: if the database fails the answer is 503, and no user is partly signed in or out.
+func TestDatabaseFails(t *testing.T) {
 	w := newWorld(t, nil)
 	cookie := w.signIn(t)
 	state, browser := w.begin(t)
@@ -145,8 +146,9 @@ func TestSettingsChange(t *testing.T) {
 	require.Equal(t, http.StatusSeeOther, w.create(state, cookie).Code)
 }
 
-// TestSizes: the longest return_to makes a state that is not too long, and the longest names a cookie that browsers accept.
-func TestSizes(t *testing.T) {
+// TestLongestValues: the longest return_to makes a state that is not too long, and the longest names a cookie that browsers
+// accept.
+func TestLongestValues(t *testing.T) {
 	w := newWorld(t, nil)
 	target := appSite + "/" + strings.Repeat("x", maxTarget-len(appSite)-1)
 	answer := w.do("GET", "/session/ensure?return_to="+target, "")
@@ -154,14 +156,14 @@ func TestSizes(t *testing.T) {
 	_, state, _ := strings.Cut(answer.Header().Get("Location"), "=")
 	require.LessOrEqual(t, len(state), maxSealed)
 	cookie, _, _ := strings.Cut(answer.Header().Get("Set-Cookie"), ";")
-	w.said.Subject = strings.Repeat("u", 1024) // the longest subject; see the credential package
+	w.assertion.Subject = strings.Repeat("u", 1024) // the longest subject; see the credential package
 	answer = w.create(state, cookie)
 	require.Equal(t, target, answer.Header().Get("Location"))
 	require.Less(t, len(answer.Header().Get("Set-Cookie")), 4096)
 }
 
-// TestHangs: if the database does not answer, a request ends at its deadline.
-func TestHangs(t *testing.T) {
+// TestDatabaseHangs: if the database does not answer, a request ends at its deadline.
+func TestDatabaseHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil)
 		cookie := w.signIn(t)
@@ -209,7 +211,7 @@ func TestEndIsGuarded(t *testing.T) {
 		})
 	}
 	require.Equal(t, http.StatusForbidden, w.end("Cookie", cookie).Code, "no Origin")
-	w.next = &caller.Caller{Tenant: "clinic", Session: &w.said.Session, Ambient: true}
+	w.next = &caller.Caller{Tenant: "clinic", Session: &w.assertion.Session, Ambient: true}
 	require.Equal(t, http.StatusForbidden, w.end("Authorization", "Bearer of a proxy").Code, "no Origin")
 	require.Empty(t, w.over)
 	require.Zero(t, w.revoked)
@@ -218,9 +220,9 @@ func TestEndIsGuarded(t *testing.T) {
 	require.Equal(t, http.StatusOK, w.end("Authorization", "Bearer of its own").Code)
 }
 
-// TestFull: if no more ended logins can be stored, the browser is signed out and its grants are revoked, and the answer says
-// that a copy of the cookie is still accepted.
-func TestFull(t *testing.T) {
+// TestNoRoomForLoginEnds: if no more ended logins can be stored, the browser is signed out and its grants are revoked, and
+// the answer says that a copy of the cookie is still accepted.
+func TestNoRoomForLoginEnds(t *testing.T) {
 	w := newWorld(t, nil)
 	cookie := w.signIn(t)
 	w.full = true

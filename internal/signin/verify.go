@@ -16,7 +16,7 @@ import (
 // Verify answers whose session the caller has: 200 with tenant, subject, sessionHash and expiresAt (RFC 3339); 401 without
 // a session; 412 if the session is not that of the precondition.
 func (f *Flow) Verify(w http.ResponseWriter, r *http.Request, admit guard.Admit) {
-	who, ok := f.admitted(w, r, admit)
+	c, ok := f.admitted(w, r, admit)
 	if !ok {
 		return
 	}
@@ -25,12 +25,12 @@ func (f *Flow) Verify(w http.ResponseWriter, r *http.Request, admit guard.Admit)
 		Subject     string    `json:"subject"`
 		SessionHash string    `json:"sessionHash"`
 		ExpiresAt   time.Time `json:"expiresAt"`
-	}{who.Tenant, who.Subject, who.Session.String(), who.ExpiresAt})
+	}{c.Tenant, c.Subject, c.Session.String(), c.ExpiresAt})
 }
 
 // admitted returns the caller of an admitted request, or answers a refused one and returns false.
 func (f *Flow) admitted(w http.ResponseWriter, r *http.Request, admit guard.Admit) (*caller.Caller, bool) {
-	who, err := admit()
+	c, err := admit()
 	if err != nil {
 		if fault.Public(err).Code == fault.Unauthenticated {
 			w.Header().Set("WWW-Authenticate", "Bearer")
@@ -38,7 +38,7 @@ func (f *Flow) admitted(w http.ResponseWriter, r *http.Request, admit guard.Admi
 		f.opts.Refuse(w, r, guard.Status(err), err)
 		return nil, false
 	}
-	return who, true
+	return c, true
 }
 
 // maxEndBody limits the body of a sign-out, which is ignored, in bytes.
@@ -47,7 +47,7 @@ const maxEndBody = 16 << 10
 // End signs out: it ends the cookie's login, also for copies of the cookie, and revokes the session's grants. It answers
 // 200 with how many grants were in force.
 func (f *Flow) End(w http.ResponseWriter, r *http.Request, admit guard.Admit) {
-	who, ok := f.admitted(w, r, admit)
+	c, ok := f.admitted(w, r, admit)
 	if !ok {
 		return
 	}
@@ -55,7 +55,7 @@ func (f *Flow) End(w http.ResponseWriter, r *http.Request, admit guard.Admit) {
 		f.refuseBody(w, r, err)
 		return
 	}
-	revoked, err := f.signOut(w, r, who)
+	revoked, err := f.signOut(w, r, c)
 	if err != nil {
 		status := 0
 		if fault.Public(err).Code == fault.LimitExceeded { // a limit on what is stored here, not on the request
@@ -72,15 +72,15 @@ func (f *Flow) End(w http.ResponseWriter, r *http.Request, admit guard.Admit) {
 
 // signOut ends the login and the grants, and expires the cookie. It finishes even if the client disconnects. If no more
 // ended logins can be stored, it does the rest and returns a fault LIMIT_EXCEEDED.
-func (f *Flow) signOut(w http.ResponseWriter, r *http.Request, who *caller.Caller) (revoked int, err error) {
+func (f *Flow) signOut(w http.ResponseWriter, r *http.Request, c *caller.Caller) (revoked int, err error) {
 	ctx := context.WithoutCancel(r.Context())
 	if deadline, ok := r.Context().Deadline(); ok { // the route's deadline
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithDeadline(ctx, deadline)
 		defer cancel()
 	}
-	cookie := f.loginOf(r, who)
-	revoked, closed, err := f.opts.Revocation.SignOut(ctx, who, cookie)
+	cookie := f.loginOf(r, c)
+	revoked, closed, err := f.opts.Revocation.SignOut(ctx, c, cookie)
 	full := err != nil && fault.Public(err).Code == fault.LimitExceeded
 	if closed || full {
 		f.setCookie(w, sessionCookie, "", 0)
@@ -94,12 +94,12 @@ func (f *Flow) signOut(w http.ResponseWriter, r *http.Request, who *caller.Calle
 
 // loginOf returns the caller whose login ends: the one of the session's cookie, even if the request has another credential
 // too; nil if there is no cookie.
-func (f *Flow) loginOf(r *http.Request, who *caller.Caller) *caller.Caller {
-	if who.Login != nil {
-		return who
+func (f *Flow) loginOf(r *http.Request, c *caller.Caller) *caller.Caller {
+	if c.Login != nil {
+		return c
 	}
 	other, _, err := f.cookieCaller(r)
-	if err != nil || other == nil || other.Tenant != who.Tenant || *other.Session != *who.Session {
+	if err != nil || other == nil || other.Tenant != c.Tenant || *other.Session != *c.Session {
 		return nil // a cookie that is not accepted needs no end
 	}
 	return other
