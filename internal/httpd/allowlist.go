@@ -19,20 +19,20 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/fault"
 )
 
-// allowList lets only known operations run: as a text that means the same as a listed one, or by the id of a listed
-// one. What runs is the text that came, so that a client gets the `__typename`s that it asked for; its normal form is a listed one.
+// allowList lets only listed operations run: by a text that means the same as a listed one, or by the id of a listed one.
+// The client's own text runs, so that the client gets the `__typename`s in it; its normal form is a listed one.
 type allowList struct {
 	schema    *ast.Schema // that the listed operations were validated against
 	forms     map[string]bool
-	texts     map[string]string // by id: its SHA-256 in hex, and what a manifest calls it
+	texts     map[string]string // by SHA-256 in hex, and by the id in a manifest
 	maxTokens int
-	accepted  graphql.Cache[string] // texts of clients' own printing, by SHA-256 in hex
+	accepted  graphql.Cache[string] // texts in clients' own formatting, by SHA-256 in hex
 }
 
 var _ graphql.OperationParameterMutator = (*allowList)(nil)
 
-// loadAllowList reads a folder's documents and manifests. It refuses what the schema does not allow, which could never
-// run.
+// loadAllowList reads a folder's documents and manifests. It refuses operations that are not valid in the schema, because
+// they could never run.
 func loadAllowList(o config.GraphQL, schema *ast.Schema) (*allowList, error) {
 	all, err := readListed(o.AllowList)
 	if err != nil {
@@ -70,7 +70,7 @@ func (l *allowList) add(one listed, schema *ast.Schema) error {
 	}
 	for _, id := range []string{hashOf(one.text), one.id} {
 		if text, ok := l.texts[id]; ok && text != one.text {
-			return fmt.Errorf("another operation has the id %q, too", id)
+			return fmt.Errorf("another operation has the same id %q", id)
 		}
 		if id != "" {
 			l.texts[id] = one.text
@@ -79,7 +79,7 @@ func (l *allowList) add(one listed, schema *ast.Schema) error {
 	return nil
 }
 
-// parts returns one document for each operation, with the fragments that it reaches: what a client sends of it.
+// parts returns one document for each operation, with the fragments that it uses, as a client sends it.
 func parts(doc *ast.QueryDocument) (all []*ast.QueryDocument) {
 	for _, o := range doc.Operations {
 		part := &ast.QueryDocument{Operations: ast.OperationList{o}, Position: doc.Position}
@@ -117,7 +117,7 @@ func (l *allowList) Validate(es graphql.ExecutableSchema) error {
 	return nil
 }
 
-// MutateOperationParameters implements graphql.OperationParameterMutator: it puts a listed text in the place of its id.
+// MutateOperationParameters implements graphql.OperationParameterMutator: it replaces an id by the listed text.
 func (l *allowList) MutateOperationParameters(ctx context.Context, p *graphql.RawParams) *gqlerror.Error {
 	if p.Query != "" {
 		return l.check(ctx, p.Query)
@@ -126,14 +126,14 @@ func (l *allowList) MutateOperationParameters(ctx context.Context, p *graphql.Ra
 	id, _ := named["sha256Hash"].(string)
 	text, ok := l.find(ctx, id)
 	if !ok {
-		// A client of automatic persisted queries then sends its text, which may be a listed one in its own printing.
+		// A client of automatic persisted queries then sends its text, which may be a listed one in its own formatting.
 		return requestError(fault.PersistedNotFound, "PersistedQueryNotFound")
 	}
 	p.Query = text
 	return nil
 }
 
-// check refuses a text that means nothing listed. What does not parse, the executor would refuse.
+// check refuses a text that does not mean the same as a listed one, or does not parse.
 func (l *allowList) check(ctx context.Context, text string) *gqlerror.Error {
 	hash := hashOf(text)
 	if _, ok := l.find(ctx, hash); ok {
@@ -149,8 +149,8 @@ func (l *allowList) check(ctx context.Context, text string) *gqlerror.Error {
 	return requestError(fault.Forbidden, "Only the operations of the allow-list run here.")
 }
 
-// find looks an id up: a manifest's, or a SHA-256, written as GraphQL over HTTP's appendix on persisted documents has it
-// or without the prefix.
+// find looks up an id of a manifest, or a SHA-256, with the prefix of GraphQL over HTTP's appendix on persisted documents or
+// without it.
 func (l *allowList) find(ctx context.Context, id string) (string, bool) {
 	if text, ok := l.texts[id]; ok {
 		return text, true

@@ -44,7 +44,7 @@ func byHash(hash string) string {
 	return fmt.Sprintf(`{"extensions":{"persistedQuery":{"version":1,"sha256Hash":%q}}}`, hash)
 }
 
-// TestAllowListComparesMeanings: how a document is printed, and the names of types that a client adds for its cache, change nothing;
+// TestAllowListComparesMeanings: formatting, and the `__typename`s that a client adds for its cache, make no difference;
 // everything else does.
 func TestAllowListComparesMeanings(t *testing.T) {
 	s := newListed(t, resolver{}, map[string]string{
@@ -89,7 +89,7 @@ func TestAllowListComparesMeanings(t *testing.T) {
 	}
 }
 
-// TestAllowListManifests: what the clients' own tools wrote of two operations; testdata/allowlist says by which.
+// TestAllowListManifests: manifests of two operations that the clients' own tools wrote; testdata/allowlist names the tools.
 func TestAllowListManifests(t *testing.T) {
 	const codegen, relay, apollo = "77e42e6e2ffc305f5f61b2c810fdbc745f400659", "eebc2808bbd718bbe5ae6f84a1a211d04aad2d845ecd3471565c316e1d35b801", "de58d8d9862efa6fc7c87bfcc26cc49c64ef37d3a2539861043ed2492cdff58a"
 	s := newServer(t, resolver{}, func(o *Options) { o.GraphQL.AllowList = "testdata/allowlist" })
@@ -125,7 +125,8 @@ func TestAllowListManifests(t *testing.T) {
 	require.Equal(t, "BAD_USER_INPUT", open.post(t, `{"documentId":"`+apollo+`"}`).code(), "without a list there are no ids")
 }
 
-// TestAllowListAtStart: what could never run, or is no list, is refused by file, and so is an id of two operations.
+// TestAllowListAtStart: an operation that could never run, a file that is no manifest, and one id for two operations are
+// refused, with the file's name.
 func TestAllowListAtStart(t *testing.T) {
 	for name, test := range map[string]struct {
 		files map[string]string
@@ -146,7 +147,7 @@ func TestAllowListAtStart(t *testing.T) {
 	}
 }
 
-// run executes a document on a gateway and returns its answer without the names of types, and which resolvers saw what.
+// run executes a document on a gateway and returns its answer without `__typename`s, and the calls of resolvers.
 func (c *calls) run(t testing.TB, s *server, doc string) (string, []string) {
 	t.Helper()
 	c.list = nil
@@ -176,7 +177,7 @@ func withoutTypes(v any) any {
 	return v
 }
 
-// calls notes what resolvers were asked; those of one operation run at once.
+// calls records the calls of resolvers; those of one operation run concurrently.
 type calls struct {
 	mu   sync.Mutex
 	list []string
@@ -201,8 +202,8 @@ func (c *calls) resolver() resolver {
 	}
 }
 
-// FuzzAllowList: whatever text is accepted makes the calls, and gets the answer, of a listed operation; the same document without
-// the list runs alike. Names of types aside.
+// FuzzAllowList: an accepted text has the calls and the answer of a listed operation, and the same ones without the
+// allow-list, apart from `__typename`s.
 func FuzzAllowList(f *testing.F) {
 	listed := []string{
 		"{viewer{tenant}}", "query B{viewer{roles subject} token(id:\"" + someToken + "\"){id createdAt}}",
@@ -243,7 +244,7 @@ func FuzzAllowList(f *testing.F) {
 		require.True(t, ok)
 		again, err := parser.ParseQuery(&ast.Source{Input: strings.ReplaceAll(doc, "{", "{__typename ")})
 		if err != nil || strings.Contains(doc, "input") || strings.ContainsAny(doc, `"#`) {
-			return // a brace of a value's, a string's or a comment's
+			return // the brace may be in a value, a string or a comment
 		}
 		same, _ := normalForm(again)
 		require.Equal(t, form, same)

@@ -9,7 +9,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// normalForm returns a text that two documents share if and only if they mean the same. These differences mean nothing:
+// normalForm returns a text that two documents share if and only if they mean the same. These differences are ignored:
 //
 //   - white space, commas, comments and descriptions; `query` written or left out; an alias that is the field's own name;
 //   - the order of definitions, of variables, of arguments and of an input object's fields, none of which GraphQL orders;
@@ -50,7 +50,7 @@ func (n *normalizer) words(words ...string) {
 func (n *normalizer) selections(set ast.SelectionSet) {
 	kept := slices.DeleteFunc(slices.Clone(set), addedTypename)
 	if len(set) > 0 && len(kept) == 0 {
-		kept = set[:1] // what is asked for is the name of the type
+		kept = set[:1] // only the name of the type is selected
 	}
 	if len(kept) == 0 {
 		return
@@ -65,7 +65,7 @@ func (n *normalizer) selections(set ast.SelectionSet) {
 	n.WriteString("}")
 }
 
-// addedTypename reports whether it is what clients add for their caches.
+// addedTypename reports whether s is the `__typename` that clients add for their caches.
 func addedTypename(s ast.Selection) bool {
 	f, ok := s.(*ast.Field)
 	return ok && f.Name == "__typename" && f.Alias == f.Name && len(f.Directives) == 0 && len(f.Arguments) == 0 && len(f.SelectionSet) == 0
@@ -149,7 +149,7 @@ func (n *normalizer) value(v *ast.Value) {
 	}
 }
 
-// sorted returns a copy; what has the same name, which no valid document has, stays in order.
+// sorted returns a copy sorted by name. Equal names, which no valid document has, keep their order.
 func sorted[E any, S ~[]E](list S, name func(E) string) S {
 	if len(list) < 2 {
 		return list

@@ -52,14 +52,14 @@ type body struct {
 	Variables     map[string]any `json:"variables"`
 	Extensions    map[string]any `json:"extensions"`
 
-	// The id of a persisted document, instead of its text: as GraphQL over HTTP's appendix calls it, as the network
-	// layers of Relay's users do, and as Relay's documentation does. Where none is looked for, they are of any type.
+	// The id of a persisted document, instead of its text: the names in GraphQL over HTTP's appendix, in the network
+	// layers of Relay's users, and in Relay's documentation. Without an allow-list they may have any type.
 	DocumentID any `json:"documentId"`
 	DocID      any `json:"doc_id"`
 	ID         any `json:"id"`
 }
 
-// documentID returns the id; "" where there is none, or one that is no string. It refuses two that differ.
+// documentID returns the id; "" if there is none, or it is not a string. Two different ids are a fault BAD_USER_INPUT.
 func (b *body) documentID() (id string, err error) {
 	for _, member := range []any{b.DocumentID, b.DocID, b.ID} {
 		s, _ := member.(string)
@@ -166,12 +166,12 @@ func (g *graphQL) decodeGET(r *http.Request, into *body) error {
 	return nil
 }
 
-// decodeJSON keeps numbers as they are written, and says nothing of what was malformed.
+// decodeJSON keeps numbers as they are written. Its errors quote nothing of the input.
 func decodeJSON(raw []byte, into any) error {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.UseNumber()
 	if err := d.Decode(into); err != nil {
-		return fault.New(fault.BadUserInput, "The request is not JSON of the form that GraphQL over HTTP has.")
+		return fault.New(fault.BadUserInput, "The request is not JSON in the form of GraphQL over HTTP.")
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return fault.New(fault.BadUserInput, "Something follows the request's JSON.")

@@ -51,8 +51,8 @@ func TestNegotiation(t *testing.T) {
 	}
 }
 
-// TestCrossSiteRequests: whatever a form, a link or an image of another site could send is refused before
-// anything runs.
+// TestCrossSiteRequests: a request that a form, a link or an image of another site could send is refused before anything
+// runs.
 func TestCrossSiteRequests(t *testing.T) {
 	s := newServer(t, resolver{}, nil)
 	get := "GET ?query={viewer{tenant}}"
@@ -119,7 +119,7 @@ func TestCrossSiteRequests(t *testing.T) {
 	require.Equal(t, 415, s.do(t, r).status, "two types")
 }
 
-// TestAmbientCredentials: with one, a page's origin has to be known, and allowed; with another, it may be absent.
+// TestAmbientCredentials: with an ambient credential, the Origin must be present and allowed; with others, it may be absent.
 func TestAmbientCredentials(t *testing.T) {
 	s := newServer(t, resolver{}, nil)
 	for name, test := range map[string]struct {
@@ -157,7 +157,7 @@ func TestAmbientCredentials(t *testing.T) {
 	}
 }
 
-// TestOrigins: exact ones only, on every route; CORS answers name the origin, never a pattern.
+// TestOrigins: only exact origins are allowed, on every route; CORS answers name the origin, never a pattern.
 func TestOrigins(t *testing.T) {
 	s := newServer(t, resolver{}, nil)
 	for origin, allowed := range map[string]bool{
@@ -196,7 +196,7 @@ func TestOrigins(t *testing.T) {
 	require.Equal(t, http.StatusForbidden, s.do(t, r).status)
 }
 
-// TestBodies: what is no request is BAD_USER_INPUT, and none of it is echoed.
+// TestBodies: a body that is no request is BAD_USER_INPUT, and none of it is echoed.
 func TestBodies(t *testing.T) {
 	s := newServer(t, resolver{}, nil)
 	good := bodyOf("{viewer{tenant}}")
@@ -224,7 +224,7 @@ func TestBodies(t *testing.T) {
 	}
 }
 
-// TestCredentials: a bad one is refused before the body is read, whatever is asked.
+// TestCredentials: a bad credential is refused before the body is read.
 func TestCredentials(t *testing.T) {
 	s := newServer(t, resolver{}, nil)
 	r := post(strings.Repeat("x", 1000))
@@ -237,7 +237,7 @@ func TestCredentials(t *testing.T) {
 	require.NotContains(t, a.raw, "BAD_USER_INPUT")
 }
 
-// TestRequestIDs are the gateway's own.
+// TestRequestIDs: the gateway makes request ids itself.
 func TestRequestIDs(t *testing.T) {
 	s := newServer(t, resolver{}, nil)
 	r := post(bodyOf("{viewer{tenant}}"))
@@ -249,7 +249,7 @@ func TestRequestIDs(t *testing.T) {
 	require.NotContains(t, s.log.String(), "mine")
 }
 
-// FuzzDecode: any body is answered with JSON and never as the gateway's fault.
+// FuzzDecode: any body is answered with JSON, and never with INTERNAL or a status of 5xx.
 func FuzzDecode(f *testing.F) {
 	for _, s := range []string{bodyOf("{viewer{tenant}}"), bodyOf("query($t:TokenID!){token(id:$t){id}}", `{"t":"x"}`), "[", `{"query":"{a`, `{"query":"{...F} fragment F on Query{...F}"}`} {
 		f.Add(s)

@@ -17,13 +17,13 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/httpd/guard"
 )
 
-// signedIn accepts any request, as one session's, by its cookie.
+// signedIn accepts every request, as one of the caller who.
 type signedIn struct{ who *caller.Caller }
 
 func (s signedIn) Authenticate(*http.Request) (*caller.Caller, error) { return s.who, nil }
 
-// TestCookieAndPin: a cookie needs an Origin, and a pinned request runs for that session alone; what is refused has
-// run nothing.
+// TestCookieAndPin: a cookie needs an Origin, and a request with a precondition runs only for that session; a refused
+// request has run nothing.
 func TestCookieAndPin(t *testing.T) {
 	hash, login := caller.HashSession("clinic", "s"), caller.HashLogin("clinic", []byte("l"))
 	bearer := &caller.Caller{Tenant: "clinic", Session: &hash}
@@ -61,7 +61,7 @@ func TestCookieAndPin(t *testing.T) {
 	}
 }
 
-// echo is a SignIn that answers whatever reaches it.
+// echo is a SignIn that answers every request that reaches it.
 type echo struct{}
 
 func (echo) answer(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.URL.Path) }
@@ -74,7 +74,7 @@ func (e echo) End(w http.ResponseWriter, r *http.Request, _ guard.Admit)    { e.
 func (echo) FromProvider() guard.Guard { return guard.Guard{Name: "provider's page"} }
 func (echo) Rate() guard.Guard         { return guard.Guard{Name: "sign-in rate"} }
 
-// TestSessionRoutes: one of them compares its Origin itself, and is not opened to scripts.
+// TestSessionRoutes: /session/create checks its Origin itself, and scripts can't read its answers.
 func TestSessionRoutes(t *testing.T) {
 	s := newServer(t, resolver{}, func(o *Options) {
 		o.SignIn = echo{}
