@@ -21,9 +21,9 @@ type refusing struct{ why error }
 
 func (r refusing) Authenticate(*http.Request) (*caller.Caller, error) { return nil, r.why }
 
-// TestRefusalsInTheMediaTypeAsked: each refusal, at every stage, is a GraphQL error in the media type that the request
+// TestRefusalsHaveTheAcceptedMediaType: each refusal, at every stage, is a GraphQL error in the media type that the request
 // accepts, or in the older one if it accepts neither.
-func TestRefusalsInTheMediaTypeAsked(t *testing.T) {
+func TestRefusalsHaveTheAcceptedMediaType(t *testing.T) {
 	over, cancel := context.WithCancel(t.Context())
 	cancel()
 	s := newServer(t, resolver{}, func(o *Options) { o.HTTP.MaxBody = 2000 })
@@ -98,9 +98,9 @@ func TestRefusalsInTheMediaTypeAsked(t *testing.T) {
 	}
 }
 
-// TestRefuseInTheMediaTypeAsked: so is a refusal before the gateway's own handler, for example of another host name in
+// TestRefuseHasTheAcceptedMediaType: so is a refusal before the gateway's own handler, for example of another host name in
 // development.
-func TestRefuseInTheMediaTypeAsked(t *testing.T) {
+func TestRefuseHasTheAcceptedMediaType(t *testing.T) {
 	for accept, want := range map[string]string{"": mediaJSON, "application/json": mediaJSON, mediaGraphQL: mediaGraphQL, "*/*": mediaJSON, "text/html": mediaJSON} {
 		t.Run(accept, func(t *testing.T) {
 			r := post("{}")

@@ -42,16 +42,16 @@ func loadAllowList(o config.GraphQL, schema *ast.Schema) (*allowList, error) {
 	if l.accepted, err = newCache(o.PersistedCache, func(hash, text string) int { return len(hash) + len(text) }); err != nil {
 		return nil, err
 	}
-	for _, one := range all {
-		if err := l.add(one, schema); err != nil {
-			return nil, fmt.Errorf("config: graphql.allow_list: %s: %w", one.where, err)
+	for _, entry := range all {
+		if err := l.add(entry, schema); err != nil {
+			return nil, fmt.Errorf("config: graphql.allow_list: %s: %w", entry.where, err)
 		}
 	}
 	return l, nil
 }
 
-func (l *allowList) add(one listed, schema *ast.Schema) error {
-	doc, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: one.text}, l.maxTokens)
+func (l *allowList) add(entry listed, schema *ast.Schema) error {
+	doc, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: entry.text}, l.maxTokens)
 	if err != nil {
 		return err
 	}
@@ -63,17 +63,17 @@ func (l *allowList) add(one listed, schema *ast.Schema) error {
 		l.forms[form] = true
 	}
 	if len(doc.Operations) != 1 {
-		if one.id != "" {
+		if entry.id != "" {
 			return fmt.Errorf("%d operations under one id", len(doc.Operations))
 		}
 		return nil // each runs by its text
 	}
-	for _, id := range []string{hashOf(one.text), one.id} {
-		if text, ok := l.texts[id]; ok && text != one.text {
+	for _, id := range []string{hashOf(entry.text), entry.id} {
+		if text, ok := l.texts[id]; ok && text != entry.text {
 			return fmt.Errorf("another operation has the same id %q", id)
 		}
 		if id != "" {
-			l.texts[id] = one.text
+			l.texts[id] = entry.text
 		}
 	}
 	return nil
@@ -83,23 +83,23 @@ func (l *allowList) add(one listed, schema *ast.Schema) error {
 func parts(doc *ast.QueryDocument) (all []*ast.QueryDocument) {
 	for _, o := range doc.Operations {
 		part := &ast.QueryDocument{Operations: ast.OperationList{o}, Position: doc.Position}
-		reach(doc.Fragments, o.SelectionSet, part)
+		addFragments(doc.Fragments, o.SelectionSet, part)
 		all = append(all, part)
 	}
 	return all
 }
 
-func reach(from ast.FragmentDefinitionList, set ast.SelectionSet, into *ast.QueryDocument) {
+func addFragments(from ast.FragmentDefinitionList, set ast.SelectionSet, into *ast.QueryDocument) {
 	for _, s := range set {
 		switch s := s.(type) {
 		case *ast.Field:
-			reach(from, s.SelectionSet, into)
+			addFragments(from, s.SelectionSet, into)
 		case *ast.InlineFragment:
-			reach(from, s.SelectionSet, into)
+			addFragments(from, s.SelectionSet, into)
 		case *ast.FragmentSpread:
 			if f := from.ForName(s.Name); f != nil && into.Fragments.ForName(s.Name) == nil {
 				into.Fragments = append(into.Fragments, f)
-				reach(from, f.SelectionSet, into)
+				addFragments(from, f.SelectionSet, into)
 			}
 		}
 	}

@@ -44,9 +44,9 @@ func byHash(hash string) string {
 	return fmt.Sprintf(`{"extensions":{"persistedQuery":{"version":1,"sha256Hash":%q}}}`, hash)
 }
 
-// TestAllowListComparesMeanings: formatting, and the `__typename`s that a client adds for its cache, make no difference;
+// TestAllowListIgnoresFormatting: formatting, and the `__typename`s that a client adds for its cache, make no difference;
 // everything else does.
-func TestAllowListComparesMeanings(t *testing.T) {
+func TestAllowListIgnoresFormatting(t *testing.T) {
 	s := newListed(t, resolver{}, map[string]string{
 		"a.graphql": "\n{viewer{tenant}}\n",
 		"b.graphql": `query B($s:ID!,$t:TokenID!){verifyGrants(input:{sessionId:$s,checks:[{token:$t,kind:READ}]}){valid missing{token}} viewer{...R x:subject}} fragment R on Viewer{roles}`,

@@ -38,9 +38,9 @@ func TestCacheIsBounded(t *testing.T) {
 	require.IsType(t, graphql.NoCache[string]{}, none)
 }
 
-// TestCacheKeeps: entries are kept while there is room. (A full cache may refuse an entry that was used once: its policy
+// TestCacheKeepsEntries: entries are kept while there is room. (A full cache may refuse an entry that was used once: its policy
 // counts how often entries are used.)
-func TestCacheKeeps(t *testing.T) {
+func TestCacheKeepsEntries(t *testing.T) {
 	ctx := context.Background()
 	c, err := newCache(100_000, func(_ string, v string) int { return len(v) })
 	require.NoError(t, err)

@@ -67,7 +67,7 @@ func (g *graphQL) serve(w http.ResponseWriter, r *http.Request, admit guard.Admi
 		reject(err)
 		return
 	}
-	who, err := admit()
+	c, err := admit()
 	if err != nil {
 		if fault.Public(err).Code == fault.Unauthenticated { // RFC 9110, section 15.5.2
 			w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
@@ -75,16 +75,16 @@ func (g *graphQL) serve(w http.ResponseWriter, r *http.Request, admit guard.Admi
 		reject(err)
 		return
 	}
-	params, err := g.decode(w, r, who)
+	params, err := g.decode(w, r, c)
 	if err != nil {
 		reject(err)
 		return
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), g.timeout)
 	defer cancel()
-	if who != nil {
-		o.tenant = who.Tenant
-		ctx = caller.With(ctx, who)
+	if c != nil {
+		o.tenant = c.Tenant
+		ctx = caller.With(ctx, c)
 	}
 	g.execute(ctx, w, r, params, mediaType, o)
 }

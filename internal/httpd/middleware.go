@@ -85,12 +85,12 @@ func wrap(next http.Handler, table []guard.Route, o Options) http.Handler {
 
 // originCheck accepts the gateway's own origin and the listed ones, compared exactly.
 func originCheck(publicURL string, listed []string) func(string) bool {
-	own := ""
+	ownOrigin := ""
 	if u, err := url.Parse(publicURL); err == nil {
-		own = u.Scheme + "://" + u.Host
+		ownOrigin = u.Scheme + "://" + u.Host
 	}
 	return func(origin string) bool {
-		return origin == own || slices.Contains(listed, origin)
+		return origin == ownOrigin || slices.Contains(listed, origin)
 	}
 }
 

@@ -48,15 +48,15 @@ func (n *normalizer) words(words ...string) {
 }
 
 func (n *normalizer) selections(set ast.SelectionSet) {
-	kept := slices.DeleteFunc(slices.Clone(set), addedTypename)
-	if len(set) > 0 && len(kept) == 0 {
-		kept = set[:1] // only the name of the type is selected
+	selected := slices.DeleteFunc(slices.Clone(set), addedTypename)
+	if len(set) > 0 && len(selected) == 0 {
+		selected = set[:1] // only the name of the type is selected
 	}
-	if len(kept) == 0 {
+	if len(selected) == 0 {
 		return
 	}
 	n.WriteString("{")
-	for i, s := range kept {
+	for i, s := range selected {
 		if i > 0 {
 			n.WriteString(" ")
 		}

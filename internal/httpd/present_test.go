@@ -19,9 +19,9 @@ const secret = "SECRET-dsn-postgres://user:pw@host"
 
 const someToken = "tok-2b58d9b2-83c1-4e9b-9692-b149112810c8"
 
-// TestUnknownErrorsTellNothing: text that is not a fault's own message is only logged, with the request's id; so are panics,
+// TestUnknownErrorsRevealNothing: text that is not a fault's own message is only logged, with the request's id; so are panics,
 // and the process goes on.
-func TestUnknownErrorsTellNothing(t *testing.T) {
+func TestUnknownErrorsRevealNothing(t *testing.T) {
 	for name, test := range map[string]struct {
 		fail func() error
 		code string
@@ -71,8 +71,8 @@ func TestPanicOutsideOfResolvers(t *testing.T) {
 	require.Contains(t, s.log.String(), "a panic of the authenticator")
 }
 
-// TestClientGone: a request whose client has disconnected, or that took too long, is not INTERNAL.
-func TestClientGone(t *testing.T) {
+// TestClientDisconnects: a request whose client has disconnected, or that took too long, is not INTERNAL.
+func TestClientDisconnects(t *testing.T) {
 	s := newServer(t, resolver{}, nil)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
@@ -81,8 +81,8 @@ func TestClientGone(t *testing.T) {
 	require.NotContains(t, s.log.String(), "panic")
 }
 
-// TestPaths: a fault's own path follows the field's.
-func TestPaths(t *testing.T) {
+// TestErrorPaths: a fault's own path follows the field's.
+func TestErrorPaths(t *testing.T) {
 	s := newServer(t, resolver{tokenize: func(context.Context, *model.TokenizeInput) (*model.TokenizePayload, error) {
 		return nil, fault.New(fault.BadUserInput, "No.").At("list", 3, "name")
 	}}, nil)

@@ -74,12 +74,12 @@ func (b *body) documentID() (id string, err error) {
 	return id, nil
 }
 
-func (g *graphQL) decode(w http.ResponseWriter, r *http.Request, who *caller.Caller) (*graphql.RawParams, error) {
+func (g *graphQL) decode(w http.ResponseWriter, r *http.Request, c *caller.Caller) (*graphql.RawParams, error) {
 	var b body
 	var err error
 	if r.Method == http.MethodPost {
 		limit := g.maxBody
-		if who != nil && who.IsApplication() {
+		if c != nil && c.IsApplication() {
 			limit = g.maxApplicationBody
 		}
 		err = decodePOST(w, r, limit, &b)

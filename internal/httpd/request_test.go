@@ -196,8 +196,8 @@ func TestOrigins(t *testing.T) {
 	require.Equal(t, http.StatusForbidden, s.do(t, r).status)
 }
 
-// TestBodies: a body that is no request is BAD_USER_INPUT, and none of it is echoed.
-func TestBodies(t *testing.T) {
+// TestMalformedBodies: a body that is no request is BAD_USER_INPUT, and none of it is echoed.
+func TestMalformedBodies(t *testing.T) {
 	s := newServer(t, resolver{}, nil)
 	good := bodyOf("{viewer{tenant}}")
 	for _, body := range []string{
@@ -224,8 +224,8 @@ func TestBodies(t *testing.T) {
 	}
 }
 
-// TestCredentials: a bad credential is refused before the body is read.
-func TestCredentials(t *testing.T) {
+// TestBadCredentials: a bad credential is refused before the body is read.
+func TestBadCredentials(t *testing.T) {
 	s := newServer(t, resolver{}, nil)
 	r := post(strings.Repeat("x", 1000))
 	r.Header.Set("Authorization", "Bearer bad")

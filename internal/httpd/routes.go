@@ -31,8 +31,8 @@ func routes(o Options, graphQL guard.Handler) []guard.Route {
 	all := []guard.Route{
 		{Path: "/graphql", Methods: []string{http.MethodGet, http.MethodPost}, Handler: graphQL,
 			Guards: []guard.Guard{guard.JSON, guard.Preflight, credential, guard.Ambient, guard.SameSession}},
-		{Path: "/healthz", Methods: reads, Handler: plain(healthz())},
-		{Path: "/readyz", Methods: reads, Handler: plain(readyz(o.Checks, o.Logger))},
+		{Path: "/healthz", Methods: reads, Handler: guarded(healthz())},
+		{Path: "/readyz", Methods: reads, Handler: guarded(readyz(o.Checks, o.Logger))},
 	}
 	if o.Rates != nil {
 		all[0].Guards = append(all[0].Guards, guard.Anonymous(o.Rates.Anonymous))
@@ -53,10 +53,10 @@ func routes(o Options, graphQL guard.Handler) []guard.Route {
 		all = append(all, guard.Route{Path: "/session/back-channel-logout", Methods: posts, Handler: o.Logout, Guards: []guard.Guard{guard.Form}})
 	}
 	if o.Metrics != nil {
-		all = append(all, guard.Route{Path: "/metrics", Methods: reads, Handler: plain(o.Metrics)})
+		all = append(all, guard.Route{Path: "/metrics", Methods: reads, Handler: guarded(o.Metrics)})
 	}
 	if o.Playground != nil {
-		all = append(all, guard.Route{Path: "/", Methods: nil, Handler: plain(o.Playground)})
+		all = append(all, guard.Route{Path: "/", Methods: nil, Handler: guarded(o.Playground)})
 	}
 	return all
 }
@@ -64,8 +64,8 @@ func routes(o Options, graphQL guard.Handler) []guard.Route {
 // Routes returns the table without the handler of /graphql, for tests of the packages that answer the other routes.
 func Routes(o Options) []guard.Route { return routes(o, nil) }
 
-// plain lets a handler answer admitted requests, and refuses the others in plain text.
-func plain(h http.Handler) guard.Handler {
+// guarded lets a handler answer admitted requests, and refuses the others in plain text.
+func guarded(h http.Handler) guard.Handler {
 	return func(w http.ResponseWriter, r *http.Request, admit guard.Admit) {
 		if _, err := admit(); err != nil {
 			http.Error(w, "method not allowed", statusOf(err))

@@ -22,9 +22,9 @@ type signedIn struct{ who *caller.Caller }
 
 func (s signedIn) Authenticate(*http.Request) (*caller.Caller, error) { return s.who, nil }
 
-// TestCookieAndPin: a cookie needs an Origin, and a request with a precondition runs only for that session; a refused
+// TestCookieAndPrecondition: a cookie needs an Origin, and a request with a precondition runs only for that session; a refused
 // request has run nothing.
-func TestCookieAndPin(t *testing.T) {
+func TestCookieAndPrecondition(t *testing.T) {
 	hash, login := caller.HashSession("clinic", "s"), caller.HashLogin("clinic", []byte("l"))
 	bearer := &caller.Caller{Tenant: "clinic", Session: &hash}
 	cookie := &caller.Caller{Tenant: "clinic", Session: &hash, Login: &login, Ambient: true}

@@ -14,10 +14,10 @@ const SessionHashHeader = "Cloakroom-Session-Hash"
 // CheckPrecondition puts the caller's session into the answer's header, and compares the request's precondition with it.
 // Faults: SESSION_CHANGED for another session, UNAUTHENTICATED for none, BAD_USER_INPUT for several
 // preconditions.
-func CheckPrecondition(answer http.Header, r *http.Request, who *caller.Caller) error {
+func CheckPrecondition(answer http.Header, r *http.Request, c *caller.Caller) error {
 	hash := ""
-	if who != nil && who.Session != nil {
-		hash = who.Session.String()
+	if c != nil && c.Session != nil {
+		hash = c.Session.String()
 		answer.Set(SessionHashHeader, hash)
 	}
 	expected, pinned := r.Header[SessionHashHeader]
@@ -26,7 +26,7 @@ func CheckPrecondition(answer http.Header, r *http.Request, who *caller.Caller) 
 		return nil
 	case len(expected) != 1:
 		return fault.New(fault.BadUserInput, "Send %s once.", SessionHashHeader)
-	case who == nil:
+	case c == nil:
 		return fault.New(fault.Unauthenticated, "There is no session: sign in again.")
 	case hash == "" || expected[0] != hash:
 		return fault.New(fault.SessionChanged, "The user has changed: load the page again.")

@@ -26,8 +26,8 @@ func RequireMedia(r *http.Request, media string) error {
 
 // RequireOrigin is for a POST. If the POST has an Origin, the list allows it. With a credential that the browser sends by
 // itself, only the Origin tells which page sent the request: without one, the error is a fault FORBIDDEN.
-func RequireOrigin(r *http.Request, who *caller.Caller) error {
-	if who != nil && who.Ambient && r.Header.Get("Origin") == "" {
+func RequireOrigin(r *http.Request, c *caller.Caller) error {
+	if c != nil && c.Ambient && r.Header.Get("Origin") == "" {
 		return fault.New(fault.Forbidden, "With a credential that the browser sends by itself, a POST needs its Origin.")
 	}
 	return nil
