@@ -14,24 +14,25 @@ import (
 	"github.com/lestrrat-go/jwx/v2/jwk"
 )
 
-// maxQuoted bounds what is quoted of a set, in bytes.
+// maxQuoted limits a text that is quoted from a set, in bytes.
 const maxQuoted = 64
 
-// member is a JWK (RFC 7517, section 4); its names are told apart by case.
+// member is a JWK (RFC 7517, section 4); its names are case-sensitive.
 type member map[string]json.RawMessage
 
-// material are the members that a public key of each kty is made of (RFC 7518, section 6; RFC 8037, section 2), and
-// those that only a private one has.
+// material has, for each kty, the members of a public key (RFC 7518, section 6; RFC 8037, section 2), and the members that
+// only a private key has.
 var material = map[string]struct{ public, private []string }{
 	"EC":  {[]string{"crv", "x", "y"}, []string{"d"}},
 	"OKP": {[]string{"crv", "x"}, []string{"d"}},
 	"RSA": {[]string{"n", "e"}, []string{"d", "p", "q", "dp", "dq", "qi", "oth"}},
 }
 
-// parseKey returns a usable key, or why it isn't one. A private one is returned too, to name its public half.
+// parseKey returns a usable key, or the reason why the key isn't usable. A private key is returned beside the reason, to
+// identify its public half.
 func parseKey(raw []byte) (*Key, *Left) {
 	var m member
-	// A name that occurs twice is read differently by different parsers (section 4).
+	// Parsers differ in how they read repeated names (section 4).
 	if !jsontext.Value(raw).IsValid() || json.Unmarshal(raw, &m) != nil || m == nil {
 		return nil, &Left{Kind: Malformed}
 	}
@@ -91,10 +92,10 @@ func (k *Key) purpose(m member) (Kind, string) {
 			return "", ""
 		}
 	}
-	return UnknownAlg, alg // it is no algorithm of such a key
+	return UnknownAlg, alg // the algorithm does not fit the key
 }
 
-// read decodes the public key itself. Certificates and URLs beside it are never looked at.
+// read decodes the public key itself. It ignores certificates and URLs beside the key.
 func (k *Key) read(m member, kty string, names []string) (Kind, string) {
 	alone := map[string]string{"kty": kty}
 	for _, name := range names {
@@ -133,7 +134,7 @@ func (k *Key) read(m member, kty string, names []string) (Kind, string) {
 	return "", ""
 }
 
-// suits judges the decoded key.
+// suits returns why the decoded key is not usable, or "".
 func suits(public any) Kind {
 	switch public := public.(type) {
 	case *ecdsa.PublicKey:
@@ -154,8 +155,8 @@ func suits(public any) Kind {
 	return Malformed
 }
 
-// exponent accepts odd ones from 3 on that fit 31 bits. With 1 everything is signed, and what does not fit an int
-// would be cut to another one.
+// exponent accepts odd exponents from 3 that fit 31 bits. With 1 anybody can make signatures, and an exponent that does not
+// fit an int would be cut to another one.
 func exponent(text string) bool {
 	b, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(text, "="))
 	for err == nil && len(b) > 0 && b[0] == 0 {
@@ -167,7 +168,7 @@ func exponent(text string) bool {
 	return b[len(b)-1]&1 == 1 && (len(b) > 1 || b[0] >= 3)
 }
 
-// text returns a member that is a string, "" where it is absent, and false where it is something else.
+// text returns a member that is a string, "" if it is absent, and false if it is something else.
 func (m member) text(name string) (string, bool) {
 	raw, ok := m[name]
 	if !ok {

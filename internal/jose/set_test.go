@@ -12,7 +12,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/jose"
 )
 
-// TestUnusableMembers: each is left out for its reason, and the good key beside it is used.
+// TestUnusableMembers: each member is omitted with its reason, and the good key beside it is used.
 func TestUnusableMembers(t *testing.T) {
 	p := pairs()
 	ec, rs, ed := p["P-256"].public, p["RSA"].public, p["Ed25519"].public
@@ -90,7 +90,7 @@ func TestUnusableMembers(t *testing.T) {
 // bits returns a number of so many bits.
 func bits(n int) *big.Int { return new(big.Int).SetBit(big.NewInt(1), n-1, 1) }
 
-// TestUsableMembers: what is odd about a key and does no harm.
+// TestUsableMembers: keys with unusual, harmless members are used.
 func TestUsableMembers(t *testing.T) {
 	p := pairs()
 	ec, rs, ed := p["P-256"].public, p["RSA"].public, p["Ed25519"].public
@@ -121,7 +121,7 @@ func TestUsableMembers(t *testing.T) {
 	}
 }
 
-// TestSets: what is no set, or one without bounds, is an error that says so.
+// TestSets: a text that is no set, or a set over the limits, is an error that says so.
 func TestSets(t *testing.T) {
 	ec := pairs()["P-256"].public
 	unusable := make([]any, 1001)
@@ -157,8 +157,8 @@ func TestSets(t *testing.T) {
 	}
 }
 
-// TestPublishedPrivateKey: who has read the set can sign with it, so its public half does not count either, under
-// whatever name it is there.
+// TestPublishedPrivateKey: whoever has read the set can sign with a private key in it, so its public half is not used
+// either, under any kid.
 func TestPublishedPrivateKey(t *testing.T) {
 	p := pairs()
 	ec := p["P-256"].public
@@ -182,7 +182,7 @@ func TestPublishedPrivateKey(t *testing.T) {
 	}
 }
 
-// TestDuplicates: one key named twice is one; two keys of one name are never chosen from.
+// TestDuplicates: a key that occurs twice is one key; of two keys with one kid, none is chosen.
 func TestDuplicates(t *testing.T) {
 	p := pairs()
 	ec := p["P-256"].public
@@ -197,7 +197,7 @@ func TestDuplicates(t *testing.T) {
 	require.NoError(t, err, "of another kind")
 }
 
-// TestLeftIsOneBoundedLine: what the log gets is printable, whatever an issuer names its keys.
+// TestLeftIsOneBoundedLine: the text for the log is printable, whatever names an issuer's keys have.
 func TestLeftIsOneBoundedLine(t *testing.T) {
 	s, err := jose.ParseSet(set(pairs()["RSA"].public, jwk{"kty": "\n\u202e" + strings.Repeat("k", 1000), "kid": "\x1b[31m\n" + strings.Repeat("ы", 1000)}))
 	require.NoError(t, err)
@@ -208,7 +208,7 @@ func TestLeftIsOneBoundedLine(t *testing.T) {
 	}
 }
 
-// FuzzParseSet: whatever stands beside it, a good key is found; whatever is kept is fit for an algorithm.
+// FuzzParseSet: a good key is found beside any other member, and every key of a set fits an algorithm.
 func FuzzParseSet(f *testing.F) {
 	good := pairs()["P-521"].public.with(jwk{"kid": "good"})
 	for _, k := range pairs() {
