@@ -65,8 +65,8 @@ func TestHashDomains(t *testing.T) {
 	require.NotEqual(t, caller.HashLogin("ab", []byte("c")), caller.HashLogin("a", []byte("bc")))
 }
 
-// TestHashesStay: databases hold these hashes, so they must not change; sessions and subjects never share one.
-func TestHashesStay(t *testing.T) {
+// TestHashesDoNotChange: databases hold these hashes, so they must not change; sessions and subjects never share one.
+func TestHashesDoNotChange(t *testing.T) {
 	require.Equal(t, "dfa9b72d01c87529a79e4e9fa83252203935327e839019a25a7bb619d47042e0",
 		caller.HashSession("clinic", "session-1").String())
 	require.NotEqual(t, caller.HashSession("clinic", "a"), caller.HashSubject("clinic", "a"))

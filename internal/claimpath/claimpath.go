@@ -50,7 +50,7 @@ func CompileString(text string) (*Expression, error) {
 		return nil, err
 	}
 	for _, claims := range samples(map[string]any{"roles": []any{"user"}, "groups": []any{"staff"}}) {
-		if v, err := e.search(claims); err == nil && found(v) {
+		if v, err := e.search(claims); err == nil && nonEmpty(v) {
 			return nil, errShared
 		}
 	}
@@ -90,7 +90,7 @@ func compile(text string) (*Expression, error) {
 	if err != nil {
 		return nil, err
 	}
-	if v, err := e.search(map[string]any{}); err == nil && (found(v) || v == false) {
+	if v, err := e.search(map[string]any{}); err == nil && (nonEmpty(v) || v == false) {
 		return nil, errors.New("it finds something without claims, and so the same for all users")
 	}
 	return e, nil
@@ -157,8 +157,8 @@ func check(n parsing.ASTNode) error {
 	return nil
 }
 
-// found reports whether a result is other than null, false or an empty list.
-func found(v any) bool {
+// nonEmpty reports whether a result is other than null, false or an empty list.
+func nonEmpty(v any) bool {
 	if list, ok := v.([]any); ok {
 		return len(list) > 0
 	}

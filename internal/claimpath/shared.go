@@ -72,7 +72,7 @@ func checkConstants(n parsing.ASTNode) error {
 func constant(n parsing.ASTNode) bool {
 	switch n.NodeType {
 	case parsing.ASTLiteral:
-		return found(n.Value) && n.Value != ""
+		return nonEmpty(n.Value) && n.Value != ""
 	case parsing.ASTSubexpression, parsing.ASTIndexExpression, parsing.ASTPipe, parsing.ASTProjection, parsing.ASTValueProjection,
 		parsing.ASTFilterProjection, parsing.ASTFlatten:
 		return constant(n.Children[0])

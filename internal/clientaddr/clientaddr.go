@@ -56,10 +56,10 @@ func (f *Finder) Find(r *http.Request) netip.Addr {
 	}
 	// Each hop appends at the right. From there, the first address that is no hop's is the client's. The client wrote
 	// the text to the left of it.
-	client, left := peer, maxHops
+	client, remaining := peer, maxHops
 	for _, line := range slices.Backward(r.Header[f.header]) {
 		for more := true; more; {
-			if left--; left < 0 {
+			if remaining--; remaining < 0 {
 				return client
 			}
 			var named netip.Addr

@@ -88,7 +88,7 @@ func TestAsk(t *testing.T) {
 	}
 	require.NoError(t, a.Err)
 	require.Equal(t, []string{`"k1" for ES256`}, a.Keys)
-	require.Len(t, a.Left, 1)
+	require.Len(t, a.Unused, 1)
 	require.Contains(t, a.Unsignable, "RS256")
 	require.True(t, a.Clocked)
 	require.Equal(t, "1m30s", a.Ahead.String())

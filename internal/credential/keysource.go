@@ -35,22 +35,22 @@ type source struct {
 	fetched atomic.Int64                  // when current was last confirmed, Unix nanoseconds
 	ahead   atomic.Pointer[time.Duration] // by how much the issuer's clock was ahead, by its last Date header
 
-	lock    chan struct{}      // a mutex whose waiters can give up: held while the issuer is asked
-	attempt time.Time          // when the issuer was last asked; guarded by lock
-	logged  map[jose.Left]bool // members of its sets that were logged; guarded by lock
+	lock    chan struct{}        // a mutex whose waiters can give up: held while the issuer is asked
+	attempt time.Time            // when the issuer was last asked; guarded by lock
+	logged  map[jose.Unused]bool // members of its sets that were logged; guarded by lock
 }
 
 func newSource(i Issuer, o Options) (*source, error) {
 	s := &source{
 		url: i.JWKSURL, every: i.Refresh, maxAge: i.MaxAge, client: o.Client, log: o.Logger.With(slog.String("issuer", i.Name)), now: o.Now,
-		lock: make(chan struct{}, 1), logged: map[jose.Left]bool{},
+		lock: make(chan struct{}, 1), logged: map[jose.Unused]bool{},
 	}
 	if i.Discovery {
 		s.issuer = i.Issuer
 	}
 	if s.fixed() {
 		ks, err := jose.ParseSet(i.JWKS)
-		s.logLeft(context.Background(), ks)
+		s.logUnused(context.Background(), ks)
 		if err != nil {
 			return nil, err
 		}
@@ -133,7 +133,7 @@ func (s *source) fetch(ctx context.Context) error {
 		return err
 	}
 	ks, err := jose.ParseSet(b)
-	s.logLeft(ctx, ks)
+	s.logUnused(ctx, ks)
 	if err != nil {
 		return err
 	}
@@ -147,12 +147,12 @@ func (s *source) fetch(ctx context.Context) error {
 // maxLogged limits how many members of an issuer's sets are logged while the program runs: the issuer chooses their names.
 const maxLogged = 32
 
-// logLeft logs the members of a set that are not used, each once. It omits keys for other uses, which are normal.
-func (s *source) logLeft(ctx context.Context, ks *jose.Set) {
+// logUnused logs the members of a set that are not used, each once. It omits keys for other uses, which are normal.
+func (s *source) logUnused(ctx context.Context, ks *jose.Set) {
 	if ks == nil {
 		return
 	}
-	for _, l := range ks.Left() {
+	for _, l := range ks.Unused() {
 		if l.Kind == jose.OtherUse || s.logged[l] || len(s.logged) >= maxLogged {
 			continue
 		}

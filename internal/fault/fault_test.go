@@ -47,8 +47,8 @@ func TestAt(t *testing.T) {
 	require.Equal(t, errCause, fault.At(errCause, "a"))
 }
 
-// TestCodesAreTheContracts: every code is a value of the schema's ErrorCode, and the reverse.
-func TestCodesAreTheContracts(t *testing.T) {
+// TestCodesMatchTheSchema: every code is a value of the schema's ErrorCode, and the reverse.
+func TestCodesMatchTheSchema(t *testing.T) {
 	schema, err := os.ReadFile("../../graph/schema/errors.graphqls")
 	require.NoError(t, err)
 	var published []fault.Code

@@ -58,8 +58,8 @@ func FuzzParseToken(f *testing.F) {
 	})
 }
 
-// TestIDsStay: databases hold these ids, so they must not change.
-func TestIDsStay(t *testing.T) {
+// TestIDsDoNotChange: databases hold these ids, so they must not change.
+func TestIDsDoNotChange(t *testing.T) {
 	const text = "tok-2b58d9b2-83c1-4e9b-9692-b149112810c8"
 	id := ids.TokenOf(text).ID()
 	if got, want := hex.EncodeToString(id[:]), "56e5f291daada5e8be5b4258ce4aaf56390237613c90ec057f45c0254600ad9f"; got != want {

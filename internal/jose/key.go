@@ -30,26 +30,26 @@ var material = map[string]struct{ public, private []string }{
 
 // parseKey returns a usable key, or the reason why the key isn't usable. A private key is returned beside the reason, to
 // identify its public half.
-func parseKey(raw []byte) (*Key, *Left) {
+func parseKey(raw []byte) (*Key, *Unused) {
 	var m member
 	// Parsers differ in how they read repeated names (section 4).
 	if !jsontext.Value(raw).IsValid() || json.Unmarshal(raw, &m) != nil || m == nil {
-		return nil, &Left{Kind: Malformed}
+		return nil, &Unused{Kind: Malformed}
 	}
 	kid, ok := m.text("kid")
 	if !ok {
-		return nil, &Left{Kind: Malformed, Detail: "kid"}
+		return nil, &Unused{Kind: Malformed, Detail: "kid"}
 	}
-	left := func(kind Kind, detail string) *Left { return &Left{bounded(kid), kind, bounded(detail)} }
+	unused := func(kind Kind, detail string) *Unused { return &Unused{bounded(kid), kind, bounded(detail)} }
 	kty, ok := m.text("kty")
 	parts, known := material[kty]
 	switch {
 	case !ok || kty == "":
-		return nil, left(Malformed, "kty")
+		return nil, unused(Malformed, "kty")
 	case kty == "oct":
-		return nil, left(Symmetric, "")
+		return nil, unused(Symmetric, "")
 	case !known:
-		return nil, left(UnknownType, kty)
+		return nil, unused(UnknownType, kty)
 	}
 	k := &Key{ID: kid}
 	kind, detail := k.read(m, kty, parts.public)
@@ -57,13 +57,13 @@ func parseKey(raw []byte) (*Key, *Left) {
 		if kind != "" {
 			k = nil
 		}
-		return k, left(Private, "")
+		return k, unused(Private, "")
 	}
 	if kind == "" {
 		kind, detail = k.purpose(m)
 	}
 	if kind != "" {
-		return nil, left(kind, detail)
+		return nil, unused(kind, detail)
 	}
 	return k, nil
 }
@@ -108,7 +108,7 @@ func (k *Key) read(m member, kty string, names []string) (Kind, string) {
 	if crv := alone["crv"]; crv != "" && !slices.Contains([]string{"P-256", "P-384", "P-521", "Ed25519"}, crv) {
 		return UnknownCrv, crv
 	}
-	if e := alone["e"]; e != "" && !exponent(e) {
+	if e := alone["e"]; e != "" && !validExponent(e) {
 		return Weak, "e"
 	}
 	b, err := json.Marshal(alone)
@@ -123,7 +123,7 @@ func (k *Key) read(m member, kty string, names []string) (Kind, string) {
 	if err := parsed.Raw(&public); err != nil {
 		return Malformed, ""
 	}
-	if kind := suits(public); kind != "" {
+	if kind := checkKey(public); kind != "" {
 		return kind, ""
 	}
 	print, err := parsed.Thumbprint(crypto.SHA256)
@@ -134,8 +134,8 @@ func (k *Key) read(m member, kty string, names []string) (Kind, string) {
 	return "", ""
 }
 
-// suits returns why the decoded key is not usable, or "".
-func suits(public any) Kind {
+// checkKey returns why the decoded key is not usable, or "".
+func checkKey(public any) Kind {
 	switch public := public.(type) {
 	case *ecdsa.PublicKey:
 		if _, err := public.Bytes(); err != nil {
@@ -155,9 +155,9 @@ func suits(public any) Kind {
 	return Malformed
 }
 
-// exponent accepts odd exponents from 3 that fit 31 bits. With 1 anybody can make signatures, and an exponent that does not
-// fit an int would be cut to another one.
-func exponent(text string) bool {
+// validExponent accepts odd exponents from 3 that fit 31 bits. With 1 anybody can make signatures, and an exponent that does
+// not fit an int would be cut to another one.
+func validExponent(text string) bool {
 	b, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(text, "="))
 	for err == nil && len(b) > 0 && b[0] == 0 {
 		b = b[1:]

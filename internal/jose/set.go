@@ -33,13 +33,13 @@ func (k Key) equal(other Key) bool {
 
 // Set is one version of an issuer's public keys; it is never changed.
 type Set struct {
-	keys []Key
-	left []Left
-	sum  [sha256.Size]byte // of the text of the set, to notice a change
+	keys   []Key
+	unused []Unused
+	sum    [sha256.Size]byte // of the text of the set, to notice a change
 }
 
-// Left is a member of a set that is not used.
-type Left struct {
+// Unused is a member of a set that is not used.
+type Unused struct {
 	KeyID  string // bounded; "": none
 	Kind   Kind
 	Detail string // bounded text from the set, such as the name of an unknown kty; it may be empty
@@ -62,10 +62,10 @@ const (
 )
 
 // Secret reports whether the member is a secret, which must not be published.
-func (l Left) Secret() bool { return l.Kind == Private || l.Kind == Symmetric }
+func (l Unused) Secret() bool { return l.Kind == Private || l.Kind == Symmetric }
 
 // String names the member and the reason, in one line of printable ASCII.
-func (l Left) String() string {
+func (l Unused) String() string {
 	s := "a key"
 	if l.KeyID != "" {
 		s = fmt.Sprintf("key %+q", l.KeyID)
@@ -77,9 +77,9 @@ func (l Left) String() string {
 }
 
 // ParseSet reads a JWK set (RFC 7517, section 5), or a single key in place of a set. It omits members that can't be used;
-// Left returns them. The public half of a private member is not used either, because whoever has read the set can sign with
+// Unused returns them. The public half of a private member is not used either, because whoever has read the set can sign with
 // it. A set without a usable key is an error, which quotes no key. The set beside this error is not nil if there are
-// members, so that Left can be called.
+// members, so that Unused can be called.
 func ParseSet(b []byte) (*Set, error) {
 	members, err := membersOf(b)
 	if err != nil {
@@ -91,13 +91,13 @@ func ParseSet(b []byte) (*Set, error) {
 	s := &Set{sum: sha256.Sum256(b)}
 	var published []Thumbprint
 	for _, raw := range members {
-		k, left := parseKey(raw)
+		k, unused := parseKey(raw)
 		switch {
-		case left == nil && !slices.ContainsFunc(s.keys, k.equal): // some sets have a key twice
+		case unused == nil && !slices.ContainsFunc(s.keys, k.equal): // some sets have a key twice
 			s.keys = append(s.keys, *k)
-		case left != nil:
-			s.left = append(s.left, *left)
-			if left.Kind == Private && k != nil {
+		case unused != nil:
+			s.unused = append(s.unused, *unused)
+			if unused.Kind == Private && k != nil {
 				published = append(published, k.Thumbprint)
 			}
 		}
@@ -130,22 +130,22 @@ func membersOf(b []byte) ([]json.RawMessage, error) {
 
 // summary says why the first members are not used.
 func (s *Set) summary() string {
-	if len(s.left) == 0 {
+	if len(s.unused) == 0 {
 		return ": it is empty"
 	}
 	const most = 3
 	var all []string
-	for _, l := range s.left[:min(len(s.left), most)] {
+	for _, l := range s.unused[:min(len(s.unused), most)] {
 		all = append(all, l.String())
 	}
-	if more := len(s.left) - most; more > 0 {
+	if more := len(s.unused) - most; more > 0 {
 		all = append(all, fmt.Sprintf("and %d more", more))
 	}
 	return "; not used: " + strings.Join(all, ", ")
 }
 
-// Left returns the members that are not used.
-func (s *Set) Left() []Left { return s.left }
+// Unused returns the members that are not used.
+func (s *Set) Unused() []Unused { return s.unused }
 
 // Keys returns the keys, in the order of the set.
 func (s *Set) Keys() []Key { return slices.Clone(s.keys) }
@@ -179,12 +179,12 @@ func (s *Set) Holds(t Thumbprint) bool {
 }
 
 // SecretMember returns a private or symmetric member of a JWK set, which is given as text; nil if there is none.
-func SecretMember(jwks string) *Left {
+func SecretMember(jwks string) *Unused {
 	set, _ := ParseSet([]byte(jwks)) // an error's set has its unused members too
 	if set == nil {
 		return nil
 	}
-	for _, l := range set.Left() {
+	for _, l := range set.Unused() {
 		if l.Secret() {
 			return &l
 		}

@@ -73,8 +73,8 @@ func TestUnusableMembers(t *testing.T) {
 			for _, members := range [][]any{{test.member, other}, {other, test.member}} {
 				s, err := jose.ParseSet(set(members...))
 				require.NoError(t, err)
-				require.Len(t, s.Left(), 1)
-				require.Equal(t, test.want, s.Left()[0].Kind)
+				require.Len(t, s.Unused(), 1)
+				require.Equal(t, test.want, s.Unused()[0].Kind)
 				require.Len(t, s.Keys(), 1)
 				_, err = s.Find("ES384", "good")
 				require.NoError(t, err)
@@ -113,7 +113,7 @@ func TestUsableMembers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s, err := jose.ParseSet(set(test.member))
 			require.NoError(t, err)
-			require.Empty(t, s.Left())
+			require.Empty(t, s.Unused())
 			kid, _ := test.member["kid"].(string)
 			_, err = s.Find(test.alg, kid)
 			require.NoError(t, err)
@@ -176,8 +176,8 @@ func TestPublishedPrivateKey(t *testing.T) {
 			}
 			_, err = s.Find("RS256", "RSA")
 			require.NoError(t, err)
-			require.True(t, s.Left()[0].Secret())
-			require.NotContains(t, fmt.Sprint(s.Left()), p["P-256"].secret["d"])
+			require.True(t, s.Unused()[0].Secret())
+			require.NotContains(t, fmt.Sprint(s.Unused()), p["P-256"].secret["d"])
 		})
 	}
 }
@@ -197,11 +197,11 @@ func TestDuplicates(t *testing.T) {
 	require.NoError(t, err, "of another kind")
 }
 
-// TestLeftIsOneBoundedLine: the text for the log is printable, whatever names an issuer's keys have.
-func TestLeftIsOneBoundedLine(t *testing.T) {
+// TestUnusedIsOneBoundedLine: the text for the log is printable, whatever names an issuer's keys have.
+func TestUnusedIsOneBoundedLine(t *testing.T) {
 	s, err := jose.ParseSet(set(pairs()["RSA"].public, jwk{"kty": "\n\u202e" + strings.Repeat("k", 1000), "kid": "\x1b[31m\n" + strings.Repeat("ы", 1000)}))
 	require.NoError(t, err)
-	line := s.Left()[0].String()
+	line := s.Unused()[0].String()
 	require.Less(t, len(line), 700)
 	for _, r := range line {
 		require.True(t, r >= ' ' && r < 0x7f, "%q", line)
@@ -228,7 +228,7 @@ func FuzzParseSet(f *testing.F) {
 		if err != nil {
 			return // it is no JSON, or has too many members
 		}
-		for _, l := range s.Left() {
+		for _, l := range s.Unused() {
 			require.Less(t, len(l.String()), 1500)
 		}
 		for _, k := range s.Keys() {

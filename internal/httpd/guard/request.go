@@ -43,10 +43,10 @@ const (
 // AcceptRanges returns the media ranges of a request's Accept with their parameters, unparsed, in their order. If the header
 // is longer than any client's, it returns the first ranges.
 func AcceptRanges(accept []string) (ranges []string) {
-	left := maxAccept
+	remaining := maxAccept
 	for _, list := range accept {
 		for part := range strings.SplitSeq(list, ",") {
-			if left -= len(part) + 1; left < 0 || len(ranges) == maxRanges {
+			if remaining -= len(part) + 1; remaining < 0 || len(ranges) == maxRanges {
 				return ranges
 			}
 			ranges = append(ranges, part)
