@@ -1,5 +1,5 @@
-// Package telemetry is what the gateway tells its operators: Prometheus metrics and OpenTelemetry traces.
-// Nothing in it names a token, a session or a value; labels come from fixed sets.
+// Package telemetry has the gateway's Prometheus metrics and OpenTelemetry traces. Nothing in it names a token, a session or
+// a value; labels come from fixed sets.
 package telemetry
 
 import (
@@ -11,7 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// Metrics counts; it is every package's Observer.
+// Metrics has the gateway's metrics. It implements the Observer of every package.
 type Metrics struct {
 	registry    *prometheus.Registry
 	requests    *prometheus.CounterVec
@@ -55,7 +55,7 @@ func NewMetrics(version string) *Metrics {
 		swept:       counter("swept_total", "Expired rows removed, by table.", "table"),
 		credentials: counter("credentials_total", "Bearer tokens and cookies, by outcome (remembered, verified, cookie, refused).", "outcome"),
 		signIns: counter("sign_ins_total",
-			"Sign-ins by the redirect flow, by outcome (started, completed, ended, or what they were refused for).", "outcome"),
+			"Sign-ins by the redirect flow, by outcome (started, completed, ended, or the reason of a refusal).", "outcome"),
 		ended: counter("sessions_ended_total", "Sessions, sign-ins and subjects ended here, by reason (application, back_channel, sign_out).", "reason"),
 		stopped: counter("ended_credentials_total",
 			"Verified credentials refused, by what has ended (session, login, subject, or unknown while that can't be read).", "by"),
@@ -67,10 +67,10 @@ func NewMetrics(version string) *Metrics {
 		}),
 		free: gauge("space_free_bytes", "Free bytes of a disk (database, objects).", "disk"),
 		refusing: gauge("space_refusing",
-			"1 while there is no room for them: values (tokenize, uploads), rows (grants and sign-ins too).", "what"),
+			"1 while these are refused because a disk is full: values (tokenize, uploads), rows (grants and sign-ins too).", "what"),
 		refused: counter("objects_refused_total",
 			"Requests that the embedded store refused, and transfers that it cut, by reason (slow, share, busy, full, signature, …).", "reason"),
-		shed:        counter("connections_shed_total", "Connections closed for others, by listener and bound (total, address, network, share).", "listener", "bound"),
+		shed:        counter("connections_shed_total", "Connections closed to make room for others, by listener and bound (total, address, network, share).", "listener", "bound"),
 		connections: gauge("connections", "Open connections, by listener.", "listener"),
 	}
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
@@ -139,7 +139,7 @@ func (m *Metrics) SpaceFree(disk string, bytes int64) {
 	m.free.WithLabelValues(disk).Set(float64(bytes))
 }
 
-// SpaceRefusing is told whether values, or rows, are refused for want of room.
+// SpaceRefusing records whether values, or rows, are refused because a disk is full.
 func (m *Metrics) SpaceRefusing(what string, refusing bool) {
 	n := 0.0
 	if refusing {
