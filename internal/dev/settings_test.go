@@ -69,7 +69,7 @@ func sample(v reflect.Value) string {
 }
 
 // Every setting is used, or refused by its name: none is ignored.
-func TestEverySettingCountsOrIsRefused(t *testing.T) {
+func TestEverySettingIsUsedOrRefused(t *testing.T) {
 	plain, err := configOf(t, Options{})
 	require.NoError(t, err)
 	for _, key := range settings.Keys() {

@@ -230,11 +230,11 @@ func printable(v reflect.Value) any {
 
 // Keys returns the key of every setting, sorted, for the documentation and its test.
 func Keys() []string {
-	known := map[string]reflect.Type{}
-	collect(reflect.TypeFor[config.Config](), "", known)
-	collect(reflect.TypeFor[config.Issuer](), "issuers[].", known)
-	keys := make([]string, 0, len(known))
-	for k := range known {
+	types := map[string]reflect.Type{}
+	collect(reflect.TypeFor[config.Config](), "", types)
+	collect(reflect.TypeFor[config.Issuer](), "issuers[].", types)
+	keys := make([]string, 0, len(types))
+	for k := range types {
 		keys = append(keys, k)
 	}
 	slices.Sort(keys)

@@ -36,15 +36,15 @@ func overlay(file string, environ []string) (values map[string]any, given map[st
 	}
 	dropNulls(values)
 	noteGiven(values, "", file, given)
-	known := map[string]reflect.Type{}
-	collect(reflect.TypeFor[config.Config](), "", known)
+	types := map[string]reflect.Type{}
+	collect(reflect.TypeFor[config.Config](), "", types)
 	var problems []error
 	for _, line := range environ {
 		variable, value, _ := strings.Cut(line, "=")
 		if !strings.HasPrefix(variable, envPrefix) {
 			continue
 		}
-		key, v, err := fromEnv(known, variable, value)
+		key, v, err := fromEnv(types, variable, value)
 		switch {
 		case err != nil:
 			problems = append(problems, err)
@@ -136,8 +136,8 @@ func set(values map[string]any, key []string, v any) {
 
 // fromEnv names the setting of a variable: CLOAKROOM_HTTP_LISTEN is http.listen. Lists are separated
 // by commas; issuers are JSON. For a Service link, which is ignored, the name is "".
-func fromEnv(known map[string]reflect.Type, name, value string) (string, any, error) {
-	for key := range known {
+func fromEnv(types map[string]reflect.Type, name, value string) (string, any, error) {
+	for key := range types {
 		if envPrefix+strings.ToUpper(strings.ReplaceAll(key, ".", "_")) != name {
 			continue
 		}

@@ -61,9 +61,9 @@ func TestOverlay(t *testing.T) {
 	}
 }
 
-// TestNothingIsNotZero: rates of 0 are off, and other limits too. So a part or a setting without a value, perhaps with
+// TestMissingValuesAreNotZero: rates of 0 are off, and other limits too. So a part or a setting without a value, perhaps with
 // comments alone, leaves the defaults, and a value that is no number, or not an exact one, is refused.
-func TestNothingIsNotZero(t *testing.T) {
+func TestMissingValuesAreNotZero(t *testing.T) {
 	load := func(t *testing.T, text string, environ ...string) (*config.Config, error) {
 		t.Helper()
 		name := filepath.Join(t.TempDir(), "c.yaml")
