@@ -111,7 +111,7 @@ func TestFederatedSchemasAreRead(t *testing.T) {
 			"b.graphql": `extend type User @key(fields: "id") { id: ID! @external iban: String }`,
 		})}, defaults(t))
 		require.NoError(t, err)
-		assert.Len(t, report.Findings, 2, "the IBAN, and that @token is declared nowhere")
+		assert.Len(t, report.Findings, 2, "the IBAN, and the missing declaration of @token")
 	})
 }
 
