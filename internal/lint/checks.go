@@ -150,14 +150,14 @@ func (l *linter) sides() {
 }
 
 // compare reports the slots of one side without @token, if all slots of the other side have it.
-func (l *linter) compare(these, others map[string][]*slot, there, here string) {
+func (l *linter) compare(slots, others map[string][]*slot, there, here string) {
 	reported := map[*slot]bool{}
-	for _, key := range sortedKeys(these) {
+	for _, key := range sortedKeys(slots) {
 		other := others[key]
 		if len(other) == 0 || slices.ContainsFunc(other, func(s *slot) bool { return s.use == nil }) {
 			continue
 		}
-		for _, s := range these[key] {
+		for _, s := range slots[key] {
 			loose := strings.HasPrefix(key, ".")
 			if s.use != nil || reported[s] || s.typ.Name() == "TokenID" || loose && !s.argument && !other[0].argument {
 				continue
@@ -184,15 +184,15 @@ func (l *linter) interfaces() {
 			case use == nil: // the runtime refuses this: see unworkable
 			case s.use == nil:
 				l.add(ruleInterface, s.coordinate, "lacks the @token that %s has", coordinate)
-			case written(use) != written(s.use):
+			case argumentsOf(use) != argumentsOf(s.use):
 				l.add(ruleInterface, coordinate, "has another @token than %s; the object's is used", s.coordinate)
 			}
 		}
 	}
 }
 
-// written returns the arguments of a use of @token, as text, sorted.
-func written(use *ast.Directive) string {
+// argumentsOf returns the arguments of a use of @token, as text, sorted.
+func argumentsOf(use *ast.Directive) string {
 	var args []string
 	for _, a := range use.Arguments {
 		args = append(args, a.Name+": "+strings.Trim(a.Value.String(), "[]"))

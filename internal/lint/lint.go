@@ -83,8 +83,8 @@ type linter struct {
 	found   []Finding
 }
 
-// used reports whether @token is anywhere in a document.
-func used(doc *ast.SchemaDocument) bool {
+// usesToken reports whether @token is anywhere in a document.
+func usesToken(doc *ast.SchemaDocument) bool {
 	for _, def := range append(slices.Clone(doc.Definitions), doc.Extensions...) {
 		for _, f := range def.Fields {
 			if f.Directives.ForName("token") != nil {

@@ -63,18 +63,18 @@ func (l *linter) declare(doc *ast.SchemaDocument, sources []*ast.Source) error {
 		l.places["@token"] = d.Position
 		return nil
 	}
-	own, err := parser.ParseSchemas(&ast.Source{Name: "token.graphqls", Input: directives.Declaration, BuiltIn: true},
+	declaration, err := parser.ParseSchemas(&ast.Source{Name: "token.graphqls", Input: directives.Declaration, BuiltIn: true},
 		&ast.Source{Name: "tokenid.graphqls", Input: directives.TokenIDDeclaration, BuiltIn: true})
 	if err != nil {
 		return err
 	}
-	doc.Directives = append(doc.Directives, own.Directives...)
-	for _, d := range own.Definitions {
+	doc.Directives = append(doc.Directives, declaration.Directives...)
+	for _, d := range declaration.Definitions {
 		if doc.Definitions.ForName(d.Name) == nil {
 			doc.Definitions = append(doc.Definitions, d)
 		}
 	}
-	if used(doc) {
+	if usesToken(doc) {
 		l.add(ruleDeclaration, "@token", "is used and not declared: include Cloakroom's token.graphqls in the schema")
 	}
 	return nil
@@ -84,12 +84,12 @@ func (l *linter) declare(doc *ast.SchemaDocument, sources []*ast.Source) error {
 // merges repeated declarations. In the subgraphs of one federation a type may be declared in each, and so may a field.
 func fold(doc *ast.SchemaDocument) (errs []error) {
 	federation := federated(doc)
-	var kept ast.DefinitionList
+	var merged ast.DefinitionList
 	add := func(def *ast.Definition, extends bool) {
-		first := kept.ForName(def.Name)
+		first := merged.ForName(def.Name)
 		switch {
 		case first == nil:
-			kept = append(kept, def)
+			merged = append(merged, def)
 		case first.Kind != def.Kind:
 			errs = append(errs, located(gqlerror.ErrorPosf(def.Position, "%s is extended as another kind of type than at %s", def.Name, at(first.Position))))
 		case extends || federation:
@@ -104,7 +104,7 @@ func fold(doc *ast.SchemaDocument) (errs []error) {
 	for _, ext := range doc.Extensions {
 		add(ext, true)
 	}
-	doc.Definitions, doc.Extensions = kept, nil
+	doc.Definitions, doc.Extensions = merged, nil
 	return errs
 }
 

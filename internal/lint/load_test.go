@@ -21,7 +21,7 @@ func files(t *testing.T, texts map[string]string) string {
 	return dir
 }
 
-func TestAllErrorsAreToldAtOnce(t *testing.T) {
+func TestAllErrorsAreReportedAtOnce(t *testing.T) {
 	for name, c := range map[string]struct {
 		files map[string]string
 		wants []string // file:line:column: words

@@ -135,7 +135,7 @@ func (r *Rules) match(owner, name, typ, description string) (rule *Rule, by stri
 	applies := func(rule *Rule) bool { return rule.in(owner, typ) && (!public || !r.Classes[rule.Class].Personal) }
 	for i := range r.Sensitive {
 		rule := &r.Sensitive[i]
-		if end := rule.reach(name); end > 0 && applies(rule) && !r.isHarmless(name, end) {
+		if end := rule.matchEnd(name); end > 0 && applies(rule) && !r.isHarmless(name, end) {
 			return rule, byName
 		}
 	}
@@ -144,7 +144,7 @@ func (r *Rules) match(owner, name, typ, description string) (rule *Rule, by stri
 	}
 	if kind := words(typ); !slices.Contains(builtInScalars, typ) && !slices.Contains(r.Dates, typ) && !r.isHarmless(kind, 0) {
 		for i := range r.Sensitive {
-			if rule := &r.Sensitive[i]; rule.names != nil && !rule.excepts(name) && rule.reach(kind) > 0 && applies(rule) {
+			if rule := &r.Sensitive[i]; rule.names != nil && !rule.excepts(name) && rule.matchEnd(kind) > 0 && applies(rule) {
 				return rule, byType
 			}
 		}
@@ -152,7 +152,7 @@ func (r *Rules) match(owner, name, typ, description string) (rule *Rule, by stri
 	sentence := words(firstSentence(description))
 	for i := range r.Sensitive {
 		rule := &r.Sensitive[i]
-		if applies(rule) && !rule.excepts(name) && slices.ContainsFunc(rule.descriptions, func(p phrase) bool { return says(sentence, p) }) {
+		if applies(rule) && !rule.excepts(name) && slices.ContainsFunc(rule.descriptions, func(p phrase) bool { return mentions(sentence, p) }) {
 			return rule, byDescription
 		}
 	}
@@ -176,8 +176,8 @@ func (r *Rules) ofPlace(owner, name string) bool {
 	return has(r.places) && !has(r.people)
 }
 
-// reach returns the end of the rule's phrase in a name; 0 if the name has none.
-func (r *Rule) reach(name string) (end int) {
+// matchEnd returns the end of the rule's phrase in a name; 0 if the name has none.
+func (r *Rule) matchEnd(name string) (end int) {
 	if r.excepts(name) {
 		return 0
 	}
@@ -208,8 +208,8 @@ func (r *Rules) isHarmless(name string, found int) bool {
 	return found < len(name) && slices.ContainsFunc(r.harmless, func(p phrase) bool { return p.ends(name) })
 }
 
-// says reports whether a sentence contains a phrase and does not negate it.
-func says(sentence string, p phrase) bool {
+// mentions reports whether a sentence contains a phrase and does not negate it.
+func mentions(sentence string, p phrase) bool {
 	end := p.end(sentence)
 	if end == 0 {
 		return false

@@ -87,7 +87,7 @@ func TestDescriptionsOfOpaqueNames(t *testing.T) {
 }
 
 // The owning type, the field's type or the mutation's name decides if the field's name alone does not.
-func TestContext(t *testing.T) {
+func TestTypesAndMutationsDecide(t *testing.T) {
 	found := lintOf(t, `scalar EmailAddress scalar CreditCardNumber scalar CreditCardLast4 scalar LocalDate
 		type Person { primary: EmailAddress charged: CreditCardNumber ending: CreditCardLast4 symptomOnset: LocalDate childDoB: String
 			witnessSignature: String signature: String sessionId: String }
