@@ -17,7 +17,7 @@ func lastOfList(line string) (last netip.Addr, rest string, more bool) {
 	return parseNode(strings.Trim(line[comma+1:], " \t")), line[:comma], true
 }
 
-// lastForwarded does the same for a Forwarded (RFC 7239, section 4): a list of elements, each of which is pairs.
+// lastForwarded does the same for a Forwarded (RFC 7239, section 4): a list of elements, each a list of pairs.
 func lastForwarded(line string) (last netip.Addr, rest string, more bool) {
 	quoted := false
 	start := 0

@@ -32,7 +32,7 @@ type Assertion struct {
 
 // Assertion verifies a compact JWS (RFC 7515, section 7.1) of the named issuer, by the rules for a session's JWT except for
 // typ. It must be an answer to the state: `s_hash` is the left half of the state's SHA-256 (FAPI 1.0 Part 2, section 5.1).
-// An assertion with roles is refused: a sign-in is never more than a session. The error is for the log alone.
+// An assertion with roles is refused: a sign-in is never more than a session. The error is for the log only.
 func (a *Authenticator) Assertion(ctx context.Context, name, jws, state string) (*Assertion, error) {
 	assertion, err := a.assertion(ctx, name, jws, state)
 	if err != nil {

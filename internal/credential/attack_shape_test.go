@@ -94,7 +94,7 @@ func encodingAttacks() (list []attack) {
 	}
 	jwt := good(claims)
 	p := strings.Split(jwt, ".")
-	resigned := func(header, payload string) string { // the other encoding is what was signed
+	resigned := func(header, payload string) string { // signs the other encoding
 		input := header + "." + payload
 		return input + "." + b64(sign("ES256", testKeys()["es256"], input))
 	}

@@ -22,7 +22,7 @@ var (
 // maxID bounds subjects and session ids, in bytes.
 const maxID = 1024
 
-// claims are the registered claims (RFC 7519, section 4.1), nil where absent.
+// claims are the registered claims (RFC 7519, section 4.1); nil if absent.
 type claims struct {
 	iss, sub      *string
 	aud           *audience

@@ -40,7 +40,7 @@ func (c Claims) compile() (m mapping, err error) {
 	return m, nil
 }
 
-// tree decodes claims for the expressions; nil where there are none.
+// tree decodes claims for the expressions; nil if there are none.
 func (m *mapping) tree(o object) (map[string]any, error) {
 	if m.session.Expression == nil && m.subject.Expression == nil && m.roles.Expression == nil && m.require.Expression == nil {
 		return nil, nil

@@ -25,7 +25,7 @@ type Options struct {
 	Listen        string // gateway; port 0 picks a free one
 	ObjectsListen string
 	AppListen     string                // example application; unused with App
-	App           string                // base URL of an application that runs elsewhere, or will; "": the example
+	App           string                // base URL of your application, which may start later; "": the example
 	Config        string                // YAML file of settings; "": none
 	Environ       []string              // lines of NAME=value: CLOAKROOM_… are settings
 	Configure     func(*gateway.Config) // changes settings, in tests and benchmarks; may be nil

@@ -59,10 +59,10 @@ func TestAllowListIgnoresFormatting(t *testing.T) {
 	for name, doc := range map[string]string{
 		"as listed": "{viewer{tenant}}", "white space": " query {\n viewer { tenant, }\n}\n", "a comment": "{viewer{tenant}}# mine\n", "an alias of the same name": "{viewer:viewer{tenant:tenant}}",
 		"type names": "{__typename viewer{__typename tenant __typename}}", "a byte order mark": "\ufeff{viewer{tenant}}", "one operation of a file": "query C{viewer{roles}}",
-		"another of it, with its fragment": "fragment E on Viewer{__typename subject} query D{viewer{...E __typename}}",
-		"b, as Apollo prints it":           "query B($s: ID!, $t: TokenID!) {\n  verifyGrants(input: {sessionId: $s, checks: [{token: $t, kind: READ}]}) {\n    valid\n    missing {\n      token\n      __typename\n    }\n    __typename\n  }\n  viewer {\n    ...R\n    x: subject\n    __typename\n  }\n}\n\nfragment R on Viewer {\n  roles\n  __typename\n}",
-		"b, fragments first":               "fragment R on Viewer{roles} query B($s:ID!,$t:TokenID!){verifyGrants(input:{sessionId:$s,checks:[{token:$t,kind:READ}]}){valid missing{token}} viewer{...R x:subject}}",
-		"b, in another order":              "query B($t:TokenID!,$s:ID!){verifyGrants(input:{checks:[{kind:READ,token:$t}],sessionId:$s}){valid missing{token}} viewer{...R x:subject}} fragment R on Viewer{roles}",
+		"another operation of the file, with its fragment": "fragment E on Viewer{__typename subject} query D{viewer{...E __typename}}",
+		"b, as Apollo prints it":                           "query B($s: ID!, $t: TokenID!) {\n  verifyGrants(input: {sessionId: $s, checks: [{token: $t, kind: READ}]}) {\n    valid\n    missing {\n      token\n      __typename\n    }\n    __typename\n  }\n  viewer {\n    ...R\n    x: subject\n    __typename\n  }\n}\n\nfragment R on Viewer {\n  roles\n  __typename\n}",
+		"b, fragments first":                               "fragment R on Viewer{roles} query B($s:ID!,$t:TokenID!){verifyGrants(input:{sessionId:$s,checks:[{token:$t,kind:READ}]}){valid missing{token}} viewer{...R x:subject}}",
+		"b, in another order":                              "query B($t:TokenID!,$s:ID!){verifyGrants(input:{checks:[{kind:READ,token:$t}],sessionId:$s}){valid missing{token}} viewer{...R x:subject}} fragment R on Viewer{roles}",
 	} {
 		t.Run("runs "+name, func(t *testing.T) {
 			require.Empty(t, s.query(t, doc, vars).Errors)
@@ -73,7 +73,7 @@ func TestAllowListIgnoresFormatting(t *testing.T) {
 	for name, doc := range map[string]string{
 		"another field": "{viewer{subject}}", "a further field": "{viewer{tenant subject}}", "a further root field": "{viewer{tenant} b:viewer{subject}}", "an alias": "{viewer{a:tenant}}",
 		"an aliased type name": "{viewer{tenant a:__typename}}", "a type name under a directive": "{viewer{tenant __typename@skip(if:false)}}", "an inline fragment": "{viewer{tenant ...{__typename}}}",
-		"a type name alone": "{viewer{__typename}}", "nothing but it": "{__typename}", "a name": "query A{viewer{tenant}}", "a directive": "{viewer{tenant@skip(if:false)}}",
+		"a type name alone": "{viewer{__typename}}", "__typename alone": "{__typename}", "a name": "query A{viewer{tenant}}", "a directive": "{viewer{tenant@skip(if:false)}}",
 		"a second operation": "{viewer{tenant}} query Z{viewer{tenant}}", "a listed second": "query C{viewer{roles}} query D{viewer{...E}} fragment E on Viewer{subject}", "a fragment more": "{viewer{tenant}} fragment F on Viewer{subject}",
 		"what no .graphql file holds": "{viewer{expiresAt}}", "no document": "{", "an empty one": " ", "introspection": "{viewer{tenant} __schema{description}}",
 		"b, another value": "query B" + strings.Replace(b, "READ", "STORE", 1), "b, another type": "query B" + strings.Replace(b, "$t:TokenID!", "$t:TokenID", 1), "b, a default": "query B" + strings.Replace(b, "ID!,", `ID!="x",`, 1),

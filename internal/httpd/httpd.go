@@ -2,7 +2,7 @@
 // errors into what a client sees.
 //
 // The protocol is the GraphQL-over-HTTP draft of the GraphQL Foundation: POST with JSON, GET for
-// queries, one operation per request. gqlgen's executor runs the operations; the transports are ours,
+// queries, one operation per request. gqlgen's executor runs the operations; the transports are our own,
 // because its own echo malformed input, answer 422, and put "data": null on refused requests.
 package httpd
 

@@ -17,8 +17,7 @@ import (
 //   - `__typename`, without alias and directives, beside other selections.
 //
 // Everything else is kept as it is: names of operations and fragments, selections with their order, aliases, arguments,
-// directives, defaults, numbers as they are written. A document with another number of operations than one has no normal form:
-// ok is false.
+// directives, defaults, numbers as they are written. A document without exactly one operation has no normal form: ok is false.
 func normalForm(doc *ast.QueryDocument) (form string, ok bool) {
 	if doc == nil || len(doc.Operations) != 1 {
 		return "", false

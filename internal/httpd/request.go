@@ -119,10 +119,10 @@ func decodePOST(w http.ResponseWriter, r *http.Request, limit int64, into *body)
 	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
-		return fault.New(fault.LimitExceeded, "The request's body has %d bytes at most.", limit)
+		return fault.New(fault.LimitExceeded, "The request's body is too long: it may have %d bytes at most.", limit)
 	}
 	if err != nil {
-		return fault.Wrap(err, fault.BadUserInput, "The request's body broke off.")
+		return fault.Wrap(err, fault.BadUserInput, "The request's body ended early: send the request again.")
 	}
 	if first := bytes.TrimLeft(raw, " \t\r\n"); len(first) > 0 && first[0] == '[' {
 		return fault.New(fault.BadUserInput, "Send one operation per request: batches of operations are not accepted.")
@@ -132,7 +132,7 @@ func decodePOST(w http.ResponseWriter, r *http.Request, limit int64, into *body)
 
 func (g *graphQL) decodeGET(r *http.Request, into *body) error {
 	if int64(len(r.URL.RawQuery)) > g.maxBody {
-		return fault.New(fault.LimitExceeded, "The query string has %d bytes at most.", g.maxBody)
+		return fault.New(fault.LimitExceeded, "The query string is too long: it may have %d bytes at most.", g.maxBody)
 	}
 	q, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {

@@ -78,11 +78,11 @@ func TestCrossSiteRequests(t *testing.T) {
 		"GET, cross-site":                        {get, map[string]string{"Sec-Fetch-Site": "cross-site"}, 403},
 		"GET, same-site":                         {get, map[string]string{"Sec-Fetch-Site": "same-site"}, 403},
 		"GET, same-origin":                       {get, map[string]string{"Sec-Fetch-Site": "same-origin"}, 200},
-		"GET, typed":                             {get, map[string]string{"Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate"}, 403},
+		"GET from the address bar":               {get, map[string]string{"Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate"}, 403},
 		"GET by a sibling's page, with a bearer": {get, map[string]string{"Authorization": "Bearer good", "Origin": "https://app.example", "Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "cors"}, 200},
 		"GET by another site's page":             {get, map[string]string{"Authorization": "bearer good", "Origin": "https://app.example", "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "cors"}, 401}, // the fixture knows one spelling
 		"the same, with cookies":                 {get, map[string]string{"Authorization": "Bearer good", "Origin": "https://app.example", "Sec-Fetch-Site": "cross-site", "Cookie": "a=b"}, 200},
-		"GET by our own page, with both":         {get, map[string]string{"Authorization": "Bearer good", "Sec-Fetch-Site": "same-origin", "Cookie": "a=b"}, 200},
+		"GET by our own page, and cookie":        {get, map[string]string{"Authorization": "Bearer good", "Sec-Fetch-Site": "same-origin", "Cookie": "a=b"}, 200},
 		"with an expired bearer":                 {get, map[string]string{"Authorization": "Bearer bad", "Origin": "https://app.example", "Sec-Fetch-Site": "same-site"}, 401},
 		"by a page that is not listed":           {get, map[string]string{"Authorization": "Bearer good", "Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}, 403},
 		"a proxy's bearer, cross-site":           {get, map[string]string{"Authorization": "Bearer good", "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}, 403},

@@ -28,8 +28,8 @@ type Rules struct {
 	Classes   map[string]Class `yaml:"classes"`
 	Sensitive []Rule           `yaml:"sensitive"`
 	Harmless  []string         `yaml:"harmless"` // words that end a harmless name
-	Types     []string         `yaml:"types"`    // types of which nothing is reported
-	Dates     []string         `yaml:"dates"`    // types of which only rules about dates report
+	Types     []string         `yaml:"types"`    // types whose fields are not reported
+	Dates     []string         `yaml:"dates"`    // types whose fields only rules about dates report
 	Common    []string         `yaml:"common"`   // names that mean different things in different places
 	Places    []string         `yaml:"places"`   // words of names that are about a place or a business
 	People    []string         `yaml:"people"`   // words of names that are about a person in spite of Places

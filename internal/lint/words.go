@@ -34,7 +34,7 @@ func words(s string) string {
 			unicode.IsUpper(c) && (unicode.IsLower(before) || unicode.IsDigit(before)):
 			b.WriteRune(' ')
 		case unicode.IsUpper(c) && unicode.IsUpper(before) && unicode.IsLower(after) && (after != 's' || unicode.IsLower(at(i+2))):
-			b.WriteRune(' ') // the last capital of an acronym begins the next word, but for a plural: SSNs
+			b.WriteRune(' ') // the last capital of an acronym begins the next word, except in a plural: SSNs
 		}
 		b.WriteRune(unicode.ToLower(c))
 	}

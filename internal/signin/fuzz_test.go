@@ -30,7 +30,7 @@ func FuzzOpen(f *testing.F) {
 	})
 }
 
-// FuzzPayload: what is read from any bytes is written as the same bytes again.
+// FuzzPayload: a payload read from any bytes is written as the same bytes.
 func FuzzPayload(f *testing.F) {
 	f.Add([]byte{})
 	f.Add([]byte{1, 2, 3})

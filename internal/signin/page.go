@@ -165,7 +165,7 @@ func wantsJSON(r *http.Request) bool {
 	return json
 }
 
-// Error is for the log alone.
+// Error returns the outcome, for the log only.
 func (r *refusal) Error() string { return "sign-in refused: " + r.outcome }
 
 // refusalOf returns the refusal for a guard's error.

@@ -67,8 +67,8 @@ func TestPagesOfSeveralProviders(t *testing.T) {
 		change func(*Options)
 		counts bool
 	}{
-		"no origin": {"", several, true}, "own": {own, several, true}, "sign-in page": {appSite, several, true}, "return_to": {"https://pages.example", several, true},
-		"the other's page": {"https://bank.example", several, false}, "none's": {"https://blog.example", several, false}, "null": {"null", several, false},
+		"no origin": {"", several, true}, "the gateway's page": {own, several, true}, "sign-in page": {appSite, several, true}, "return_to": {"https://pages.example", several, true},
+		"the other's page": {"https://bank.example", several, false}, "no provider's page": {"https://blog.example", several, false}, "null": {"null", several, false},
 		"case": {"https://App.example", several, false}, "one provider": {"https://blog.example", nil, true},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -108,10 +108,10 @@ func (f *Flow) loginOf(r *http.Request, c *caller.Caller) *caller.Caller {
 func (f *Flow) refuseBody(w http.ResponseWriter, r *http.Request, err error) {
 	var large *http.MaxBytesError
 	if errors.As(err, &large) {
-		f.opts.Refuse(w, r, 0, fault.New(fault.LimitExceeded, "The request's body has %d bytes at most.", large.Limit))
+		f.opts.Refuse(w, r, 0, fault.New(fault.LimitExceeded, "The request's body is too long: it may have %d bytes at most.", large.Limit))
 		return
 	}
-	f.opts.Refuse(w, r, 0, fault.Wrap(err, fault.BadUserInput, "The request's body broke off."))
+	f.opts.Refuse(w, r, 0, fault.Wrap(err, fault.BadUserInput, "The request's body ended early: send the request again."))
 }
 
 func writeJSON(w http.ResponseWriter, v any) {

@@ -76,7 +76,7 @@ type statusError struct {
 func (e statusError) Error() string { return e.fault.Error() }
 func (e statusError) Unwrap() error { return e.fault }
 
-// WithStatus returns a fault with an HTTP status of its own.
+// WithStatus returns err, a fault, with an HTTP status that replaces the one of its code.
 func WithStatus(status int, err error) error { return statusError{err, status} }
 
 // Status returns the status of an error by WithStatus; 0: that of its code.
