@@ -42,9 +42,9 @@ func TestOneTenantOfTwoIssuers(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "bank", user.Tenant)
 	require.Equal(t, caller.HashSession("bank", "session-1"), *user.Session)
-	said, err := f.Assertion(context.Background(), "clinic", assertion(asserted()), testState)
+	signedIn, err := f.Assertion(context.Background(), "clinic", assertion(asserted()), testState)
 	require.NoError(t, err)
-	require.Equal(t, *user.Session, said.Session)
+	require.Equal(t, *user.Session, signedIn.Session)
 }
 
 func TestAccepted(t *testing.T) {

@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func failed(why *Explanation) (all []Reason) {
-	for _, c := range why.Checks {
+func failed(explanation *Explanation) (all []Reason) {
+	for _, c := range explanation.Checks {
 		if c.Err != nil {
 			all = append(all, c.Reason)
 		}
@@ -41,17 +41,17 @@ func TestExplain(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t, nil)
-			why := f.Explain(t.Context(), test.jwt)
-			require.Equal(t, test.want, failed(why))
-			require.Equal(t, test.issuer, why.Issuer)
-			require.Equal(t, test.want == nil, why.Caller != nil)
+			explanation := f.Explain(t.Context(), test.jwt)
+			require.Equal(t, test.want, failed(explanation))
+			require.Equal(t, test.issuer, explanation.Issuer)
+			require.Equal(t, test.want == nil, explanation.Caller != nil)
 			_, err := f.Authenticate(bearer(test.jwt))
 			if test.jwt != "" {
 				require.Equal(t, test.want == nil, err == nil, "Authenticate says the same")
 			}
 			for _, part := range strings.Split(test.jwt, ".") {
 				if len(part) > 3 {
-					require.NotContains(t, fmt.Sprint(why.Checks), part)
+					require.NotContains(t, fmt.Sprint(explanation.Checks), part)
 				}
 			}
 			require.Zero(t, f.seen.of(Verified)-map[bool]int{true: 1}[test.want == nil])
@@ -64,10 +64,10 @@ func FuzzExplain(f *testing.F) {
 	seeds(f)
 	fix := newFixture(f, nil)
 	f.Fuzz(func(t *testing.T, jwt string) {
-		why := fix.Explain(t.Context(), jwt)
+		explanation := fix.Explain(t.Context(), jwt)
 		_, err := fix.bearer((&http.Request{}).WithContext(t.Context()), jwt)
-		require.Equal(t, err == nil, why.Caller != nil)
-		require.Equal(t, err == nil, len(failed(why)) == 0)
+		require.Equal(t, err == nil, explanation.Caller != nil)
+		require.Equal(t, err == nil, len(failed(explanation)) == 0)
 	})
 }
 

@@ -233,9 +233,9 @@ func TestWaitingEndsWithTheClient(t *testing.T) {
 		answered.Store(true)
 	})
 	<-reached
-	gone, leave := context.WithCancel(context.Background())
+	disconnected, leave := context.WithCancel(context.Background())
 	leave()
-	_, err := s.fixture.Authenticate(bearer(with("es256", "k1", "s2")).WithContext(gone))
+	_, err := s.fixture.Authenticate(bearer(with("es256", "k1", "s2")).WithContext(disconnected))
 	require.Error(t, err)
 	require.False(t, answered.Load(), "it waited for the other request's fetch")
 	release()

@@ -119,8 +119,8 @@ func (i *liveIssuer) publish(kids ...string) http.HandlerFunc {
 	}
 }
 
-// known is the newest publication.
-func (i *liveIssuer) known() publication {
+// latest returns the newest publication.
+func (i *liveIssuer) latest() publication {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if len(i.served) == 0 {

@@ -43,12 +43,12 @@ var everPublished = []string{"k1", "k2", "k3", "k4"}
 func (l *load) window(length time.Duration, flood bool) {
 	for range int(length.Seconds() * perSecond) {
 		l.n++
-		known := l.issuer.known().kids
-		if len(known) > 0 {
-			l.valid(known[l.n%len(known)])
+		published := l.issuer.latest().kids
+		if len(published) > 0 {
+			l.valid(published[l.n%len(published)])
 		}
 		if flood && l.n%2 == 0 {
-			l.invalid(known)
+			l.invalid(published)
 		}
 		time.Sleep(time.Second / perSecond)
 	}
@@ -61,7 +61,7 @@ func (l *load) valid(kid string) {
 	l.send(kid, l.jwts[kid][l.n%len(l.jwts[kid])], true)
 }
 
-func (l *load) invalid(known []string) {
+func (l *load) invalid(published []string) {
 	forged := func(kid string) {
 		if l.forged[kid] == "" {
 			l.forged[kid] = liveJWT(kid, "m1", 0)
@@ -74,12 +74,12 @@ func (l *load) invalid(known []string) {
 	case 1: // a key that only bad answers have
 		forged("m1")
 	case 2: // another key's signature under a known kid
-		if len(known) > 0 {
-			forged(known[l.n/8%len(known)])
+		if len(published) > 0 {
+			forged(published[l.n/8%len(published)])
 		}
 	case 3: // a key that was removed, or is not yet published
 		for _, kid := range everPublished {
-			if !slices.Contains(known, kid) && len(l.jwts[kid]) > 0 {
+			if !slices.Contains(published, kid) && len(l.jwts[kid]) > 0 {
 				l.send(kid, l.jwts[kid][l.n%len(l.jwts[kid])], true)
 			}
 		}
@@ -134,8 +134,8 @@ func (l *load) healthy(name string, answer http.HandlerFunc, flood bool, want ..
 	if !flood {
 		time.Sleep(refreshEvery + fetchTimeout - liveWindow)
 	}
-	require.Equal(l.t, want, l.issuer.known().kids, name)
-	require.True(l.t, l.issuer.known().at.After(begin), name)
+	require.Equal(l.t, want, l.issuer.latest().kids, name)
+	require.True(l.t, l.issuer.latest().at.After(begin), name)
 	l.window(time.Second, true)
 	l.wait(liveWindow + time.Second)
 }
@@ -144,10 +144,10 @@ func (l *load) healthy(name string, answer http.HandlerFunc, flood bool, want ..
 func (l *load) failing(name string, answer http.HandlerFunc) (beside int) {
 	l.phase = name
 	l.issuer.become(answer)
-	served := l.issuer.known().at
+	served := l.issuer.latest().at
 	l.window(liveWindow, true)
 	time.Sleep(refreshEvery - liveWindow)
-	require.Equal(l.t, served, l.issuer.known().at, name)
+	require.Equal(l.t, served, l.issuer.latest().at, name)
 	return l.wait(liveWindow)
 }
 
@@ -217,7 +217,7 @@ func TestIssuerUnderLoad(t *testing.T) {
 func (l *load) failsTooLong(answer http.HandlerFunc) {
 	l.phase = "fails for longer than keys are trusted"
 	l.issuer.become(answer)
-	end := l.issuer.known().at.Add(maxStale)
+	end := l.issuer.latest().at.Add(maxStale)
 	time.Sleep(time.Until(end) - liveWindow)
 	l.window(2*liveWindow, true)
 	l.wait(liveWindow)

@@ -17,10 +17,10 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/httpd/guard"
 )
 
-// signedIn accepts every request, as one of the caller who.
-type signedIn struct{ who *caller.Caller }
+// signedIn accepts every request, as one of the caller.
+type signedIn struct{ caller *caller.Caller }
 
-func (s signedIn) Authenticate(*http.Request) (*caller.Caller, error) { return s.who, nil }
+func (s signedIn) Authenticate(*http.Request) (*caller.Caller, error) { return s.caller, nil }
 
 // TestCookieAndPrecondition: a cookie needs an Origin, and a request with a precondition runs only for that session; a refused
 // request has run nothing.
@@ -29,7 +29,7 @@ func TestCookieAndPrecondition(t *testing.T) {
 	bearer := &caller.Caller{Tenant: "clinic", Session: &hash}
 	cookie := &caller.Caller{Tenant: "clinic", Session: &hash, Login: &login, Ambient: true}
 	for name, test := range map[string]struct {
-		who         *caller.Caller
+		caller      *caller.Caller
 		origin, pin string
 		want        int
 	}{
@@ -40,7 +40,7 @@ func TestCookieAndPrecondition(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			ran := false
-			s := newServer(t, resolver{viewer: func(context.Context) (*model.Viewer, error) { ran = true; return nil, nil }}, func(o *Options) { o.Authenticator = signedIn{test.who} })
+			s := newServer(t, resolver{viewer: func(context.Context) (*model.Viewer, error) { ran = true; return nil, nil }}, func(o *Options) { o.Authenticator = signedIn{test.caller} })
 			r := post(bodyOf("{ viewer { tenant } }"))
 			for header, value := range map[string]string{"Origin": test.origin, "Cloakroom-Session-Hash": test.pin} {
 				if value != "" {
@@ -54,7 +54,7 @@ func TestCookieAndPrecondition(t *testing.T) {
 				require.Equal(t, "SESSION_CHANGED", a.code())
 				require.Equal(t, []string{"refused:SESSION_CHANGED"}, s.seen.list)
 			}
-			if test.who != nil && test.want != 403 {
+			if test.caller != nil && test.want != 403 {
 				require.Equal(t, hash.String(), a.header.Get("Cloakroom-Session-Hash"), name)
 			}
 		})

@@ -17,12 +17,12 @@ import (
 func TestLoginLife(t *testing.T) {
 	w := newWorld(t, nil)
 	cookie := w.signIn(t)
-	r := httptest.NewRequest("GET", own, http.NoBody)
+	r := httptest.NewRequest("GET", gatewayURL, http.NoBody)
 	r.Header.Set("Cookie", cookie)
-	who, err := w.Authenticate(r)
+	c, err := w.Authenticate(r)
 	require.NoError(t, err)
-	require.NotNil(t, who.Login)
-	require.Equal(t, &caller.Caller{Tenant: "clinic", Subject: "user", Session: &w.assertion.Session, Login: who.Login, IssuedAt: start.Add(-time.Minute), ExpiresAt: start.Add(time.Hour), Ambient: true}, who)
+	require.NotNil(t, c.Login)
+	require.Equal(t, &caller.Caller{Tenant: "clinic", Subject: "user", Session: &w.assertion.Session, Login: c.Login, IssuedAt: start.Add(-time.Minute), ExpiresAt: start.Add(time.Hour), Ambient: true}, c)
 	w.now = start.Add(time.Hour - time.Millisecond)
 	_, err = w.Authenticate(r)
 	require.NoError(t, err)
@@ -37,7 +37,7 @@ func TestLoginLife(t *testing.T) {
 	two, err := w.Authenticate(r)
 	require.NoError(t, err)
 	require.Equal(t, ends, two.ExpiresAt)
-	require.NotEqual(t, who.Login, two.Login, "each sign-in is its own login")
+	require.NotEqual(t, c.Login, two.Login, "each sign-in is its own login")
 	later := start.Add(48 * time.Hour)
 	w.assertion.SessionExpires = &later
 	r.Header.Set("Cookie", w.signIn(t))
@@ -64,21 +64,21 @@ func TestAKeyIsWithdrawn(t *testing.T) {
 func TestPrecedence(t *testing.T) {
 	w := newWorld(t, nil)
 	cookie := w.signIn(t)
-	r := httptest.NewRequest("GET", own, http.NoBody)
-	who, err := w.Authenticate(r)
+	r := httptest.NewRequest("GET", gatewayURL, http.NoBody)
+	c, err := w.Authenticate(r)
 	require.NoError(t, err)
-	require.Nil(t, who)
+	require.Nil(t, c)
 	r.Header.Set("Cookie", cookie)
 	r.Header.Set("Authorization", "bad")
 	_, err = w.Authenticate(r)
 	require.Error(t, err)
 	r.Header.Del("Authorization")
 	w.next = &caller.Caller{Tenant: "bank"}
-	for _, c := range []string{cookie, "__Host-cloakroom-session=bad", cookie + "; " + cookie} {
-		r.Header.Set("Cookie", c)
-		who, err = w.Authenticate(r)
+	for _, value := range []string{cookie, "__Host-cloakroom-session=bad", cookie + "; " + cookie} {
+		r.Header.Set("Cookie", value)
+		c, err = w.Authenticate(r)
 		require.NoError(t, err)
-		require.Equal(t, "bank", who.Tenant)
+		require.Equal(t, "bank", c.Tenant)
 	}
 	require.NotContains(t, w.outcomes, credential.Refused)
 }

@@ -28,9 +28,9 @@ import (
 )
 
 const (
-	own     = "https://gateway.example"
-	appPage = "https://app.example/.cloakroom/sign-in"
-	appSite = "https://app.example"
+	gatewayURL = "https://gateway.example"
+	appPage    = "https://app.example/.cloakroom/sign-in"
+	appSite    = "https://app.example"
 )
 
 var (
@@ -184,7 +184,7 @@ func newWorld(t testing.TB, change func(*Options)) *world {
 		assertion: &credential.Assertion{Subject: "user", Session: hash, IssuedAt: start.Add(-time.Minute)},
 	}
 	o := Options{
-		Next: bearer{w}, Assertions: w, PublicURL: own, AllowedOrigins: []string{appSite}, Cookie: config.Default().SignIn.Cookie, StateLifetime: stateLife,
+		Next: bearer{w}, Assertions: w, PublicURL: gatewayURL, AllowedOrigins: []string{appSite}, Cookie: config.Default().SignIn.Cookie, StateLifetime: stateLife,
 		Providers: []Provider{{Name: "clinic", URL: appPage, ReturnTo: []string{appSite, "https://pages.example/app/"}}},
 		StateKeys: purpose("sign-in-state"), CookieKeys: purpose("sign-in-cookie"), Rows: w, Revocation: flowEnds{w}, Rates: rates{w}, Observer: w, Logger: slog.New(slog.DiscardHandler),
 		Refuse: func(rw http.ResponseWriter, _ *http.Request, status int, err error) {
@@ -216,7 +216,7 @@ func (w *world) routes(auth guard.CallerFinder) http.Handler {
 }
 
 func (w *world) do(method, path, body string, headers ...string) *httptest.ResponseRecorder {
-	r := httptest.NewRequest(method, own+path, strings.NewReader(body))
+	r := httptest.NewRequest(method, gatewayURL+path, strings.NewReader(body))
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Add(headers[i], headers[i+1])
 	}

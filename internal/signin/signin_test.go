@@ -67,7 +67,7 @@ func TestPagesOfSeveralProviders(t *testing.T) {
 		change func(*Options)
 		counts bool
 	}{
-		"no origin": {"", several, true}, "the gateway's page": {own, several, true}, "sign-in page": {appSite, several, true}, "return_to": {"https://pages.example", several, true},
+		"no origin": {"", several, true}, "the gateway's page": {gatewayURL, several, true}, "sign-in page": {appSite, several, true}, "return_to": {"https://pages.example", several, true},
 		"the other's page": {"https://bank.example", several, false}, "no provider's page": {"https://blog.example", several, false}, "null": {"null", several, false},
 		"case": {"https://App.example", several, false}, "one provider": {"https://blog.example", nil, true},
 	} {
@@ -76,18 +76,18 @@ func TestPagesOfSeveralProviders(t *testing.T) {
 			l := w.newLogin("clinic", w.assertion, w.now)
 			sealed, err := w.sealLogin(l)
 			require.NoError(t, err)
-			r := httptest.NewRequest(http.MethodGet, own+"/session/verify", nil)
+			r := httptest.NewRequest(http.MethodGet, gatewayURL+"/session/verify", nil)
 			r.Header.Set("Cookie", w.cookieName(sessionCookie)+"="+sealed)
 			if test.origin != "" {
 				r.Header.Set("Origin", test.origin)
 			}
-			who, err := w.Authenticate(r)
+			c, err := w.Authenticate(r)
 			require.NoError(t, err, name)
-			require.Equal(t, test.counts, who != nil, name)
+			require.Equal(t, test.counts, c != nil, name)
 			w.next = &caller.Caller{Tenant: "bank"}
-			who, err = w.Authenticate(r)
+			c, err = w.Authenticate(r)
 			require.NoError(t, err)
-			require.Equal(t, w.next, who, "another credential does not depend on the page")
+			require.Equal(t, w.next, c, "another credential does not depend on the page")
 		})
 	}
 }
