@@ -57,8 +57,8 @@ func CompileString(text string) (*Expression, error) {
 	return e, nil
 }
 
-// CompileStrings parses an expression for Strings. It refuses one that finds something without claims, or that adds strings
-// of its own to claims that many users' JWTs share.
+// CompileStrings parses an expression for Strings. It refuses one that finds something without claims, or that makes strings
+// of its own from claims that many users' JWTs share.
 func CompileStrings(text string) (*Expression, error) {
 	e, err := compile(text)
 	if err != nil {

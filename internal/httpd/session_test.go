@@ -17,7 +17,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/httpd/guard"
 )
 
-// signedIn accepts every request, as one of the caller.
+// signedIn accepts every request as one of a given caller.
 type signedIn struct{ caller *caller.Caller }
 
 func (s signedIn) Authenticate(*http.Request) (*caller.Caller, error) { return s.caller, nil }

@@ -81,7 +81,8 @@ func (l *linter) declare(doc *ast.SchemaDocument, sources []*ast.Source) error {
 }
 
 // fold merges each extension into the type that it extends, or makes a type of it if that type is another subgraph's, and
-// merges repeated declarations. In the subgraphs of one federation a type may be declared in each, and so may a field.
+// merges or reports repeated declarations. In the subgraphs of one federation a type may be declared in each, and so may a
+// field.
 func fold(doc *ast.SchemaDocument) (errs []error) {
 	federation := federated(doc)
 	var merged ast.DefinitionList
