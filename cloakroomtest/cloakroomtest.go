@@ -3,7 +3,7 @@
 //	gw := cloakroomtest.Start(t)
 //	session := gw.Session("ada")
 //	token := gw.Tokenize(t, session, "123-45-6789")
-//	// … the application under test, with gw.Client(t) or gw.Grants as the Grants of directives.Options …
+//	// … the application under test, with gw.Client() or gw.Grants as the Grants of directives.Options …
 //	gw.RequireGrant(t, session.ID, token, grant.Read)
 //
 // It is the real gateway with the embedded object store: loopback listeners on free ports, values in the test's temporary

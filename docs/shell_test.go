@@ -115,8 +115,9 @@ func freePorts(t *testing.T) func(string) string {
 		ports[typed] = freePort(t)
 		replacements = append(replacements, "localhost:"+typed, "localhost:"+ports[typed], "127.0.0.1:"+typed, "127.0.0.1:"+ports[typed])
 	}
-	flags := fmt.Sprintf(" dev --data=%s --listen=127.0.0.1:%s --objects-listen=127.0.0.1:%s ", t.TempDir(), ports["8080"], ports["8081"])
-	replacements = append(replacements, "../cloakroom", root, " run . dev ", " run ."+flags)
+	data := t.TempDir()
+	flags := fmt.Sprintf(" dev --data=%s --listen=127.0.0.1:%s --objects-listen=127.0.0.1:%s ", data, ports["8080"], ports["8081"])
+	replacements = append(replacements, "../cloakroom", root, " run . dev ", " run ."+flags, ".cloakroom/settings.yaml", data+"/settings.yaml")
 	return strings.NewReplacer(replacements...).Replace
 }
 

@@ -148,7 +148,7 @@ func (d *Diagnosis) issuers(answers []credential.Answer, cfg *Config) {
 		default:
 			d.add(OK, topic, "%d keys from %s: %s", len(a.Keys), a.From, strings.Join(a.Keys, ", "))
 		}
-		for _, l := range a.Left {
+		for _, l := range a.Unused {
 			d.add(Note, topic, "not used: %s", l)
 		}
 		if a.Err == nil && len(a.Unsignable) > 0 {

@@ -1,4 +1,4 @@
-// Package caller is who asks: what a credential says once it has been verified, carried in the context.
+// Package caller has the caller of a request: the content of a verified credential, carried in the context.
 package caller
 
 import (
@@ -12,13 +12,13 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/ids"
 )
 
-// Roles that raise a caller above an end user's session.
+// Roles of an application's backend. A caller without them is an end user's session.
 const (
 	RoleApplication = "application"
 	RoleAdmin       = "admin"
 )
 
-// Reasons why a session, or a part of it, ends before its credentials do, as they are counted.
+// Reasons why a session, or a part of it, ends before its credentials expire, as the metrics count them.
 const (
 	EndedByApplication = "application"
 	EndedByBackChannel = "back_channel"
@@ -28,7 +28,7 @@ const (
 // SessionHash stands for a session, a sign-in or a subject; HashSession, HashLogin and HashSubject make it.
 type SessionHash = ids.SessionHash
 
-// Caller is a verified credential. It is shared between requests: never change one.
+// Caller is a verified credential. Requests share it: do not change it.
 type Caller struct {
 	Tenant    string
 	Subject   string
@@ -49,17 +49,18 @@ func HashSession(tenant, id string) SessionHash {
 	return hash("cloakroom/session/v1", tenant, id)
 }
 
-// HashLogin returns the hash that stands for one of a tenant's sign-ins, made as that of a session, in a domain of its own.
+// HashLogin returns the hash that stands for one of a tenant's sign-ins. It is like that of a session, with its own domain
+// name.
 func HashLogin(tenant string, id []byte) SessionHash {
 	return hash("cloakroom/login/v1", tenant, string(id))
 }
 
-// HashSubject returns the hash that stands for a tenant's subject, made as that of a session, in a domain of its own.
+// HashSubject returns the hash that stands for a tenant's subject. It is like that of a session, with its own domain name.
 func HashSubject(tenant, subject string) SessionHash {
 	return hash("cloakroom/subject/v1", tenant, subject)
 }
 
-// hash allocates nothing unless the parts are long: subjects are hashed on every request once one has ended.
+// hash allocates nothing unless the parts are long: once any subject has ended, every request hashes its subject.
 func hash(domain, tenant, id string) SessionHash {
 	var short [512]byte
 	b := append(short[:0], domain...)
@@ -78,7 +79,7 @@ type key struct{}
 // With returns a context that carries c.
 func With(ctx context.Context, c *Caller) context.Context { return context.WithValue(ctx, key{}, c) }
 
-// From returns the context's caller, or nil where the request bore no credentials.
+// From returns the context's caller, or nil if the request had no credential.
 func From(ctx context.Context) *Caller {
 	c, _ := ctx.Value(key{}).(*Caller)
 	return c

@@ -12,7 +12,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/fault"
 )
 
-// TestHashSession: no two pairs of tenant and id share a hash, however they are cut.
+// TestHashSession: no two pairs of tenant and id share a hash, even if their concatenations are equal.
 func TestHashSession(t *testing.T) {
 	seen := map[caller.SessionHash][2]string{}
 	for _, pair := range [][2]string{{"a", "bc"}, {"ab", "c"}, {"abc", ""}, {"", "abc"}, {"a", "b"}, {"b", "a"}, {"a\x00", "b"}, {"a", "\x00b"}, {"A", "b"}, {"", ""}} {
@@ -57,7 +57,7 @@ func TestRequire(t *testing.T) {
 	}
 }
 
-// TestHashDomains: a login's hash is never a session's, and both are spelt in hexadecimal.
+// TestHashDomains: a login's hash is never a session's, and both are written in hexadecimal.
 func TestHashDomains(t *testing.T) {
 	s, l := caller.HashSession("clinic", "id"), caller.HashLogin("clinic", []byte("id"))
 	require.NotEqual(t, s, l)
@@ -65,8 +65,8 @@ func TestHashDomains(t *testing.T) {
 	require.NotEqual(t, caller.HashLogin("ab", []byte("c")), caller.HashLogin("a", []byte("bc")))
 }
 
-// TestHashesStay: they are in databases, and must not change; sessions and subjects never share one.
-func TestHashesStay(t *testing.T) {
+// TestHashesDoNotChange: databases hold these hashes, so they must not change; sessions and subjects never share one.
+func TestHashesDoNotChange(t *testing.T) {
 	require.Equal(t, "dfa9b72d01c87529a79e4e9fa83252203935327e839019a25a7bb619d47042e0",
 		caller.HashSession("clinic", "session-1").String())
 	require.NotEqual(t, caller.HashSession("clinic", "a"), caller.HashSubject("clinic", "a"))

@@ -1,9 +1,9 @@
 // Package claimpath finds values in the claims of a JWT by JMESPath expressions (jmespath.org), compiled once
 // from the settings.
 //
-// Of the language it has what picks and joins claims. What could make an answer out of nothing, lose digits, or grow
-// without relation to the claims (padding, the root and variables inside of projections) is refused at compile time.
-// to_string takes strings and whole numbers alone: jmespath.org's turns an absent claim into "null".
+// It has the parts of the language that pick and join claims. Parts that could make a result without claims, lose digits, or
+// grow without relation to the claims (padding, the root and variables inside of projections) are refused at compile time.
+// to_string accepts only strings and whole numbers: jmespath.org's turns an absent claim into "null".
 package claimpath
 
 import (
@@ -17,7 +17,7 @@ import (
 	"github.com/jmespath-community/go-jmespath/pkg/parsing" // what parses is checked, and only this package names its nodes
 )
 
-// maxExpression bounds an expression, in bytes.
+// maxExpression limits the length of an expression, in bytes.
 const maxExpression = 512
 
 var allowed = map[string]bool{
@@ -25,7 +25,7 @@ var allowed = map[string]bool{
 	"split": true, "starts_with": true, "to_array": true, "to_string": true, "trim": true, "type": true, "upper": true, "values": true,
 }
 
-// ErrOtherType is what an expression's result is refused with that is not what it has to be.
+// ErrOtherType means that an expression's result has the wrong type.
 var ErrOtherType = errors.New("the expression finds something of another type in the claims")
 
 var (
@@ -39,8 +39,8 @@ type Expression struct {
 	compiled jmespath.JMESPath
 }
 
-// CompileString parses an expression whose String tells users apart. It refuses one that says the same of many: that
-// finds something without claims or in those that many users' JWTs have alike, or that can put in a constant.
+// CompileString parses an expression whose String identifies a user. It refuses an expression that can give several users one
+// result: one that finds something without claims, or in claims that many users' JWTs share, or that can return a constant.
 func CompileString(text string) (*Expression, error) {
 	e, err := compile(text)
 	if err != nil {
@@ -50,15 +50,15 @@ func CompileString(text string) (*Expression, error) {
 		return nil, err
 	}
 	for _, claims := range samples(map[string]any{"roles": []any{"user"}, "groups": []any{"staff"}}) {
-		if v, err := e.search(claims); err == nil && found(v) {
+		if v, err := e.search(claims); err == nil && nonEmpty(v) {
 			return nil, errShared
 		}
 	}
 	return e, nil
 }
 
-// CompileStrings parses an expression for Strings. It refuses one that finds something without claims, or names of its
-// own in claims that many users' JWTs have alike.
+// CompileStrings parses an expression for Strings. It refuses one that finds something without claims, or that makes strings
+// of its own from claims that many users' JWTs share.
 func CompileStrings(text string) (*Expression, error) {
 	e, err := compile(text)
 	if err != nil {
@@ -73,14 +73,14 @@ func CompileStrings(text string) (*Expression, error) {
 	return e, nil
 }
 
-// CompileCondition parses an expression for Holds. It refuses one that holds where there are no claims.
+// CompileCondition parses an expression for Holds. It refuses one that holds without claims.
 func CompileCondition(text string) (*Expression, error) {
 	e, err := parse(text)
 	if err != nil {
 		return nil, err
 	}
 	if e.Holds(map[string]any{}) {
-		return nil, errors.New("it holds where there are no claims, and so requires nothing")
+		return nil, errors.New("it holds without claims, and so requires nothing")
 	}
 	return e, nil
 }
@@ -90,8 +90,8 @@ func compile(text string) (*Expression, error) {
 	if err != nil {
 		return nil, err
 	}
-	if v, err := e.search(map[string]any{}); err == nil && (found(v) || v == false) {
-		return nil, errors.New("it finds something where there are no claims, and so the same for everybody")
+	if v, err := e.search(map[string]any{}); err == nil && (nonEmpty(v) || v == false) {
+		return nil, errors.New("it finds something without claims, and so the same for all users")
 	}
 	return e, nil
 }
@@ -116,7 +116,7 @@ func parse(text string) (*Expression, error) {
 	return &Expression{root: root, compiled: compiled}, nil
 }
 
-// toString takes a string, or a whole number that is told apart from its neighbours.
+// toString accepts a string, or a whole number that float64 distinguishes from its neighbours.
 func toString(arguments []any) (any, error) {
 	switch v := arguments[0].(type) {
 	case string:
@@ -129,25 +129,25 @@ func toString(arguments []any) (any, error) {
 	return nil, errApply
 }
 
-// check refuses what is not known here: a form that a later version of the library adds, too.
+// check refuses every node that is not listed here, so also those that a later version of the library adds.
 func check(n parsing.ASTNode) error {
 	switch n.NodeType {
 	case parsing.ASTRootNode, parsing.ASTLetExpression, parsing.ASTVariable:
-		return errors.New("$ and let are not offered here")
+		return errors.New("$ and let are not supported here")
 	case parsing.ASTFunctionExpression:
 		if name, _ := n.Value.(string); !allowed[name] {
-			return fmt.Errorf("the function %s is not offered here", name)
+			return fmt.Errorf("the function %s is not supported here", name)
 		}
 	case parsing.ASTLiteral:
 		if !exact(n.Value) {
-			return errors.New("it has a number that is not told apart from its neighbours; numbers are below 2^53 here")
+			return errors.New("it has a number that is not exact; numbers must be below 2^53")
 		}
 	case parsing.ASTArithmeticExpression, parsing.ASTArithmeticUnaryExpression, parsing.ASTComparator, parsing.ASTCurrentNode, parsing.ASTExpRef,
 		parsing.ASTField, parsing.ASTFilterProjection, parsing.ASTFlatten, parsing.ASTIdentity, parsing.ASTIndex, parsing.ASTIndexExpression,
 		parsing.ASTKeyValPair, parsing.ASTMultiSelectHash, parsing.ASTMultiSelectList, parsing.ASTOrExpression, parsing.ASTAndExpression,
 		parsing.ASTNotExpression, parsing.ASTPipe, parsing.ASTProjection, parsing.ASTSubexpression, parsing.ASTSlice, parsing.ASTValueProjection:
 	default:
-		return fmt.Errorf("%s is not offered here", n.NodeType)
+		return fmt.Errorf("%s is not supported here", n.NodeType)
 	}
 	for _, child := range n.Children {
 		if err := check(child); err != nil {
@@ -157,15 +157,15 @@ func check(n parsing.ASTNode) error {
 	return nil
 }
 
-// found reports whether a result is more than nothing, a condition that does not hold, or an empty list.
-func found(v any) bool {
+// nonEmpty reports whether a result is other than null, false or an empty list.
+func nonEmpty(v any) bool {
 	if list, ok := v.([]any); ok {
 		return len(list) > 0
 	}
 	return v != nil && v != false
 }
 
-// search runs the expression; whatever the library makes of odd claims is an error here, which quotes none of them.
+// search runs the expression. An error or a panic of the library becomes an error that quotes no claims.
 func (e *Expression) search(claims map[string]any) (v any, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -178,8 +178,8 @@ func (e *Expression) search(claims map[string]any) (v any, err error) {
 	return v, nil
 }
 
-// String returns the one string that the expression finds in claims, which are as Decode returns them; an error where
-// it finds nothing or something else.
+// String returns the one string that the expression finds in claims, whose values come from Decode. It returns an error if
+// the expression finds nothing or something else.
 func (e *Expression) String(claims map[string]any) (string, error) {
 	v, err := e.search(claims)
 	if err != nil {
@@ -192,14 +192,14 @@ func (e *Expression) String(claims map[string]any) (string, error) {
 	return s, nil
 }
 
-// Holds reports whether the expression finds true in claims, and nothing else.
+// Holds reports whether the expression's result for claims is true.
 func (e *Expression) Holds(claims map[string]any) bool {
 	v, err := e.search(claims)
 	return err == nil && v == true
 }
 
-// Strings returns the list of strings, or the one string, that the expression finds; none where it finds
-// nothing.
+// Strings returns the list of strings, or the one string, that the expression finds; none if it finds nothing. Any other
+// result is an error.
 func (e *Expression) Strings(claims map[string]any) ([]string, error) {
 	v, err := e.search(claims)
 	if err != nil {

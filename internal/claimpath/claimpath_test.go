@@ -35,7 +35,7 @@ func TestCompileRefuses(t *testing.T) {
 	}
 }
 
-// TestCompileStringRefuses: what would make one of many users.
+// TestCompileStringRefuses: expressions that could give several users one result are refused.
 func TestCompileStringRefuses(t *testing.T) {
 	for _, text := range []string{
 		"iss", "aud", "aud[0]", "aud[1]", "scope", "typ", "roles[0]", "sid || iss", "not_null(sid, azp)", "join('', [iss])", "join('', [not_null(sid, ''), client_id])", "split(scope, ' ')[0]",
@@ -52,7 +52,8 @@ func TestCompileStringRefuses(t *testing.T) {
 	}
 }
 
-// TestCompileStringsRefuses: what would raise everybody; words of claims raise nobody by themselves.
+// TestCompileStringsRefuses: expressions that would give every user a role are refused; words of shared claims are not, as
+// they are no roles by themselves.
 func TestCompileStringsRefuses(t *testing.T) {
 	for _, text := range []string{
 		"iss && ['application']", "not_null(azp) && 'admin'", "aud && ['application']", "contains(scope, 'openid') && ['application']", "exp > `5` && ['admin']", "aud[1] && ['admin']",
@@ -67,7 +68,7 @@ func TestCompileStringsRefuses(t *testing.T) {
 	}
 }
 
-// TestNumbers: what float64 would merge is told apart, or equals nothing.
+// TestNumbers: numbers that float64 can't distinguish are distinguished, or equal nothing.
 func TestNumbers(t *testing.T) {
 	e, err := claimpath.CompileStrings("g[?a==b] && ['same']")
 	require.NoError(t, err)
@@ -98,7 +99,7 @@ func TestNumbers(t *testing.T) {
 	}
 }
 
-// TestErrorsQuoteNoClaims: they are logged.
+// TestErrorsQuoteNoClaims: errors are logged, so they quote no claims.
 func TestErrorsQuoteNoClaims(t *testing.T) {
 	for _, text := range []string{"join(':', sid)", "length(n)", "keys(sid)", "lower(n)", "sid"} {
 		e, err := claimpath.CompileStrings(text)
@@ -133,7 +134,7 @@ func TestString(t *testing.T) {
 	}
 }
 
-// TestToString: what is absent, or no whole number, is no string.
+// TestToString: an absent claim, or a number that is not whole, is no string.
 func TestToString(t *testing.T) {
 	e, err := claimpath.CompileString("join('-', [sub, to_string(auth_time)])")
 	require.NoError(t, err)
@@ -151,7 +152,7 @@ func TestToString(t *testing.T) {
 	}
 }
 
-// TestCondition: true holds, and nothing else that a language might take for it.
+// TestCondition: only true holds, and no other value that a language might treat as true.
 func TestCondition(t *testing.T) {
 	e, err := claimpath.CompileCondition("token_use == 'access' && client_id != 'other'")
 	require.NoError(t, err)
@@ -204,7 +205,7 @@ func TestStrings(t *testing.T) {
 	require.Empty(t, got)
 }
 
-// FuzzClaims: whatever the claims are, an expression's answer comes soon, and is what was asked for or an error.
+// FuzzClaims: for any claims, an expression's result comes soon, and has the expected type or is an error.
 func FuzzClaims(f *testing.F) {
 	var compiled []*claimpath.Expression
 	for _, text := range []string{
@@ -236,7 +237,7 @@ func FuzzClaims(f *testing.F) {
 	})
 }
 
-// processorTime is this process's: a time by the clock would include what else the machine does.
+// processorTime returns the processor time of this process; the clock's time would include other processes.
 func processorTime() time.Duration {
 	var u syscall.Rusage
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)

@@ -8,13 +8,13 @@ import (
 	"strings"
 )
 
-// maxExact is below the first whole number that a float64 doesn't tell apart from its neighbour.
+// maxExact is the largest whole number up to which a float64 distinguishes all whole numbers.
 const maxExact = 1<<53 - 1
 
-// maxDigits is how many digits of a decimal number a float64 keeps, whatever they are.
+// maxDigits is the number of decimal digits that a float64 always keeps.
 const maxDigits = 15
 
-// Decode decodes a claim, one JSON value, for expressions. A number that a float64 would merge with others stays a
+// Decode decodes a claim, one JSON value, for expressions. A number that a float64 can't distinguish from others stays a
 // json.Number, which equals no number of an expression.
 func Decode(raw []byte) (any, error) {
 	d := json.NewDecoder(bytes.NewReader(raw))
@@ -64,7 +64,7 @@ func number(n json.Number) (any, error) {
 	return f, nil
 }
 
-// exact reports whether all numbers in a literal are told apart from their neighbours.
+// exact reports whether a float64 distinguishes all numbers in a literal from their neighbours.
 func exact(v any) bool {
 	switch v := v.(type) {
 	case float64:

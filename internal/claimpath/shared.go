@@ -8,8 +8,8 @@ import (
 	"github.com/jmespath-community/go-jmespath/pkg/parsing"
 )
 
-// samples are the claims of a JWT that names no user, session or role, in either form of aud (RFC 7519, section
-// 4.1.3), and what else they have alike.
+// samples returns the claims of a JWT that names no user, session or role, with either form of aud (RFC 7519, section
+// 4.1.3), and with the claims in also.
 func samples(also map[string]any) []map[string]any {
 	one := map[string]any{
 		"iss": "https://issuer.example/", "aud": "https://gateway.example", "azp": "web", "client_id": "web", "typ": "Bearer",
@@ -45,8 +45,8 @@ func sampled(claims map[string]any, s string) bool {
 	return false
 }
 
-// checkConstants refuses what could make one string of many users': a constant as an operand of && or ||, as the body
-// of an expression reference, or as all that a multi-select has.
+// checkConstants refuses an expression that could give many users one string: a constant as an operand of && or ||, as the
+// body of an expression reference, or as the whole content of a multi-select.
 func checkConstants(n parsing.ASTNode) error {
 	refused := false
 	switch n.NodeType {
@@ -58,7 +58,7 @@ func checkConstants(n parsing.ASTNode) error {
 		refused = constant(n)
 	}
 	if refused {
-		return errors.New("it can find a constant, which is the same for many users")
+		return errors.New("it can return a constant, which is the same for many users")
 	}
 	for _, child := range n.Children {
 		if err := checkConstants(child); err != nil {
@@ -68,11 +68,11 @@ func checkConstants(n parsing.ASTNode) error {
 	return nil
 }
 
-// constant reports whether a node says something whatever the claims are.
+// constant reports whether a node has a result, whatever the claims are.
 func constant(n parsing.ASTNode) bool {
 	switch n.NodeType {
 	case parsing.ASTLiteral:
-		return found(n.Value) && n.Value != ""
+		return nonEmpty(n.Value) && n.Value != ""
 	case parsing.ASTSubexpression, parsing.ASTIndexExpression, parsing.ASTPipe, parsing.ASTProjection, parsing.ASTValueProjection,
 		parsing.ASTFilterProjection, parsing.ASTFlatten:
 		return constant(n.Children[0])

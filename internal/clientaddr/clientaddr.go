@@ -1,5 +1,5 @@
-// Package clientaddr finds the address of the client that sent a request: the connection's own or, behind a hop
-// that the settings trust, the one that this hop names. A header is believed for no other peer.
+// Package clientaddr finds the address of the client that sent a request: the connection's own or, behind a hop that the
+// settings trust, the address that this hop names in a header. The header of any other peer is ignored.
 package clientaddr
 
 import (
@@ -17,7 +17,7 @@ const (
 	Forwarded     = "Forwarded" // RFC 7239
 )
 
-// maxHops bounds the addresses of a header that are looked at, from the right.
+// maxHops limits the addresses of a header that are read, from the right.
 const maxHops = 32
 
 // Finder finds clients' addresses; it is safe for concurrent use. The zero Finder trusts no hop.
@@ -28,8 +28,9 @@ type Finder struct {
 	warned sync.Once
 }
 
-// New returns a Finder that believes header (XForwardedFor or Forwarded) of connections from hops, networks such
-// as 10.1.2.0/24. log is told once of a proxy that seems to be missing in hops.
+// New returns a Finder that reads header (XForwardedFor or Forwarded) on connections from hops, networks such as
+// 10.1.2.0/24. It logs once if a proxy seems to be missing in hops. It returns an error for another header, and for a hop
+// that is no network.
 func New(hops []string, header string, log *slog.Logger) (*Finder, error) {
 	f := &Finder{header: header, log: log}
 	if header != XForwardedFor && header != Forwarded {
@@ -45,20 +46,20 @@ func New(hops []string, header string, log *slog.Logger) (*Finder, error) {
 	return f, nil
 }
 
-// Find returns the client's address. Where a hop names none that can be read, it is the hop's own; where even the
-// connection's can't be read, it is the zero Addr. All that share an address share its limits.
+// Find returns the client's address. If a hop names no readable address, it is the hop's own; if the connection's can't be
+// read either, it is the zero Addr. All clients that share an address share its limits.
 func (f *Finder) Find(r *http.Request) netip.Addr {
 	peer := peerOf(r.RemoteAddr)
 	if !f.trusts(peer) {
 		f.warn(r, peer)
 		return peer
 	}
-	// From the right, where each hop appends: the first address that is no hop's is the client's. What stands to the
-	// left of it is what the client wrote.
-	client, left := peer, maxHops
+	// Each hop appends at the right. From there, the first address that is no hop's is the client's. The client wrote
+	// the text to the left of it.
+	client, remaining := peer, maxHops
 	for _, line := range slices.Backward(r.Header[f.header]) {
 		for more := true; more; {
-			if left--; left < 0 {
+			if remaining--; remaining < 0 {
 				return client
 			}
 			var named netip.Addr
@@ -78,8 +79,8 @@ func (f *Finder) Find(r *http.Request) netip.Addr {
 	return client
 }
 
-// Network returns what is counted as one client: an IPv4 address, or the /64 of an IPv6 address, of which each
-// customer has one at least.
+// Network returns the network that is counted as one client: an IPv4 address, or the /64 of an IPv6 address, because each
+// customer has at least a /64.
 func Network(a netip.Addr) netip.Prefix {
 	a = normal(a)
 	bits := a.BitLen()
@@ -94,8 +95,8 @@ func (f *Finder) trusts(a netip.Addr) bool {
 	return slices.ContainsFunc(f.hops, func(n netip.Prefix) bool { return n.Contains(a) })
 }
 
-// warn says once that a proxy seems to stand in front of which the settings know nothing: all its clients share the
-// limits of one address.
+// warn logs once that requests seem to come through a proxy that is missing in the settings: all its clients share the limits
+// of one address.
 func (f *Finder) warn(r *http.Request, peer netip.Addr) {
 	if f.log == nil || len(f.hops) > 0 || r.Header[XForwardedFor] == nil && r.Header[Forwarded] == nil || !peer.IsLoopback() && !peer.IsPrivate() {
 		return

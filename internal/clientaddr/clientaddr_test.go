@@ -37,39 +37,39 @@ func TestXForwardedFor(t *testing.T) {
 		lines []string
 		want  string
 	}{
-		"no header":                         {"203.0.113.5:99", nil, "203.0.113.5"},
-		"a peer that is no hop":             {"203.0.113.5:99", []string{"198.51.100.1"}, "203.0.113.5"},
-		"a hop":                             {"10.1.1.1:99", []string{"198.51.100.1"}, "198.51.100.1"},
-		"a hop over IPv6":                   {"[2001:db8:1::5]:99", []string{"198.51.100.1"}, "198.51.100.1"},
-		"a hop's IPv4 over IPv6":            {"[::ffff:10.1.1.1]:99", []string{"198.51.100.1"}, "198.51.100.1"},
-		"what the client wrote":             {"10.1.1.1:99", []string{"1.1.1.1, 198.51.100.1"}, "198.51.100.1"},
-		"what the client wrote, in a line":  {"10.1.1.1:99", []string{"1.1.1.1", "198.51.100.1"}, "198.51.100.1"},
-		"what the client wrote of a hop":    {"10.1.1.1:99", []string{"1.1.1.1, 10.9.9.9, 198.51.100.1"}, "198.51.100.1"},
-		"two hops":                          {"10.1.1.1:99", []string{"1.1.1.1, 198.51.100.1, 10.2.2.2"}, "198.51.100.1"},
-		"two hops, a line each":             {"10.1.1.1:99", []string{"1.1.1.1, 198.51.100.1", "10.2.2.2"}, "198.51.100.1"},
-		"hops alone":                        {"10.1.1.1:99", []string{"10.3.3.3, 10.2.2.2"}, "10.3.3.3"},
-		"a hop without the header":          {"10.1.1.1:99", nil, "10.1.1.1"},
-		"a hop that names no address":       {"10.1.1.1:99", []string{"198.51.100.1, unknown"}, "10.1.1.1"},
-		"a second hop that names none":      {"10.1.1.1:99", []string{"198.51.100.1, , 10.2.2.2"}, "10.2.2.2"},
-		"an empty line":                     {"10.1.1.1:99", []string{"198.51.100.1", ""}, "10.1.1.1"},
-		"with a port":                       {"10.1.1.1:99", []string{"198.51.100.1:1234"}, "198.51.100.1"},
-		"IPv6":                              {"10.1.1.1:99", []string{"2001:db8::7"}, "2001:db8::7"},
-		"IPv6 in brackets":                  {"10.1.1.1:99", []string{"[2001:db8::7]"}, "2001:db8::7"},
-		"IPv6 with a port":                  {"10.1.1.1:99", []string{"[2001:db8::7]:1234"}, "2001:db8::7"},
-		"IPv6 with a zone":                  {"10.1.1.1:99", []string{"fe80::1%eth0"}, "fe80::1"},
-		"IPv4 in IPv6":                      {"10.1.1.1:99", []string{"::ffff:198.51.100.1"}, "198.51.100.1"},
-		"a hop behind more than are looked": {"10.1.1.1:99", []string{"198.51.100.1" + strings.Repeat(", 10.2.2.2", 40)}, "10.2.2.2"},
-		"a peer that is no address":         {"@", []string{"198.51.100.1"}, "invalid IP"},
+		"no header":                        {"203.0.113.5:99", nil, "203.0.113.5"},
+		"a peer that is no hop":            {"203.0.113.5:99", []string{"198.51.100.1"}, "203.0.113.5"},
+		"a hop":                            {"10.1.1.1:99", []string{"198.51.100.1"}, "198.51.100.1"},
+		"a hop over IPv6":                  {"[2001:db8:1::5]:99", []string{"198.51.100.1"}, "198.51.100.1"},
+		"a hop's IPv4 over IPv6":           {"[::ffff:10.1.1.1]:99", []string{"198.51.100.1"}, "198.51.100.1"},
+		"what the client wrote":            {"10.1.1.1:99", []string{"1.1.1.1, 198.51.100.1"}, "198.51.100.1"},
+		"what the client wrote, in a line": {"10.1.1.1:99", []string{"1.1.1.1", "198.51.100.1"}, "198.51.100.1"},
+		"a hop that the client wrote":      {"10.1.1.1:99", []string{"1.1.1.1, 10.9.9.9, 198.51.100.1"}, "198.51.100.1"},
+		"two hops":                         {"10.1.1.1:99", []string{"1.1.1.1, 198.51.100.1, 10.2.2.2"}, "198.51.100.1"},
+		"two hops, a line each":            {"10.1.1.1:99", []string{"1.1.1.1, 198.51.100.1", "10.2.2.2"}, "198.51.100.1"},
+		"hops alone":                       {"10.1.1.1:99", []string{"10.3.3.3, 10.2.2.2"}, "10.3.3.3"},
+		"a hop without the header":         {"10.1.1.1:99", nil, "10.1.1.1"},
+		"a hop that names no address":      {"10.1.1.1:99", []string{"198.51.100.1, unknown"}, "10.1.1.1"},
+		"a second hop that names none":     {"10.1.1.1:99", []string{"198.51.100.1, , 10.2.2.2"}, "10.2.2.2"},
+		"an empty line":                    {"10.1.1.1:99", []string{"198.51.100.1", ""}, "10.1.1.1"},
+		"with a port":                      {"10.1.1.1:99", []string{"198.51.100.1:1234"}, "198.51.100.1"},
+		"IPv6":                             {"10.1.1.1:99", []string{"2001:db8::7"}, "2001:db8::7"},
+		"IPv6 in brackets":                 {"10.1.1.1:99", []string{"[2001:db8::7]"}, "2001:db8::7"},
+		"IPv6 with a port":                 {"10.1.1.1:99", []string{"[2001:db8::7]:1234"}, "2001:db8::7"},
+		"IPv6 with a zone":                 {"10.1.1.1:99", []string{"fe80::1%eth0"}, "fe80::1"},
+		"IPv4 in IPv6":                     {"10.1.1.1:99", []string{"::ffff:198.51.100.1"}, "198.51.100.1"},
+		"a hop beyond the limit":           {"10.1.1.1:99", []string{"198.51.100.1" + strings.Repeat(", 10.2.2.2", 40)}, "10.2.2.2"},
+		"a peer that is no address":        {"@", []string{"198.51.100.1"}, "invalid IP"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.Equal(t, c.want, f.Find(request(c.peer, clientaddr.XForwardedFor, c.lines...)).String())
 		})
 	}
-	t.Run("not where the other header is the hop's", func(t *testing.T) {
+	t.Run("ignored if the settings name the other header", func(t *testing.T) {
 		r := request("10.1.1.1:99", clientaddr.Forwarded, "for=198.51.100.1")
 		require.Equal(t, "10.1.1.1", f.Find(r).String())
 	})
-	t.Run("not without hops", func(t *testing.T) {
+	t.Run("ignored without hops", func(t *testing.T) {
 		r := request("10.1.1.1:99", clientaddr.XForwardedFor, "198.51.100.1")
 		require.Equal(t, "10.1.1.1", finder(t, clientaddr.XForwardedFor).Find(r).String())
 	})
@@ -156,21 +156,21 @@ func TestWarnsOfAProxyThatIsNotNamed(t *testing.T) {
 	}
 }
 
-// FuzzFind: whatever a client writes, the address is the one that the hop appended.
+// FuzzFind: whatever a client writes, the result is the address that the hop appended.
 func FuzzFind(f *testing.F) {
 	for _, s := range []string{"", "1.1.1.1", `for="1.1.1.1`, `for=1.1.1.1;host="`, ", ,", `"\`, "for=_x, for=unknown", "[::1]:80", "::ffff:10.0.0.1"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, written string) {
 		if strings.ContainsAny(written, "\r\n\x00") {
-			return // net/http lets no such header in
+			return // net/http accepts no such header
 		}
 		for _, header := range []string{clientaddr.XForwardedFor, clientaddr.Forwarded} {
 			find := finder(t, header, "10.0.0.0/8")
 			own := map[string]string{clientaddr.XForwardedFor: "198.51.100.1", clientaddr.Forwarded: `proto=https;for="198.51.100.1:80"`}[header]
 			require.Equal(t, "198.51.100.1", find.Find(request("10.1.1.1:9", header, written+", "+own)).String(), "appended to the line")
 			require.Equal(t, "198.51.100.1", find.Find(request("10.1.1.1:9", header, written, own)).String(), "in a line of its own")
-			got := find.Find(request("10.1.1.1:9", header, written)) // by no hop: anything but a panic
+			got := find.Find(request("10.1.1.1:9", header, written)) // not appended by a hop: any result but a panic
 			require.True(t, got.IsValid())
 			require.Equal(t, clientaddr.Network(got), clientaddr.Network(got).Masked())
 		}

@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// Both headers are read from the right alone: what a trusted hop has appended is well-formed, and nothing that a
-// client wrote to the left of it, such as a quote that is never closed, can take part of it in.
+// Both headers are read from the right: the part that a trusted hop has appended is well-formed, and text that a client
+// wrote to the left, such as a quote that is never closed, can't change how that part is read.
 
-// lastOfList returns the last address of an X-Forwarded-For, the zero Addr if it is none, and what stands to its left.
+// lastOfList returns the last address of an X-Forwarded-For (the zero Addr if it is none), and the text to its left, if any.
 func lastOfList(line string) (last netip.Addr, rest string, more bool) {
 	comma := strings.LastIndexByte(line, ',')
 	if comma < 0 {
@@ -17,7 +17,7 @@ func lastOfList(line string) (last netip.Addr, rest string, more bool) {
 	return parseNode(strings.Trim(line[comma+1:], " \t")), line[:comma], true
 }
 
-// lastForwarded does the same for a Forwarded (RFC 7239, section 4): a list of elements, each of which is pairs.
+// lastForwarded does the same for a Forwarded (RFC 7239, section 4): a list of elements, each a list of pairs.
 func lastForwarded(line string) (last netip.Addr, rest string, more bool) {
 	quoted := false
 	start := 0
@@ -33,7 +33,7 @@ func lastForwarded(line string) (last netip.Addr, rest string, more bool) {
 	return forOf(line[start:]), rest, more
 }
 
-// forOf returns the address of an element's one for parameter; the zero Addr where there is none, or another than one.
+// forOf returns the address of an element's for parameter; the zero Addr if it has none, or several.
 func forOf(element string) (a netip.Addr) {
 	found := 0
 	for pair := range strings.SplitSeq(element, ";") {

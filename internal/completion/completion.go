@@ -1,5 +1,5 @@
-// Package completion writes the scripts by which bash, zsh and fish complete a program's command line. They are made of
-// kong's model of the commands, so that a command or flag that is added there is completed too.
+// Package completion writes the scripts by which bash, zsh and fish complete a program's command line. They are generated
+// from kong's model of the commands, so that new commands and flags are completed too.
 package completion
 
 import (
@@ -10,10 +10,10 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// Shells are those that Write knows.
+// Shells are the shells that Write supports.
 var Shells = []string{"bash", "zsh", "fish"}
 
-// Write writes the script for a shell.
+// Write writes the script for a shell. It returns an error for any other shell, and the errors of w.
 func Write(w io.Writer, shell string, app *kong.Application) error {
 	writers := map[string]func(*strings.Builder, string, []command){"bash": bash, "zsh": zsh, "fish": fish}
 	write, ok := writers[shell]
@@ -41,7 +41,7 @@ type flag struct {
 	word
 	short  string
 	bare   bool     // takes no value
-	values []string // it may have these; none: a file or anything else
+	values []string // the allowed values; none: a file or anything else
 }
 
 // commands returns a node and all below it, parents first.
@@ -58,7 +58,7 @@ func commands(n *kong.Node, path []string) []command {
 	}
 	for _, p := range n.Positional {
 		c.args = append(c.args, values(p)...)
-		if p.Name == "command" { // of which help tells
+		if p.Name == "command" { // the argument of help
 			c.args = append(c.args, names(root(n))...)
 		}
 		c.files = c.files || len(c.args) == 0
@@ -102,7 +102,7 @@ func values(v *kong.Value) []string {
 	return all
 }
 
-// words are what may follow a command beside files.
+// words returns the words that may follow a command, besides files.
 func (c *command) words() (all []string) {
 	for _, child := range c.children {
 		all = append(all, child.name)
@@ -110,5 +110,5 @@ func (c *command) words() (all []string) {
 	return append(all, c.args...)
 }
 
-// quote makes a word of a POSIX shell, and of fish, from any text.
+// quote quotes any text as one word of a POSIX shell, and of fish.
 func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// bash follows the line's words down the commands, then offers what may come next. Where nothing of ours does, bash
-// offers files.
+// bash writes a function that follows the line's words through the commands, then offers the words that may come next. If
+// there are none, bash offers files.
 func bash(b *strings.Builder, name string, all []command) {
 	fmt.Fprintf(b, "# bash completion of %[1]s. Load it with: source <(%[1]s completion bash)\n", name)
 	fmt.Fprintf(b, "_%s() {\n    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} path= i\n", name)
@@ -43,7 +43,7 @@ func joined(path []string) string {
 	return " " + strings.Join(path, " ")
 }
 
-// zsh has a function for each command; one with commands below it passes the line on to theirs.
+// zsh writes a function for each command; the function of a command with subcommands calls theirs.
 func zsh(b *strings.Builder, name string, all []command) {
 	fmt.Fprintf(b, "#compdef %[1]s\n# zsh completion of %[1]s. Write it to a file _%[1]s in a folder of $fpath.\n", name)
 	for _, c := range all {
@@ -99,7 +99,7 @@ func zshFlags(c command) (specs []string) {
 	return specs
 }
 
-// fish has a line for each word, with the condition under which it is offered.
+// fish writes a line for each word, with the condition under which the word is offered.
 func fish(b *strings.Builder, name string, all []command) {
 	fmt.Fprintf(b, "# fish completion of %[1]s. Write it to ~/.config/fish/completions/%[1]s.fish.\n", name)
 	for _, c := range all {

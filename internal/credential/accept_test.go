@@ -15,8 +15,8 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/jose"
 )
 
-// TestAlgorithms: each that can be allowed verifies, under its key type; what can be configured is that, and nothing else.
-func TestAlgorithms(t *testing.T) {
+// TestSupportedAlgorithms: each supported algorithm verifies with its key type, and only these can be configured.
+func TestSupportedAlgorithms(t *testing.T) {
 	require.Subset(t, jose.Algorithms, config.DefaultIssuer().Algorithms)
 	key := map[string]string{"ES256": "es256", "ES384": "es384", "ES512": "es512", "EdDSA": "ed", "Ed25519": "ed"}
 	kid := map[string]string{"ES256": "k1", "ES384": "k4", "ES512": "k5", "EdDSA": "k3", "Ed25519": "k3"}
@@ -35,16 +35,16 @@ func TestAlgorithms(t *testing.T) {
 	}
 }
 
-// TestOneTenantOfTwoIssuers: an application grants what a provider's users may read, so both are of one tenant.
+// TestOneTenantOfTwoIssuers: an application makes grants for a provider's users, so both issuers may have one tenant.
 func TestOneTenantOfTwoIssuers(t *testing.T) {
 	f := newFixture(t, func(o *Options) { o.Issuers[0].Tenant = "bank" })
 	user, err := f.Authenticate(bearer(good(claimsOf())))
 	require.NoError(t, err)
 	require.Equal(t, "bank", user.Tenant)
 	require.Equal(t, caller.HashSession("bank", "session-1"), *user.Session)
-	said, err := f.Assertion(context.Background(), "clinic", assertion(asserted()), testState)
+	signedIn, err := f.Assertion(context.Background(), "clinic", assertion(asserted()), testState)
 	require.NoError(t, err)
-	require.Equal(t, *user.Session, said.Session)
+	require.Equal(t, *user.Session, signedIn.Session)
 }
 
 func TestAccepted(t *testing.T) {
@@ -84,7 +84,7 @@ func TestAccepted(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t, nil)
-			for range 2 { // verified, then remembered
+			for range 2 { // verified, then cached
 				c, err := f.Authenticate(bearer(test.jwt))
 				require.NoError(t, err)
 				require.WithinDuration(t, test.want.ExpiresAt, c.ExpiresAt, time.Millisecond)
@@ -119,7 +119,7 @@ func TestSessionClaim(t *testing.T) {
 	require.Error(t, err)
 }
 
-// TestIgnoredRoles: an issuer whose roles mean something else raises nobody.
+// TestIgnoredRoles: if the issuer's roles mean something else, they make no caller an application.
 func TestIgnoredRoles(t *testing.T) {
 	f := newFixture(t, func(o *Options) { o.Issuers[0].TrustRoles = false })
 	c, err := f.Authenticate(bearer(good(claimsOf("roles", `["admin","application"]`))))

@@ -11,25 +11,25 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/fault"
 )
 
-// admission is who may have a credential verified. An address that had many refused may not, until it has waited;
-// but many people can share an address, and whoever spoils it must not lock out the others. So a credential that is
-// remembered is not asked about at all, and a new JWT of a session that was verified before is verified on the
-// session's own account: nobody else knows its id, so nobody else can use that up. So is the first one of a session that
-// its application has named, by a grant that it made for it. One of an application that was verified before always is.
+// admission decides whether a credential may be verified. An address with many refused credentials has to wait. But many
+// people can share an address, and one of them must not lock out the others. So a cached credential is always admitted,
+// and a new JWT of a session that was verified before is charged to the session's own account: nobody else knows the
+// session's id, so nobody else can use up the account. The same holds for the first JWT of a session to which its
+// application gave a grant. A JWT of an application that was verified before is always admitted.
 type admission struct {
-	rates Rates
-	known *otter.Cache[caller.SessionHash, struct{}] // sessions, and applications' subjects
+	rates    Rates
+	accounts *otter.Cache[caller.SessionHash, struct{}] // sessions, and applications' subjects
 }
 
 func newAdmission(o Options) (admission, error) {
 	if o.Rates == nil {
 		return admission{}, nil
 	}
-	known, err := otter.New(&otter.Options[caller.SessionHash, struct{}]{MaximumSize: o.Remember})
-	return admission{o.Rates, known}, err
+	accounts, err := otter.New(&otter.Options[caller.SessionHash, struct{}]{MaximumSize: o.Remember})
+	return admission{o.Rates, accounts}, err
 }
 
-// account is what a caller's renewals are counted under.
+// account returns the account to which a caller's new JWTs are charged.
 func account(c *caller.Caller) caller.SessionHash {
 	if c.Session != nil {
 		return *c.Session
@@ -39,20 +39,21 @@ func account(c *caller.Caller) caller.SessionHash {
 
 func (a *admission) verified(c *caller.Caller) {
 	if a.rates != nil {
-		a.known.Set(account(c), struct{}{})
+		a.accounts.Set(account(c), struct{}{})
 	}
 }
 
-// Named is told of a session to which an application of its tenant gave grants: that application knows its id, and
-// whoever forges JWTs does not. From then on its first JWT is admitted as those of sessions that were verified.
+// Named records a session to which an application of its tenant gave grants: that application knows the session's id, and
+// an attacker who forges JWTs does not. So the session's first JWT is admitted like those of sessions that were verified.
 func (a *Authenticator) Named(session caller.SessionHash) {
 	if a.admission.rates != nil {
-		a.admission.known.Set(session, struct{}{})
+		a.admission.accounts.Set(session, struct{}{})
 	}
 }
 
-// refused charges the request's address, and returns the fault RATE_LIMITED that goes before any other. Who has a JWT
-// that has expired is told to get a new one, and not to wait: that costs nothing, and a new one may be accepted.
+// refused charges the request's address, and returns a fault RATE_LIMITED, to be returned instead of err, or nil. For an
+// expired JWT it returns nil: the client is told to get a new one and not to wait, because the check costs nothing and a
+// new one may be accepted.
 func (a *admission) refused(r *http.Request, err error) error {
 	if a.rates == nil {
 		return nil
@@ -67,7 +68,7 @@ func (a *admission) refused(r *http.Request, err error) error {
 	return limited
 }
 
-// admit returns an error where the signature of the request's JWT is not to be verified now: a fault RATE_LIMITED, or
+// admit returns an error if the signature of the request's JWT must not be verified now: a fault RATE_LIMITED, or
 // errExpired.
 func (a *Authenticator) admit(r *http.Request, jwt string, now time.Time) error {
 	if a.admission.rates == nil {
@@ -84,18 +85,18 @@ func (a *Authenticator) admit(r *http.Request, jwt string, now time.Time) error 
 	if err != nil {
 		return limited
 	}
-	if _, known := a.admission.known.GetIfPresent(account(c)); !known {
+	if _, ok := a.admission.accounts.GetIfPresent(account(c)); !ok {
 		return limited
 	}
 	if c.IsApplication() {
-		// Its subject is no secret, so that anybody could use up its account, and it could revoke nothing. What
-		// is forged in its name costs one signature.
+		// An application's subject is no secret: anybody could use up its account, and the application could then
+		// revoke nothing. A JWT forged in its name costs one verification.
 		return nil
 	}
 	return a.admission.rates.AdmitSession(c.Tenant, account(c))
 }
 
-// claimed returns whom a JWT says that it is of, before its signature is verified.
+// claimed returns the caller that a JWT names, before its signature is verified.
 func (a *Authenticator) claimed(jwt string, now time.Time) (*caller.Caller, error) {
 	p, err := split(jwt)
 	if err != nil {

@@ -10,15 +10,15 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/jose"
 )
 
-// Answer is what an issuer's keys are, asked for now.
+// Answer is the result of fetching an issuer's keys.
 type Answer struct {
 	Issuer     string // its name
 	From       string // a URL, or "the settings"
 	Keys       []string
-	Left       []string      // members of the set that are not used, and why
+	Unused     []string      // members of the set that are not used, and why
 	Unsignable []string      // allowed algorithms that the issuer has no key for
 	Ahead      time.Duration // of the issuer's clock, by its Date header, which has whole seconds
-	Clocked    bool          // it sent one
+	Clocked    bool          // the issuer sent a Date header
 	Err        error
 }
 
@@ -53,8 +53,8 @@ func (i *issuer) ask(ctx context.Context) Answer {
 	for _, k := range set.Keys() {
 		answer.Keys = append(answer.Keys, describe(k))
 	}
-	for _, l := range set.Left() {
-		answer.Left = append(answer.Left, l.String())
+	for _, l := range set.Unused() {
+		answer.Unused = append(answer.Unused, l.String())
 	}
 	for _, alg := range i.Algorithms {
 		if !slices.ContainsFunc(set.Keys(), func(k jose.Key) bool { return k.Fits(alg) }) {

@@ -51,7 +51,7 @@ func TestAssertionAccepted(t *testing.T) {
 			a, err := f.Assertion(context.Background(), "clinic", test.jws, testState)
 			require.NoError(t, err, name)
 			require.True(t, f.Holds(context.Background(), "clinic", a.Key))
-			require.False(t, f.Holds(context.Background(), "bank", a.Key), "another issuer's key is another")
+			require.False(t, f.Holds(context.Background(), "bank", a.Key), "the key is another issuer's")
 			a.Key = Thumbprint{}
 			require.Equal(t, &Assertion{Subject: "user-1", Session: caller.HashSession("clinic", "session-1"), IssuedAt: start, SessionExpires: test.ends}, a, name)
 		})
@@ -126,9 +126,9 @@ func TestAssertionRefused(t *testing.T) {
 	require.Error(t, err, "roles are refused even where they mean nothing")
 }
 
-// TestHoldsFollowsTheKeys: what was vouched for by a key that the issuer withdraws is not believed after the next
-// refresh, nor by one that nobody can ask about any more; a new key is known as soon as it is asked for.
-func TestHoldsFollowsTheKeys(t *testing.T) {
+// TestHoldsEndsWithTheKey: Holds is false for a withdrawn key after the next refresh, and for any key once the keys are too
+// old; a new key is found when it is first asked for.
+func TestHoldsEndsWithTheKey(t *testing.T) {
 	s := newIssuerServer(t, serveKeys(oldKeys()))
 	holds := func(key Thumbprint) bool { return s.fixture.Holds(context.Background(), "clinic", key) }
 	thumbprint := func(set []byte) Thumbprint {
@@ -137,14 +137,14 @@ func TestHoldsFollowsTheKeys(t *testing.T) {
 		return ks.Keys()[0].Thumbprint
 	}
 	before, after := thumbprint(oldKeys()), thumbprint(newKeys())
-	require.True(t, holds(before), "asked for by the first who needs it, as after a start")
+	require.True(t, holds(before), "fetched when first needed, as after a start")
 	require.False(t, holds(after))
 	s.now(serveKeys(newKeys()))
-	require.False(t, holds(after), "asked a moment ago")
+	require.False(t, holds(after), "the issuer was asked less than ten seconds ago")
 	s.fixture.clock.advance(refreshAtMost)
 	require.True(t, holds(after))
 	require.False(t, holds(before))
 	s.now(status(http.StatusInternalServerError))
 	s.fixture.clock.advance(2 * time.Hour)
-	require.False(t, holds(after), "too long unheard of")
+	require.False(t, holds(after), "the keys are too old")
 }

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// claimAttacks are rightly signed by the clinic, and say what must not be believed.
+// claimAttacks are correctly signed by the clinic, and have claims that must be refused.
 func claimAttacks(trap string) (list []attack) {
 	at := start.Unix()
 	seconds := func(d time.Duration) string { return fmt.Sprint(at + int64(d/time.Second)) }
@@ -69,7 +69,7 @@ func claimAttacks(trap string) (list []attack) {
 	} {
 		edits("roles "+name, "roles", v)
 	}
-	// Roles that are almost those that raise a caller leave it a session, which these have no id for.
+	// Roles that resemble known ones leave the caller a session, and these JWTs have no session id.
 	for _, role := range []string{"Application", "ADMIN", "application ", "admin,application", "applicatıon", "admin\\u0000", ""} {
 		edits("role "+role, "roles", `["`+role+`"]`, "sid", "")
 	}

@@ -22,7 +22,7 @@ func hmacWith(secret []byte, kid string) string {
 	return input + "." + b64(mac.Sum(nil))
 }
 
-// algorithmAttacks lie about how the JWT was signed.
+// algorithmAttacks have an alg that is false or not allowed.
 func algorithmAttacks() (list []attack) {
 	claims := b64([]byte(claimsOf()))
 	for _, none := range []string{"none", "None", "NONE", "nOnE", "", " none"} {
@@ -50,7 +50,7 @@ func algorithmAttacks() (list []attack) {
 		attack{"HS256 with nothing", hmacWith(nil, "k1")},
 		attack{"HS256 with the JWKS", hmacWith(clinic().JWKS, "k1")})
 	rsaKey, esKey := testKeys()["rsa"], testKeys()["es256"]
-	for _, alg := range []string{"RS384", "RS512", "PS384", "PS512"} { // rightly signed, but not on the list
+	for _, alg := range []string{"RS384", "RS512", "PS384", "PS512"} { // correctly signed, but not allowed
 		list = append(list, attack{"not on the list: " + alg,
 			token(alg, rsaKey, fmt.Sprintf(`{"alg":%q,"kid":"k2","typ":"JWT"}`, alg), claimsOf())})
 	}
@@ -69,7 +69,7 @@ func algorithmAttacks() (list []attack) {
 		attack{"the key of another kid", token("ES256", esKey, `{"alg":"ES256","kid":"k4","typ":"JWT"}`, claimsOf())})
 }
 
-// headerAttacks are rightly signed, or signed by an attacker's key that the header itself brings.
+// headerAttacks are correctly signed, or signed by an attacker's key that the header itself contains.
 func headerAttacks(trap string) (list []attack) {
 	header := func(member string) string { return `{"alg":"ES256","typ":"JWT",` + member + `}` }
 	for name, kid := range map[string]string{

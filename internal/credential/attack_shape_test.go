@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// signatureAttacks bear a signature of the right algorithm that is not one.
+// signatureAttacks have an invalid signature of the right algorithm.
 func signatureAttacks() (list []attack) {
 	jwt := good(claimsOf())
 	cut := strings.LastIndexByte(jwt, '.')
@@ -55,7 +55,7 @@ func signatureAttacks() (list []attack) {
 	edJWT := token("EdDSA", testKeys()["ed"], `{"alg":"EdDSA","kid":"k3","typ":"JWT"}`, claimsOf())
 	edCut := strings.LastIndexByte(edJWT, '.')
 	edSig := mustB64(edJWT[edCut+1:])
-	// S + L is the same scalar in another spelling (RFC 8032, section 5.1.7).
+	// S + L is the same scalar in another encoding (RFC 8032, section 5.1.7).
 	order, _ := new(big.Int).SetString("7237005577332262213973186563042994240857116359379907606001950938285454250989", 10)
 	scalar := new(big.Int).Add(new(big.Int).SetBytes(reversed(edSig[32:])), order)
 	malleable := append(append([]byte{}, edSig[:32]...), reversed(scalar.FillBytes(make([]byte, 32)))...)
@@ -85,7 +85,7 @@ func mustB64(s string) []byte {
 	return b
 }
 
-// encodingAttacks spell an accepted JWT in another way.
+// encodingAttacks encode an accepted JWT in another way.
 func encodingAttacks() (list []attack) {
 	// Claims that encode to a length with trailing bits, and to characters that differ between alphabets.
 	claims := claimsOf("x", `"ÿþ>>>???ÿþ~~~"`)
@@ -94,14 +94,14 @@ func encodingAttacks() (list []attack) {
 	}
 	jwt := good(claims)
 	p := strings.Split(jwt, ".")
-	resigned := func(header, payload string) string { // even if the other spelling is what was signed
+	resigned := func(header, payload string) string { // signs the other encoding
 		input := header + "." + payload
 		return input + "." + b64(sign("ES256", testKeys()["es256"], input))
 	}
 	std := base64.RawStdEncoding.EncodeToString([]byte(claims))
 	loose := p[1][:len(p[1])-1] + string(p[1][len(p[1])-1]+1) // the bits past the last byte are not zero
 	if std == p[1] || !strings.ContainsAny(std, "+/") {
-		panic("the claims are spelt alike in both alphabets")
+		panic("the claims are encoded alike in both alphabets")
 	}
 	add := func(name, jwt string) { list = append(list, attack{name, jwt}) }
 	add("standard alphabet", p[0]+"."+std+"."+p[2])

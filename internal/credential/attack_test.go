@@ -43,7 +43,7 @@ func TestAttacks(t *testing.T) {
 		i.JWKS, i.JWKSURL = nil, issuer.URL+"/jwks.json"
 		o.Issuers = []Issuer{i, bank()}
 	})
-	for _, f := range []*fixture{fixed, fetching} { // what is attacked works
+	for _, f := range []*fixture{fixed, fetching} { // a good JWT is accepted
 		_, err := f.Authenticate(bearer(good(claimsOf())))
 		require.NoError(t, err)
 	}
@@ -75,7 +75,7 @@ func TestAttacks(t *testing.T) {
 	t.Logf("%d attacks; the most processor time was %s, of %s", cases, most, worst)
 	require.GreaterOrEqual(t, cases, 120)
 	require.Zero(t, trapped.Load(), "a URL of the attacker's was asked")
-	require.EqualValues(t, 1, asked.Load(), "the clock stands still, so one question is all")
+	require.EqualValues(t, 1, asked.Load(), "the clock stands still, so the issuer is asked once")
 	require.Equal(t, sent[fixed], fixed.seen.of(Refused))
 }
 
@@ -106,9 +106,9 @@ func TestAuthorizationHeaders(t *testing.T) {
 	require.Nil(t, c)
 }
 
-// TestRefusalsTellNothing: the message is one of a closed set, and holds no part of the credential. Of one whose
-// signature does not verify, it tells the issuer's being unknown alone.
-func TestRefusalsTellNothing(t *testing.T) {
+// TestRefusalsRevealNothing: the message is one of a closed set, and holds no part of the credential. If the signature does
+// not verify, the only reason told is an unknown issuer.
+func TestRefusalsRevealNothing(t *testing.T) {
 	f := newFixture(t, nil)
 	for _, a := range claimAttacks("http://127.0.0.1:1") {
 		_, err := f.Authenticate(bearer(a.jwt))
@@ -126,5 +126,5 @@ func TestRefusalsTellNothing(t *testing.T) {
 	require.Equal(t, messages[ReasonIssuer], fault.Public(err).Message)
 	forged := token("ES256", testKeys()["mallory"], goodHeader, claimsOf("aud", `"https://other.example"`))
 	_, err = f.Authenticate(bearer(forged))
-	require.Equal(t, notAccepted, fault.Public(err).Message, "what comes after the signature is not told without it")
+	require.Equal(t, notAccepted, fault.Public(err).Message, "later checks are not told if the signature does not verify")
 }

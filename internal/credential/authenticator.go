@@ -1,7 +1,6 @@
-// Package credential turns a request's credential into a caller: a JWT (RFC 7519) signed by a trusted issuer, sent as
-// a bearer token or passed in a proxy's header, or the plain headers of a proxy that is trusted for the hop that the
-// request came by. A signature is checked once; the verified JWT is remembered until it expires or its issuer's
-// keys change.
+// Package credential authenticates requests and returns their callers. A credential is a JWT (RFC 7519) of a trusted
+// issuer, sent as a bearer token or in a proxy's header, or the identity headers of a trusted proxy. A signature is
+// verified once: the verified JWT is cached until it expires or its issuer's keys change.
 package credential
 
 import (
@@ -25,74 +24,74 @@ type Issuer struct {
 	Name     string
 	Tenant   string // of its callers; "": Name
 	Issuer   string // the `iss` claim
-	Audience string // must be among the `aud` claim,
-	// AudienceClaim, unless empty, stands in its place: Audience must be all that this claim says, and a JWT that
-	// has `aud` is refused, so that neither is ever read for the other.
+	Audience string // must be in the `aud` claim
+	// AudienceClaim, if set, is read instead of `aud`: its value must equal Audience, and a JWT that has `aud` is
+	// refused, so that the two are never confused.
 	AudienceClaim string
 	Algorithms    []string
-	Types         []string // accepted `typ`, in any case of letters; "" allows its absence
+	Types         []string // accepted `typ`, case-insensitive; "" accepts a JWT without typ
 	SessionClaim  string
-	Claims        Claims        // where not in the claims of those names
-	TrustRoles    bool          // `roles`, or what stands for it, makes a caller an application; else all are sessions
-	Ambient       bool          // a proxy adds the JWTs, from what a browser sends by itself
+	Claims        Claims        // where the caller's parts are, if not in the default claims
+	TrustRoles    bool          // roles can make a caller an application; false: all callers are sessions
+	Ambient       bool          // a proxy adds the JWTs, for cookies that a browser sends by itself
 	MaxLifetime   time.Duration // of a JWT, from `iat` to `exp`
 	ClockSkew     time.Duration // by how much `iat` and `nbf` may lie ahead; `exp` has no leeway
 
 	JWKS      []byte         // the keys; or
 	JWKSURL   string         // where they are; or
 	Discovery bool           // the issuer's metadata say where (OpenID Connect Discovery 1.0, section 4)
-	RootCAs   *x509.CertPool // of the servers that are asked; nil: the system's
+	RootCAs   *x509.CertPool // for the issuer's servers; nil: the system's
 	Refresh   time.Duration  // how often the keys are fetched
 	MaxAge    time.Duration  // how long they are trusted while the issuer can't be reached
 
 	Logout *LogoutRules // nil: its logout tokens are refused
 }
 
-// Observer counts what becomes of credentials.
+// Observer counts credentials by outcome.
 type Observer interface{ Credential(outcome string) }
 
-// Rates bound credentials that are refused. Their errors are faults RATE_LIMITED.
+// Rates limit refused credentials. Their errors are faults RATE_LIMITED.
 type Rates interface {
-	// Admit is asked before a signature is verified that was not verified before; it charges nothing.
+	// Admit is called before a signature is verified for the first time; it charges nothing.
 	Admit(r *http.Request) error
-	// AdmitSession is asked where Admit refuses and the credential names a session that was verified before.
+	// AdmitSession is called if Admit refuses and the credential names a session that was verified before.
 	AdmitSession(tenant string, session caller.SessionHash) error
-	// Refused is told of each credential that was refused.
+	// Refused is called for each refused credential.
 	Refused(r *http.Request) error
 }
 
 // Outcomes of a credential.
 const (
-	Remembered = "remembered" // verified before
+	Remembered = "remembered" // cached, verified before
 	Verified   = "verified"
 	Refused    = "refused"
 )
 
-// Options are what an Authenticator is made of.
+// Options configure an Authenticator.
 type Options struct {
 	Issuers  []Issuer
-	Header   string        // in which a proxy passes a JWT, besides Authorization; "": none
-	Proxy    *TrustedProxy // nil: identity headers are not looked at
-	Remember int           // how many verified JWTs to remember
+	Header   string        // where a proxy passes a JWT, besides Authorization; "": none
+	Proxy    *TrustedProxy // nil: identity headers are ignored
+	Remember int           // how many verified JWTs to cache
 	MaxSize  int           // of a JWT, in bytes; 0: DefaultMaxSize
-	Rates    Rates         // nil: nothing is bounded
+	Rates    Rates         // nil: no limits
 	Logger   *slog.Logger
 	Observer Observer
 	Now      func() time.Time // for tests; nil: time.Now
-	Client   *http.Client     // for tests: fetches keys; nil: one for each issuer that has timeouts and follows no redirect
+	Client   *http.Client     // for tests: fetches keys; nil: one for each issuer, with timeouts, that follows no redirect
 }
 
 // Authenticator verifies credentials; it is safe for concurrent use.
 type Authenticator struct {
-	issuers    map[string]*issuer // by iss
-	header     string             // in its canonical form
-	proxy      *TrustedProxy
-	maxSize    int
-	remembered *memory
-	admission  admission
-	refusals   *refusals
-	observer   Observer
-	now        func() time.Time
+	issuers   map[string]*issuer // by iss
+	header    string             // in its canonical form
+	proxy     *TrustedProxy
+	maxSize   int
+	cache     *jwtCache
+	admission admission
+	refusals  *refusals
+	observer  Observer
+	now       func() time.Time
 }
 
 type issuer struct {
@@ -106,7 +105,7 @@ func New(o Options) (*Authenticator, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	cache, err := newMemory(o.Remember)
+	cache, err := newJWTCache(o.Remember)
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +114,7 @@ func New(o Options) (*Authenticator, error) {
 		return nil, err
 	}
 	a := &Authenticator{
-		issuers: map[string]*issuer{}, remembered: cache, admission: admission, observer: o.Observer, now: o.Now, maxSize: cmp.Or(o.MaxSize, DefaultMaxSize),
+		issuers: map[string]*issuer{}, cache: cache, admission: admission, observer: o.Observer, now: o.Now, maxSize: cmp.Or(o.MaxSize, DefaultMaxSize),
 		header: http.CanonicalHeaderKey(o.Header), proxy: o.Proxy.canonical(), refusals: newRefusals(o.Logger, o.Now),
 	}
 	for _, i := range o.Issuers {
@@ -142,19 +141,19 @@ func newIssuer(i Issuer, o Options) (*issuer, error) {
 	return &issuer{Issuer: i, mapping: m, source: s}, nil
 }
 
-// Run keeps every issuer's keys fresh until ctx ends. It returns once all that it has started has ended.
+// Run keeps every issuer's keys fresh until ctx ends. It returns when all its goroutines have ended.
 func (a *Authenticator) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	for _, i := range a.issuers {
 		running.Go(func() { i.source.run(ctx) })
 	}
 	running.Wait()
-	<-ctx.Done() // where every issuer's keys are fixed, nothing runs
+	<-ctx.Done() // if all keys are fixed, no goroutine runs
 }
 
-// Authenticate returns the request's caller; nil without credentials. Any credential that is not accepted is a fault
-// UNAUTHENTICATED, or LIMIT_EXCEEDED where it is too long, whatever else the request bears; RATE_LIMITED after too many
-// of them. The log says why, seldom.
+// Authenticate returns the request's caller, or nil if the request has no credential. A credential that is not accepted is
+// a fault UNAUTHENTICATED, even if the request has another one; LIMIT_EXCEEDED if the credential is too long; RATE_LIMITED
+// after too many refusals. The reason is logged, at a limited rate.
 func (a *Authenticator) Authenticate(r *http.Request) (*caller.Caller, error) {
 	c, err := a.authenticate(r)
 	if err == nil {
@@ -170,12 +169,12 @@ func (a *Authenticator) Authenticate(r *http.Request) (*caller.Caller, error) {
 	return nil, publish(err)
 }
 
-// publish tells the client what its credential lacks, as far as that is safe; see docs/adr/0026.
+// publish returns the fault for the client, with the reason if it is safe to tell; see docs/adr/0026.
 func publish(err error) error {
 	var refused *Refusal
 	switch {
 	case errors.Is(err, errUntrustedHop):
-		return fault.Wrap(err, fault.Unauthenticated, "The identity headers are not accepted: come by the proxy, or without them.")
+		return fault.Wrap(err, fault.Unauthenticated, "The identity headers are not accepted: send the request through the proxy, or without these headers.")
 	case errors.As(err, &refused):
 		return fault.Wrap(err, refused.code(), refused.message())
 	}
@@ -187,7 +186,7 @@ func (a *Authenticator) authenticate(r *http.Request) (*caller.Caller, error) {
 	if err != nil {
 		return nil, err
 	}
-	if a.proxy.names(r.Header) {
+	if a.proxy.hasIdentity(r.Header) {
 		if jwt != "" {
 			return nil, errSeveral
 		}
@@ -202,7 +201,7 @@ func (a *Authenticator) authenticate(r *http.Request) (*caller.Caller, error) {
 	}
 	c, err := a.bearer(r, jwt)
 	if err == nil && proxied && !c.Ambient {
-		ambient := *c // the other is shared with requests that bear the JWT themselves
+		ambient := *c // a copy: c is shared with requests that send the JWT themselves
 		ambient.Ambient = true
 		c = &ambient
 	}
@@ -215,9 +214,9 @@ func (a *Authenticator) bearer(r *http.Request, jwt string) (*caller.Caller, err
 	}
 	now := a.now()
 	key := sha256.Sum256([]byte(jwt))
-	if m, ok := a.remembered.GetIfPresent(key); ok && m.keys == m.issuer.source.keys() {
+	if m, ok := a.cache.GetIfPresent(key); ok && m.keys == m.issuer.source.keys() {
 		if !now.Before(m.caller.ExpiresAt) {
-			a.remembered.Invalidate(key)
+			a.cache.Invalidate(key)
 			return nil, &Refusal{Reason: ReasonExpired, Issuer: m.issuer.Name, cause: errExpired}
 		}
 		a.observer.Credential(Remembered)
@@ -230,7 +229,7 @@ func (a *Authenticator) bearer(r *http.Request, jwt string) (*caller.Caller, err
 	if err != nil {
 		return nil, err
 	}
-	a.remembered.Set(key, m)
+	a.cache.Set(key, m)
 	a.admission.verified(m.caller)
 	a.observer.Credential(Verified)
 	return m.caller, nil

@@ -8,8 +8,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/caller"
 )
 
-// check holds claims, whose signature was verified, against the issuer's rules, and returns the caller
-// that they name.
+// check checks claims by the issuer's rules, and returns the caller that they name.
 func (i *issuer) check(r *rules, o object, now time.Time) (*caller.Caller, error) {
 	c, on := i.checkRegistered(r, o, now)
 	if !on {
@@ -17,32 +16,32 @@ func (i *issuer) check(r *rules, o object, now time.Time) (*caller.Caller, error
 	}
 	tree, err := i.mapping.tree(o)
 	if err != nil {
-		r.hold(ReasonClaims, err, nothing)
+		r.record(ReasonClaims, err, nothing)
 		return nil, r.err()
 	}
 	if !i.checkRequired(r, tree) {
 		return nil, r.err()
 	}
-	who := &caller.Caller{Tenant: i.Tenant, IssuedAt: c.iat.Time, ExpiresAt: c.exp.Time, Ambient: i.Ambient}
-	who.Subject, err = i.mapping.subject.name(o, "sub", tree)
-	if !r.hold(ReasonSubject, err, func() (string, string) { return i.mapping.subject.wants("sub"), "" }) {
+	result := &caller.Caller{Tenant: i.Tenant, IssuedAt: c.iat.Time, ExpiresAt: c.exp.Time, Ambient: i.Ambient}
+	result.Subject, err = i.mapping.subject.name(o, "sub", tree)
+	if !r.record(ReasonSubject, err, func() (string, string) { return i.mapping.subject.wants("sub"), "" }) {
 		return nil, r.err()
 	}
 	if i.TrustRoles {
-		who.Roles, err = i.mapping.rolesOf(o, tree)
-		if !r.hold(ReasonRoles, err, func() (string, string) { return "a list of strings", quoteAll(who.Roles) }) {
+		result.Roles, err = i.mapping.rolesOf(o, tree)
+		if !r.record(ReasonRoles, err, func() (string, string) { return "a list of strings", quoteAll(result.Roles) }) {
 			return nil, r.err()
 		}
 	}
-	if !who.IsApplication() {
-		if err := i.checkSession(r, who, o, tree); err != nil && !r.explain {
+	if !result.IsApplication() {
+		if err := i.checkSession(r, result, o, tree); err != nil && !r.explain {
 			return nil, err
 		}
 	}
 	if err := r.err(); err != nil {
 		return nil, err
 	}
-	return who, nil
+	return result, nil
 }
 
 func nothing() (want, given string) { return "", "" }
@@ -54,32 +53,32 @@ func (i *issuer) checkRequired(r *rules, tree map[string]any) bool {
 	}
 	var err error
 	if !i.mapping.require.Holds(tree) {
-		err = fmt.Errorf("what is required of the claims: %w", errClaims)
+		err = fmt.Errorf("the condition on the claims: %w", errClaims)
 	}
-	return r.hold(ReasonRequire, err, func() (string, string) { return quote(i.Claims.Require), "" })
+	return r.record(ReasonRequire, err, func() (string, string) { return quote(i.Claims.Require), "" })
 }
 
-// checkSession finds the session that the claims name.
-func (i *issuer) checkSession(r *rules, who *caller.Caller, o object, tree map[string]any) error {
+// checkSession sets result.Session to the session that the claims name.
+func (i *issuer) checkSession(r *rules, result *caller.Caller, o object, tree map[string]any) error {
 	id, err := i.mapping.session.name(o, i.SessionClaim, tree)
-	r.hold(ReasonSession, err, func() (string, string) { return i.mapping.session.wants(i.SessionClaim), i.unheard(o) })
+	r.record(ReasonSession, err, func() (string, string) { return i.mapping.session.wants(i.SessionClaim), i.ignoredRoles(o) })
 	if err == nil {
 		hash := caller.HashSession(i.Tenant, id)
-		who.Session = &hash
+		result.Session = &hash
 	}
 	return r.err()
 }
 
-// unheard names the roles of a JWT that would raise its caller if the issuer's roles counted.
-func (i *issuer) unheard(o object) string {
+// ignoredRoles names the roles of a JWT that would make its caller an application if trust_roles were on.
+func (i *issuer) ignoredRoles(o object) string {
 	all, err := member[list](o, "roles")
-	if i.TrustRoles || err != nil || all == nil || len(raising(*all)) == 0 {
+	if i.TrustRoles || err != nil || all == nil || len(knownRoles(*all)) == 0 {
 		return ""
 	}
-	return "roles " + quoteAll(raising(*all)) + ", which do not count: trust_roles is off for this issuer"
+	return "roles " + quoteAll(knownRoles(*all)) + ", which do not count: trust_roles is off for this issuer"
 }
 
-// wants describes where a name is looked for.
+// wants describes the expression or claim that holds the value.
 func (m mapped) wants(claim string) string {
 	if m.Expression != nil {
 		return "one string, found by the settings' expression"
@@ -87,30 +86,30 @@ func (m mapped) wants(claim string) string {
 	return "one string, in the claim " + quote(claim)
 }
 
-// checkRegistered holds the registered claims (RFC 7519, section 4.1) against the issuer's rules. It reports whether
-// the next rule is to be tried: iat and exp are there then.
+// checkRegistered checks the registered claims (RFC 7519, section 4.1) by the issuer's rules. It reports whether the
+// next rule is to be tried; iat and exp are then set.
 func (i *Issuer) checkRegistered(r *rules, o object, now time.Time) (claims, bool) {
 	c, err := registered(o)
 	if err != nil {
-		r.hold(ReasonClaims, err, nothing)
+		r.record(ReasonClaims, err, nothing)
 		return c, false
 	}
-	if !r.hold(ReasonAudience, i.audienceError(o, &c), func() (string, string) { return i.wantsAudience(), i.givenAudience(o, &c) }) {
+	if !r.record(ReasonAudience, i.audienceError(o, &c), func() (string, string) { return i.wantsAudience(), i.givenAudience(o, &c) }) {
 		return c, false
 	}
 	if !i.checkTimes(r, &c, now) {
 		return c, false
 	}
-	// What bears events tells of something that has happened (RFC 8417, section 2.2) and is no credential, such
-	// as a logout token whose typ is JWT.
+	// A JWT with events reports an event (RFC 8417, section 2.2) and is no credential: for example, a logout token
+	// whose typ is JWT.
 	if _, ok := o["events"]; ok {
 		err = fmt.Errorf("events: %w", errClaims)
 	}
-	return c, err == nil || r.hold(ReasonEvents, err, func() (string, string) { return "none: a JWT with events is no credential", "" })
+	return c, err == nil || r.record(ReasonEvents, err, func() (string, string) { return "none: a JWT with events is no credential", "" })
 }
 
-// audienceError wants the audience in aud or, with AudienceClaim, in that claim alone: a JWT with aud is then for
-// somebody whom aud names, whatever the other claim says.
+// audienceError checks that the audience is in aud or, with AudienceClaim, in that claim alone: a JWT with aud is then
+// refused, because it is for the audience that aud names, whatever the other claim says.
 func (i *Issuer) audienceError(o object, c *claims) error {
 	if i.AudienceClaim == "" {
 		if c.aud == nil || !slices.Contains(*c.aud, i.Audience) {
@@ -119,10 +118,10 @@ func (i *Issuer) audienceError(o object, c *claims) error {
 		return nil
 	}
 	if _, ok := o["aud"]; ok {
-		return fmt.Errorf("aud: it is there, and %s would stand in its place: %w", i.AudienceClaim, errClaims)
+		return fmt.Errorf("aud: present, but %s is configured instead: %w", i.AudienceClaim, errClaims)
 	}
 	if v, err := member[string](o, i.AudienceClaim); err != nil || v == nil || *v == "" || *v != i.Audience {
-		return fmt.Errorf("%s, in the place of aud: %w", i.AudienceClaim, errClaims)
+		return fmt.Errorf("%s, instead of aud: %w", i.AudienceClaim, errClaims)
 	}
 	return nil
 }
@@ -144,11 +143,11 @@ func (i *Issuer) givenAudience(o object, c *claims) string {
 	return "none"
 }
 
-// checkTimes holds the times against each other, the clock and the longest lifetime. It reports whether the next rule
-// is to be tried.
+// checkTimes compares the times with each other, the clock and the longest lifetime. It reports whether the next rule is
+// to be tried.
 func (i *Issuer) checkTimes(r *rules, c *claims, now time.Time) bool {
 	if c.exp == nil || c.iat == nil || !c.exp.After(c.iat.Time) {
-		r.hold(ReasonTimes, fmt.Errorf("iat, exp: %w", errClaims), func() (string, string) { return "both, exp after iat", c.times() })
+		r.record(ReasonTimes, fmt.Errorf("iat, exp: %w", errClaims), func() (string, string) { return "both, exp after iat", c.times() })
 		return false
 	}
 	var expired, ahead, long error
@@ -163,11 +162,11 @@ func (i *Issuer) checkTimes(r *rules, c *claims, now time.Time) bool {
 		long = fmt.Errorf("exp: the lifetime is over the maximum: %w", errClaims)
 	}
 	clock := func() string { return now.UTC().Format(time.RFC3339) }
-	return r.hold(ReasonExpired, expired, func() (string, string) { return "exp after " + clock(), c.times() }) &&
-		r.hold(ReasonFuture, ahead, func() (string, string) {
+	return r.record(ReasonExpired, expired, func() (string, string) { return "exp after " + clock(), c.times() }) &&
+		r.record(ReasonFuture, ahead, func() (string, string) {
 			return fmt.Sprintf("iat and nbf at %s, or later by %s at most", clock(), i.ClockSkew), c.times()
 		}) &&
-		r.hold(ReasonLifetime, long, func() (string, string) { return i.MaxLifetime.String() + " at most, from iat to exp", lives.String() })
+		r.record(ReasonLifetime, long, func() (string, string) { return i.MaxLifetime.String() + " at most, from iat to exp", lives.String() })
 }
 
 func (c *claims) times() string {

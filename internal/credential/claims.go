@@ -16,13 +16,13 @@ import (
 
 var (
 	errExpired = errors.New("the JWT has expired")
-	errClaims  = errors.New("a claim is missing or not as it must be")
+	errClaims  = errors.New("a claim is missing or invalid")
 )
 
 // maxID bounds subjects and session ids, in bytes.
 const maxID = 1024
 
-// claims are the registered claims (RFC 7519, section 4.1), nil where absent.
+// claims are the registered claims (RFC 7519, section 4.1); nil if absent.
 type claims struct {
 	iss, sub      *string
 	aud           *audience
@@ -52,7 +52,7 @@ func (a *audience) UnmarshalJSON(b []byte) error {
 	return (*list)(a).UnmarshalJSON(b)
 }
 
-// list is a list of strings; a null in it is not an empty string, and refused.
+// list is a list of strings; a null in it is refused, and not read as an empty string.
 type list []string
 
 func (l *list) UnmarshalJSON(b []byte) error {
@@ -73,7 +73,7 @@ func (l *list) UnmarshalJSON(b []byte) error {
 type numericDate struct{ time.Time }
 
 func (n *numericDate) UnmarshalJSON(b []byte) error {
-	if b[0] != '-' && (b[0] < '0' || b[0] > '9') { // of JSON, numbers alone begin so
+	if b[0] != '-' && (b[0] < '0' || b[0] > '9') { // only JSON numbers begin with these
 		return errClaims
 	}
 	f, err := strconv.ParseFloat(string(b), 64)
@@ -88,18 +88,19 @@ func (n *numericDate) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// raising returns those roles that raise a caller; an identity provider's others mean nothing here.
-func raising(all []string) (known []string) {
+// knownRoles returns the roles that the gateway knows, application and admin; an identity provider's others mean nothing
+// here.
+func knownRoles(all []string) (found []string) {
 	for _, r := range all {
-		if (r == caller.RoleApplication || r == caller.RoleAdmin) && !slices.Contains(known, r) {
-			known = append(known, r)
+		if (r == caller.RoleApplication || r == caller.RoleAdmin) && !slices.Contains(found, r) {
+			found = append(found, r)
 		}
 	}
-	return known
+	return found
 }
 
-// plain refuses U+FFFD too: the decoder puts it for half of a surrogate pair, so that different ids would
-// become one.
-func plain(s string) bool {
+// validID reports whether s may be a subject, a session id or a jti. It refuses U+FFFD too: the decoder substitutes it for
+// half of a surrogate pair, so that different ids would become equal.
+func validID(s string) bool {
 	return s != "" && len(s) <= maxID && !strings.ContainsFunc(s, func(r rune) bool { return r == utf8.RuneError || unicode.IsControl(r) })
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/costtest"
 )
 
-// TestWorstCase holds JWTs as large as they may be to a little processor time. Those that an issuer signed
-// cost the most: all of them is read.
+// TestWorstCase limits the processor time for JWTs of the largest allowed size. Those that an issuer signed cost the most,
+// because they are read completely.
 func TestWorstCase(t *testing.T) {
 	members := strings.TrimSuffix(claimsOf(), "}")
 	// fill grows the claims as far as the limit on a JWT lets it.
@@ -51,7 +51,7 @@ func TestWorstCase(t *testing.T) {
 				f := newFixture(t, nil)
 				var err error
 				took := costtest.Of(func() {
-					f.remembered.InvalidateAll()
+					f.cache.InvalidateAll()
 					_, err = f.Authenticate(bearer(jwt))
 				})
 				require.Less(t, took, costtest.Most, name)

@@ -15,7 +15,7 @@ import (
 // wellKnown is where an issuer's metadata are (OpenID Connect Discovery 1.0, section 4).
 const wellKnown = "/.well-known/openid-configuration"
 
-// discover asks the issuer where its keys are. It is asked each time, so that keys that have moved are found.
+// discover asks the issuer for the URL of its keys. It asks each time, because the URL can change.
 func (s *source) discover(ctx context.Context) (string, error) {
 	b, err := s.get(ctx, strings.TrimSuffix(s.issuer, "/")+wellKnown, "application/json")
 	if err != nil {
@@ -25,7 +25,7 @@ func (s *source) discover(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", errors.New("the issuer's metadata: not a JSON object")
 	}
-	// Another issuer's metadata, published here, would lend it this one's name (section 4.3).
+	// Otherwise another issuer's metadata, published here, would let its keys sign for this issuer (section 4.3).
 	if iss, err := member[string](o, "issuer"); err != nil || iss == nil || *iss != s.issuer {
 		return "", errors.New("the issuer's metadata: they are of another issuer")
 	}
@@ -36,7 +36,7 @@ func (s *source) discover(ctx context.Context) (string, error) {
 	return *uri, nil
 }
 
-// mayAsk wants https; of an issuer on loopback that is asked by http itself, also http on loopback.
+// mayAsk accepts https URLs and, if the issuer itself is asked by http (on loopback), http URLs on loopback.
 func (s *source) mayAsk(uri string) bool {
 	u, err := url.Parse(uri)
 	if err != nil || u.Host == "" || u.User != nil || u.Opaque != "" {
@@ -45,8 +45,8 @@ func (s *source) mayAsk(uri string) bool {
 	return u.Scheme == "https" || u.Scheme == "http" && strings.HasPrefix(s.issuer, "http://") && clientaddr.Loopback(u.Hostname())
 }
 
-// fetchClient follows no redirect: what is asked are the URLs that the settings, or the issuer's own metadata,
-// name. It speaks TLS 1.2 or newer.
+// fetchClient returns a client that follows no redirect: only URLs in the settings or in the issuer's own metadata are
+// fetched. It uses TLS 1.2 or newer.
 func fetchClient(i Issuer) *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: i.RootCAs}

@@ -91,8 +91,8 @@ func (p *provider) refresh() {
 	p.fixture.issuers[p.iss()].source.refresh(context.Background(), 0)
 }
 
-// TestDiscovery: keys are found by the issuer's metadata, over TLS under its own authority, wherever its path ends;
-// keys that move are followed, and those that stay behind are not trusted any more.
+// TestDiscovery: keys are found by the issuer's metadata, over TLS with its own authority, for any path of the issuer; if
+// the URL of the keys changes, the new keys are used and the old ones refused.
 func TestDiscovery(t *testing.T) {
 	for _, path := range []string{"", "/", "/realms/shop", "/realms/shop/"} {
 		p := newProvider(t, httptest.NewTLSServer, path)
@@ -102,14 +102,14 @@ func TestDiscovery(t *testing.T) {
 		p.says(metadataOf(p.URL+path, p.URL+"/new"))
 		p.refresh()
 		_, err = p.fixture.Authenticate(bearer(old))
-		require.Error(t, err, "remembered or not")
+		require.Error(t, err, "cached or not")
 		_, err = p.fixture.Authenticate(bearer(next))
 		require.NoError(t, err)
 	}
 }
 
-// TestDiscoveryRefuses: metadata that are not the issuer's own, or lead elsewhere than to https, lead nowhere; keys that
-// were known before are kept up to their age.
+// TestDiscoveryRefuses: metadata of another issuer, or with a jwks_uri that is not https, are refused; the previous keys
+// are kept up to their maximum age.
 func TestDiscoveryRefuses(t *testing.T) {
 	p := newProvider(t, httptest.NewTLSServer, "")
 	trap := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("asked") }))
@@ -136,9 +136,9 @@ func TestDiscoveryRefuses(t *testing.T) {
 			p.says(metadata)
 			p.fixture.clock.advance(time.Hour)
 			require.Error(t, s.fetch(context.Background()))
-			require.NotNil(t, s.keys(), "the keys before are kept")
+			require.NotNil(t, s.keys(), "the previous keys are kept")
 			p.fixture.clock.advance(1)
-			require.Nil(t, s.keys(), "to their age")
+			require.Nil(t, s.keys(), "up to their maximum age")
 		})
 	}
 	s, err := newSource(Issuer{Issuer: p.URL, Discovery: true, Refresh: 1, MaxAge: 1}, Options{Logger: p.fixture.issuers[p.URL].source.log, Now: p.fixture.clock.now})
@@ -148,7 +148,7 @@ func TestDiscoveryRefuses(t *testing.T) {
 	require.Error(t, err, "expired meanwhile")
 }
 
-// TestDiscoveryOnLoopback: an issuer that is asked by http on loopback may have its keys there by http, and nowhere else.
+// TestDiscoveryOnLoopback: an issuer with an http URL on loopback may have its keys at an http URL on loopback only.
 func TestDiscoveryOnLoopback(t *testing.T) {
 	p := newProvider(t, httptest.NewServer, "")
 	_, err := p.fixture.Authenticate(bearer(p.jwt("es256", "k1", "s1")))
@@ -164,9 +164,9 @@ func TestDiscoveryOnLoopback(t *testing.T) {
 	}
 }
 
-// TestNoURLOfATokenIsAsked: an issuer is asked for its own metadata and keys, whatever an unknown kid or a header say, and
-// at most once in ten seconds.
-func TestNoURLOfATokenIsAsked(t *testing.T) {
+// TestNoURLOfATokenIsFetched: only the issuer's own metadata and keys are fetched, at most once in ten seconds, whatever kid
+// or header a JWT has.
+func TestNoURLOfATokenIsFetched(t *testing.T) {
 	p := newProvider(t, httptest.NewTLSServer, "")
 	var all sync.WaitGroup
 	for i := range 100 {
@@ -182,8 +182,8 @@ func TestNoURLOfATokenIsAsked(t *testing.T) {
 	require.Zero(t, p.count("/new"))
 }
 
-// TestRefreshInterval: by the issuer's own clock of refreshes, a key that is removed stops working within one, for
-// remembered JWTs too; while the issuer fails it is asked every ten seconds, and its keys end at their age.
+// TestRefreshInterval: a removed key stops working within one refresh interval of its issuer, for cached JWTs too; while
+// the issuer fails it is asked every ten seconds, and its keys expire at their maximum age.
 func TestRefreshInterval(t *testing.T) {
 	testKeys() // made outside of the bubble
 	synctest.Test(t, func(t *testing.T) {
@@ -214,7 +214,7 @@ func TestRefreshInterval(t *testing.T) {
 
 		time.Sleep(time.Second)
 		says(newKeys()) // the key is removed
-		require.True(t, accepted(), "nobody has told us")
+		require.True(t, accepted(), "the keys are not yet fetched again")
 		time.Sleep(59*time.Second + time.Millisecond)
 		require.False(t, accepted(), "within the interval")
 

@@ -7,37 +7,37 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/caller"
 )
 
-// Explanation is what the gateway thinks of a JWT.
+// Explanation is the result of checking a JWT by every rule.
 type Explanation struct {
-	Issuer string // the name of the one that the JWT is of; "": none
+	Issuer string // the name of the JWT's configured issuer; "": none
 	Checks []Check
 	Caller *caller.Caller // nil unless all checks hold
 }
 
-// Explain holds a JWT against the rules by which Authenticate does, and goes on after one that fails as far as that
-// makes sense: of a JWT whose signature does not verify, the registered claims are compared alone. It asks the issuer for
-// its keys where they are not known; it remembers, counts and logs nothing.
+// Explain checks a JWT by the rules of Authenticate, and goes on after a rule that fails as far as that makes sense: if the
+// signature does not verify, only the registered claims are checked. It asks the issuer for its keys if they are not known.
+// It caches, counts and logs nothing.
 func (a *Authenticator) Explain(ctx context.Context, jwt string) *Explanation {
 	r := &rules{explain: true}
-	why := &Explanation{}
+	explanation := &Explanation{}
 	s, err := a.open(ctx, r, jwt, func(i *issuer) []string { return i.Types })
 	switch {
-	case s == nil && len(r.checks) == 0: // too long to be looked at
-		why.Checks = []Check{asCheck(err)}
-		return why
+	case s == nil && len(r.checks) == 0: // too long to be parsed
+		explanation.Checks = []Check{asCheck(err)}
+		return explanation
 	case s != nil:
-		why.Issuer = s.issuer.Name
+		explanation.Issuer = s.issuer.Name
 		if verified(r) {
-			why.Caller, _ = s.issuer.check(r, s.claims, a.now())
+			explanation.Caller, _ = s.issuer.check(r, s.claims, a.now())
 		} else {
 			s.issuer.checkRegistered(r, s.claims, a.now())
 		}
 	}
-	why.Checks = r.checks
-	return why
+	explanation.Checks = r.checks
+	return explanation
 }
 
-// verified reports whether the signature was.
+// verified reports whether the signature was verified.
 func verified(r *rules) bool {
 	for _, c := range r.checks {
 		if c.Reason == ReasonSignature {

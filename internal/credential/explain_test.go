@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func failed(why *Explanation) (all []Reason) {
-	for _, c := range why.Checks {
+func failed(explanation *Explanation) (all []Reason) {
+	for _, c := range explanation.Checks {
 		if c.Err != nil {
 			all = append(all, c.Reason)
 		}
@@ -18,7 +18,7 @@ func failed(why *Explanation) (all []Reason) {
 	return all
 }
 
-// TestExplain: every rule that is broken, not the first alone, as far as the signature allows.
+// TestExplain: it reports every broken rule, not only the first, as far as the signature allows.
 func TestExplain(t *testing.T) {
 	for name, test := range map[string]struct {
 		jwt    string
@@ -27,8 +27,8 @@ func TestExplain(t *testing.T) {
 	}{
 		"a good one":                {good(claimsOf()), "clinic", nil},
 		"an application's":          {good(claimsOf("roles", `["application"]`, "sid", "")), "clinic", nil},
-		"a stranger's":              {good(claimsOf("iss", `"https://stranger.example"`, "aud", `"x"`)), "", []Reason{ReasonIssuer}},
-		"several things":            {good(claimsOf("aud", `"x"`, "exp", fmt.Sprint(start.Unix()+7200), "sid", "", "sub", "")), "clinic", []Reason{ReasonAudience, ReasonLifetime, ReasonSubject, ReasonSession}},
+		"an unknown issuer's":       {good(claimsOf("iss", `"https://stranger.example"`, "aud", `"x"`)), "", []Reason{ReasonIssuer}},
+		"several broken rules":      {good(claimsOf("aud", `"x"`, "exp", fmt.Sprint(start.Unix()+7200), "sid", "", "sub", "")), "clinic", []Reason{ReasonAudience, ReasonLifetime, ReasonSubject, ReasonSession}},
 		"header and claims":         {headed(`{"alg":"ES256","kid":"k1","typ":"at+jwt"}`), "clinic", []Reason{ReasonType}},
 		"without times":             {good(claimsOf("exp", "")), "clinic", []Reason{ReasonTimes}},
 		"an unknown key":            {headed(`{"alg":"ES256","kid":"k9","typ":"JWT"}`), "clinic", []Reason{ReasonKey}},
@@ -41,17 +41,17 @@ func TestExplain(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t, nil)
-			why := f.Explain(t.Context(), test.jwt)
-			require.Equal(t, test.want, failed(why))
-			require.Equal(t, test.issuer, why.Issuer)
-			require.Equal(t, test.want == nil, why.Caller != nil)
+			explanation := f.Explain(t.Context(), test.jwt)
+			require.Equal(t, test.want, failed(explanation))
+			require.Equal(t, test.issuer, explanation.Issuer)
+			require.Equal(t, test.want == nil, explanation.Caller != nil)
 			_, err := f.Authenticate(bearer(test.jwt))
 			if test.jwt != "" {
 				require.Equal(t, test.want == nil, err == nil, "Authenticate says the same")
 			}
 			for _, part := range strings.Split(test.jwt, ".") {
 				if len(part) > 3 {
-					require.NotContains(t, fmt.Sprint(why.Checks), part)
+					require.NotContains(t, fmt.Sprint(explanation.Checks), part)
 				}
 			}
 			require.Zero(t, f.seen.of(Verified)-map[bool]int{true: 1}[test.want == nil])
@@ -59,19 +59,19 @@ func TestExplain(t *testing.T) {
 	}
 }
 
-// FuzzExplain agrees with Authenticate, whatever it is given.
+// FuzzExplain: Explain agrees with Authenticate on every input.
 func FuzzExplain(f *testing.F) {
 	seeds(f)
 	fix := newFixture(f, nil)
 	f.Fuzz(func(t *testing.T, jwt string) {
-		why := fix.Explain(t.Context(), jwt)
+		explanation := fix.Explain(t.Context(), jwt)
 		_, err := fix.bearer((&http.Request{}).WithContext(t.Context()), jwt)
-		require.Equal(t, err == nil, why.Caller != nil)
-		require.Equal(t, err == nil, len(failed(why)) == 0)
+		require.Equal(t, err == nil, explanation.Caller != nil)
+		require.Equal(t, err == nil, len(failed(explanation)) == 0)
 	})
 }
 
-// TestAsk: what an issuer publishes, and by how much its clock differs.
+// TestAsk: it returns the keys that an issuer publishes, and by how much its clock differs.
 func TestAsk(t *testing.T) {
 	set := jwks(publicJWK("k1", public("es256")), `{"kty":"AKP","kid":"pq","alg":"ML-DSA-44","pub":"AA"}`)
 	s := newIssuerServer(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -88,7 +88,7 @@ func TestAsk(t *testing.T) {
 	}
 	require.NoError(t, a.Err)
 	require.Equal(t, []string{`"k1" for ES256`}, a.Keys)
-	require.Len(t, a.Left, 1)
+	require.Len(t, a.Unused, 1)
 	require.Contains(t, a.Unsignable, "RS256")
 	require.True(t, a.Clocked)
 	require.Equal(t, "1m30s", a.Ahead.String())

@@ -31,7 +31,7 @@ const (
 	ours      = "https://gateway.example"
 )
 
-// How an issuer's keys are kept up with in these tests.
+// Refresh interval and maximum age of keys in these tests.
 const (
 	refreshEvery = 5 * time.Minute
 	maxStale     = time.Hour
@@ -79,7 +79,7 @@ func (o *outcomes) of(outcome string) int {
 	return o.count[outcome]
 }
 
-// testKeys are made once: RSA keys take their time.
+// testKeys are made once, because generating RSA keys is slow.
 var testKeys = sync.OnceValue(func() map[string]crypto.Signer {
 	must := func(k crypto.Signer, err error) crypto.Signer {
 		if err != nil {

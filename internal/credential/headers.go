@@ -8,12 +8,12 @@ import (
 )
 
 var (
-	errNotOne  = errors.New("not one bearer token")
+	errNotOne  = errors.New("not exactly one bearer token")
 	errSeveral = errors.New("several credentials that differ")
 )
 
-// credential returns the JWT that the request bears, "" where it bears none, and whether a proxy passed it.
-// More than one is never chosen from: who sees another one than we do would see another caller.
+// credential returns the request's JWT, "" if it has none, and whether a proxy passed it. It does not choose between
+// several JWTs: another component might choose another one, and so see another caller.
 func (a *Authenticator) credential(h http.Header) (jwt string, proxied bool, err error) {
 	if values := h["Authorization"]; len(values) > 0 {
 		if jwt, err = bearerOf(values); err != nil {
@@ -42,7 +42,7 @@ func bearerOf(values []string) (string, error) {
 	return jwt, nil
 }
 
-// passedIn reads a proxy's header; some write the scheme in front.
+// passedIn reads a proxy's header; some proxies write the scheme before the JWT.
 func passedIn(values []string) (string, error) {
 	if len(values) != 1 || values[0] == "" {
 		return "", errNotOne
@@ -53,7 +53,7 @@ func passedIn(values []string) (string, error) {
 	return values[0], nil
 }
 
-// accepts reports whether a JWT of the type, "" for none, may be a credential of the issuer's.
+// accepts reports whether types has typ, in any case; "" stands for a JWT without typ.
 func accepts(types []string, typ string) bool {
 	return slices.ContainsFunc(types, func(accepted string) bool { return strings.EqualFold(accepted, typ) })
 }

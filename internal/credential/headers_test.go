@@ -13,7 +13,7 @@ func headerFixture(t testing.TB) *fixture {
 	return newFixture(t, func(o *Options) { o.Header = "OIDC_id_token" })
 }
 
-// passing returns a request that bears a header's values.
+// passing returns a request with a header of these values.
 func passing(name string, values ...string) *http.Request {
 	r := request()
 	for _, v := range values {
@@ -22,8 +22,8 @@ func passing(name string, values ...string) *http.Request {
 	return r
 }
 
-// TestHeader: a proxy's header is verified like a bearer token, and marked as what a browser sends by itself.
-func TestHeader(t *testing.T) {
+// TestProxyHeader: a proxy's header is verified like a bearer token, and its caller is marked as ambient.
+func TestProxyHeader(t *testing.T) {
 	f, jwt := headerFixture(t), good(claimsOf())
 	plain, err := f.Authenticate(bearer(jwt))
 	require.NoError(t, err)
@@ -46,7 +46,7 @@ func TestHeader(t *testing.T) {
 	require.True(t, c.Ambient)
 }
 
-func TestHeaderRefuses(t *testing.T) {
+func TestProxyHeaderRefuses(t *testing.T) {
 	f, jwt := headerFixture(t), good(claimsOf())
 	other := good(claimsOf("sid", `"session-2"`))
 	with := func(authorization string, values ...string) *http.Request {
@@ -78,7 +78,7 @@ func TestHeaderRefuses(t *testing.T) {
 	require.Nil(t, c, "no header is configured")
 }
 
-// TestAmbientIssuer: what a proxy writes into Authorization is no less a cookie's.
+// TestAmbientIssuer: all callers of an ambient issuer are ambient, because a proxy adds its JWTs to Authorization.
 func TestAmbientIssuer(t *testing.T) {
 	f := newFixture(t, func(o *Options) { o.Issuers[0].Ambient = true })
 	for range 2 {

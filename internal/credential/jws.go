@@ -15,20 +15,20 @@ import (
 
 var errMalformed = errors.New("malformed JWT")
 
-// header is what counts of a JOSE header (RFC 7515, section 4). A token's own keys, URLs and
-// certificates (jwk, jku, x5u, x5c) are never looked at.
+// header has the parameters of a JOSE header (RFC 7515, section 4) that are used. A token's own keys, URLs and
+// certificates (jwk, jku, x5u, x5c) are ignored.
 type header struct{ alg, kid, typ string }
 
-// parts are what a compact JWS (RFC 7515, section 7.1) is made of, decoded and not yet verified.
+// parts are the parts of a compact JWS (RFC 7515, section 7.1), decoded and not yet verified.
 type parts struct {
 	header    header
 	payload   []byte
-	signed    string // what the signature is over: the first two parts, as they came
+	signed    string // the signed text: the first two parts, as received
 	signature []byte
 }
 
-// split decodes a compact JWS. It accepts one spelling only: canonical base64url, JSON objects without
-// repeated names, and no extension that it would have to understand.
+// split decodes a compact JWS. It accepts one encoding only: canonical base64url, JSON objects without repeated names,
+// and no extensions (crit, b64, zip).
 func split(jwt string) (*parts, error) {
 	segments := strings.SplitN(jwt, ".", 4)
 	if len(segments) != 3 || segments[2] == "" {
@@ -64,7 +64,7 @@ func decodeHeader(b []byte) (h header, err error) {
 	}
 	typ, err := member[string](o, "typ")
 	if err != nil || typ != nil && *typ == "" {
-		return h, fmt.Errorf("%w: typ is no type", errMalformed)
+		return h, fmt.Errorf("%w: typ is not a non-empty string", errMalformed)
 	}
 	alg, err := member[string](o, "alg")
 	if err != nil || alg == nil {
@@ -72,7 +72,7 @@ func decodeHeader(b []byte) (h header, err error) {
 	}
 	kid, err := member[string](o, "kid")
 	if err != nil || kid != nil && *kid == "" {
-		return h, fmt.Errorf("%w: kid is no name", errMalformed)
+		return h, fmt.Errorf("%w: kid is not a non-empty string", errMalformed)
 	}
 	h.alg = *alg
 	if kid != nil {
@@ -84,19 +84,19 @@ func decodeHeader(b []byte) (h header, err error) {
 	return h, nil
 }
 
-// object is a JSON object; its names are told apart by case, as JWTs need and Go's structs don't.
+// object is a JSON object. Its names are case-sensitive, as JWTs need; encoding/json matches struct fields in any case.
 type object map[string]json.RawMessage
 
 // maxNesting bounds how deep a claim nests.
 const maxNesting = 16
 
-// decodeObject decodes one JSON object, in one pass. No object in it may repeat a name, which parsers
-// treat differently.
+// decodeObject decodes one JSON object, in one pass. No object in it may repeat a name, because parsers treat repeated
+// names differently.
 func decodeObject(b []byte) (object, error) {
 	if !utf8.Valid(b) {
 		return nil, fmt.Errorf("%w: not UTF-8", errMalformed)
 	}
-	// What is not UTF-8 now is half of a surrogate pair, escaped, which becomes U+FFFD.
+	// The text is UTF-8, so only an escaped half of a surrogate pair can be invalid; it becomes U+FFFD.
 	d := jsontext.NewDecoder(bytes.NewBuffer(b), jsontext.AllowInvalidUTF8(true))
 	if t, err := d.ReadToken(); err != nil || t.Kind() != '{' {
 		return nil, fmt.Errorf("%w: not a JSON object", errMalformed)
@@ -137,7 +137,7 @@ func skipValue(d *jsontext.Decoder) error {
 	}
 }
 
-// notJSON leaves the decoder's text out: it quotes the input.
+// notJSON omits the decoder's message, which quotes the input.
 func notJSON(err error) error {
 	if errors.Is(err, jsontext.ErrDuplicateName) {
 		return fmt.Errorf("%w: a name occurs twice", errMalformed)
@@ -145,7 +145,7 @@ func notJSON(err error) error {
 	return fmt.Errorf("%w: not JSON", errMalformed)
 }
 
-// member returns a member of an object, or nil where it is absent; null is not absent, and refused.
+// member returns a member of an object, or nil if it is absent. It refuses null.
 func member[T any](o object, name string) (*T, error) {
 	raw, ok := o[name]
 	if !ok {
@@ -158,8 +158,7 @@ func member[T any](o object, name string) (*T, error) {
 	return &v, nil
 }
 
-// decodeValue is json.Unmarshal of a value whose grammar was checked: it does without a second check
-// where it can.
+// decodeValue is json.Unmarshal for a value whose syntax was checked: where possible, it is not checked again.
 func decodeValue(raw []byte, v any) error {
 	switch v := v.(type) {
 	case *string:

@@ -16,7 +16,7 @@ func smallRSA(bits int) string {
 	return publicJWK("small", &rsa.PublicKey{N: new(big.Int).Mul(p, q), E: 65537})
 }
 
-// TestKeysThatMayNotVerify: keys of the set that are not for this JWT, though its signature is theirs.
+// TestKeysThatMayNotVerify: a JWT is refused if its key in the set is not usable for it, although that key signed it.
 func TestKeysThatMayNotVerify(t *testing.T) {
 	es, rs := public("es256"), public("rsa")
 	jwt := good(claimsOf())

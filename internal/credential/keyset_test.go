@@ -11,9 +11,9 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/fault"
 )
 
-// TestAnUnknownKeyKeepsNobodyOut: an issuer adds a key of a type that this program does not know; its users come in as
-// before, by the keys that are known, and one line of the log says what is not used, however often it is fetched.
-func TestAnUnknownKeyKeepsNobodyOut(t *testing.T) {
+// TestUnknownKeyTypesAreSkipped: if an issuer adds a key of an unknown type, JWTs under its other keys are accepted as
+// before, and one log line names the unused key, however often the set is fetched.
+func TestUnknownKeyTypesAreSkipped(t *testing.T) {
 	const akp = `{"kty":"AKP","kid":"pq-1","alg":"ML-DSA-44","use":"sig","pub":"AAAA"}`
 	known := publicJWK("k1", public("es256"))
 	s := newIssuerServer(t, serveKeys(jwks(known)))
@@ -26,7 +26,7 @@ func TestAnUnknownKeyKeepsNobodyOut(t *testing.T) {
 	require.NoError(t, authenticate())
 	s.now(serveKeys(jwks(akp, known)))
 	for range 20 {
-		s.fixture.clock.advance(maxStale + 1) // the keys of before are too old by then
+		s.fixture.clock.advance(maxStale + 1) // the keys fetched before are too old by then
 		require.NoError(t, authenticate())
 	}
 	all := log.read(t)
@@ -34,7 +34,8 @@ func TestAnUnknownKeyKeepsNobodyOut(t *testing.T) {
 	require.Contains(t, all[0]["key"], `key "pq-1": of an unknown kty ("AKP")`)
 }
 
-// TestKeysThatAreNotKnownYet: a session can't mend that, and signing in again doesn't help. So it is told to try again.
+// TestKeysThatAreNotKnownYet: while the issuer's keys are not known, a session is told to try again, because signing in again does not
+// help.
 func TestKeysThatAreNotKnownYet(t *testing.T) {
 	s := newIssuerServer(t, status(http.StatusBadGateway))
 	_, err := s.fixture.Authenticate(bearer(good(claimsOf())))
@@ -46,8 +47,8 @@ func TestKeysThatAreNotKnownYet(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestTheLogIsNotTheIssuers: an issuer that names its keys anew each time fills no log.
-func TestTheLogIsNotTheIssuers(t *testing.T) {
+// TestUnusedKeysDoNotFillTheLog: an issuer that changes the names of unused keys in each answer can't fill the log.
+func TestUnusedKeysDoNotFillTheLog(t *testing.T) {
 	n := 0
 	s := newIssuerServer(t, func(w http.ResponseWriter, _ *http.Request) {
 		members := []string{publicJWK("k1", public("es256"))}
@@ -63,14 +64,14 @@ func TestTheLogIsNotTheIssuers(t *testing.T) {
 		s.fixture.Ask(t.Context())
 	}
 	all := log.read(t)
-	require.Len(t, all, maxTold)
-	require.Equal(t, true, all[maxTold-1]["last_logged"])
+	require.Len(t, all, maxLogged)
+	require.Equal(t, true, all[maxLogged-1]["last_logged"])
 	for _, line := range all {
 		require.Less(t, len(line["key"].(string)), 300)
 	}
 }
 
-// TestEd25519: by either name, in the header and in the key (RFC 9864, section 2.2), where either is allowed.
+// TestEd25519: if either name is allowed, both are accepted, in the header and in the key (RFC 9864, section 2.2).
 func TestEd25519(t *testing.T) {
 	for _, allowed := range []string{"EdDSA", "Ed25519"} {
 		for _, header := range []string{"EdDSA", "Ed25519"} {

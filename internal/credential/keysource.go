@@ -13,17 +13,17 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/jose"
 )
 
-// How keys are fetched. See RFC 7517 for the format; the bounds are ours.
+// Limits on fetching keys. RFC 7517 has the format, and no limits.
 const (
-	refreshAtMost  = 10 * time.Second // an unknown kid can't make us ask more often
+	refreshAtMost  = 10 * time.Second // unknown kids don't cause more fetches than one in this time
 	fetchTimeout   = 5 * time.Second
 	maxJWKS        = 1 << 20
 	retryUnfetched = 2 * time.Second
 )
 
-// source is where an issuer's keys come from: a fixed set, or a URL that is fetched again.
+// source provides an issuer's keys: a fixed set, or a URL that is fetched repeatedly.
 type source struct {
-	issuer string // whose metadata name the URL; "": url does
+	issuer string // its metadata name the URL; "": url is used
 	url    string // "" without an issuer: fixed
 	every  time.Duration
 	maxAge time.Duration
@@ -32,25 +32,25 @@ type source struct {
 	now    func() time.Time
 
 	current atomic.Pointer[jose.Set]
-	fetched atomic.Int64                  // when current was last known to be right, Unix nanoseconds
-	ahead   atomic.Pointer[time.Duration] // by how much the issuer's clock was, when it last said
+	fetched atomic.Int64                  // when current was last confirmed, Unix nanoseconds
+	ahead   atomic.Pointer[time.Duration] // by how much the issuer's clock was ahead, by its last Date header
 
-	turn    chan struct{}      // holds one: whose turn it is to ask
-	attempt time.Time          // when the issuer was last asked; of whose turn it is
-	told    map[jose.Left]bool // members of its sets that the log has; of whose turn it is
+	lock    chan struct{}        // a mutex whose waiters can give up: held while the issuer is asked
+	attempt time.Time            // when the issuer was last asked; guarded by lock
+	logged  map[jose.Unused]bool // members of its sets that were logged; guarded by lock
 }
 
 func newSource(i Issuer, o Options) (*source, error) {
 	s := &source{
 		url: i.JWKSURL, every: i.Refresh, maxAge: i.MaxAge, client: o.Client, log: o.Logger.With(slog.String("issuer", i.Name)), now: o.Now,
-		turn: make(chan struct{}, 1), told: map[jose.Left]bool{},
+		lock: make(chan struct{}, 1), logged: map[jose.Unused]bool{},
 	}
 	if i.Discovery {
 		s.issuer = i.Issuer
 	}
 	if s.fixed() {
 		ks, err := jose.ParseSet(i.JWKS)
-		s.logLeft(context.Background(), ks)
+		s.logUnused(context.Background(), ks)
 		if err != nil {
 			return nil, err
 		}
@@ -58,7 +58,7 @@ func newSource(i Issuer, o Options) (*source, error) {
 		return s, nil
 	}
 	if s.every <= 0 || s.maxAge < s.every {
-		return nil, errors.New("its keys need an interval, and an age that is not below it")
+		return nil, errors.New("its keys need a refresh interval, and a maximum age that is not below the interval")
 	}
 	if s.client == nil {
 		s.client = fetchClient(i)
@@ -68,7 +68,7 @@ func newSource(i Issuer, o Options) (*source, error) {
 
 func (s *source) fixed() bool { return s.url == "" && s.issuer == "" }
 
-// keys returns the newest keys, or nil while none is known or they are too old to trust.
+// keys returns the newest keys, or nil if there are none yet or they are older than maxAge.
 func (s *source) keys() *jose.Set {
 	ks := s.current.Load()
 	if ks == nil || !s.fixed() && s.now().UnixNano()-s.fetched.Load() > int64(s.maxAge) {
@@ -77,9 +77,9 @@ func (s *source) keys() *jose.Set {
 	return ks
 }
 
-// refresh asks the issuer for a request, unless it was asked a moment ago, and returns the keys that are known then.
-// Requests that arrive meanwhile wait for the same answer, as long as their ctx lasts. The issuer's answer serves them
-// too, so that it is waited for although the first client leaves.
+// refresh asks the issuer on behalf of a request, unless it was asked less than atMost ago, and returns the current keys.
+// Concurrent requests wait for the same answer until their ctx ends. The fetch goes on if the first client leaves, because
+// the other requests need the answer.
 func (s *source) refresh(ctx context.Context, atMost time.Duration) *jose.Set {
 	if !s.fixed() {
 		s.update(ctx, context.WithoutCancel(ctx), atMost)
@@ -87,12 +87,12 @@ func (s *source) refresh(ctx context.Context, atMost time.Duration) *jose.Set {
 	return s.keys()
 }
 
-// update asks the issuer, unless it was asked a moment ago. It waits for its turn until waiting ends, and for the answer
-// until asking ends.
+// update asks the issuer, unless it was asked less than atMost ago. It waits for lock until waiting ends, and for the
+// answer until asking ends.
 func (s *source) update(waiting, asking context.Context, atMost time.Duration) {
 	select {
-	case s.turn <- struct{}{}:
-		defer func() { <-s.turn }()
+	case s.lock <- struct{}{}:
+		defer func() { <-s.lock }()
 	case <-waiting.Done():
 		return
 	}
@@ -109,8 +109,8 @@ func (s *source) update(waiting, asking context.Context, atMost time.Duration) {
 // ask asks the issuer now.
 func (s *source) ask(ctx context.Context) error {
 	select {
-	case s.turn <- struct{}{}:
-		defer func() { <-s.turn }()
+	case s.lock <- struct{}{}:
+		defer func() { <-s.lock }()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -133,7 +133,7 @@ func (s *source) fetch(ctx context.Context) error {
 		return err
 	}
 	ks, err := jose.ParseSet(b)
-	s.logLeft(ctx, ks)
+	s.logUnused(ctx, ks)
 	if err != nil {
 		return err
 	}
@@ -144,20 +144,20 @@ func (s *source) fetch(ctx context.Context) error {
 	return nil
 }
 
-// maxTold bounds how many members of an issuer's sets are logged while the program runs: the issuer chooses their names.
-const maxTold = 32
+// maxLogged limits how many members of an issuer's sets are logged while the program runs: the issuer chooses their names.
+const maxLogged = 32
 
-// logLeft logs the members of a set that are not used, each once. Keys for other uses are no news.
-func (s *source) logLeft(ctx context.Context, ks *jose.Set) {
+// logUnused logs the members of a set that are not used, each once. It omits keys for other uses, which are normal.
+func (s *source) logUnused(ctx context.Context, ks *jose.Set) {
 	if ks == nil {
 		return
 	}
-	for _, l := range ks.Left() {
-		if l.Kind == jose.OtherUse || s.told[l] || len(s.told) >= maxTold {
+	for _, l := range ks.Unused() {
+		if l.Kind == jose.OtherUse || s.logged[l] || len(s.logged) >= maxLogged {
 			continue
 		}
-		s.told[l] = true
-		s.log.WarnContext(ctx, "a key of an issuer's set is not used", slog.String("key", l.String()), slog.Bool("last_logged", len(s.told) == maxTold))
+		s.logged[l] = true
+		s.log.WarnContext(ctx, "a key of an issuer's set is not used", slog.String("key", l.String()), slog.Bool("last_logged", len(s.logged) == maxLogged))
 	}
 }
 
@@ -186,13 +186,13 @@ func (s *source) get(ctx context.Context, url, accept string) ([]byte, error) {
 	return b, err
 }
 
-// run keeps the keys fresh until ctx ends, and a fetch with it; the first fetch is tried until it succeeds. While the issuer can't be
-// reached it is asked more often, so that what has changed meanwhile is soon known.
+// run keeps the keys fresh until ctx ends, which also ends a fetch. The first fetch is repeated until it succeeds. While
+// the issuer can't be reached it is asked more often, so that changes are known soon.
 func (s *source) run(ctx context.Context) {
 	if s.fixed() {
 		return
 	}
-	defer s.client.CloseIdleConnections() // each has goroutines
+	defer s.client.CloseIdleConnections() // each connection has goroutines
 	for {
 		begun := s.now()
 		wait := s.every

@@ -64,9 +64,9 @@ func with(keyName, kid, sid string) string {
 func oldKeys() []byte { return jwks(publicJWK("k1", public("es256"))) }
 func newKeys() []byte { return jwks(publicJWK("k9", public("bank"))) }
 
-// TestUnknownKidsDoNotHammer: 200 concurrent requests with kids that nobody knows ask the issuer once,
-// and again only when ten seconds have passed.
-func TestUnknownKidsDoNotHammer(t *testing.T) {
+// TestUnknownKidsCauseOneFetch: 200 concurrent requests with unknown kids cause one fetch, and another only after ten
+// seconds.
+func TestUnknownKidsCauseOneFetch(t *testing.T) {
 	s := newIssuerServer(t, serveKeys(oldKeys()))
 	volley := func() {
 		var all sync.WaitGroup
@@ -88,8 +88,7 @@ func TestUnknownKidsDoNotHammer(t *testing.T) {
 	require.EqualValues(t, 2, s.asked.Load())
 }
 
-// TestRotation: a new key is found by its kid; a removed one stops working with the refresh, for
-// remembered JWTs too.
+// TestRotation: a new key is found by its kid; a removed one stops working with the refresh, for cached JWTs too.
 func TestRotation(t *testing.T) {
 	s := newIssuerServer(t, serveKeys(oldKeys()))
 	f, old, next := s.fixture, with("es256", "k1", "s1"), with("bank", "k9", "s2")
@@ -98,7 +97,7 @@ func TestRotation(t *testing.T) {
 
 	s.now(serveKeys(jwks(publicJWK("k1", public("es256")), publicJWK("k9", public("bank")))))
 	_, err = f.Authenticate(bearer(next))
-	require.Error(t, err, "the issuer was asked a moment ago")
+	require.Error(t, err, "the issuer was asked less than ten seconds ago")
 	f.clock.advance(refreshAtMost)
 	for _, jwt := range []string{next, old} {
 		_, err = f.Authenticate(bearer(jwt))
@@ -107,7 +106,7 @@ func TestRotation(t *testing.T) {
 	require.EqualValues(t, 2, s.asked.Load())
 
 	verified := f.seen.of(Verified)
-	s.refresh() // the same keys: what is remembered stays
+	s.refresh() // the same keys: cache entries stay valid
 	_, err = f.Authenticate(bearer(old))
 	require.NoError(t, err)
 	require.Equal(t, verified, f.seen.of(Verified))
@@ -120,7 +119,7 @@ func TestRotation(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestSameKidOtherKey: a key that is replaced under its kid takes its remembered JWTs along.
+// TestSameKidOtherKey: if a key is replaced under its kid, cached JWTs of the old key are refused.
 func TestSameKidOtherKey(t *testing.T) {
 	s := newIssuerServer(t, serveKeys(oldKeys()))
 	jwt := with("es256", "k1", "s1")
@@ -132,8 +131,8 @@ func TestSameKidOtherKey(t *testing.T) {
 	require.Error(t, err)
 }
 
-// TestIssuerFails: whatever an issuer answers, keys that are known are used until they are too old, and
-// then nothing is accepted until it answers again.
+// TestIssuerFails: whatever an issuer answers, known keys are used until they are too old; then nothing is accepted until
+// the issuer answers again.
 func TestIssuerFails(t *testing.T) {
 	private := publicJWK("k1", public("es256"), `"d":"AAAA"`)
 	for name, answer := range map[string]http.HandlerFunc{
@@ -184,8 +183,8 @@ type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
-// TestSlowIssuer: while an issuer does not answer, JWTs with known kids are verified and remembered ones
-// pass; a client that leaves does not spoil the answer for those who wait.
+// TestSlowIssuer: while an issuer does not answer, JWTs with known kids are verified and cached ones accepted; a client
+// that disconnects does not cancel the fetch for the others.
 func TestSlowIssuer(t *testing.T) {
 	s := newIssuerServer(t, serveKeys(oldKeys()))
 	f := s.fixture
@@ -216,9 +215,8 @@ func TestSlowIssuer(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestClientLeavesTheQueue: a request does not wait for another's question to the issuer longer than its
-// own client does.
-func TestClientLeavesTheQueue(t *testing.T) {
+// TestWaitingEndsWithTheClient: a request stops waiting for another request's fetch when its own client disconnects.
+func TestWaitingEndsWithTheClient(t *testing.T) {
 	s := newIssuerServer(t, nil)
 	reached, held := make(chan struct{}), make(chan struct{})
 	release := sync.OnceFunc(func() { close(held) })
@@ -235,11 +233,11 @@ func TestClientLeavesTheQueue(t *testing.T) {
 		answered.Store(true)
 	})
 	<-reached
-	gone, leave := context.WithCancel(context.Background())
+	disconnected, leave := context.WithCancel(context.Background())
 	leave()
-	_, err := s.fixture.Authenticate(bearer(with("es256", "k1", "s2")).WithContext(gone))
+	_, err := s.fixture.Authenticate(bearer(with("es256", "k1", "s2")).WithContext(disconnected))
 	require.Error(t, err)
-	require.False(t, answered.Load(), "it waited for the other's answer")
+	require.False(t, answered.Load(), "it waited for the other request's fetch")
 	release()
 	first.Wait()
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // liveIssuer is an issuer by HTTP inside of a synctest bubble: client and server are net/http's, with pipes for
-// connections, so that all time is the bubble's. It remembers which keys it has told, and when.
+// connections, so that all time is the bubble's. It records which keys it has published, and when.
 type liveIssuer struct {
 	client    *http.Client
 	transport *http.Transport
@@ -24,13 +24,13 @@ type liveIssuer struct {
 
 	mu      sync.Mutex
 	answer  http.HandlerFunc // nil: connections are refused
-	pending int              // questions that have no answer yet
+	pending int              // requests that have no answer yet
 	served  []publication
-	flooded []time.Time // when requests had it asked; Run's questions are not among them
-	strayed []string    // hosts that were asked beside its own
+	flooded []time.Time // when requests caused a fetch; Run's fetches are not among them
+	strayed []string    // other hosts that were asked
 }
 
-// publication is a set of keys that was answered in full, and acceptably.
+// publication is a set of keys that was sent in full, in a valid answer.
 type publication struct {
 	at   time.Time
 	kids []string
@@ -38,7 +38,7 @@ type publication struct {
 
 const liveURL = "http://issuer.example/jwks.json"
 
-// background marks the context of Run: a question to the issuer bears the values of its cause.
+// background marks the context of Run: a request to the issuer has the values of its cause's context.
 type background struct{}
 
 func newLiveIssuer(t *testing.T) *liveIssuer {
@@ -106,10 +106,10 @@ func (i *liveIssuer) become(answer http.HandlerFunc) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.answer = answer
-	i.transport.CloseIdleConnections() // one would outlast a refusal
+	i.transport.CloseIdleConnections() // an idle one would still work while new ones are refused
 }
 
-// publish answers with keys, and remembers that it did.
+// publish answers with keys, and records it.
 func (i *liveIssuer) publish(kids ...string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		i.mu.Lock()
@@ -119,8 +119,8 @@ func (i *liveIssuer) publish(kids ...string) http.HandlerFunc {
 	}
 }
 
-// known is the newest publication.
-func (i *liveIssuer) known() publication {
+// latest returns the newest publication.
+func (i *liveIssuer) latest() publication {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if len(i.served) == 0 {
@@ -129,8 +129,8 @@ func (i *liveIssuer) known() publication {
 	return i.served[len(i.served)-1]
 }
 
-// may says what may become of a request under a kid, from begin to end. Both are allowed only to one that
-// saw keys change.
+// may returns the allowed results of a request with the kid that took from begin to end. Both are allowed only if the keys
+// changed meanwhile.
 func (i *liveIssuer) may(kid string, begin, end time.Time) (accept, refuse bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -165,13 +165,13 @@ func liveSet(kids ...string) []byte {
 	return jwks(keys...)
 }
 
-// liveJWT bears a kid, and is signed by the key of one.
+// liveJWT returns a JWT with a kid, signed by the key of signer.
 func liveJWT(kid, signer string, session int) string {
 	return token("EdDSA", liveKey(signer), fmt.Sprintf(`{"alg":"EdDSA","kid":%q,"typ":"JWT"}`, kid),
 		claimsOf("sid", fmt.Sprintf(`"s%d"`, session), "exp", fmt.Sprint(start.Add(24*time.Hour).Unix())))
 }
 
-// badAnswers would have the gateway trust m1, a key of nobody's, wherever one could.
+// badAnswers are answers that must not be accepted. Where possible they contain m1, an attacker's key.
 func badAnswers() map[string]http.HandlerFunc {
 	evil := liveSet("m1")
 	hang := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }

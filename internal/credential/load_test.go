@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// load sends requests at a rate, and holds what becomes of each to what its issuer had said by then.
+// load sends requests at a rate, and checks each result against the keys that the issuer had published by then.
 type load struct {
 	*fixture
 	t        *testing.T
@@ -27,28 +27,28 @@ type load struct {
 
 	mu     sync.Mutex
 	passed int // valid ones, in this phase
-	beside int // of them, while the issuer kept a question waiting
+	beside int // of them, while a request to the issuer had no answer
 }
 
 const (
 	perSecond  = 200 // valid requests; half as many invalid ones come with them
-	perSession = 16  // so many of them are for a JWT that was never seen
+	perSession = 16  // one in this many is the first with its JWT
 	liveWindow = refreshAtMost + fetchTimeout
 )
 
 // everPublished are the kids that were valid at any time.
 var everPublished = []string{"k1", "k2", "k3", "k4"}
 
-// window is some seconds of load. Without a flood, nothing asks for kids that are not known.
+// window sends load for the given time. Without a flood, no request has an unknown kid.
 func (l *load) window(length time.Duration, flood bool) {
 	for range int(length.Seconds() * perSecond) {
 		l.n++
-		known := l.issuer.known().kids
-		if len(known) > 0 {
-			l.valid(known[l.n%len(known)])
+		published := l.issuer.latest().kids
+		if len(published) > 0 {
+			l.valid(published[l.n%len(published)])
 		}
 		if flood && l.n%2 == 0 {
-			l.invalid(known)
+			l.invalid(published)
 		}
 		time.Sleep(time.Second / perSecond)
 	}
@@ -61,7 +61,7 @@ func (l *load) valid(kid string) {
 	l.send(kid, l.jwts[kid][l.n%len(l.jwts[kid])], true)
 }
 
-func (l *load) invalid(known []string) {
+func (l *load) invalid(published []string) {
 	forged := func(kid string) {
 		if l.forged[kid] == "" {
 			l.forged[kid] = liveJWT(kid, "m1", 0)
@@ -69,17 +69,17 @@ func (l *load) invalid(known []string) {
 		l.send(kid, l.forged[kid], false)
 	}
 	switch l.n / 2 % 4 {
-	case 0: // a kid that nobody knows
+	case 0: // an unknown kid
 		forged(fmt.Sprint("u", l.n/8%100))
-	case 1: // a key that bad answers try to bring in
+	case 1: // a key that only bad answers have
 		forged("m1")
-	case 2: // another's signature under a kid that is known
-		if len(known) > 0 {
-			forged(known[l.n/8%len(known)])
+	case 2: // another key's signature under a known kid
+		if len(published) > 0 {
+			forged(published[l.n/8%len(published)])
 		}
-	case 3: // a key that was removed, or is to come
+	case 3: // a key that was removed, or is not yet published
 		for _, kid := range everPublished {
-			if !slices.Contains(known, kid) && len(l.jwts[kid]) > 0 {
+			if !slices.Contains(published, kid) && len(l.jwts[kid]) > 0 {
 				l.send(kid, l.jwts[kid][l.n%len(l.jwts[kid])], true)
 			}
 		}
@@ -116,7 +116,7 @@ func (l *load) send(kid, jwt string, genuine bool) {
 	})
 }
 
-// counted returns, and forgets, how many passed.
+// counted returns how many requests passed, and resets the counters.
 func (l *load) counted() (passed, beside int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -124,8 +124,8 @@ func (l *load) counted() (passed, beside int) {
 	return passed, beside
 }
 
-// healthy changes the published keys. With a flood, the gateway knows within refreshAtMost; without, when it
-// has asked by itself.
+// healthy changes the published keys. With a flood, the gateway has them within refreshAtMost; without, after its own
+// refresh.
 func (l *load) healthy(name string, answer http.HandlerFunc, flood bool, want ...string) {
 	l.phase = name
 	begin := time.Now()
@@ -134,24 +134,24 @@ func (l *load) healthy(name string, answer http.HandlerFunc, flood bool, want ..
 	if !flood {
 		time.Sleep(refreshEvery + fetchTimeout - liveWindow)
 	}
-	require.Equal(l.t, want, l.issuer.known().kids, name)
-	require.True(l.t, l.issuer.known().at.After(begin), name)
+	require.Equal(l.t, want, l.issuer.latest().kids, name)
+	require.True(l.t, l.issuer.latest().at.After(begin), name)
 	l.window(time.Second, true)
 	l.wait(liveWindow + time.Second)
 }
 
-// ill has the issuer fail for a time that spans a question of Run's.
-func (l *load) ill(name string, answer http.HandlerFunc) (beside int) {
+// failing makes the issuer fail for a time in which Run asks it.
+func (l *load) failing(name string, answer http.HandlerFunc) (beside int) {
 	l.phase = name
 	l.issuer.become(answer)
-	served := l.issuer.known().at
+	served := l.issuer.latest().at
 	l.window(liveWindow, true)
 	time.Sleep(refreshEvery - liveWindow)
-	require.Equal(l.t, served, l.issuer.known().at, name)
+	require.Equal(l.t, served, l.issuer.latest().at, name)
 	return l.wait(liveWindow)
 }
 
-// wait for the requests of the phase, and see that so many passed as the rate says.
+// wait waits for the requests of the phase, and checks that as many passed as the rate says.
 func (l *load) wait(loaded time.Duration) (beside int) {
 	l.requests.Wait()
 	passed, beside := l.counted()
@@ -161,7 +161,7 @@ func (l *load) wait(loaded time.Duration) (beside int) {
 }
 
 // TestIssuerUnderLoad: 200 valid requests a second, and 100 invalid ones, while the issuer changes its keys and
-// fails in every way. All time is a bubble's, so that the rate is exact, and "at once" is no time at all.
+// fails in every way. The clock is a bubble's: the rate is exact, and a request that need not wait takes no time.
 func TestIssuerUnderLoad(t *testing.T) {
 	testKeys() // made outside of the bubble
 	synctest.Test(t, func(t *testing.T) {
@@ -192,13 +192,13 @@ func TestIssuerUnderLoad(t *testing.T) {
 		l.healthy("rotates, answering slowly", slowly, true, "k3", "k4")
 		bad := badAnswers()
 		for _, name := range slices.Sorted(maps.Keys(bad)) {
-			beside := l.ill(name, bad[name])
+			beside := l.failing(name, bad[name])
 			if name == "hangs mid-body" || name == "hangs until the client gives up" {
 				require.Positive(t, beside, name)
 			}
 			l.healthy("well again, after: "+name, publish("k3", "k4"), true, "k3", "k4")
 		}
-		l.closes(bad["garbage"])
+		l.failsTooLong(bad["garbage"])
 		l.issuer.become(publish("k4"))
 		time.Sleep(refreshAtMost)
 		l.healthy("well again, after it was closed", publish("k4"), true, "k4")
@@ -209,15 +209,15 @@ func TestIssuerUnderLoad(t *testing.T) {
 		for i, at := range l.issuer.flooded[1:] {
 			require.GreaterOrEqual(t, at.Sub(l.issuer.flooded[i]), refreshAtMost, "a flood made the gateway ask again")
 		}
-		t.Logf("%d requests in %s of the bubble's time; they had the issuer asked %d times", l.n, time.Since(begin), len(l.issuer.flooded))
+		t.Logf("%d requests in %s of the bubble's time; they caused %d fetches", l.n, time.Since(begin), len(l.issuer.flooded))
 	})
 }
 
-// closes has the issuer fail until its keys are too old: all passes until then, and nothing from then on.
-func (l *load) closes(answer http.HandlerFunc) {
+// failsTooLong makes the issuer fail until its keys are too old: all valid requests pass until then, and none after.
+func (l *load) failsTooLong(answer http.HandlerFunc) {
 	l.phase = "fails for longer than keys are trusted"
 	l.issuer.become(answer)
-	end := l.issuer.known().at.Add(maxStale)
+	end := l.issuer.latest().at.Add(maxStale)
 	time.Sleep(time.Until(end) - liveWindow)
 	l.window(2*liveWindow, true)
 	l.wait(liveWindow)

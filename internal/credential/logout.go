@@ -12,8 +12,8 @@ import (
 // section 2.4).
 const logoutEvent = "http://schemas.openid.net/event/backchannel-logout"
 
-// logoutLife is how long a logout token without exp is accepted: what section 2.4 recommends for exp. The
-// final specification requires exp; providers built to its drafts leave it out.
+// logoutLife is how long a logout token without exp is accepted, as section 2.4 recommends for exp. The final
+// specification requires exp; providers built to its drafts omit it.
 const logoutLife = 2 * time.Minute
 
 // LogoutRules say which logout tokens of an issuer are accepted.
@@ -22,8 +22,8 @@ type LogoutRules struct {
 	Types    []string // of the header's typ
 }
 
-// Logout is what a verified logout token says. At least one of Session and Subject is named; Session narrows
-// what ends to that session.
+// Logout is the content of a verified logout token. At least one of Session and Subject is set; if Session is, only that
+// session ends.
 type Logout struct {
 	Tenant   string
 	Session  string // the session's id; "" for every session of the subject
@@ -34,8 +34,8 @@ type Logout struct {
 var errLogout = errors.New("not a logout token")
 
 // VerifyLogout verifies a logout token (OpenID Connect Back-Channel Logout 1.0, section 2.6) by the rules that
-// hold for its issuer's other JWTs: form, algorithms, keys, longest lifetime and clock skew. It keeps no list of
-// the tokens that it has seen: what one ends stays ended, whoever sends it again. Errors quote nothing of the token.
+// hold for its issuer's other JWTs: form, algorithms, keys, longest lifetime and clock skew. It keeps no list of used
+// tokens: a token that is sent again ends nothing more. Errors quote nothing of the token.
 func (a *Authenticator) VerifyLogout(ctx context.Context, token string) (*Logout, error) {
 	l, err := a.logout(ctx, token)
 	if err != nil {
@@ -68,10 +68,10 @@ func (i *Issuer) checkLogout(o object, now time.Time) (*Logout, error) {
 	if c.aud == nil || !slices.Contains(*c.aud, i.Logout.Audience) {
 		return nil, fmt.Errorf("aud: %w", errClaims)
 	}
-	if _, ok := o["nonce"]; ok { // of an ID token, and forbidden here so that one is never taken for the other
+	if _, ok := o["nonce"]; ok { // ID tokens have it; forbidden here so that an ID token is never accepted as a logout token
 		return nil, fmt.Errorf("nonce: %w", errLogout)
 	}
-	if jti, err := member[string](o, "jti"); err != nil || jti == nil || !plain(*jti) {
+	if jti, err := member[string](o, "jti"); err != nil || jti == nil || !validID(*jti) {
 		return nil, fmt.Errorf("jti: %w", errClaims)
 	}
 	events, err := member[object](o, "events")
@@ -82,10 +82,10 @@ func (i *Issuer) checkLogout(o object, now time.Time) (*Logout, error) {
 		return nil, fmt.Errorf("events: %w", errLogout)
 	}
 	sid, err := member[string](o, "sid")
-	if err != nil || sid != nil && !plain(*sid) {
+	if err != nil || sid != nil && !validID(*sid) {
 		return nil, fmt.Errorf("sid: %w", errClaims)
 	}
-	if c.sub != nil && !plain(*c.sub) || c.sub == nil && sid == nil {
+	if c.sub != nil && !validID(*c.sub) || c.sub == nil && sid == nil {
 		return nil, fmt.Errorf("sub, sid: %w", errClaims)
 	}
 	l := &Logout{Tenant: i.Tenant, IssuedAt: c.iat.Time}

@@ -48,13 +48,13 @@ func TestLogout(t *testing.T) {
 		"sub":                {[]string{"sid", ""}, Logout{Subject: "user-1"}},
 		"several audiences":  {[]string{"aud", `["other","` + client + `"]`}, Logout{Session: "session-1", Subject: "user-1"}},
 		"further events":     {[]string{"events", `{"https://other.example":1,` + logoutEvents[1:]}, Logout{Session: "session-1", Subject: "user-1"}},
-		"an event that says": {[]string{"events", `{"http://schemas.openid.net/event/backchannel-logout":{"why":"x"}}`}, Logout{Session: "session-1", Subject: "user-1"}},
+		"an event's member":  {[]string{"events", `{"http://schemas.openid.net/event/backchannel-logout":{"why":"x"}}`}, Logout{Session: "session-1", Subject: "user-1"}},
 		"no exp (drafts)":    {[]string{"exp", ""}, Logout{Session: "session-1", Subject: "user-1"}},
 		"a clock ahead":      {[]string{"iat", fmt.Sprint(start.Unix() + 5)}, Logout{Session: "session-1", Subject: "user-1", IssuedAt: start.Add(5 * time.Second)}},
 		"roles mean nothing": {[]string{"roles", `["admin"]`}, Logout{Session: "session-1", Subject: "user-1"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for range 2 { // what is sent again says the same
+			for range 2 { // the same token again has the same result
 				got, err := f.VerifyLogout(context.Background(), logoutToken(test.edits...))
 				require.NoError(t, err, name)
 				test.want.Tenant = "clinic"
@@ -75,7 +75,7 @@ func TestLogout(t *testing.T) {
 	}
 }
 
-// logoutAttacks are refused by issuers that accept both types. Where signed is empty, the clinic has signed rightly.
+// logoutAttacks are refused by issuers that accept both types.
 func logoutAttacks() (list []attack) {
 	add := func(name, jwt string) { list = append(list, attack{name, jwt}) }
 	edits := func(name string, edits ...string) { add(name, logoutToken(edits...)) }
@@ -155,7 +155,7 @@ func TestLogoutAttacks(t *testing.T) {
 	for _, types := range [][]string{{jose.LogoutType}, {jose.LogoutType, "JWT"}} {
 		f := newFixture(t, withLogout(types...))
 		_, err := f.VerifyLogout(context.Background(), logoutToken())
-		require.NoError(t, err, "what is attacked works")
+		require.NoError(t, err, "a good token is accepted")
 		for _, a := range attacks {
 			var got *Logout
 			var err error
@@ -177,9 +177,9 @@ func TestLogoutAttacks(t *testing.T) {
 	t.Logf("%d attacks; the most processor time was %s, of %s", len(attacks), most, worst)
 }
 
-// TestLogoutIsNoSession: a logout token never is a credential, whatever its typ and however much it looks like a
-// session's JWT; and what has a credential's typ is no logout token unless the issuer is said to send such.
-func TestLogoutIsNoSession(t *testing.T) {
+// TestLogoutTokensAreNoCredentials: a logout token is never a credential, whatever its typ and its other claims; a token
+// with a credential's typ is a logout token only if the settings of the issuer allow that typ.
+func TestLogoutTokensAreNoCredentials(t *testing.T) {
 	both := logoutClaims("aud", `["`+client+`","`+ours+`"]`)
 	typed := map[string]string{"logout+jwt": token("ES256", testKeys()["es256"], logoutHeader, both), "JWT": token("ES256", testKeys()["es256"], plainHeader, both)}
 	for _, types := range [][]string{{jose.LogoutType}, {jose.LogoutType, "JWT"}} {
@@ -199,14 +199,14 @@ func TestLogoutIsNoSession(t *testing.T) {
 	}
 }
 
-// TestLogoutIsOff unless it is configured.
-func TestLogoutIsOff(t *testing.T) {
+// TestLogoutTokensAreRefusedByDefault: without LogoutRules, logout tokens are refused.
+func TestLogoutTokensAreRefusedByDefault(t *testing.T) {
 	f := newFixture(t, nil)
 	_, err := f.VerifyLogout(context.Background(), logoutToken("aud", `"`+ours+`"`))
 	require.Error(t, err)
 }
 
-// FuzzLogout: never panics, and accepts nothing but what was signed.
+// FuzzLogout: never panics, and accepts only the signed token.
 func FuzzLogout(f *testing.F) {
 	for _, a := range logoutAttacks() {
 		if len(a.jwt) < 4096 {
@@ -247,7 +247,7 @@ func FuzzLogoutClaims(f *testing.F) {
 			require.Nil(t, l)
 			return
 		}
-		require.True(t, plain(l.Session) || l.Session == "" && plain(l.Subject))
+		require.True(t, validID(l.Session) || l.Session == "" && validID(l.Subject))
 		require.False(t, l.IssuedAt.After(start.Add(i.ClockSkew)))
 		require.NotContains(t, o, "nonce")
 	})

@@ -7,16 +7,16 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/claimpath"
 )
 
-// Claims are JMESPath expressions that find a caller's parts in the claims of a JWT; an empty one leaves the
-// claims of the names `sub`, Issuer.SessionClaim and `roles` (RFC 9068, section 2.2.3.1).
+// Claims are JMESPath expressions that find a caller's parts in the claims of a JWT. The defaults are the claims `sub`,
+// Issuer.SessionClaim and `roles` (RFC 9068, section 2.2.3.1).
 type Claims struct {
 	Session string // one string
 	Subject string // one string
-	Roles   string // a list of strings or one
-	Require string // true, or the JWT is refused
+	Roles   string // a list of strings, or one string
+	Require string // must be true, or the JWT is refused
 }
 
-// mapped is an expression, or nil where the claim's own name holds.
+// mapped is an expression; nil: the default claim is read.
 type mapped struct{ *claimpath.Expression }
 
 type mapping struct{ session, subject, roles, require mapped }
@@ -40,7 +40,7 @@ func (c Claims) compile() (m mapping, err error) {
 	return m, nil
 }
 
-// tree decodes claims for the expressions; nil where there are none.
+// tree decodes claims for the expressions; nil if there are none.
 func (m *mapping) tree(o object) (map[string]any, error) {
 	if m.session.Expression == nil && m.subject.Expression == nil && m.roles.Expression == nil && m.require.Expression == nil {
 		return nil, nil
@@ -56,7 +56,7 @@ func (m *mapping) tree(o object) (map[string]any, error) {
 	return tree, nil
 }
 
-// name finds the one name that the expression is for, or else the claim.
+// name returns the one string that the expression finds or, without an expression, the claim.
 func (m mapped) name(o object, claim string, tree map[string]any) (string, error) {
 	var found *string
 	var err error
@@ -67,8 +67,8 @@ func (m mapped) name(o object, claim string, tree map[string]any) (string, error
 		s, err = m.String(tree)
 		found = &s
 	}
-	if err != nil || found == nil || !plain(*found) || placeholder(*found) {
-		return "", fmt.Errorf("%s, or what stands for it: %w", claim, errClaims)
+	if err != nil || found == nil || !validID(*found) || placeholder(*found) {
+		return "", fmt.Errorf("%s, or its expression: %w", claim, errClaims)
 	}
 	return *found, nil
 }
@@ -77,18 +77,19 @@ func (m *mapping) rolesOf(o object, tree map[string]any) ([]string, error) {
 	if m.roles.Expression != nil {
 		all, err := m.roles.Strings(tree)
 		if err != nil {
-			return nil, fmt.Errorf("what stands for roles: %w", errClaims)
+			return nil, fmt.Errorf("the expression for roles: %w", errClaims)
 		}
-		return raising(all), nil
+		return knownRoles(all), nil
 	}
 	all, err := member[list](o, "roles")
 	if err != nil || all == nil {
 		return nil, err
 	}
-	return raising(*all), nil
+	return knownRoles(*all), nil
 }
 
-// placeholder knows what proxies and templates write where they know nobody: all those would be one session.
+// placeholder reports whether s is what proxies and templates write for a missing value: all such requests would have one
+// session.
 func placeholder(s string) bool {
 	switch strings.ToLower(s) {
 	case "(null)", "null", "nil", "<nil>", "none", "undefined", "<no value>", "-":

@@ -14,7 +14,7 @@ func mappedFixture(t testing.TB, c Claims) *fixture {
 	return newFixture(t, func(o *Options) { o.Issuers[0].Claims = c })
 }
 
-// TestMapping: session, subject and roles from wherever the provider keeps them.
+// TestMapping: session, subject and roles are found by the configured expressions.
 func TestMapping(t *testing.T) {
 	f := mappedFixture(t, Claims{
 		Session: "ext.session.id", Subject: `"https://idp.example/user"`, Roles: "realm_access.roles[?@=='vault-client'] && ['application']",
@@ -25,7 +25,7 @@ func TestMapping(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, "ann", c.Subject)
 		require.Equal(t, caller.HashSession("clinic", "s-9"), *c.Session)
-		require.Empty(t, c.Roles, "the claim roles is not where roles are")
+		require.Empty(t, c.Roles, "the claim roles is not read")
 	}
 	c, err := f.Authenticate(bearer(good(claimsOf("https://idp.example/user", `"batch"`, "realm_access", `{"roles":["x","vault-client"]}`))))
 	require.NoError(t, err)
@@ -33,8 +33,8 @@ func TestMapping(t *testing.T) {
 	require.Nil(t, c.Session)
 }
 
-// TestMappingRefuses: what is not one plain string is no session and no subject, and what is no list of strings
-// no roles, however good the signature is.
+// TestMappingRefuses: session and subject must be one valid string, and roles one string or a list of strings, even if the
+// signature verifies.
 func TestMappingRefuses(t *testing.T) {
 	f := mappedFixture(t, Claims{Session: "ext.sid", Subject: "ext.sub", Roles: "ext.roles"})
 	ext := func(sid, sub, roles string) string {
@@ -58,12 +58,12 @@ func TestMappingRefuses(t *testing.T) {
 		require.Error(t, err, "roles %s", bad)
 	}
 	_, err = f.Authenticate(bearer(good(claimsOf())))
-	require.Error(t, err, "the claims themselves don't stand in for what is missing")
+	require.Error(t, err, "the default claims don't replace missing ones")
 	_, err = f.Authenticate(bearer(good(claimsOf("ext", `{"sid":"s","sub":"u"}`, "n", "1e999"))))
-	require.Error(t, err, "a number that is none")
+	require.Error(t, err, "an invalid number")
 }
 
-// TestMappingOfLargeNumbers: a role of one number is not that of its neighbour.
+// TestMappingOfLargeNumbers: large numbers that differ by one are different.
 func TestMappingOfLargeNumbers(t *testing.T) {
 	f := mappedFixture(t, Claims{Roles: "groups[?id==`9007199254740991`] && ['application']"})
 	for id, application := range map[string]bool{"9007199254740991": true, "9007199254740992": false, "9007199254740991.1": false, "9007199254740990": false} {
@@ -84,8 +84,8 @@ func TestMappingOfUnverifiedClaims(t *testing.T) {
 	require.ErrorContains(t, err, "signature")
 }
 
-// TestPlaceholders: what templates write for nobody is no session under the claim's own name either.
-func TestPlaceholders(t *testing.T) {
+// TestPlaceholdersAreRefused: what templates write for a missing value is refused as a session in the default claim too.
+func TestPlaceholdersAreRefused(t *testing.T) {
 	f := newFixture(t, nil)
 	for _, sid := range []string{"<no value>", "null", "NULL", "(null)", "None", "undefined", "-"} {
 		_, err := f.Authenticate(bearer(good(claimsOf("sid", fmt.Sprintf("%q", sid)))))
@@ -93,7 +93,7 @@ func TestPlaceholders(t *testing.T) {
 	}
 }
 
-// TestTypes: those of the issuer alone, in any case of letters; an empty one allows absence.
+// TestTypes: only the issuer's types are accepted, in any case; an empty one accepts a JWT without typ.
 func TestTypes(t *testing.T) {
 	for _, test := range []struct {
 		types    []string

@@ -13,23 +13,24 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/caller"
 )
 
-// oathkeeperIss is its issuer_url: to the letter, with the slash that its documentation writes.
+// oathkeeperIss is Oathkeeper's issuer_url, with the slash at the end as in its documentation.
 const oathkeeperIss = "https://oathkeeper.example/"
 
-// oathkeeperJWT is as the id_token mutator makes it: exp, jti, iat, iss, nbf and sub of its own over the rule's claims, signed by the first
-// private key of its set; the header has alg, kid and typ.
+// oathkeeperJWT makes a JWT as the id_token mutator does: its exp, jti, iat, iss, nbf and sub replace the rule's claims, and
+// the first private key of its set signs; the header has alg, kid and typ.
 func oathkeeperJWT(alg, key, kid, claims string, ttl time.Duration) string {
 	at := start.Unix()
 	return token(alg, testKeys()[key], fmt.Sprintf(`{"alg":%q,"kid":%q,"typ":"JWT"}`, alg, kid),
 		fmt.Sprintf(`{%s"exp":%d,"iat":%d,"iss":%q,"jti":"3ff93e4c-4ad7-4ad5-9d26-0d5b6e14ee2c","nbf":%d,"sub":"5ff0b1d8"}`, claims, at+int64(ttl.Seconds()), at, oathkeeperIss, at))
 }
 
-// TestOathkeeper: tokens and key sets of Ory Oathkeeper's id_token mutator, with a session id from the rule's claims.
-func TestOathkeeper(t *testing.T) {
+// TestOathkeeperTokens: tokens and key sets of Ory Oathkeeper's id_token mutator, with a session id from the rule's claims.
+func TestOathkeeperTokens(t *testing.T) {
 	const claims = `"aud":["` + ours + `"],"sid":"kratos-session-1","session":{"id":"kratos-session-1","authenticated_at":"2026-05-04T09:59:00Z"},`
 	for alg, key := range map[string]string{"RS256": "rsa", "ES256": "es256"} {
 		t.Run(alg, func(t *testing.T) {
-			// /.well-known/jwks.json publishes the public half of each key in its files: the private one's again where both are there.
+			// /.well-known/jwks.json publishes the public half of each key in its files; twice, if a file has the public key
+			// too.
 			one := publicJWK("a2aa9739-d753-4a0d-87ee-61f101050277", public(key), `"use":"sig"`, fmt.Sprintf(`"alg":%q`, alg))
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				assert.Equal(t, "/.well-known/jwks.json", r.URL.Path)

@@ -16,15 +16,15 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/caller"
 )
 
-// TrustedProxy is a proxy that says in plain headers who asks. Nothing in such a request is signed: it is
-// believed for the connection that it comes by, and refused on every other.
+// TrustedProxy is a proxy that names the caller in unsigned identity headers. They are accepted on connections from the
+// proxy, and refused on all others.
 type TrustedProxy struct {
 	Tenant        string
 	SessionHeader string
 	SubjectHeader string
 	MaxLifetime   time.Duration // of a session at the proxy
 
-	Peers []netip.Prefix // where its connections come from, and all of these that are set:
+	Peers []netip.Prefix // where its connections come from; and these proofs, if set:
 
 	SecretHeader, Secret string         // a header with a secret
 	ClientCAs            *x509.CertPool // a client certificate of these (RFC 8446, section 4.4.2),
@@ -44,22 +44,22 @@ func (p *TrustedProxy) canonical() *TrustedProxy {
 	return &c
 }
 
-// names reports whether the request says in plain headers who asks.
-func (p *TrustedProxy) names(h http.Header) bool {
+// hasIdentity reports whether the request has identity headers.
+func (p *TrustedProxy) hasIdentity(h http.Header) bool {
 	return p != nil && (h[p.SessionHeader] != nil || h[p.SubjectHeader] != nil)
 }
 
-// caller returns whom the headers name, always a session. The request is the credential: it is issued now.
+// caller returns the caller that the headers name, always a session. Its credential is the request, so it is issued now.
 func (p *TrustedProxy) caller(r *http.Request, now time.Time) (*caller.Caller, error) {
 	if err := p.trust(r, now); err != nil {
 		return nil, err
 	}
 	session, subject := r.Header[p.SessionHeader], r.Header[p.SubjectHeader]
-	// A comma is where two headers became one on the way, one of them the client's.
-	if len(session) != 1 || !plain(session[0]) || placeholder(session[0]) || strings.Contains(session[0], ",") {
+	// A comma means that two headers were joined on the way, one of them the client's.
+	if len(session) != 1 || !validID(session[0]) || placeholder(session[0]) || strings.Contains(session[0], ",") {
 		return nil, fmt.Errorf("%s: %w", p.SessionHeader, errClaims)
 	}
-	if len(subject) != 1 || !plain(subject[0]) || placeholder(subject[0]) {
+	if len(subject) != 1 || !validID(subject[0]) || placeholder(subject[0]) {
 		return nil, fmt.Errorf("%s: %w", p.SubjectHeader, errClaims)
 	}
 	now = now.UTC()
@@ -77,9 +77,9 @@ func (p *TrustedProxy) trust(r *http.Request, now time.Time) error {
 	case err != nil || !slices.ContainsFunc(p.Peers, func(n netip.Prefix) bool { return n.Contains(address) }):
 		return fmt.Errorf("%w: another peer's address", errUntrustedHop)
 	case p.Secret == "" && p.ClientCAs == nil:
-		return fmt.Errorf("%w: an address alone proves nobody", errUntrustedHop)
+		return fmt.Errorf("%w: an address alone is no proof", errUntrustedHop)
 	case p.Secret != "" && !p.knowsSecret(r.Header[p.SecretHeader]):
-		return fmt.Errorf("%w: not the secret", errUntrustedHop)
+		return fmt.Errorf("%w: the secret is missing or wrong", errUntrustedHop)
 	case p.ClientCAs != nil:
 		return p.verifyCertificate(r, now)
 	}
@@ -90,12 +90,12 @@ func (p *TrustedProxy) knowsSecret(values []string) bool {
 	if len(values) != 1 {
 		return false
 	}
-	got, want := sha256.Sum256([]byte(values[0])), sha256.Sum256([]byte(p.Secret)) // of one length, whatever was sent
+	got, want := sha256.Sum256([]byte(values[0])), sha256.Sum256([]byte(p.Secret)) // hashes have the same length, whatever was sent
 	return subtle.ConstantTimeCompare(got[:], want[:]) == 1
 }
 
-// verifyCertificate verifies the client's certificate, whose key the handshake has proved. It is done for each
-// request: a connection may outlive the certificate, and the listener may ask for those of others too.
+// verifyCertificate verifies the client's certificate. The handshake has proved its key. Each request is checked: a
+// connection may outlive the certificate, and the listener may accept certificates of other authorities too.
 func (p *TrustedProxy) verifyCertificate(r *http.Request, now time.Time) error {
 	if r.TLS == nil || len(r.TLS.PeerCertificates) == 0 {
 		return fmt.Errorf("%w: no certificate", errUntrustedHop)

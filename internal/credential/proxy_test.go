@@ -57,9 +57,9 @@ func TestTrustedProxy(t *testing.T) {
 	}
 	c, err := f.Authenticate(hop(func(r *http.Request) { r.Header.Del("X-Session-Id"); r.Header.Del("X-User") }))
 	require.NoError(t, err)
-	require.Nil(t, c, "nobody is signed in at the proxy")
+	require.Nil(t, c, "no user is signed in at the proxy")
 	c, err = f.Authenticate(bearer(good(claimsOf())))
-	require.NoError(t, err, "others bear their JWTs, from anywhere")
+	require.NoError(t, err, "JWTs are accepted from any address")
 	require.Equal(t, "clinic", c.Tenant)
 }
 
@@ -94,13 +94,13 @@ func TestUntrustedHop(t *testing.T) {
 		})
 	}
 	_, err := proxyFixture(t, func(p *TrustedProxy) { p.Secret, p.SecretHeader = "", "" }).Authenticate(hop(nil))
-	require.Error(t, err, "an address proves nobody")
+	require.Error(t, err, "an address alone is no proof")
 	c, err := newFixture(t, nil).Authenticate(hop(nil))
 	require.NoError(t, err)
-	require.Nil(t, c, "there is no trusted proxy: its headers mean nothing")
+	require.Nil(t, c, "without a trusted proxy, its headers are ignored")
 }
 
-// certificate makes one that parent signs; nil: by itself.
+// certificate makes a certificate signed by parent; nil: self-signed.
 func certificate(t testing.TB, key crypto.Signer, parent *x509.Certificate, by crypto.Signer, change func(*x509.Certificate)) *x509.Certificate {
 	t.Helper()
 	template := &x509.Certificate{
@@ -126,7 +126,7 @@ func authority(c *x509.Certificate) {
 	c.NotAfter = start.Add(24 * time.Hour)
 }
 
-// TestMutualTLS: a certificate of the configured authority, for clients, in its time, and of the configured name.
+// TestMutualTLS: the certificate must be of the configured authority, for clients, valid now, and of the configured name.
 func TestMutualTLS(t *testing.T) {
 	caKey, key := testKeys()["es384"], testKeys()["es256"]
 	ca := certificate(t, caKey, nil, nil, authority)
@@ -172,14 +172,14 @@ func TestMutualTLS(t *testing.T) {
 		r.TLS = &tls.ConnectionState{PeerCertificates: []*x509.Certificate{proxy}}
 		r.Header.Del("X-Proxy-Secret")
 	}))
-	require.Error(t, err, "both are asked for")
+	require.Error(t, err, "both proofs are required")
 	f := mutual("", "")
 	f.clock.advance(2 * time.Hour)
 	_, err = f.Authenticate(showing(proxy))
 	require.Error(t, err, "the certificate has expired since the handshake")
 }
 
-// FuzzTrustedProxy: whatever the headers hold, a caller has every part in place, and there is none without the secret.
+// FuzzTrustedProxy: for any headers, a caller has every part, and without the secret there is no caller.
 func FuzzTrustedProxy(f *testing.F) {
 	f.Add("s-1", "ann", proxySecret)
 	f.Add("(null)", "", "")
@@ -193,7 +193,7 @@ func FuzzTrustedProxy(f *testing.F) {
 			return
 		}
 		require.Equal(t, proxySecret, secret)
-		require.True(t, plain(c.Subject) && plain(session))
+		require.True(t, validID(c.Subject) && validID(session))
 		require.True(t, c.Ambient && c.Session != nil && len(c.Roles) == 0 && c.Tenant == "intranet")
 	})
 }

@@ -56,7 +56,8 @@ func loggedFixture(t testing.TB, change func(*Options)) (*fixture, *lines) {
 	}), log
 }
 
-// TestRefusalsAreLogged: with the reason, what was expected and what was given; the client is told what it may know.
+// TestRefusalsAreLogged: a refusal is logged with its reason, the expected and the given value; the client gets what it may
+// know.
 func TestRefusalsAreLogged(t *testing.T) {
 	mallory := token("ES256", testKeys()["mallory"], goodHeader, claimsOf())
 	for name, test := range map[string]struct {
@@ -72,7 +73,7 @@ func TestRefusalsAreLogged(t *testing.T) {
 		"another kid":         {headed(`{"alg":"ES256","kid":"k9","typ":"JWT"}`), "kid", `"k1"`, `"k9"`, "sign in again"},
 		"another signer":      {mallory, "signature", "the issuer's key", "", "sign in again"},
 		"from the future":     {good(claimsOf("iat", fmt.Sprint(start.Unix()+60))), "iat, nbf", "5s", "2026-05-04T10:01:00Z", "compare the clocks"},
-		"too long a life":     {good(claimsOf("exp", fmt.Sprint(start.Unix()+7200))), "lifetime", "1h0m0s", "2h0m0s", "lives longer"},
+		"too long a life":     {good(claimsOf("exp", fmt.Sprint(start.Unix()+7200))), "lifetime", "1h0m0s", "2h0m0s", "is longer than is allowed"},
 		"expired":             {good(claimsOf("iat", fmt.Sprint(start.Unix()-60), "exp", fmt.Sprint(start.Unix()))), "exp", "2026-05-04T10:00:00Z", "exp 2026-05-04T10:00:00Z", "expired"},
 		"without a session":   {good(claimsOf("sid", "")), "session", `"sid"`, "", "names no session"},
 		"without a subject":   {good(claimsOf("sub", "")), "subject", `"sub"`, "", "names no subject"},
@@ -105,12 +106,12 @@ func TestRefusalsAreLogged(t *testing.T) {
 func TestRolesThatDoNotCountAreLogged(t *testing.T) {
 	f, log := loggedFixture(t, func(o *Options) { o.Issuers[0].TrustRoles = false })
 	_, err := f.Authenticate(bearer(good(claimsOf("roles", `["application"]`, "sid", ""))))
-	require.Contains(t, fault.Public(err).Message, "no role of its own that counts here")
+	require.Contains(t, fault.Public(err).Message, "no role that counts here")
 	require.Contains(t, log.read(t)[0]["given"], `roles "application", which do not count: trust_roles is off`)
 }
 
-// TestFloodsAreNotLogged: one line for each kind in a while, with how many were left out; one kind hides no other, and
-// what strangers can vary makes no kinds.
+// TestFloodsAreNotLogged: each kind has one line in logEvery, with the number omitted; one kind does not hide another, and
+// text that a client chooses makes no new kind.
 func TestFloodsAreNotLogged(t *testing.T) {
 	f, log := loggedFixture(t, nil)
 	var all sync.WaitGroup
@@ -126,7 +127,7 @@ func TestFloodsAreNotLogged(t *testing.T) {
 		_, err := f.Authenticate(bearer(jwt))
 		require.Error(t, err)
 	}
-	require.Len(t, log.read(t), 2, "an issuer that is nearly ours, and one of two audiences")
+	require.Len(t, log.read(t), 2, "one for the similar issuer, one for both audiences")
 	f.clock.advance(logEvery)
 	_, err := f.Authenticate(bearer(good(claimsOf("iss", `"https://201.example"`))))
 	require.Error(t, err)
@@ -136,7 +137,7 @@ func TestFloodsAreNotLogged(t *testing.T) {
 	require.LessOrEqual(t, len(f.refusals.seen), 3)
 }
 
-// TestOtherRefusalsAreLogged: assertions, logout tokens and headers too.
+// TestOtherRefusalsAreLogged: refused assertions, logout tokens and headers are logged too.
 func TestOtherRefusalsAreLogged(t *testing.T) {
 	f, log := loggedFixture(t, func(o *Options) { o.Issuers[0].Logout = &LogoutRules{Audience: ours, Types: []string{"logout+jwt"}} })
 	_, err := f.Assertion(context.Background(), "clinic", good(claimsOf()), testState)
@@ -152,8 +153,8 @@ func TestOtherRefusalsAreLogged(t *testing.T) {
 	require.NotContains(t, fmt.Sprint(line), "dTpw")
 }
 
-// TestSizes: the limit is the setting's, and to the byte; what is over it is not told to sign in again.
-func TestSizes(t *testing.T) {
+// TestSizeLimit: the limit is the setting's, exact to the byte; over it, the client is not told to sign in again.
+func TestSizeLimit(t *testing.T) {
 	long := func(n int) string { return good(claimsOf("groups", `"`+strings.Repeat("g", n)+`"`)) }
 	t.Run("16 KiB by default", func(t *testing.T) {
 		f, _ := loggedFixture(t, nil)
@@ -185,8 +186,8 @@ func TestSizes(t *testing.T) {
 	}
 }
 
-// TestMemoryIsBoundedByBytes: long subjects leave room for fewer entries.
-func TestMemoryIsBoundedByBytes(t *testing.T) {
+// TestCacheIsBoundedByBytes: long subjects leave room for fewer entries.
+func TestCacheIsBoundedByBytes(t *testing.T) {
 	const remember = 64
 	f := newFixture(t, func(o *Options) { o.Remember = remember })
 	for n := range 300 {
@@ -194,7 +195,7 @@ func TestMemoryIsBoundedByBytes(t *testing.T) {
 		_, err := f.Authenticate(bearer(jwt))
 		require.NoError(t, err)
 	}
-	f.remembered.CleanUp()
-	require.LessOrEqual(t, f.remembered.EstimatedSize()*(entryBytes+maxID), remember*averageBytes)
-	require.Positive(t, f.remembered.EstimatedSize())
+	f.cache.CleanUp()
+	require.LessOrEqual(t, f.cache.EstimatedSize()*(entryBytes+maxID), remember*averageBytes)
+	require.Positive(t, f.cache.EstimatedSize())
 }

@@ -1,14 +1,14 @@
 package credential
 
-// Check is one rule that a JWT was held against.
+// Check is the result of one rule for a JWT.
 type Check struct {
 	Reason      Reason
-	Err         error  // nil: the JWT keeps it
+	Err         error  // nil: the JWT passes
 	Want, Given string // as in Refusal
 }
 
-// rules hold a JWT against the gateway's rules, one after the other. For a request, the first that fails is the end;
-// for an explanation all are tried, and noted.
+// rules collect the results of a JWT's checks. For a request, the first failure ends the checks; for an explanation all
+// rules are tried and recorded.
 type rules struct {
 	explain bool
 	issuer  string // once it is known
@@ -16,11 +16,11 @@ type rules struct {
 	failed  *Refusal // the first
 }
 
-// detail says what a rule expects and what the JWT has; it is called where somebody is to read it.
+// detail returns what a rule expects and what the JWT has; it is called only if that is shown.
 type detail func() (want, given string)
 
-// hold notes what became of a rule, and reports whether the next one is to be tried.
-func (r *rules) hold(reason Reason, err error, say detail) bool {
+// record records the result of a rule, and reports whether the next one is to be tried.
+func (r *rules) record(reason Reason, err error, say detail) bool {
 	if err == nil && !r.explain {
 		return true
 	}

@@ -13,14 +13,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// answers is an issuer as an http.RoundTripper: nothing that the bubble of a test waits for is outside of it.
+// answers is an issuer as an http.RoundTripper, so that everything that a test waits for is in its bubble.
 type answers func(r *http.Request) (*http.Response, error)
 
 func (a answers) RoundTrip(r *http.Request) (*http.Response, error) { return a(r) }
 
-// TestRunLeavesNothing: once Run has returned no goroutine of it is left, whatever it was at; synctest fails a test that
-// leaves one.
-func TestRunLeavesNothing(t *testing.T) {
+// TestRunLeavesNoGoroutine: after Run has returned, none of its goroutines is left, whatever it was doing; synctest fails a
+// test that leaves one.
+func TestRunLeavesNoGoroutine(t *testing.T) {
 	testKeys() // made outside of the bubble
 	for name, answer := range map[string]answers{
 		"fixed keys": nil,
@@ -29,7 +29,7 @@ func TestRunLeavesNothing(t *testing.T) {
 		},
 		"an issuer that never answers": func(r *http.Request) (*http.Response, error) {
 			<-r.Context().Done()
-			time.Sleep(time.Second) // of the bubble's clock: what a transport has still to do
+			time.Sleep(time.Second) // of the bubble's clock: a transport's remaining work
 			return nil, r.Context().Err()
 		},
 	} {

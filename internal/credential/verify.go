@@ -13,12 +13,12 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/jose"
 )
 
-// DefaultMaxSize bounds a JWT before anything is done with it, in bytes.
+// DefaultMaxSize is the default limit on a JWT's length, in bytes. The length is checked before parsing.
 const DefaultMaxSize = 16 << 10
 
 var errTooLong = errors.New("the JWT is too long")
 
-// fits bounds a JWT before anything is done with it.
+// fits checks the length of a JWT before parsing.
 func (a *Authenticator) fits(jwt string) error {
 	if len(jwt) <= a.maxSize {
 		return nil
@@ -26,7 +26,7 @@ func (a *Authenticator) fits(jwt string) error {
 	return &Refusal{Reason: ReasonSize, Want: strconv.Itoa(a.maxSize), Given: strconv.Itoa(len(jwt)), cause: errTooLong}
 }
 
-func (a *Authenticator) verify(ctx context.Context, jwt string, now time.Time) (*remembered, error) {
+func (a *Authenticator) verify(ctx context.Context, jwt string, now time.Time) (*cachedJWT, error) {
 	r := &rules{}
 	s, err := a.open(ctx, r, jwt, func(i *issuer) []string { return i.Types })
 	if err != nil {
@@ -36,19 +36,19 @@ func (a *Authenticator) verify(ctx context.Context, jwt string, now time.Time) (
 	if err != nil {
 		return nil, err
 	}
-	return &remembered{caller: c, issuer: s.issuer, keys: s.keys}, nil
+	return &cachedJWT{caller: c, issuer: s.issuer, keys: s.keys}, nil
 }
 
-// signed is a JWT whose signature was verified; its claims have been checked for nothing but their form.
+// signed is a JWT whose signature was verified. Its claims are parsed and not yet checked.
 type signed struct {
 	claims object
 	issuer *issuer
 	keys   *jose.Set
-	key    jose.Key // that signed it
+	key    jose.Key // the key that signed the JWT
 }
 
-// open verifies the signature of a JWT, whose typ must be one of those that types accepts of its issuer. For an
-// explanation it returns what it has, beside the error.
+// open verifies the signature of a JWT. Its typ must be one of types(its issuer). For an explanation it returns an
+// incomplete result beside the error.
 func (a *Authenticator) open(ctx context.Context, r *rules, jwt string, types func(*issuer) []string) (*signed, error) {
 	if err := a.fits(jwt); err != nil {
 		return nil, err
@@ -58,12 +58,12 @@ func (a *Authenticator) open(ctx context.Context, r *rules, jwt string, types fu
 	if err == nil {
 		o, err = decodeObject(p.payload)
 	}
-	if r.hold(ReasonForm, err, func() (string, string) { return "a signed JWT in the compact form", "" }); err != nil {
+	if r.record(ReasonForm, err, func() (string, string) { return "a signed JWT in the compact form", "" }); err != nil {
 		return nil, r.err()
 	}
 	i, iss, err := a.issuerOf(o)
-	if r.hold(ReasonIssuer, err, func() (string, string) { return a.known(), quote(iss) }); err != nil {
-		r.failed.near = a.near(iss)
+	if r.record(ReasonIssuer, err, func() (string, string) { return a.expectedIssuers(), quote(iss) }); err != nil {
+		r.failed.similar = a.similar(iss)
 		return nil, r.err()
 	}
 	r.issuer = i.Name
@@ -76,28 +76,28 @@ func (a *Authenticator) open(ctx context.Context, r *rules, jwt string, types fu
 		if s.keys == nil {
 			reason = ReasonKeys
 		}
-		r.hold(reason, err, func() (string, string) { return s.published(p.header.alg), quote(p.header.kid) })
+		r.record(reason, err, func() (string, string) { return s.published(p.header.alg), quote(p.header.kid) })
 		return s, r.err()
 	}
-	r.hold(ReasonKey, nil, func() (string, string) { return s.published(p.header.alg), quote(p.header.kid) })
+	r.record(ReasonKey, nil, func() (string, string) { return s.published(p.header.alg), quote(p.header.kid) })
 	err = s.key.Verify(p.header.alg, []byte(p.signed), p.signature)
-	r.hold(ReasonSignature, err, func() (string, string) { return "that of the issuer's key", "" })
+	r.record(ReasonSignature, err, func() (string, string) { return "a signature by the issuer's key", "" })
 	return s, r.err()
 }
 
-// checkHeader holds the header's typ and alg against the issuer's rules.
+// checkHeader checks the header's typ and alg by the issuer's rules.
 func (a *Authenticator) checkHeader(r *rules, i *issuer, p *parts, types []string) error {
 	var err error
 	if !accepts(types, p.header.typ) {
 		err = errors.New("a JWT of a type that is not accepted")
 	}
-	if !r.hold(ReasonType, err, func() (string, string) { return quoteAll(types), quote(p.header.typ) }) {
+	if !r.record(ReasonType, err, func() (string, string) { return quoteAll(types), quote(p.header.typ) }) {
 		return r.err()
 	}
 	if err = nil; !i.allows(p.header.alg) {
 		err = errors.New("an algorithm that is not allowed")
 	}
-	r.hold(ReasonAlgorithm, err, func() (string, string) { return quoteAll(i.Algorithms), quote(p.header.alg) })
+	r.record(ReasonAlgorithm, err, func() (string, string) { return quoteAll(i.Algorithms), quote(p.header.alg) })
 	return r.err()
 }
 
@@ -105,7 +105,7 @@ func (i *issuer) allows(alg string) bool {
 	return jose.Supported(alg) && slices.ContainsFunc(i.Algorithms, func(allowed string) bool { return jose.Canonical(allowed) == jose.Canonical(alg) })
 }
 
-// issuerOf reads iss before anything is verified, only to choose whose keys to verify with.
+// issuerOf reads iss of an unverified JWT, only to choose the keys to verify it with.
 func (a *Authenticator) issuerOf(o object) (*issuer, string, error) {
 	iss, err := member[string](o, "iss")
 	if err != nil || iss == nil {
@@ -118,12 +118,12 @@ func (a *Authenticator) issuerOf(o object) (*issuer, string, error) {
 	return i, *iss, nil
 }
 
-// known lists the issuers of the settings.
-func (a *Authenticator) known() string {
+// expectedIssuers lists the configured issuers.
+func (a *Authenticator) expectedIssuers() string {
 	return "one of " + quoteAll(slices.Sorted(maps.Keys(a.issuers)))
 }
 
-// published says which keys of the issuer's could have signed by the algorithm.
+// published lists the issuer's keys that fit the algorithm.
 func (s *signed) published(alg string) string {
 	if s.keys == nil {
 		return "the issuer's keys"
@@ -135,13 +135,13 @@ func (s *signed) published(alg string) string {
 		}
 	}
 	if len(ids) == 0 {
-		return "a key of the issuer's for the algorithm; it has none"
+		return "a key for the algorithm; the issuer has none"
 	}
-	return "one key of the issuer's for the algorithm, whose kids are " + quoteAll(ids)
+	return "one of the issuer's keys for the algorithm, with the kids " + quoteAll(ids)
 }
 
-// key finds the header's key, asking the issuer again, at most once in a while, where none fits. Without keys, the
-// set is nil.
+// key finds the header's key. If no key fits, it asks the issuer again, at most once in refreshAtMost. Without keys,
+// the set is nil.
 func (i *issuer) key(ctx context.Context, h header) (*jose.Set, jose.Key, error) {
 	keys := i.source.keys()
 	if keys != nil {
@@ -156,15 +156,15 @@ func (i *issuer) key(ctx context.Context, h header) (*jose.Set, jose.Key, error)
 	return keys, k, err
 }
 
-// near reports whether an iss differs from a configured one only in what is easily overlooked: letters' case, the
-// scheme, or a slash at the end. Such a one is logged apart from what strangers send.
-func (a *Authenticator) near(iss string) bool {
-	plain := func(s string) string {
+// similar reports whether an iss differs from a configured one only in the letters' case, the scheme, or a slash at the
+// end. Such refusals are logged apart from those of unknown issuers.
+func (a *Authenticator) similar(iss string) bool {
+	normalize := func(s string) string {
 		s = strings.ToLower(strings.TrimSpace(s))
 		return strings.TrimRight(strings.TrimPrefix(strings.TrimPrefix(s, "https://"), "http://"), "/")
 	}
-	for known := range a.issuers {
-		if plain(known) == plain(iss) {
+	for configured := range a.issuers {
+		if normalize(configured) == normalize(iss) {
 			return true
 		}
 	}

@@ -14,10 +14,11 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/clientaddr"
 )
 
-// OwnTenant is the name at the gateway of the application that Options.App names.
+// OwnTenant is the gateway's name for the application of Options.App.
 const OwnTenant = "app"
 
-// ownApplication takes --app: an origin, with a slash behind it or not, as what the application calls itself.
+// ownApplication sets the application's URL from --app: an origin, with or without a slash at its end, which is what the
+// application calls itself.
 func (s *stack) ownApplication(app string) error {
 	base := strings.TrimSuffix(app, "/")
 	u, err := url.Parse(base)
@@ -28,14 +29,14 @@ func (s *stack) ownApplication(app string) error {
 	case err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https":
 		return refuse("no URL of an application")
 	case u.Scheme+"://"+u.Host != base || base != strings.ToLower(base):
-		return refuse("the gateway compares it to the letter, and wants scheme, host in lower case and port alone")
+		return refuse("the gateway compares it exactly: it must have a scheme, a host in lower case and a port alone")
 	case u.Scheme == "http" && u.Port() == "80" || u.Scheme == "https" && u.Port() == "443":
-		return refuse("browsers leave out the scheme's own port")
+		return refuse("browsers omit the scheme's own port")
 	case u.Scheme == "http" && !clientaddr.Loopback(u.Hostname()):
 		return refuse("over http an application may be on loopback only")
 	}
-	// To a browser localhost and 127.0.0.1 are two sites, and a page of one gets no cookie of the other: the playground
-	// is to be on the application's.
+	// For a browser localhost and 127.0.0.1 are two sites, and a page of one gets no cookie of the other: the playground
+	// must be on the application's site.
 	if u.Hostname() == "localhost" {
 		_, port, err := net.SplitHostPort(s.gateway.Addr().String())
 		if err != nil {
@@ -49,7 +50,8 @@ func (s *stack) ownApplication(app string) error {
 	return nil
 }
 
-// startExample serves the example application, and returns what stops it. fail is called if it stops by itself.
+// startExample serves the example application, and returns a function that stops it. It calls fail if the application stops
+// by itself.
 func (s *stack) startExample(o Options, fail context.CancelCauseFunc) (stop func(), err error) {
 	application := clinic.Options{
 		BaseURL: s.appURL, GatewayURL: s.gatewayURL, ObjectsURL: s.objectsURL, DataDir: o.Data,
@@ -75,7 +77,7 @@ func (s *stack) startExample(o Options, fail context.CancelCauseFunc) (stop func
 	return func() {
 		bounded, done := context.WithTimeout(context.Background(), 5*time.Second)
 		defer done()
-		if server.Shutdown(bounded) != nil { // such as for a connection that a browser has opened ahead
+		if server.Shutdown(bounded) != nil { // for example, a browser has opened a connection in advance
 			_ = server.Close()
 		}
 		_ = app.Close()

@@ -1,6 +1,6 @@
 // Package dev starts a gateway, the embedded object store and the example application together on
-// loopback, for development: everything on defaults, everything kept in one folder. An application of one's own
-// takes the example's place.
+// loopback, for development: with default settings, and with all data in one folder. Your own application can replace the
+// example.
 package dev
 
 import (
@@ -19,13 +19,13 @@ import (
 // Tenant is the example application's name at the gateway.
 const Tenant = "clinic"
 
-// Options are the command line's.
+// Options are the options of the command line.
 type Options struct {
-	Data          string // folder of everything that is kept
+	Data          string // folder of all data
 	Listen        string // gateway; port 0 picks a free one
 	ObjectsListen string
-	AppListen     string                // example application; without App
-	App           string                // base URL of an application that runs elsewhere, or will; "": the example
+	AppListen     string                // example application; unused with App
+	App           string                // base URL of your application, which may start later; "": the example
 	Config        string                // YAML file of settings; "": none
 	Environ       []string              // lines of NAME=value: CLOAKROOM_… are settings
 	Configure     func(*gateway.Config) // changes settings, in tests and benchmarks; may be nil
@@ -34,13 +34,13 @@ type Options struct {
 	Out           io.Writer // the lines printed at start
 }
 
-// stack is what runs.
+// stack has the listeners and the URLs of the servers.
 type stack struct {
 	gateway, objects, app          net.Listener
 	gatewayURL, objectsURL, appURL string
 }
 
-// Run starts all of it, prints where it is, and serves until ctx ends.
+// Run starts the servers, prints their URLs, and serves until ctx ends.
 func Run(ctx context.Context, o Options) error {
 	s, err := listen(ctx, o)
 	if err != nil {
@@ -170,7 +170,7 @@ func (s *stack) printOwn(o Options) {
   GraphQL      %[1]s/graphql
   objects      %[2]s
 
-What the application says of itself, in appkit.Options:
+Set these in the application's appkit.Options:
   Issuer          %[3]s
   Audience        %[1]s
   AllowedOrigins  %[1]s (the playground: it asks POST %[3]s/.cloakroom/session)

@@ -13,18 +13,18 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/settings"
 )
 
-// fixed are the settings that dev alone decides, with what to do instead. A name that ends in a dot stands for all
-// below it. Every other setting counts; those that are lists are added to.
+// fixed are the settings that only dev sets, with what to do instead. A name that ends in a dot stands for all settings
+// below it. Every other setting is used; dev adds to those that are lists.
 var fixed = []struct{ setting, remedy string }{
-	{"development", "dev always is development; for anything else there is `cloakroom serve`"},
+	{"development", "dev is for development only; for anything else use `cloakroom serve`"},
 	{"http.listen", "use --listen"},
 	{"http.public_url", "it follows --listen and --app"},
 	{"http.tls.", "dev speaks HTTP on loopback; `cloakroom serve` speaks TLS"},
 	{"database.path", "use --data"},
 	{"keys.file", "use --data"},
-	{"keys.create", "dev makes what --data does not hold"},
-	{"objects.store", "dev has its own, embedded; `cloakroom serve` has others"},
-	{"objects.s3.", "dev has a store of its own, embedded; `cloakroom serve` has others"},
+	{"keys.create", "dev creates the keys that --data does not hold"},
+	{"objects.store", "dev has its own embedded store; `cloakroom serve` has others"},
+	{"objects.s3.", "dev has its own embedded store; `cloakroom serve` has others"},
 	{"objects.embedded.dir", "use --data"},
 	{"objects.embedded.listen", "use --objects-listen"},
 	{"objects.embedded.public_url", "it follows --objects-listen"},
@@ -32,7 +32,7 @@ var fixed = []struct{ setting, remedy string }{
 	{"log.format", "dev logs text; `cloakroom serve` logs JSON"},
 }
 
-// refuseFixed names each given setting that would have been overridden, and where it is given.
+// refuseFixed returns an error for each given setting that dev would override, with its source.
 func refuseFixed(given map[string]string) error {
 	var problems []error
 	for _, key := range slices.Sorted(maps.Keys(given)) {
@@ -52,7 +52,8 @@ func place(source string) string {
 	return source
 }
 
-// config is a development gateway's: what o gives, and what is fixed. Nothing here weakens what protects values.
+// config returns the settings of a development gateway: those of o, and the fixed ones. None of these weakens the protection
+// of values.
 func (s *stack) config(o Options) (*gateway.Config, error) {
 	given, err := settings.Given(o.Config, o.Environ)
 	if err != nil {
@@ -88,7 +89,7 @@ func (s *stack) config(o Options) (*gateway.Config, error) {
 	return cfg, nil
 }
 
-// settingsFile is where the settings of the running gateway are written, for `cloakroom doctor --config`.
+// settingsFile returns the file to which the settings of the running gateway are written, for `cloakroom doctor --config`.
 func settingsFile(o Options) string { return filepath.Join(o.Data, "settings.yaml") }
 
 func keepSettings(o Options, cfg *gateway.Config) error {
@@ -102,7 +103,7 @@ func keepSettings(o Options, cfg *gateway.Config) error {
 	return nil
 }
 
-// issuer is the application: its keys are where appkit publishes them.
+// issuer returns the application as an issuer, with the URL where appkit publishes its keys.
 func (s *stack) issuer(o Options) gateway.Issuer {
 	issuer := gateway.DefaultIssuer()
 	issuer.Name, issuer.Issuer, issuer.JWKSURL = Tenant, s.appURL, s.appURL+"/.cloakroom/jwks.json"

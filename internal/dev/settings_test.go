@@ -15,7 +15,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/settings"
 )
 
-// listening is a stack before it serves, at free ports.
+// listening returns a stack that does not serve yet, at free ports.
 func listening(t *testing.T, o *Options) (*stack, error) {
 	t.Helper()
 	o.Data, o.Listen, o.ObjectsListen, o.AppListen = t.TempDir(), "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
@@ -51,7 +51,7 @@ func field(c *gateway.Config, key string) reflect.Value {
 	return v
 }
 
-// sample is a value of a setting's type that dev does not have by itself.
+// sample returns a value of a setting's type that differs from dev's.
 func sample(v reflect.Value) string {
 	switch {
 	case v.Type() == reflect.TypeFor[time.Duration]():
@@ -68,8 +68,8 @@ func sample(v reflect.Value) string {
 	return "given"
 }
 
-// Every setting counts or is refused by its name: none is passed over.
-func TestEverySettingCountsOrIsRefused(t *testing.T) {
+// Every setting is used, or refused by its name: none is ignored.
+func TestEverySettingIsUsedOrRefused(t *testing.T) {
 	plain, err := configOf(t, Options{})
 	require.NoError(t, err)
 	for _, key := range settings.Keys() {
@@ -109,7 +109,7 @@ func TestSettingsUnderDev(t *testing.T) {
 		require.Len(t, cfg.HTTP.AllowedOrigins, 2)
 		require.Equal(t, "http://localhost:5173", cfg.HTTP.AllowedOrigins[1])
 	})
-	t.Run("a file counts, and the environment wins over it", func(t *testing.T) {
+	t.Run("a file is used, and the environment takes precedence over it", func(t *testing.T) {
 		cfg, err := configOf(t, Options{
 			Config: file(t, "grants: {default_duration: 3m, max_duration: 1h}\n"), Environ: []string{"CLOAKROOM_GRANTS_MAX_DURATION=2h"},
 		})
@@ -169,7 +169,7 @@ func TestTheApplicationsURL(t *testing.T) {
 			o := Options{App: app}
 			s, err := listening(t, &o)
 			require.NoError(t, err)
-			require.Nil(t, s.app, "there is no example beside it")
+			require.Nil(t, s.app, "the example does not run")
 			base := strings.TrimSuffix(app, "/")
 			require.Equal(t, base, s.appURL)
 			_, port, err := net.SplitHostPort(s.gateway.Addr().String())

@@ -26,7 +26,7 @@ const (
 	PersistedNotFound Code = "PERSISTED_QUERY_NOT_FOUND"
 )
 
-// Error is an error with both halves. Message and Path are the client's; the cause is the log's.
+// Error is an error with both halves. Message and Path are for the client; the cause is for the log.
 type Error struct {
 	Code       Code
 	Message    string
@@ -40,15 +40,15 @@ func New(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
-// Wrap returns an error that tells the client code and message, and the log the cause.
+// Wrap returns an error with code and message for the client, and the cause for the log.
 func Wrap(cause error, code Code, message string) *Error {
 	return &Error{Code: code, Message: message, cause: cause}
 }
 
-// maxRetry bounds what a client is told to wait.
+// maxRetry limits the time that a client is told to wait.
 const maxRetry = 24 * time.Hour
 
-// Limited returns a RATE_LIMITED that asks to wait for so long, rounded up to whole seconds.
+// Limited returns a RATE_LIMITED with a time to wait, rounded up to whole seconds.
 func Limited(wait time.Duration) *Error {
 	seconds := max(1, math.Ceil(min(wait, maxRetry).Seconds()))
 	e := New(RateLimited, "Too much in a short time: try again in %.0f s.", seconds)
@@ -56,7 +56,7 @@ func Limited(wait time.Duration) *Error {
 	return e
 }
 
-// Error is for logs: it holds both halves.
+// Error returns both halves, for logs.
 func (e *Error) Error() string {
 	if e.cause == nil {
 		return string(e.Code) + ": " + e.Message
@@ -64,7 +64,7 @@ func (e *Error) Error() string {
 	return string(e.Code) + ": " + e.Message + ": " + e.cause.Error()
 }
 
-// RateLimited returns how long to wait, and whether the error is a RATE_LIMITED; directives asks errors for it.
+// RateLimited returns how long to wait, and whether the error is a RATE_LIMITED. Package directives calls it on errors.
 func (e *Error) RateLimited() (wait time.Duration, ok bool) {
 	return e.RetryAfter, e.Code == RateLimited
 }
@@ -72,14 +72,14 @@ func (e *Error) RateLimited() (wait time.Duration, ok bool) {
 // Unwrap returns the internal half.
 func (e *Error) Unwrap() error { return e.cause }
 
-// At returns the error with the given steps in front of its path.
+// At returns a copy of the error with the given steps before its path.
 func (e *Error) At(steps ...any) *Error {
 	at := *e
 	at.Path = append(append([]any{}, steps...), e.Path...)
 	return &at
 }
 
-// Public returns the client's half of err; that of an error without one is INTERNAL.
+// Public returns the client's half of err, or INTERNAL if err has none.
 func Public(err error) *Error {
 	var e *Error
 	if errors.As(err, &e) {
@@ -88,7 +88,7 @@ func Public(err error) *Error {
 	return &Error{Code: Internal, Message: "The gateway failed; report this with the request's id.", cause: err}
 }
 
-// At puts steps in front of the path of a fault, and leaves any other error alone.
+// At returns a fault with steps before its path, and any other error unchanged.
 func At(err error, steps ...any) error {
 	var e *Error
 	if errors.As(err, &e) {

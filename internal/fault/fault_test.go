@@ -22,7 +22,7 @@ func TestPublic(t *testing.T) {
 			p := fault.Public(err)
 			require.Equal(t, fault.Internal, p.Code, name)
 			require.NotContains(t, p.Message, "SECRET", name)
-			require.ErrorIs(t, p, err, "the log keeps it")
+			require.ErrorIs(t, p, err, "the log gets the cause")
 		})
 	}
 	wrapped := fault.Wrap(errCause, fault.Unavailable, "Try again.")
@@ -36,7 +36,7 @@ func TestPublic(t *testing.T) {
 	require.Equal(t, "FORBIDDEN: No 7.", fault.New(fault.Forbidden, "No %d.", 7).Error())
 }
 
-// TestAt puts steps in front and leaves the original alone, so that faults can be shared.
+// TestAt: At puts steps before the path and does not change the original, so that faults can be shared.
 func TestAt(t *testing.T) {
 	shared := fault.New(fault.BadUserInput, "No.")
 	a := shared.At("b", 1)
@@ -47,8 +47,8 @@ func TestAt(t *testing.T) {
 	require.Equal(t, errCause, fault.At(errCause, "a"))
 }
 
-// TestCodesAreTheContracts: every code is a value of the schema's ErrorCode, and the reverse.
-func TestCodesAreTheContracts(t *testing.T) {
+// TestCodesMatchTheSchema: every code is a value of the schema's ErrorCode, and the reverse.
+func TestCodesMatchTheSchema(t *testing.T) {
 	schema, err := os.ReadFile("../../graph/schema/errors.graphqls")
 	require.NoError(t, err)
 	var published []fault.Code

@@ -1,4 +1,4 @@
-// Package gatewaytest is cloakroomtest with a second application, for tests of what no tenant may see of another.
+// Package gatewaytest adds a second application to cloakroomtest, for tests of the isolation of tenants.
 package gatewaytest
 
 import (
@@ -52,7 +52,7 @@ func Start(t testing.TB, configure func(*gateway.Config)) *Gateway {
 	return g
 }
 
-// addOther makes the other application, whose JWTs the gateway trusts as well.
+// addOther creates the other application. The gateway trusts its JWTs as well.
 func (g *Gateway) addOther(t testing.TB, cfg *gateway.Config) {
 	t.Helper()
 	key, err := appkit.GenerateKey()
@@ -93,8 +93,7 @@ func (g *Gateway) Session(tenant, id string) Credentials {
 	}
 }
 
-// Requests returns, from the gateway's metrics, how many requests of a root field it has answered, whatever
-// the outcome.
+// Requests returns how many requests of a root field the gateway has answered, with any outcome, by the gateway's metrics.
 func (g *Gateway) Requests(t testing.TB, field string) (n int) {
 	t.Helper()
 	answer, err := http.Get(g.URL + "/metrics")

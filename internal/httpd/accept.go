@@ -16,16 +16,16 @@ const (
 	mediaGraphQL = "application/graphql-response+json"
 )
 
-// preference is what a request's Accept says of one media type.
+// preference is a request's preference for one media type, by its Accept.
 type preference struct {
 	quality  float64 // 0: not accepted
-	specific int     // of the range that said so: 3 by name, 2 application/*, 1 */*, 0 none did
-	at       int     // where it stands in the list
+	specific int     // of the range that matches: 3 by name, 2 application/*, 1 */*, 0 none
+	at       int     // the range's position in the list
 }
 
 // negotiate chooses the answer's media type (GraphQL over HTTP, section 6.3; RFC 9110, section 12.5.1): the one of higher
-// quality; of two that are alike, the one named first, and the older one where neither is named. Its error is a fault
-// for 406; the media type beside it is then the older one.
+// quality; if both have the same quality, the one named first, or the older one if neither is named. Its error is a fault
+// for 406; the returned media type is then the older one.
 func negotiate(accept []string) (string, error) {
 	if strings.Join(accept, "") == "" {
 		return mediaJSON, nil
@@ -43,7 +43,7 @@ func negotiate(accept []string) (string, error) {
 	return mediaJSON, nil
 }
 
-// preferenceFor reads the list; the most specific range decides. What is malformed is passed over.
+// preferenceFor reads the list; the most specific range decides. Malformed ranges are skipped.
 func preferenceFor(media string, ranges []string) (p preference) {
 	for at, part := range ranges {
 		t, params, err := mime.ParseMediaType(part)
@@ -67,7 +67,7 @@ func preferenceFor(media string, ranges []string) (p preference) {
 
 type mediaKey struct{}
 
-// withMedia notes what the request accepts, for whatever may have to refuse it.
+// withMedia stores the media type that the request accepts, for refusals.
 func withMedia(ctx context.Context, accept []string) context.Context {
 	media, _ := negotiate(accept)
 	if media == mediaJSON {
@@ -76,7 +76,7 @@ func withMedia(ctx context.Context, accept []string) context.Context {
 	return context.WithValue(ctx, mediaKey{}, media)
 }
 
-// mediaOf is the media type of a refusal: as the request accepts, the older one where it accepts neither.
+// mediaOf returns the media type of a refusal: the one that the request accepts, or the older one if it accepts neither.
 func mediaOf(ctx context.Context) string {
 	if media, ok := ctx.Value(mediaKey{}).(string); ok {
 		return media

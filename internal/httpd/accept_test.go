@@ -16,14 +16,14 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/fault"
 )
 
-// refusing answers nobody.
+// refusing refuses every request.
 type refusing struct{ why error }
 
 func (r refusing) Authenticate(*http.Request) (*caller.Caller, error) { return nil, r.why }
 
-// TestRefusalsInTheMediaTypeAsked: whatever refuses a request, and before whatever, it answers in the media type that the
-// request accepts, with an error of GraphQL's form; in the older one where neither is accepted.
-func TestRefusalsInTheMediaTypeAsked(t *testing.T) {
+// TestRefusalsHaveTheAcceptedMediaType: each refusal, at every stage, is a GraphQL error in the media type that the request
+// accepts, or in the older one if it accepts neither.
+func TestRefusalsHaveTheAcceptedMediaType(t *testing.T) {
 	over, cancel := context.WithCancel(t.Context())
 	cancel()
 	s := newServer(t, resolver{}, func(o *Options) { o.HTTP.MaxBody = 2000 })
@@ -98,8 +98,9 @@ func TestRefusalsInTheMediaTypeAsked(t *testing.T) {
 	}
 }
 
-// TestRefuseInTheMediaTypeAsked is of what is refused before the gateway's own handler, as another name is in development.
-func TestRefuseInTheMediaTypeAsked(t *testing.T) {
+// TestRefuseHasTheAcceptedMediaType: so is a refusal before the gateway's own handler, for example of another host name in
+// development.
+func TestRefuseHasTheAcceptedMediaType(t *testing.T) {
 	for accept, want := range map[string]string{"": mediaJSON, "application/json": mediaJSON, mediaGraphQL: mediaGraphQL, "*/*": mediaJSON, "text/html": mediaJSON} {
 		t.Run(accept, func(t *testing.T) {
 			r := post("{}")
@@ -113,7 +114,7 @@ func TestRefuseInTheMediaTypeAsked(t *testing.T) {
 	}
 }
 
-// TestAllowedHeaders: a preflight passes with what the setting and the protocol name, and with nothing else.
+// TestAllowedHeaders: a preflight passes with the headers of the setting and of the protocol, and with no others.
 func TestAllowedHeaders(t *testing.T) {
 	ask := func(s *server, headers string) string {
 		r := httptest.NewRequest(http.MethodOptions, publicURL+"/graphql", http.NoBody)

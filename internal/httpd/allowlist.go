@@ -19,20 +19,20 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/fault"
 )
 
-// allowList lets only known operations run: as a text that means the same as a listed one, or by the id of a listed
-// one. What runs is the text that came, so that a client gets the `__typename`s that it asked for; its normal form is a listed one.
+// allowList lets only listed operations run: by a text that means the same as a listed one, or by the id of a listed one.
+// The client's own text runs, so that the client gets the `__typename`s in it; its normal form is a listed one.
 type allowList struct {
 	schema    *ast.Schema // that the listed operations were validated against
 	forms     map[string]bool
-	texts     map[string]string // by id: its SHA-256 in hex, and what a manifest calls it
+	texts     map[string]string // by SHA-256 in hex, and by the id in a manifest
 	maxTokens int
-	accepted  graphql.Cache[string] // texts of clients' own printing, by SHA-256 in hex
+	accepted  graphql.Cache[string] // texts in clients' own formatting, by SHA-256 in hex
 }
 
 var _ graphql.OperationParameterMutator = (*allowList)(nil)
 
-// loadAllowList reads a folder's documents and manifests. It refuses what the schema does not allow, which could never
-// run.
+// loadAllowList reads a folder's documents and manifests. It refuses operations that are not valid in the schema, because
+// they could never run.
 func loadAllowList(o config.GraphQL, schema *ast.Schema) (*allowList, error) {
 	all, err := readListed(o.AllowList)
 	if err != nil {
@@ -42,16 +42,16 @@ func loadAllowList(o config.GraphQL, schema *ast.Schema) (*allowList, error) {
 	if l.accepted, err = newCache(o.PersistedCache, func(hash, text string) int { return len(hash) + len(text) }); err != nil {
 		return nil, err
 	}
-	for _, one := range all {
-		if err := l.add(one, schema); err != nil {
-			return nil, fmt.Errorf("config: graphql.allow_list: %s: %w", one.where, err)
+	for _, entry := range all {
+		if err := l.add(entry, schema); err != nil {
+			return nil, fmt.Errorf("config: graphql.allow_list: %s: %w", entry.where, err)
 		}
 	}
 	return l, nil
 }
 
-func (l *allowList) add(one listed, schema *ast.Schema) error {
-	doc, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: one.text}, l.maxTokens)
+func (l *allowList) add(entry listed, schema *ast.Schema) error {
+	doc, err := parser.ParseQueryWithTokenLimit(&ast.Source{Input: entry.text}, l.maxTokens)
 	if err != nil {
 		return err
 	}
@@ -63,43 +63,43 @@ func (l *allowList) add(one listed, schema *ast.Schema) error {
 		l.forms[form] = true
 	}
 	if len(doc.Operations) != 1 {
-		if one.id != "" {
+		if entry.id != "" {
 			return fmt.Errorf("%d operations under one id", len(doc.Operations))
 		}
 		return nil // each runs by its text
 	}
-	for _, id := range []string{hashOf(one.text), one.id} {
-		if text, ok := l.texts[id]; ok && text != one.text {
-			return fmt.Errorf("another operation has the id %q, too", id)
+	for _, id := range []string{hashOf(entry.text), entry.id} {
+		if text, ok := l.texts[id]; ok && text != entry.text {
+			return fmt.Errorf("another operation has the same id %q", id)
 		}
 		if id != "" {
-			l.texts[id] = one.text
+			l.texts[id] = entry.text
 		}
 	}
 	return nil
 }
 
-// parts returns one document for each operation, with the fragments that it reaches: what a client sends of it.
+// parts returns one document for each operation, with the fragments that it uses, as a client sends it.
 func parts(doc *ast.QueryDocument) (all []*ast.QueryDocument) {
 	for _, o := range doc.Operations {
 		part := &ast.QueryDocument{Operations: ast.OperationList{o}, Position: doc.Position}
-		reach(doc.Fragments, o.SelectionSet, part)
+		addFragments(doc.Fragments, o.SelectionSet, part)
 		all = append(all, part)
 	}
 	return all
 }
 
-func reach(from ast.FragmentDefinitionList, set ast.SelectionSet, into *ast.QueryDocument) {
+func addFragments(from ast.FragmentDefinitionList, set ast.SelectionSet, into *ast.QueryDocument) {
 	for _, s := range set {
 		switch s := s.(type) {
 		case *ast.Field:
-			reach(from, s.SelectionSet, into)
+			addFragments(from, s.SelectionSet, into)
 		case *ast.InlineFragment:
-			reach(from, s.SelectionSet, into)
+			addFragments(from, s.SelectionSet, into)
 		case *ast.FragmentSpread:
 			if f := from.ForName(s.Name); f != nil && into.Fragments.ForName(s.Name) == nil {
 				into.Fragments = append(into.Fragments, f)
-				reach(from, f.SelectionSet, into)
+				addFragments(from, f.SelectionSet, into)
 			}
 		}
 	}
@@ -117,7 +117,7 @@ func (l *allowList) Validate(es graphql.ExecutableSchema) error {
 	return nil
 }
 
-// MutateOperationParameters implements graphql.OperationParameterMutator: it puts a listed text in the place of its id.
+// MutateOperationParameters implements graphql.OperationParameterMutator: it replaces an id by the listed text.
 func (l *allowList) MutateOperationParameters(ctx context.Context, p *graphql.RawParams) *gqlerror.Error {
 	if p.Query != "" {
 		return l.check(ctx, p.Query)
@@ -126,14 +126,14 @@ func (l *allowList) MutateOperationParameters(ctx context.Context, p *graphql.Ra
 	id, _ := named["sha256Hash"].(string)
 	text, ok := l.find(ctx, id)
 	if !ok {
-		// A client of automatic persisted queries then sends its text, which may be a listed one in its own printing.
+		// A client of automatic persisted queries then sends its text, which may be a listed one in its own formatting.
 		return requestError(fault.PersistedNotFound, "PersistedQueryNotFound")
 	}
 	p.Query = text
 	return nil
 }
 
-// check refuses a text that means nothing listed. What does not parse, the executor would refuse.
+// check refuses a text that does not mean the same as a listed one, or does not parse.
 func (l *allowList) check(ctx context.Context, text string) *gqlerror.Error {
 	hash := hashOf(text)
 	if _, ok := l.find(ctx, hash); ok {
@@ -149,8 +149,8 @@ func (l *allowList) check(ctx context.Context, text string) *gqlerror.Error {
 	return requestError(fault.Forbidden, "Only the operations of the allow-list run here.")
 }
 
-// find looks an id up: a manifest's, or a SHA-256, written as GraphQL over HTTP's appendix on persisted documents has it
-// or without the prefix.
+// find looks up an id of a manifest, or a SHA-256, with the prefix of GraphQL over HTTP's appendix on persisted documents or
+// without it.
 func (l *allowList) find(ctx context.Context, id string) (string, bool) {
 	if text, ok := l.texts[id]; ok {
 		return text, true

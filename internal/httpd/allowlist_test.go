@@ -44,9 +44,9 @@ func byHash(hash string) string {
 	return fmt.Sprintf(`{"extensions":{"persistedQuery":{"version":1,"sha256Hash":%q}}}`, hash)
 }
 
-// TestAllowListComparesMeanings: how a document is printed, and the names of types that a client adds for its cache, change nothing;
+// TestAllowListIgnoresFormatting: formatting, and the `__typename`s that a client adds for its cache, make no difference;
 // everything else does.
-func TestAllowListComparesMeanings(t *testing.T) {
+func TestAllowListIgnoresFormatting(t *testing.T) {
 	s := newListed(t, resolver{}, map[string]string{
 		"a.graphql": "\n{viewer{tenant}}\n",
 		"b.graphql": `query B($s:ID!,$t:TokenID!){verifyGrants(input:{sessionId:$s,checks:[{token:$t,kind:READ}]}){valid missing{token}} viewer{...R x:subject}} fragment R on Viewer{roles}`,
@@ -59,10 +59,10 @@ func TestAllowListComparesMeanings(t *testing.T) {
 	for name, doc := range map[string]string{
 		"as listed": "{viewer{tenant}}", "white space": " query {\n viewer { tenant, }\n}\n", "a comment": "{viewer{tenant}}# mine\n", "an alias of the same name": "{viewer:viewer{tenant:tenant}}",
 		"type names": "{__typename viewer{__typename tenant __typename}}", "a byte order mark": "\ufeff{viewer{tenant}}", "one operation of a file": "query C{viewer{roles}}",
-		"another of it, with its fragment": "fragment E on Viewer{__typename subject} query D{viewer{...E __typename}}",
-		"b, as Apollo prints it":           "query B($s: ID!, $t: TokenID!) {\n  verifyGrants(input: {sessionId: $s, checks: [{token: $t, kind: READ}]}) {\n    valid\n    missing {\n      token\n      __typename\n    }\n    __typename\n  }\n  viewer {\n    ...R\n    x: subject\n    __typename\n  }\n}\n\nfragment R on Viewer {\n  roles\n  __typename\n}",
-		"b, fragments first":               "fragment R on Viewer{roles} query B($s:ID!,$t:TokenID!){verifyGrants(input:{sessionId:$s,checks:[{token:$t,kind:READ}]}){valid missing{token}} viewer{...R x:subject}}",
-		"b, in another order":              "query B($t:TokenID!,$s:ID!){verifyGrants(input:{checks:[{kind:READ,token:$t}],sessionId:$s}){valid missing{token}} viewer{...R x:subject}} fragment R on Viewer{roles}",
+		"another operation of the file, with its fragment": "fragment E on Viewer{__typename subject} query D{viewer{...E __typename}}",
+		"b, as Apollo prints it":                           "query B($s: ID!, $t: TokenID!) {\n  verifyGrants(input: {sessionId: $s, checks: [{token: $t, kind: READ}]}) {\n    valid\n    missing {\n      token\n      __typename\n    }\n    __typename\n  }\n  viewer {\n    ...R\n    x: subject\n    __typename\n  }\n}\n\nfragment R on Viewer {\n  roles\n  __typename\n}",
+		"b, fragments first":                               "fragment R on Viewer{roles} query B($s:ID!,$t:TokenID!){verifyGrants(input:{sessionId:$s,checks:[{token:$t,kind:READ}]}){valid missing{token}} viewer{...R x:subject}}",
+		"b, in another order":                              "query B($t:TokenID!,$s:ID!){verifyGrants(input:{checks:[{kind:READ,token:$t}],sessionId:$s}){valid missing{token}} viewer{...R x:subject}} fragment R on Viewer{roles}",
 	} {
 		t.Run("runs "+name, func(t *testing.T) {
 			require.Empty(t, s.query(t, doc, vars).Errors)
@@ -73,7 +73,7 @@ func TestAllowListComparesMeanings(t *testing.T) {
 	for name, doc := range map[string]string{
 		"another field": "{viewer{subject}}", "a further field": "{viewer{tenant subject}}", "a further root field": "{viewer{tenant} b:viewer{subject}}", "an alias": "{viewer{a:tenant}}",
 		"an aliased type name": "{viewer{tenant a:__typename}}", "a type name under a directive": "{viewer{tenant __typename@skip(if:false)}}", "an inline fragment": "{viewer{tenant ...{__typename}}}",
-		"a type name alone": "{viewer{__typename}}", "nothing but it": "{__typename}", "a name": "query A{viewer{tenant}}", "a directive": "{viewer{tenant@skip(if:false)}}",
+		"a type name alone": "{viewer{__typename}}", "__typename alone": "{__typename}", "a name": "query A{viewer{tenant}}", "a directive": "{viewer{tenant@skip(if:false)}}",
 		"a second operation": "{viewer{tenant}} query Z{viewer{tenant}}", "a listed second": "query C{viewer{roles}} query D{viewer{...E}} fragment E on Viewer{subject}", "a fragment more": "{viewer{tenant}} fragment F on Viewer{subject}",
 		"what no .graphql file holds": "{viewer{expiresAt}}", "no document": "{", "an empty one": " ", "introspection": "{viewer{tenant} __schema{description}}",
 		"b, another value": "query B" + strings.Replace(b, "READ", "STORE", 1), "b, another type": "query B" + strings.Replace(b, "$t:TokenID!", "$t:TokenID", 1), "b, a default": "query B" + strings.Replace(b, "ID!,", `ID!="x",`, 1),
@@ -89,7 +89,7 @@ func TestAllowListComparesMeanings(t *testing.T) {
 	}
 }
 
-// TestAllowListManifests: what the clients' own tools wrote of two operations; testdata/allowlist says by which.
+// TestAllowListManifests: manifests of two operations that the clients' own tools wrote; testdata/allowlist names the tools.
 func TestAllowListManifests(t *testing.T) {
 	const codegen, relay, apollo = "77e42e6e2ffc305f5f61b2c810fdbc745f400659", "eebc2808bbd718bbe5ae6f84a1a211d04aad2d845ecd3471565c316e1d35b801", "de58d8d9862efa6fc7c87bfcc26cc49c64ef37d3a2539861043ed2492cdff58a"
 	s := newServer(t, resolver{}, func(o *Options) { o.GraphQL.AllowList = "testdata/allowlist" })
@@ -125,7 +125,8 @@ func TestAllowListManifests(t *testing.T) {
 	require.Equal(t, "BAD_USER_INPUT", open.post(t, `{"documentId":"`+apollo+`"}`).code(), "without a list there are no ids")
 }
 
-// TestAllowListAtStart: what could never run, or is no list, is refused by file, and so is an id of two operations.
+// TestAllowListAtStart: an operation that could never run, a file that is no manifest, and one id for two operations are
+// refused, with the file's name.
 func TestAllowListAtStart(t *testing.T) {
 	for name, test := range map[string]struct {
 		files map[string]string
@@ -146,7 +147,7 @@ func TestAllowListAtStart(t *testing.T) {
 	}
 }
 
-// run executes a document on a gateway and returns its answer without the names of types, and which resolvers saw what.
+// run executes a document on a gateway and returns its answer without `__typename`s, and the calls of resolvers.
 func (c *calls) run(t testing.TB, s *server, doc string) (string, []string) {
 	t.Helper()
 	c.list = nil
@@ -176,7 +177,7 @@ func withoutTypes(v any) any {
 	return v
 }
 
-// calls notes what resolvers were asked; those of one operation run at once.
+// calls records the calls of resolvers; those of one operation run concurrently.
 type calls struct {
 	mu   sync.Mutex
 	list []string
@@ -201,8 +202,8 @@ func (c *calls) resolver() resolver {
 	}
 }
 
-// FuzzAllowList: whatever text is accepted makes the calls, and gets the answer, of a listed operation; the same document without
-// the list runs alike. Names of types aside.
+// FuzzAllowList: an accepted text has the calls and the answer of a listed operation, and the same ones without the
+// allow-list, apart from `__typename`s.
 func FuzzAllowList(f *testing.F) {
 	listed := []string{
 		"{viewer{tenant}}", "query B{viewer{roles subject} token(id:\"" + someToken + "\"){id createdAt}}",
@@ -236,14 +237,14 @@ func FuzzAllowList(f *testing.F) {
 		answer, list := c.run(t, guarded, doc)
 		want, ok := known[answer]
 		require.True(t, ok, "%q got %s, which no listed operation gets (%v)", doc, answer, slices.Collect(maps.Keys(known)))
-		require.Equal(t, want.calls, list)
+		require.ElementsMatch(t, want.calls, list, "resolvers of one operation may run in any order")
 		parsed, err := parser.ParseQuery(&ast.Source{Input: doc})
 		require.NoError(t, err)
 		form, ok := normalForm(parsed)
 		require.True(t, ok)
 		again, err := parser.ParseQuery(&ast.Source{Input: strings.ReplaceAll(doc, "{", "{__typename ")})
 		if err != nil || strings.Contains(doc, "input") || strings.ContainsAny(doc, `"#`) {
-			return // a brace of a value's, a string's or a comment's
+			return // the brace may be in a value, a string or a comment
 		}
 		same, _ := normalForm(again)
 		require.Equal(t, form, same)

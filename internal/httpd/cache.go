@@ -8,12 +8,12 @@ import (
 	"github.com/maypok86/otter/v2"
 )
 
-// cache is a graphql.Cache bounded by the bytes of what it holds, for strangers fill it.
+// cache is a graphql.Cache limited by the bytes of its entries, because clients fill it.
 type cache[T any] struct {
 	otter *otter.Cache[string, T]
 }
 
-// newCache returns a cache of a number of bytes; weigh estimates an entry's.
+// newCache returns a cache of at most that many bytes, or none for 0; weigh estimates the bytes of an entry.
 func newCache[T any](bytes int64, weigh func(key string, value T) int) (graphql.Cache[T], error) {
 	if bytes == 0 {
 		return graphql.NoCache[T]{}, nil

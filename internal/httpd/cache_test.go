@@ -18,7 +18,7 @@ func newOptions(allowList string) config.GraphQL {
 	return o
 }
 
-// TestCacheIsBounded: by bytes, whatever strangers put in; what is larger than the whole is not kept.
+// TestCacheIsBounded: the cache is limited by bytes, whatever clients put in; an entry larger than the limit is not kept.
 func TestCacheIsBounded(t *testing.T) {
 	const bytes = 100_000
 	ctx := context.Background()
@@ -38,9 +38,9 @@ func TestCacheIsBounded(t *testing.T) {
 	require.IsType(t, graphql.NoCache[string]{}, none)
 }
 
-// TestCacheKeeps: while there is room. (A full cache may refuse an entry that was asked for once: its policy weighs
-// how often entries are used.)
-func TestCacheKeeps(t *testing.T) {
+// TestCacheKeepsEntries: entries are kept while there is room. (A full cache may refuse an entry that was used once: its policy
+// counts how often entries are used.)
+func TestCacheKeepsEntries(t *testing.T) {
 	ctx := context.Background()
 	c, err := newCache(100_000, func(_ string, v string) int { return len(v) })
 	require.NoError(t, err)

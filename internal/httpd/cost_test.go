@@ -171,8 +171,8 @@ func largest(make func(int) string, tokens, body int) string {
 	return make(low)
 }
 
-// TestWorstCase holds every request that the default limits let in to 100 ms of processor time, with the
-// rules of production and of development.
+// TestWorstCase: every request within the default limits takes at most 100 ms of processor time, with the rules of
+// production and of development.
 func TestWorstCase(t *testing.T) {
 	r := resolver{
 		token: func(context.Context, ids.Token) (*model.Token, error) { return nil, nil },

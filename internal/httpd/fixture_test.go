@@ -27,7 +27,7 @@ import (
 
 const publicURL = "https://gateway.example"
 
-// resolver answers the whole schema; what it does is a test's.
+// resolver answers the whole schema with functions that a test sets.
 type resolver struct {
 	tokenize func(context.Context, *model.TokenizeInput) (*model.TokenizePayload, error)
 	token    func(context.Context, ids.Token) (*model.Token, error)

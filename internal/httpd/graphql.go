@@ -25,15 +25,15 @@ type graphQL struct {
 	observer           Observer
 	log                *slog.Logger
 	tracer             trace.Tracer
-	documentIDs        bool // an operation may come as the id of a listed one
+	documentIDs        bool // an operation may be sent as the id of a listed one
 	maxBody            int64
 	maxApplicationBody int64
 	timeout            time.Duration
 }
 
-// outcome is what the log, the metrics and the trace say of a request.
+// outcome describes a request for the log, the metrics and the trace.
 type outcome struct {
-	field  string // root field, from the schema alone: a label that strangers can't make grow
+	field  string // root field, a name of the schema: clients can't add values to the label
 	code   fault.Code
 	tenant string
 }
@@ -47,7 +47,7 @@ func (g *graphQL) handle(w http.ResponseWriter, r *http.Request, admit guard.Adm
 		g.log.LogAttrs(r.Context(), slog.LevelInfo, "request", slog.String("field", o.field), slog.String("code", string(o.code)),
 			slog.String("tenant", o.tenant), slog.Duration("took", took))
 	}()
-	// A panic outside of resolvers, which the executor recovers, ends here: the process lives.
+	// The executor recovers panics of resolvers. All others are recovered here, so that the process goes on.
 	defer func() {
 		if p := recover(); p != nil {
 			o.code = fault.Internal
@@ -67,7 +67,7 @@ func (g *graphQL) serve(w http.ResponseWriter, r *http.Request, admit guard.Admi
 		reject(err)
 		return
 	}
-	who, err := admit()
+	c, err := admit()
 	if err != nil {
 		if fault.Public(err).Code == fault.Unauthenticated { // RFC 9110, section 15.5.2
 			w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
@@ -75,16 +75,16 @@ func (g *graphQL) serve(w http.ResponseWriter, r *http.Request, admit guard.Admi
 		reject(err)
 		return
 	}
-	params, err := g.decode(w, r, who)
+	params, err := g.decode(w, r, c)
 	if err != nil {
 		reject(err)
 		return
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), g.timeout)
 	defer cancel()
-	if who != nil {
-		o.tenant = who.Tenant
-		ctx = caller.With(ctx, who)
+	if c != nil {
+		o.tenant = c.Tenant
+		ctx = caller.With(ctx, c)
 	}
 	g.execute(ctx, w, r, params, mediaType, o)
 }
@@ -101,15 +101,15 @@ func (g *graphQL) execute(ctx context.Context, w http.ResponseWriter, r *http.Re
 		if r.Method == http.MethodGet && op.Operation.Operation != ast.Query {
 			w.Header().Set("Allow", "POST")
 			o.code = fault.BadUserInput
-			refuse(ctx, g.log, w, http.StatusMethodNotAllowed, fault.New(fault.BadUserInput, "A GET runs queries only: send it by POST."))
+			refuse(ctx, g.log, w, http.StatusMethodNotAllowed, fault.New(fault.BadUserInput, "A GET runs only queries: send the operation by POST."))
 			return
 		}
 		o.field = rootField(op)
 		responses, ctx := g.exec.DispatchOperation(ctx, op)
 		response := responses(ctx)
-		if response == nil { // the executor's word for a context that has ended
+		if response == nil { // the context has ended
 			o.code = fault.Unavailable
-			refuse(ctx, g.log, w, http.StatusServiceUnavailable, fault.New(fault.Unavailable, "The request's time is over."))
+			refuse(ctx, g.log, w, http.StatusServiceUnavailable, fault.New(fault.Unavailable, "The request took too long: try again."))
 			return
 		}
 		if len(response.Errors) > 0 {
@@ -123,7 +123,7 @@ func (g *graphQL) execute(ctx context.Context, w http.ResponseWriter, r *http.Re
 	writeResponse(w, mediaType, requestErrorStatus(mediaType, o.code), response, false)
 }
 
-// requestErrorStatus is 200 for application/json, whose old clients know no other, and 400 for
+// requestErrorStatus returns 200 for application/json, because its older clients know no other status, and 400 for
 // application/graphql-response+json (GraphQL over HTTP, section 6.4).
 func requestErrorStatus(mediaType string, code fault.Code) int {
 	if mediaType == mediaGraphQL && code != fault.PersistedNotFound {
@@ -132,8 +132,8 @@ func requestErrorStatus(mediaType string, code fault.Code) int {
 	return http.StatusOK
 }
 
-// rootField names the operation by its root field, which is a name of the schema's: the operation's own
-// name and its aliases are the client's, and could be anything.
+// rootField names the operation by its root field, which is a name of the schema. The client chooses the operation's own
+// name and its aliases, so they could be anything.
 func rootField(op *graphql.OperationContext) string {
 	name := "none"
 	for _, s := range op.Operation.SelectionSet {

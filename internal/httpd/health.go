@@ -13,16 +13,15 @@ import (
 
 const (
 	readyTimeout = 2 * time.Second
-	readyFor     = time.Second // an answer is given again for this long, so that strangers can't load the parts
+	readyFor     = time.Second // an answer is reused for this long, so that clients can't load the parts
 )
 
-// healthz says that the process lives.
+// healthz answers that the process runs.
 func healthz() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { writeStatus(w, http.StatusOK, "ok", nil) })
 }
 
-// readyz says which parts answer: 200 where all do that the gateway can't go on without, else 503. Why one does not is
-// in the log.
+// readyz answers which parts work: 200 if all that the gateway needs do, else 503. The log has the reason.
 func readyz(checks []Check, log *slog.Logger) http.Handler {
 	var mu sync.Mutex
 	var last map[string]string

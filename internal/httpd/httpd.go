@@ -1,8 +1,8 @@
-// Package httpd is GraphQL over HTTP, and what stands around it: routes, limits, credentials, request
-// ids, and the one place where errors become what a client sees.
+// Package httpd serves GraphQL over HTTP, with routes, limits, credentials, request ids, and the only place that turns
+// errors into what a client sees.
 //
 // The protocol is the GraphQL-over-HTTP draft of the GraphQL Foundation: POST with JSON, GET for
-// queries, one operation per request. gqlgen's executor runs the operations; the transports are ours,
+// queries, one operation per request. gqlgen's executor runs the operations; the transports are our own,
 // because its own echo malformed input, answer 422, and put "data": null on refused requests.
 package httpd
 
@@ -26,31 +26,30 @@ import (
 
 // Observer counts requests.
 type Observer interface {
-	// Request is told of each GraphQL request: its root field (or "none", "several", "introspection",
+	// Request is called for each GraphQL request with its root field (or "none", "several", "introspection",
 	// "refused"), the first error's code ("" for none) and how long it took.
 	Request(field, code string, took time.Duration)
 }
 
-// Rates bound requests without credentials.
+// Rates limit requests without credentials.
 type Rates interface {
-	// Anonymous is asked before the request's operation is read. Its errors are faults RATE_LIMITED.
+	// Anonymous is called before the request's operation is read. Its errors are faults RATE_LIMITED.
 	Anonymous(r *http.Request) error
 }
 
-// Check is a part that /readyz asks, by its name.
+// Check is a part that /readyz asks.
 type Check struct {
 	Name string
 	Ask  func(context.Context) error
-	// Degrades says that the gateway goes on without the part, and stays ready: where it is taken out of service, nothing
-	// could be revoked.
+	// Degrades means that the gateway works without the part, and stays ready: out of service, it could revoke nothing.
 	Degrades bool
 }
 
-// Options are what the handler is made of. Rates, Playground, Metrics, SignIn and Logout may be nil.
+// Options configure the handler. Rates, Playground, Metrics, SignIn and Logout may be nil.
 type Options struct {
 	Schema        graphql.ExecutableSchema
 	Authenticator guard.CallerFinder
-	Rates         Rates // nil: nothing is bounded
+	Rates         Rates // nil: no limits
 	Observer      Observer
 	Logger        *slog.Logger
 	Tracer        trace.Tracer
@@ -98,8 +97,8 @@ func New(o Options) (http.Handler, error) {
 	return wrap(mux, table, o), nil
 }
 
-// persisted sets up which operations may come by id, or may come at all. The allow-list does away with automatic
-// persisted queries, and answers their clients.
+// persisted sets up the allow-list or automatic persisted queries. The allow-list replaces automatic persisted queries, and
+// answers their clients.
 func (g *graphQL) persisted(o config.GraphQL, schema graphql.ExecutableSchema) error {
 	if o.AllowList != "" {
 		list, err := loadAllowList(o, schema.Schema())
@@ -121,7 +120,7 @@ func (g *graphQL) persisted(o config.GraphQL, schema graphql.ExecutableSchema) e
 	return nil
 }
 
-// rulesWithoutSuggestions is gqlparser's rules, but for those whose messages name what exists.
+// rulesWithoutSuggestions returns gqlparser's rules, with replacements for those whose messages suggest existing names.
 func rulesWithoutSuggestions() *rules.Rules {
 	r := rules.NewDefaultRules()
 	for with, without := range map[string]core.Rule{

@@ -12,16 +12,16 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/fault"
 )
 
-// rootFieldCost is what a root field adds to an operation's complexity: each is a statement of the
-// database, at least. Every other field adds 1, as often as its fragment is spread, and so does every
-// entry of a list in an argument: a variable that many fields share is work for each of them. An
-// application's lists are of rows only, with nothing to seal or sign, and ten entries add 1.
+// rootFieldCost is the complexity of a root field: each runs at least one statement of the database. Every other field adds
+// 1, each time its fragment is spread. So does every entry of a list in an argument; a list in a variable counts for each
+// field that uses the variable. Ten entries of an application's lists add 1: they are only rows, with nothing to seal or
+// sign.
 const rootFieldCost = 10
 
 var cheapEntries = map[string]int{"createGrants": 10, "verifyGrants": 10, "revokeGrants": 10, "deleteTokens": 10}
 
-// limits refuses operations that ask for too much. Each fragment is measured once, so that fragments
-// which spread each other cost no more to measure than to write down.
+// limits refuses operations that are over a limit. Each fragment is measured once, so that measuring fragments that spread
+// each other takes no longer than reading them.
 type limits struct {
 	config.GraphQL
 	schema *ast.Schema
@@ -123,7 +123,7 @@ func (m *measurer) selection(set ast.SelectionSet) (total measure) {
 	return total
 }
 
-// fragment is only asked of validated documents, whose fragments have no cycles.
+// fragment is only called for validated documents, in which fragments have no cycles.
 func (m *measurer) fragment(f *ast.FragmentDefinition) measure {
 	if f == nil {
 		return measure{}

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestLimits: each limit lets pass what is at it, and refuses one more with its name.
+// TestLimits: an operation at a limit passes; one above it is refused, with the limit's name.
 func TestLimits(t *testing.T) {
 	introspect := func(o *Options) { o.GraphQL.Introspection, o.GraphQL.MaxDepth, o.GraphQL.MaxComplexity = true, 6, 100 }
 	s := newServer(t, resolver{}, introspect)
@@ -39,7 +39,7 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// TestRootFieldsInFragments: a root field costs what it costs, wherever it is written.
+// TestRootFieldsInFragments: a root field costs the same in a fragment.
 func TestRootFieldsInFragments(t *testing.T) {
 	s := newServer(t, resolver{}, func(o *Options) { o.GraphQL.MaxComplexity = 100 })
 	roots := repeat(12, " a%d:viewer{tenant}")

@@ -14,12 +14,12 @@ import (
 // listed is one document of the allow-list.
 type listed struct {
 	where string // file, and id in a manifest
-	id    string // a manifest's; "": known by its text, and by its SHA-256
+	id    string // in a manifest; "": found by its text and its SHA-256
 	text  string
 }
 
-// readListed reads a folder: documents (*.graphql, *.gql), and manifests (*.json) as clients' tools write them. A JSON file that
-// is none is refused: what was meant to be listed would else be missing, and nobody told.
+// readListed reads a folder: documents (*.graphql, *.gql), and manifests (*.json) as clients' tools write them. Any other
+// JSON file is refused: skipped, its operations would be missing without notice.
 func readListed(dir string) (all []listed, err error) {
 	files, err := os.ReadDir(dir)
 	if err != nil {
@@ -54,11 +54,11 @@ func readListed(dir string) (all []listed, err error) {
 	return all, nil
 }
 
-var errNoManifest = errors.New("no manifest: it must be Apollo's persisted-query-manifest, or an object of ids and texts as Relay " +
+var errNoManifest = errors.New("not a manifest: it must be Apollo's persisted-query-manifest, or an object of ids and texts as Relay " +
 	"and graphql-codegen write it")
 
-// readManifest reads Apollo's format, version 1; or the plain map that relay-compiler (persistConfig.file) and graphql-codegen's
-// client preset (persistedDocuments) write.
+// readManifest reads Apollo's format, version 1; or the plain map that relay-compiler (persistConfig.file) and
+// graphql-codegen's client preset (persistedDocuments) write.
 func readManifest(b []byte) (all []listed, err error) {
 	b = bytes.TrimPrefix(b, []byte("\ufeff"))
 	var members map[string]json.RawMessage

@@ -24,7 +24,7 @@ func requestID(ctx context.Context) string {
 	return id
 }
 
-// LogRequestIDs adds each record's request id, where its context has one.
+// LogRequestIDs adds the request id to each record whose context has one.
 func LogRequestIDs(h slog.Handler) slog.Handler { return requestIDs{h} }
 
 type requestIDs struct{ slog.Handler }
@@ -39,8 +39,8 @@ func (h requestIDs) Handle(ctx context.Context, r slog.Record) error {
 func (h requestIDs) WithAttrs(a []slog.Attr) slog.Handler { return requestIDs{h.Handler.WithAttrs(a)} }
 func (h requestIDs) WithGroup(g string) slog.Handler      { return requestIDs{h.Handler.WithGroup(g)} }
 
-// wrap puts around every route: a request id (made here, so that a client can't write into the log), headers,
-// the check of the Origin, and CORS.
+// wrap adds to every route a request id (made here, so that a client can't write into the log), headers, the check of the
+// Origin, and CORS.
 func wrap(next http.Handler, table []guard.Route, o Options) http.Handler {
 	anyOrigin := map[string]bool{}
 	for i := range table {
@@ -67,11 +67,11 @@ func wrap(next http.Handler, table []guard.Route, o Options) http.Handler {
 		h := w.Header()
 		h["X-Request-Id"] = []string{id}
 		h["X-Content-Type-Options"] = []string{"nosniff"}
-		// On each answer alike: what some have and others lack, a page that can't read them can tell (Fetch, section 3.7).
+		// On every response, so that a page that can't read them can't tell them apart (Fetch, section 3.7).
 		h["Cross-Origin-Resource-Policy"] = []string{"same-origin"}
 		if anyOrigin[r.URL.Path] {
-			// A form of a page that signs users in, whose Origin the endpoint compares itself. No script may
-			// read the answer.
+			// A form of a page that signs users in. The endpoint checks its Origin itself. No script may read the
+			// answer.
 			next.ServeHTTP(w, r)
 			return
 		}
@@ -83,14 +83,14 @@ func wrap(next http.Handler, table []guard.Route, o Options) http.Handler {
 	})
 }
 
-// originCheck accepts the gateway's own origin and the listed ones, to the letter.
+// originCheck accepts the gateway's own origin and the listed ones, compared exactly.
 func originCheck(publicURL string, listed []string) func(string) bool {
-	own := ""
+	ownOrigin := ""
 	if u, err := url.Parse(publicURL); err == nil {
-		own = u.Scheme + "://" + u.Host
+		ownOrigin = u.Scheme + "://" + u.Host
 	}
 	return func(origin string) bool {
-		return origin == own || slices.Contains(listed, origin)
+		return origin == ownOrigin || slices.Contains(listed, origin)
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// normalForm returns a text that two documents share if and only if they mean the same. These differences mean nothing:
+// normalForm returns a text that two documents share if and only if they mean the same. These differences are ignored:
 //
 //   - white space, commas, comments and descriptions; `query` written or left out; an alias that is the field's own name;
 //   - the order of definitions, of variables, of arguments and of an input object's fields, none of which GraphQL orders;
@@ -17,8 +17,7 @@ import (
 //   - `__typename`, without alias and directives, beside other selections.
 //
 // Everything else is kept as it is: names of operations and fragments, selections with their order, aliases, arguments,
-// directives, defaults, numbers as they are written. A document with another number of operations than one has no normal form:
-// ok is false.
+// directives, defaults, numbers as they are written. A document without exactly one operation has no normal form: ok is false.
 func normalForm(doc *ast.QueryDocument) (form string, ok bool) {
 	if doc == nil || len(doc.Operations) != 1 {
 		return "", false
@@ -48,15 +47,15 @@ func (n *normalizer) words(words ...string) {
 }
 
 func (n *normalizer) selections(set ast.SelectionSet) {
-	kept := slices.DeleteFunc(slices.Clone(set), addedTypename)
-	if len(set) > 0 && len(kept) == 0 {
-		kept = set[:1] // what is asked for is the name of the type
+	selected := slices.DeleteFunc(slices.Clone(set), addedTypename)
+	if len(set) > 0 && len(selected) == 0 {
+		selected = set[:1] // only the name of the type is selected
 	}
-	if len(kept) == 0 {
+	if len(selected) == 0 {
 		return
 	}
 	n.WriteString("{")
-	for i, s := range kept {
+	for i, s := range selected {
 		if i > 0 {
 			n.WriteString(" ")
 		}
@@ -65,7 +64,7 @@ func (n *normalizer) selections(set ast.SelectionSet) {
 	n.WriteString("}")
 }
 
-// addedTypename reports whether it is what clients add for their caches.
+// addedTypename reports whether s is the `__typename` that clients add for their caches.
 func addedTypename(s ast.Selection) bool {
 	f, ok := s.(*ast.Field)
 	return ok && f.Name == "__typename" && f.Alias == f.Name && len(f.Directives) == 0 && len(f.Arguments) == 0 && len(f.SelectionSet) == 0
@@ -149,7 +148,7 @@ func (n *normalizer) value(v *ast.Value) {
 	}
 }
 
-// sorted returns a copy; what has the same name, which no valid document has, stays in order.
+// sorted returns a copy sorted by name. Equal names, which no valid document has, keep their order.
 func sorted[E any, S ~[]E](list S, name func(E) string) S {
 	if len(list) < 2 {
 		return list

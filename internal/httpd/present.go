@@ -16,8 +16,8 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/fault"
 )
 
-// present is the one place where an error of an execution becomes what a client sees. Only faults have
-// text for clients; everything else is INTERNAL, and its text goes to the log.
+// present returns the error presenter: the only place that turns an error of an execution into the client's error. Only
+// faults have text for clients; every other error is INTERNAL, and its text goes to the log.
 func present(log *slog.Logger) graphql.ErrorPresenterFunc {
 	return func(ctx context.Context, err error) *gqlerror.Error {
 		var g *gqlerror.Error
@@ -32,7 +32,7 @@ func present(log *slog.Logger) graphql.ErrorPresenterFunc {
 	}
 }
 
-// publish returns the public half of err, with its own path behind the given one, and logs the rest.
+// publish returns the public half of err, with its own path after the given one, and logs the rest.
 func publish(ctx context.Context, log *slog.Logger, err error, path ast.Path) *gqlerror.Error {
 	public := fault.Public(err)
 	switch public.Code {
@@ -69,10 +69,10 @@ func publish(ctx context.Context, log *slog.Logger, err error, path ast.Path) *g
 	return &gqlerror.Error{Message: public.Message, Path: full, Extensions: extensions}
 }
 
-// retryAfter is the extension of what may be tried again: whole seconds to wait.
+// retryAfter is the extension of errors that may be tried again: whole seconds to wait.
 const retryAfter = "retryAfter"
 
-// seconds rounds up, so that nobody is asked to come back too early.
+// seconds rounds up, so that no client is told to retry too early.
 func seconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }
 
 // requestCodes are the codes of errors that come before an execution.
@@ -80,8 +80,8 @@ var requestCodes = map[fault.Code]bool{
 	fault.BadUserInput: true, fault.LimitExceeded: true, fault.PersistedNotFound: true, fault.Forbidden: true,
 }
 
-// requestErrors gives codes of the contract to errors of parsing, validation, variables and limits. All of
-// them speak of the client's own document, so their text may be sent.
+// requestErrors gives codes of the contract to errors of parsing, validation, variables and limits. Their texts are about
+// the client's own document, so they may be sent.
 func requestErrors(errs gqlerror.List) gqlerror.List {
 	const most = 20 // a document can hold thousands of mistakes
 	out := make(gqlerror.List, 0, min(len(errs), most))
@@ -104,7 +104,7 @@ func requestErrors(errs gqlerror.List) gqlerror.List {
 	return out
 }
 
-// recovered makes an error of a panic; the presenter logs it with the request's id.
+// recovered returns a panic as an error; the presenter logs it with the request's id.
 func recovered(_ context.Context, p any) error {
 	return fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 }

@@ -19,9 +19,9 @@ const secret = "SECRET-dsn-postgres://user:pw@host"
 
 const someToken = "tok-2b58d9b2-83c1-4e9b-9692-b149112810c8"
 
-// TestUnknownErrorsTellNothing: text that is not a fault's own message stays in the log, with the
-// request's id; so do panics, and the process lives.
-func TestUnknownErrorsTellNothing(t *testing.T) {
+// TestUnknownErrorsRevealNothing: text that is not a fault's own message is only logged, with the request's id; so are panics,
+// and the process goes on.
+func TestUnknownErrorsRevealNothing(t *testing.T) {
 	for name, test := range map[string]struct {
 		fail func() error
 		code string
@@ -54,7 +54,7 @@ func TestUnknownErrorsTellNothing(t *testing.T) {
 				require.Equal(t, id, a.Errors[0].Extensions["requestId"])
 				require.Contains(t, s.log.String(), id)
 			}
-			require.Empty(t, s.query(t, "{viewer{tenant}}").Errors, "it lives")
+			require.Empty(t, s.query(t, "{viewer{tenant}}").Errors, "the server still answers")
 		})
 	}
 }
@@ -71,8 +71,8 @@ func TestPanicOutsideOfResolvers(t *testing.T) {
 	require.Contains(t, s.log.String(), "a panic of the authenticator")
 }
 
-// TestClientGone: a request whose client has left, or whose time is over, is no fault of the gateway's.
-func TestClientGone(t *testing.T) {
+// TestClientDisconnects: a request whose client has disconnected, or that took too long, is not INTERNAL.
+func TestClientDisconnects(t *testing.T) {
 	s := newServer(t, resolver{}, nil)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
@@ -81,8 +81,8 @@ func TestClientGone(t *testing.T) {
 	require.NotContains(t, s.log.String(), "panic")
 }
 
-// TestPaths: a fault's own path follows the field's.
-func TestPaths(t *testing.T) {
+// TestErrorPaths: a fault's own path follows the field's.
+func TestErrorPaths(t *testing.T) {
 	s := newServer(t, resolver{tokenize: func(context.Context, *model.TokenizeInput) (*model.TokenizePayload, error) {
 		return nil, fault.New(fault.BadUserInput, "No.").At("list", 3, "name")
 	}}, nil)
@@ -100,7 +100,7 @@ func TestBadInput(t *testing.T) {
 	for name, doc := range map[string][]string{
 		"not a token":                {`{token(id:"x"){id}}`},
 		"a number for a token":       {`{token(id:1){id}}`},
-		"a variable that is none":    {`query($t:TokenID!){token(id:$t){id}}`, `{"t":"x"}`},
+		"a bad token in a variable":  {`query($t:TokenID!){token(id:$t){id}}`, `{"t":"x"}`},
 		"a size out of range":        {`mutation{tokenize(input:{size:9223372036854775808}){token}}`},
 		"a size out of 64 bits":      {`mutation{tokenize(input:{size:99999999999999999999}){token}}`},
 		"a size in a variable":       {`mutation($n:Int){tokenize(input:{size:$n}){token}}`, `{"n":99999999999999999999}`},
@@ -109,11 +109,11 @@ func TestBadInput(t *testing.T) {
 		"no ttl":                     {`mutation{tokenize(input:{ttl:"soon"}){token}}`},
 		"a float out of range":       {`mutation{tokenize(input:{metadata:{custom:{a:1e999}}}){token}}`},
 		"an integer out of range":    {`mutation{tokenize(input:{metadata:{custom:{a:99999999999999999999}}}){token}}`},
-		"one nested":                 {`mutation{tokenize(input:{metadata:{custom:{a:[{b:99999999999999999999}]}}}){token}}`},
+		"a nested integer":           {`mutation{tokenize(input:{metadata:{custom:{a:[{b:99999999999999999999}]}}}){token}}`},
 		"a default out of range":     {`mutation($m:Map={a:99999999999999999999}){tokenize(input:{metadata:{custom:$m}}){token}}`},
 		"a list for a map":           {`mutation{tokenize(input:{metadata:{custom:[1]}}){token}}`},
 		"no moment":                  {`mutation{tokenize(input:{metadata:{lastModified:"yesterday"}}){token}}`},
-		"a kind that is none":        {`query($k:GrantKind!){verifyGrants(input:{sessionId:"s",checks:[{token:"x",kind:$k}]}){valid}}`, `{"k":"WRITE"}`},
+		"an unknown kind":            {`query($k:GrantKind!){verifyGrants(input:{sessionId:"s",checks:[{token:"x",kind:$k}]}){valid}}`, `{"k":"WRITE"}`},
 		"half a surrogate":           {`mutation($n:String){tokenize(input:{metadata:{filename:$n}}){token}}`, `{"n":["a"]}`},
 		"null for a non-null":        {`query($t:TokenID!){token(id:$t){id}}`, `{"t":null}`},
 		"a non-null that is missing": {`query($t:TokenID!){token(id:$t){id}}`},
@@ -143,5 +143,5 @@ func TestLogHoldsNoSecrets(t *testing.T) {
 	require.Contains(t, strings.Join(s.seen.list, " "), "token:INTERNAL")
 }
 
-// absent is a nil that no linter sees.
+// absent returns a nil that linters don't see.
 func absent() (v *model.Viewer) { return v }

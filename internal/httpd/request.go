@@ -52,14 +52,14 @@ type body struct {
 	Variables     map[string]any `json:"variables"`
 	Extensions    map[string]any `json:"extensions"`
 
-	// The id of a persisted document, instead of its text: as GraphQL over HTTP's appendix calls it, as the network
-	// layers of Relay's users do, and as Relay's documentation does. Where none is looked for, they are of any type.
+	// The id of a persisted document, instead of its text: the names in GraphQL over HTTP's appendix, in the network
+	// layers of Relay's users, and in Relay's documentation. Without an allow-list they may have any type.
 	DocumentID any `json:"documentId"`
 	DocID      any `json:"doc_id"`
 	ID         any `json:"id"`
 }
 
-// documentID returns the id; "" where there is none, or one that is no string. It refuses two that differ.
+// documentID returns the id; "" if there is none, or it is not a string. Two different ids are a fault BAD_USER_INPUT.
 func (b *body) documentID() (id string, err error) {
 	for _, member := range []any{b.DocumentID, b.DocID, b.ID} {
 		s, _ := member.(string)
@@ -74,12 +74,12 @@ func (b *body) documentID() (id string, err error) {
 	return id, nil
 }
 
-func (g *graphQL) decode(w http.ResponseWriter, r *http.Request, who *caller.Caller) (*graphql.RawParams, error) {
+func (g *graphQL) decode(w http.ResponseWriter, r *http.Request, c *caller.Caller) (*graphql.RawParams, error) {
 	var b body
 	var err error
 	if r.Method == http.MethodPost {
 		limit := g.maxBody
-		if who != nil && who.IsApplication() {
+		if c != nil && c.IsApplication() {
 			limit = g.maxApplicationBody
 		}
 		err = decodePOST(w, r, limit, &b)
@@ -119,10 +119,10 @@ func decodePOST(w http.ResponseWriter, r *http.Request, limit int64, into *body)
 	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
-		return fault.New(fault.LimitExceeded, "The request's body has %d bytes at most.", limit)
+		return fault.New(fault.LimitExceeded, "The request's body is too long: it may have %d bytes at most.", limit)
 	}
 	if err != nil {
-		return fault.Wrap(err, fault.BadUserInput, "The request's body broke off.")
+		return fault.Wrap(err, fault.BadUserInput, "The request's body ended early: send the request again.")
 	}
 	if first := bytes.TrimLeft(raw, " \t\r\n"); len(first) > 0 && first[0] == '[' {
 		return fault.New(fault.BadUserInput, "Send one operation per request: batches of operations are not accepted.")
@@ -132,7 +132,7 @@ func decodePOST(w http.ResponseWriter, r *http.Request, limit int64, into *body)
 
 func (g *graphQL) decodeGET(r *http.Request, into *body) error {
 	if int64(len(r.URL.RawQuery)) > g.maxBody {
-		return fault.New(fault.LimitExceeded, "The query string has %d bytes at most.", g.maxBody)
+		return fault.New(fault.LimitExceeded, "The query string is too long: it may have %d bytes at most.", g.maxBody)
 	}
 	q, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
@@ -166,12 +166,12 @@ func (g *graphQL) decodeGET(r *http.Request, into *body) error {
 	return nil
 }
 
-// decodeJSON keeps numbers as they are written, and says nothing of what was malformed.
+// decodeJSON keeps numbers as they are written. Its errors quote nothing of the input.
 func decodeJSON(raw []byte, into any) error {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.UseNumber()
 	if err := d.Decode(into); err != nil {
-		return fault.New(fault.BadUserInput, "The request is not JSON of the form that GraphQL over HTTP has.")
+		return fault.New(fault.BadUserInput, "The request is not JSON in the form of GraphQL over HTTP.")
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return fault.New(fault.BadUserInput, "Something follows the request's JSON.")

@@ -51,8 +51,8 @@ func TestNegotiation(t *testing.T) {
 	}
 }
 
-// TestCrossSiteRequests: whatever a form, a link or an image of another site could send is refused before
-// anything runs.
+// TestCrossSiteRequests: a request that a form, a link or an image of another site could send is refused before anything
+// runs.
 func TestCrossSiteRequests(t *testing.T) {
 	s := newServer(t, resolver{}, nil)
 	get := "GET ?query={viewer{tenant}}"
@@ -78,11 +78,11 @@ func TestCrossSiteRequests(t *testing.T) {
 		"GET, cross-site":                        {get, map[string]string{"Sec-Fetch-Site": "cross-site"}, 403},
 		"GET, same-site":                         {get, map[string]string{"Sec-Fetch-Site": "same-site"}, 403},
 		"GET, same-origin":                       {get, map[string]string{"Sec-Fetch-Site": "same-origin"}, 200},
-		"GET, typed":                             {get, map[string]string{"Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate"}, 403},
+		"GET from the address bar":               {get, map[string]string{"Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate"}, 403},
 		"GET by a sibling's page, with a bearer": {get, map[string]string{"Authorization": "Bearer good", "Origin": "https://app.example", "Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "cors"}, 200},
 		"GET by another site's page":             {get, map[string]string{"Authorization": "bearer good", "Origin": "https://app.example", "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "cors"}, 401}, // the fixture knows one spelling
 		"the same, with cookies":                 {get, map[string]string{"Authorization": "Bearer good", "Origin": "https://app.example", "Sec-Fetch-Site": "cross-site", "Cookie": "a=b"}, 200},
-		"GET by our own page, with both":         {get, map[string]string{"Authorization": "Bearer good", "Sec-Fetch-Site": "same-origin", "Cookie": "a=b"}, 200},
+		"GET by our own page, and cookie":        {get, map[string]string{"Authorization": "Bearer good", "Sec-Fetch-Site": "same-origin", "Cookie": "a=b"}, 200},
 		"with an expired bearer":                 {get, map[string]string{"Authorization": "Bearer bad", "Origin": "https://app.example", "Sec-Fetch-Site": "same-site"}, 401},
 		"by a page that is not listed":           {get, map[string]string{"Authorization": "Bearer good", "Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}, 403},
 		"a proxy's bearer, cross-site":           {get, map[string]string{"Authorization": "Bearer good", "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}, 403},
@@ -119,7 +119,7 @@ func TestCrossSiteRequests(t *testing.T) {
 	require.Equal(t, 415, s.do(t, r).status, "two types")
 }
 
-// TestAmbientCredentials: with one, a page's origin has to be known, and allowed; with another, it may be absent.
+// TestAmbientCredentials: with an ambient credential, the Origin must be present and allowed; with others, it may be absent.
 func TestAmbientCredentials(t *testing.T) {
 	s := newServer(t, resolver{}, nil)
 	for name, test := range map[string]struct {
@@ -157,7 +157,7 @@ func TestAmbientCredentials(t *testing.T) {
 	}
 }
 
-// TestOrigins: exact ones only, on every route; CORS answers name the origin, never a pattern.
+// TestOrigins: only exact origins are allowed, on every route; CORS answers name the origin, never a pattern.
 func TestOrigins(t *testing.T) {
 	s := newServer(t, resolver{}, nil)
 	for origin, allowed := range map[string]bool{
@@ -196,8 +196,8 @@ func TestOrigins(t *testing.T) {
 	require.Equal(t, http.StatusForbidden, s.do(t, r).status)
 }
 
-// TestBodies: what is no request is BAD_USER_INPUT, and none of it is echoed.
-func TestBodies(t *testing.T) {
+// TestMalformedBodies: a body that is no request is BAD_USER_INPUT, and none of it is echoed.
+func TestMalformedBodies(t *testing.T) {
 	s := newServer(t, resolver{}, nil)
 	good := bodyOf("{viewer{tenant}}")
 	for _, body := range []string{
@@ -224,8 +224,8 @@ func TestBodies(t *testing.T) {
 	}
 }
 
-// TestCredentials: a bad one is refused before the body is read, whatever is asked.
-func TestCredentials(t *testing.T) {
+// TestBadCredentials: a bad credential is refused before the body is read.
+func TestBadCredentials(t *testing.T) {
 	s := newServer(t, resolver{}, nil)
 	r := post(strings.Repeat("x", 1000))
 	r.Header.Set("Authorization", "Bearer bad")
@@ -237,7 +237,7 @@ func TestCredentials(t *testing.T) {
 	require.NotContains(t, a.raw, "BAD_USER_INPUT")
 }
 
-// TestRequestIDs are the gateway's own.
+// TestRequestIDs: the gateway makes request ids itself.
 func TestRequestIDs(t *testing.T) {
 	s := newServer(t, resolver{}, nil)
 	r := post(bodyOf("{viewer{tenant}}"))
@@ -249,7 +249,7 @@ func TestRequestIDs(t *testing.T) {
 	require.NotContains(t, s.log.String(), "mine")
 }
 
-// FuzzDecode: any body is answered with JSON and never as the gateway's fault.
+// FuzzDecode: any body is answered with JSON, and never with INTERNAL or a status of 5xx.
 func FuzzDecode(f *testing.F) {
 	for _, s := range []string{bodyOf("{viewer{tenant}}"), bodyOf("query($t:TokenID!){token(id:$t){id}}", `{"t":"x"}`), "[", `{"query":"{a`, `{"query":"{...F} fragment F on Query{...F}"}`} {
 		f.Add(s)

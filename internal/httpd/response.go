@@ -11,8 +11,7 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 )
 
-// writeResponse sends a response. One without an execution behind it has no data member (GraphQL,
-// section 7.1).
+// writeResponse sends a response. If nothing was executed, the response has no data member (GraphQL, section 7.1).
 func writeResponse(w http.ResponseWriter, mediaType string, status int, r *graphql.Response, executed bool) {
 	pooled := buffers.Get().(*[]byte)
 	b := append((*pooled)[:0], '{')
@@ -48,7 +47,7 @@ func writeResponse(w http.ResponseWriter, mediaType string, status int, r *graph
 	}
 }
 
-// longestWait returns after how many seconds all that was refused may be tried again; 0: nobody knows.
+// longestWait returns the seconds after which all refused fields may be tried again; 0: unknown.
 func longestWait(errs gqlerror.List) (seconds int) {
 	for _, err := range errs {
 		if wait, ok := err.Extensions[retryAfter].(int); ok {
@@ -65,8 +64,8 @@ var (
 	noStore = []string{"no-store"} // answers hold keys
 )
 
-// Refuse returns what answers any call with the public half of an error, in the form of GraphQL's errors and the media
-// type that the request accepts; status 0 stands for that of the error's code.
+// Refuse returns a function that answers a request with the public half of an error, as a GraphQL error in the media type
+// that the request accepts; status 0: the status of the error's code.
 func Refuse(log *slog.Logger) func(w http.ResponseWriter, r *http.Request, status int, err error) {
 	return func(w http.ResponseWriter, r *http.Request, status int, err error) {
 		if status == 0 {
@@ -77,7 +76,7 @@ func Refuse(log *slog.Logger) func(w http.ResponseWriter, r *http.Request, statu
 	}
 }
 
-// refuse answers a request that never became an operation, in the media type that it accepts.
+// refuse answers a request that is refused before an operation exists, in the media type that it accepts.
 func refuse(ctx context.Context, log *slog.Logger, w http.ResponseWriter, status int, err error) {
 	response := &graphql.Response{Errors: gqlerror.List{publish(ctx, log, err, nil)}}
 	writeResponse(w, mediaOf(ctx), status, response, false)

@@ -12,9 +12,9 @@ type SignIn interface {
 	Ensure(w http.ResponseWriter, r *http.Request, admit guard.Admit)
 	Create(w http.ResponseWriter, r *http.Request, admit guard.Admit)
 	End(w http.ResponseWriter, r *http.Request, admit guard.Admit)
-	// FromProvider wants the Origin of a page that signs users in.
+	// FromProvider requires the Origin of a page that signs users in.
 	FromProvider() guard.Guard
-	// Rate bounds sign-ins by the request's address.
+	// Rate limits sign-ins by the request's address.
 	Rate() guard.Guard
 }
 
@@ -24,15 +24,15 @@ var (
 	posts = []string{http.MethodPost}
 )
 
-// routes is the table of all routes. Before each stand a request id and, but with AnyOrigin, the check of the Origin and
-// CORS: see wrap. docs/api.md lists the table.
+// routes returns the table of all routes. wrap adds a request id to each and, unless AnyOrigin is set, the check of the
+// Origin and CORS. docs/api.md lists the table.
 func routes(o Options, graphQL guard.Handler) []guard.Route {
 	credential, timeout := guard.Credential(o.Authenticator), o.HTTP.RequestTimeout
 	all := []guard.Route{
 		{Path: "/graphql", Methods: []string{http.MethodGet, http.MethodPost}, Handler: graphQL,
 			Guards: []guard.Guard{guard.JSON, guard.Preflight, credential, guard.Ambient, guard.SameSession}},
-		{Path: "/healthz", Methods: reads, Handler: plain(healthz())},
-		{Path: "/readyz", Methods: reads, Handler: plain(readyz(o.Checks, o.Logger))},
+		{Path: "/healthz", Methods: reads, Handler: guarded(healthz())},
+		{Path: "/readyz", Methods: reads, Handler: guarded(readyz(o.Checks, o.Logger))},
 	}
 	if o.Rates != nil {
 		all[0].Guards = append(all[0].Guards, guard.Anonymous(o.Rates.Anonymous))
@@ -49,23 +49,23 @@ func routes(o Options, graphQL guard.Handler) []guard.Route {
 				Guards: []guard.Guard{guard.JSON, credential, guard.SameSession, guard.EndUser, guard.Ambient}},
 		)
 	}
-	if o.Logout != nil { // it bounds a request's time itself: a provider that leaves does not stop it
+	if o.Logout != nil { // it limits a request's time itself, because it finishes even if the provider disconnects
 		all = append(all, guard.Route{Path: "/session/back-channel-logout", Methods: posts, Handler: o.Logout, Guards: []guard.Guard{guard.Form}})
 	}
 	if o.Metrics != nil {
-		all = append(all, guard.Route{Path: "/metrics", Methods: reads, Handler: plain(o.Metrics)})
+		all = append(all, guard.Route{Path: "/metrics", Methods: reads, Handler: guarded(o.Metrics)})
 	}
 	if o.Playground != nil {
-		all = append(all, guard.Route{Path: "/", Methods: nil, Handler: plain(o.Playground)})
+		all = append(all, guard.Route{Path: "/", Methods: nil, Handler: guarded(o.Playground)})
 	}
 	return all
 }
 
-// Routes returns the table without the handler of /graphql, for tests of the rooms that answer the other routes.
+// Routes returns the table without the handler of /graphql, for tests of the packages that answer the other routes.
 func Routes(o Options) []guard.Route { return routes(o, nil) }
 
-// plain lets a handler answer whatever is admitted; the rest is refused in plain text.
-func plain(h http.Handler) guard.Handler {
+// guarded lets a handler answer admitted requests, and refuses the others in plain text.
+func guarded(h http.Handler) guard.Handler {
 	return func(w http.ResponseWriter, r *http.Request, admit guard.Admit) {
 		if _, err := admit(); err != nil {
 			http.Error(w, "method not allowed", statusOf(err))

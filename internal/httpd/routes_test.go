@@ -18,7 +18,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/httpd/guard"
 )
 
-// exhausted are rates of which nothing is left.
+// exhausted are rates that refuse everything.
 type exhausted struct{}
 
 func (exhausted) Anonymous(*http.Request) error { return fault.Limited(time.Second) }
@@ -32,7 +32,7 @@ func allRoutes() []guard.Route {
 	}, func(http.ResponseWriter, *http.Request, guard.Admit) {})
 }
 
-// TestRoutesAreDocumented holds docs/api.md against the table.
+// TestRoutesAreDocumented compares docs/api.md with the table.
 func TestRoutesAreDocumented(t *testing.T) {
 	doc, err := os.ReadFile("../../docs/api.md")
 	require.NoError(t, err)
@@ -58,7 +58,7 @@ func TestRoutesAreDocumented(t *testing.T) {
 	require.Equal(t, strings.Join(want, "\n"), listed)
 }
 
-// TestRoutesAdmitTheirMethods: each route refuses other methods by its row, and says which it takes.
+// TestRoutesAdmitTheirMethods: each route refuses methods that are not in its row, and says which it accepts.
 func TestRoutesAdmitTheirMethods(t *testing.T) {
 	s := newServer(t, resolver{}, func(o *Options) { o.SignIn = answering{} })
 	table := allRoutes()
@@ -75,7 +75,7 @@ func TestRoutesAdmitTheirMethods(t *testing.T) {
 	}
 }
 
-// answering is a SignIn that asks what stands before it, and answers the error's status.
+// answering is a SignIn that calls admit, and answers with the error's status.
 type answering struct{}
 
 func (answering) ask(w http.ResponseWriter, admit guard.Admit) {
@@ -162,7 +162,7 @@ func TestGuardsRefuse(t *testing.T) {
 			})
 		}
 	}
-	require.Len(t, tried, len(breaks), "every guard stands somewhere")
+	require.Len(t, tried, len(breaks), "every guard is on a route")
 }
 
 type found struct {

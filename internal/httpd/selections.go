@@ -11,12 +11,11 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/fault"
 )
 
-// selections bounds the fields and spreads that a document writes down, before it is validated:
-// validation compares fields of one name pair by pair, so its cost grows with their square. Literals,
-// which a batch needs many of, are not counted.
+// selections limits the number of fields and spreads in a document, before validation: validation compares fields of one
+// name pair by pair, so its cost grows with their square. Literals are not counted, because a batch needs many.
 type selections struct {
 	max, maxTokens int
-	documents      graphql.Cache[*ast.QueryDocument] // what is there has passed
+	documents      graphql.Cache[*ast.QueryDocument] // cached documents have passed
 }
 
 var _ graphql.OperationParameterMutator = (*selections)(nil)
@@ -27,8 +26,8 @@ func (*selections) ExtensionName() string { return "Selections" }
 // Validate implements graphql.HandlerExtension.
 func (*selections) Validate(graphql.ExecutableSchema) error { return nil }
 
-// MutateOperationParameters implements graphql.OperationParameterMutator; it changes nothing. What does
-// not parse is the executor's to refuse.
+// MutateOperationParameters implements graphql.OperationParameterMutator; it changes nothing. The executor refuses
+// documents that do not parse.
 func (s *selections) MutateOperationParameters(ctx context.Context, p *graphql.RawParams) *gqlerror.Error {
 	if _, ok := s.documents.Get(ctx, p.Query); ok {
 		return nil

@@ -17,19 +17,19 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/httpd/guard"
 )
 
-// signedIn accepts any request, as one session's, by its cookie.
-type signedIn struct{ who *caller.Caller }
+// signedIn accepts every request as one of a given caller.
+type signedIn struct{ caller *caller.Caller }
 
-func (s signedIn) Authenticate(*http.Request) (*caller.Caller, error) { return s.who, nil }
+func (s signedIn) Authenticate(*http.Request) (*caller.Caller, error) { return s.caller, nil }
 
-// TestCookieAndPin: a cookie needs an Origin, and a pinned request runs for that session alone; what is refused has
-// run nothing.
-func TestCookieAndPin(t *testing.T) {
+// TestCookieAndPrecondition: a cookie needs an Origin, and a request with a precondition runs only for that session; a refused
+// request has run nothing.
+func TestCookieAndPrecondition(t *testing.T) {
 	hash, login := caller.HashSession("clinic", "s"), caller.HashLogin("clinic", []byte("l"))
 	bearer := &caller.Caller{Tenant: "clinic", Session: &hash}
 	cookie := &caller.Caller{Tenant: "clinic", Session: &hash, Login: &login, Ambient: true}
 	for name, test := range map[string]struct {
-		who         *caller.Caller
+		caller      *caller.Caller
 		origin, pin string
 		want        int
 	}{
@@ -40,7 +40,7 @@ func TestCookieAndPin(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			ran := false
-			s := newServer(t, resolver{viewer: func(context.Context) (*model.Viewer, error) { ran = true; return nil, nil }}, func(o *Options) { o.Authenticator = signedIn{test.who} })
+			s := newServer(t, resolver{viewer: func(context.Context) (*model.Viewer, error) { ran = true; return nil, nil }}, func(o *Options) { o.Authenticator = signedIn{test.caller} })
 			r := post(bodyOf("{ viewer { tenant } }"))
 			for header, value := range map[string]string{"Origin": test.origin, "Cloakroom-Session-Hash": test.pin} {
 				if value != "" {
@@ -54,14 +54,14 @@ func TestCookieAndPin(t *testing.T) {
 				require.Equal(t, "SESSION_CHANGED", a.code())
 				require.Equal(t, []string{"refused:SESSION_CHANGED"}, s.seen.list)
 			}
-			if test.who != nil && test.want != 403 {
+			if test.caller != nil && test.want != 403 {
 				require.Equal(t, hash.String(), a.header.Get("Cloakroom-Session-Hash"), name)
 			}
 		})
 	}
 }
 
-// echo is a SignIn that answers whatever reaches it.
+// echo is a SignIn that answers every request that reaches it.
 type echo struct{}
 
 func (echo) answer(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.URL.Path) }
@@ -74,7 +74,7 @@ func (e echo) End(w http.ResponseWriter, r *http.Request, _ guard.Admit)    { e.
 func (echo) FromProvider() guard.Guard { return guard.Guard{Name: "provider's page"} }
 func (echo) Rate() guard.Guard         { return guard.Guard{Name: "sign-in rate"} }
 
-// TestSessionRoutes: one of them compares its Origin itself, and is not opened to scripts.
+// TestSessionRoutes: /session/create checks its Origin itself, and scripts can't read its answers.
 func TestSessionRoutes(t *testing.T) {
 	s := newServer(t, resolver{}, func(o *Options) {
 		o.SignIn = echo{}

@@ -1,5 +1,5 @@
-// Package ids is what the rooms name things by: a token and the id of its row, the hash of a session, and the kinds of
-// grants. It imports nothing of ours, so that every room, the public ones too, may use it.
+// Package ids has the identifiers that packages share: a token and the id of its row, the hash of a session, and the kinds
+// of grants. It imports no other package of ours, so that every package, the public ones too, may use it.
 package ids
 
 import (
@@ -9,7 +9,7 @@ import (
 	"fmt"
 )
 
-// Digest is the SHA-256 that stands for a token: the id of its row. The zero Digest names nothing.
+// Digest is the SHA-256 that stands for a token: the id of its row. The zero Digest names no row.
 type Digest [sha256.Size]byte
 
 // Value implements driver.Valuer.
@@ -18,8 +18,8 @@ func (d Digest) Value() (driver.Value, error) { return d[:], nil }
 // Scan implements sql.Scanner for a column of exactly 32 bytes.
 func (d *Digest) Scan(src any) error { return scan(d[:], src) }
 
-// SessionHash is the SHA-256 that stands for a session id, which is kept nowhere. A sign-in and a subject have one as
-// well, in domains of their own: package caller makes them.
+// SessionHash is the SHA-256 that stands for a session id; the id itself is stored nowhere. A sign-in and a subject have one
+// as well, with their own domain names: package caller makes them.
 type SessionHash [sha256.Size]byte
 
 // String is the hash as clients see it: 64 hexadecimal digits, in lower case.

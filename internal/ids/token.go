@@ -17,8 +17,8 @@ const (
 )
 
 // Token is a token with the id of its row. Its form is a prefix, a hyphen and a random UUID (version 4, RFC 9562
-// section 5.4) in lower case, as in tok-2b58d9b2-83c1-4e9b-9692-b149112810c8: every token has one spelling. The edge
-// makes it once, by ParseToken, and what lies behind neither checks the form nor hashes again. Tokens are comparable.
+// section 5.4) in lower case, for example tok-2b58d9b2-83c1-4e9b-9692-b149112810c8: every token has one text. It is made
+// once, at the edge, by ParseToken; other packages neither check the form nor hash again. Tokens are comparable.
 type Token struct {
 	text string
 	id   Digest
@@ -41,7 +41,7 @@ func NewToken(prefix string) Token {
 	return TokenOf(string(b))
 }
 
-// ParseToken returns the token that s spells, or false where s does not have the form of a token.
+// ParseToken returns the token with the text s, or false if s does not have the form of a token.
 func ParseToken(s string) (Token, bool) {
 	if !ValidToken(s) {
 		return Token{}, false
@@ -56,7 +56,7 @@ func TokenOf(s string) Token {
 	return Token{text: s, id: sha256.Sum256(append(append(b[:0], idDomain...), s...))}
 }
 
-// String returns the token's text. It is a secret: it opens the value together with the gateway.
+// String returns the token's text. It is a secret: with it, the gateway can open the value.
 func (t Token) String() string { return t.text }
 
 // MarshalText implements encoding.TextMarshaler.
@@ -77,7 +77,7 @@ func (t *Token) UnmarshalText(b []byte) error {
 // ID returns the id of the token's row: SHA-256 over a domain name and the text.
 func (t Token) ID() Digest { return t.id }
 
-// Prefix returns what stands before the UUID; "" where the text has no place for one.
+// Prefix returns the text before the UUID and its hyphen; "" if the text is too short.
 func (t Token) Prefix() string { return t.text[:max(0, prefixLen(t.text))] }
 
 // IDs returns the row ids of tokens, in order.

@@ -42,14 +42,14 @@ func FuzzParseToken(f *testing.F) {
 		p := ids.TokenOf(s).Prefix() // of any text
 		if !ok {
 			if new(ids.Token).UnmarshalText([]byte(s)) == nil {
-				t.Fatalf("%q is read", s)
+				t.Fatalf("%q is accepted", s)
 			}
 			return
 		}
 		text, _ := token.MarshalText()
 		var again ids.Token
 		if err := again.UnmarshalText(text); err != nil || again != token {
-			t.Fatalf("%q is not read as it is written: %v", s, err)
+			t.Fatalf("%q is not decoded to itself: %v", s, err)
 		}
 		u, err := uuid.Parse(s[len(p)+1:])
 		if err != nil || token.String() != s || p+"-"+u.String() != s {
@@ -58,8 +58,8 @@ func FuzzParseToken(f *testing.F) {
 	})
 }
 
-// TestIDsStay: they are in databases, and must not change.
-func TestIDsStay(t *testing.T) {
+// TestIDsDoNotChange: databases hold these ids, so they must not change.
+func TestIDsDoNotChange(t *testing.T) {
 	const text = "tok-2b58d9b2-83c1-4e9b-9692-b149112810c8"
 	id := ids.TokenOf(text).ID()
 	if got, want := hex.EncodeToString(id[:]), "56e5f291daada5e8be5b4258ce4aaf56390237613c90ec057f45c0254600ad9f"; got != want {
@@ -70,7 +70,7 @@ func TestIDsStay(t *testing.T) {
 		t.Fatal("two texts have one id")
 	}
 	if parsed, ok := ids.ParseToken(text); !ok || parsed != ids.TokenOf(text) {
-		t.Fatal("a parsed token is another")
+		t.Fatal("a parsed token has another id")
 	}
 }
 

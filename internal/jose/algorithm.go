@@ -1,5 +1,6 @@
-// Package jose is what the gateway needs of JOSE: the algorithms that may sign a JWT (RFC 7518, RFC 8037, RFC 9864),
-// the public keys of a JWK set (RFC 7517), and the verification of one signature. It knows no claims and no issuers.
+// Package jose has the parts of JOSE that the gateway needs: the algorithms that may sign a JWT (RFC 7518, RFC 8037,
+// RFC 9864), the public keys of a JWK set (RFC 7517), and the verification of one signature. It knows no claims and no
+// issuers.
 package jose
 
 import (
@@ -17,16 +18,16 @@ import (
 	"github.com/lestrrat-go/jwx/v2/jws"
 )
 
-// EdDSA is the one name by which keys, headers and settings are compared; see Canonical.
+// EdDSA is the name under which keys, headers and settings are compared; see Canonical.
 const EdDSA = "EdDSA"
 
-// Bounds of an RSA modulus, in bits: a smaller one can be factored, a larger one costs too much to verify with.
+// Limits of an RSA modulus, in bits: a smaller one can be factored, and verifying with a larger one costs too much.
 const (
 	minRSA = 2048
 	maxRSA = 8192
 )
 
-// algorithms are those that can be allowed, all asymmetric, with the kind of key that each needs.
+// algorithms are the algorithms that can be allowed, all asymmetric, each with a check of its kind of key.
 var algorithms = map[string]func(crypto.PublicKey) bool{
 	"ES256": onCurve(elliptic.P256()), "ES384": onCurve(elliptic.P384()), "ES512": onCurve(elliptic.P521()),
 	"RS256": isRSA, "RS384": isRSA, "RS512": isRSA, "PS256": isRSA, "PS384": isRSA, "PS512": isRSA,
@@ -36,8 +37,8 @@ var algorithms = map[string]func(crypto.PublicKey) bool{
 // Algorithms are the names that an issuer can be configured with; Ed25519 is another name of EdDSA.
 var Algorithms = []string{"ES256", "ES384", "ES512", "EdDSA", "Ed25519", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}
 
-// Canonical returns the name that an algorithm is compared by. EdDSA (RFC 8037) with a key of the curve Ed25519, which
-// is the only one accepted here, and Ed25519 (RFC 9864, section 2.2) are one algorithm.
+// Canonical returns the name under which an algorithm is compared. EdDSA (RFC 8037) with a key of the curve Ed25519, the
+// only one accepted here, and Ed25519 (RFC 9864, section 2.2) are one algorithm.
 func Canonical(alg string) string {
 	if alg == "Ed25519" {
 		return EdDSA
@@ -57,7 +58,7 @@ func isRSA(k crypto.PublicKey) bool {
 	return ok && r.N.BitLen() >= minRSA && r.N.BitLen() <= maxRSA
 }
 
-// Fits reports whether the key may have signed by the algorithm.
+// Fits reports whether the key may be used with the algorithm.
 func (k Key) Fits(alg string) bool {
 	alg = Canonical(alg)
 	fits := algorithms[alg]
@@ -66,7 +67,7 @@ func (k Key) Fits(alg string) bool {
 
 var errSignature = errors.New("the signature does not verify")
 
-// Verify checks a signature over signed (RFC 7515, section 5.2) by an algorithm that the key is of; see Set.Find.
+// Verify checks a signature over signed (RFC 7515, section 5.2) by an algorithm that fits the key; see Set.Find.
 func (k Key) Verify(alg string, signed, signature []byte) error {
 	if alg = Canonical(alg); !k.Fits(alg) {
 		return errors.New("the key is not of the algorithm's kind")
@@ -86,7 +87,7 @@ func (k Key) Verify(alg string, signed, signature []byte) error {
 
 var pssHashes = map[string]crypto.Hash{"PS256": crypto.SHA256, "PS384": crypto.SHA384, "PS512": crypto.SHA512}
 
-// verifyPSS takes salts as long as the hash alone (RFC 7518, section 3.5); the library takes any.
+// verifyPSS accepts only salts as long as the hash (RFC 7518, section 3.5); the library accepts any length.
 func (k Key) verifyPSS(hash crypto.Hash, signed, signature []byte) error {
 	key, ok := k.Public.(*rsa.PublicKey)
 	if !ok {

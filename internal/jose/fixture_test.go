@@ -45,7 +45,7 @@ type pair struct {
 	secret  jwk // what makes the JWK private
 }
 
-// pairs are made once: RSA keys take their time.
+// pairs are made once, because generating RSA keys is slow.
 var pairs = sync.OnceValue(func() map[string]pair {
 	all := map[string]pair{}
 	for crv, c := range map[string]elliptic.Curve{"P-256": elliptic.P256(), "P-384": elliptic.P384(), "P-521": elliptic.P521()} {
@@ -86,7 +86,7 @@ func many(n int) []any {
 	return all
 }
 
-// mlDSA is as the drafts of ML-DSA for JOSE write it.
+// mlDSA is a key in the form of the drafts of ML-DSA for JOSE.
 func mlDSA() jwk {
 	return jwk{"kty": "AKP", "kid": "pq-1", "alg": "ML-DSA-44", "use": "sig", "pub": strings.Repeat("A", 1750)}
 }

@@ -14,41 +14,42 @@ import (
 	"github.com/lestrrat-go/jwx/v2/jwk"
 )
 
-// maxQuoted bounds what is quoted of a set, in bytes.
+// maxQuoted limits a text that is quoted from a set, in bytes.
 const maxQuoted = 64
 
-// member is a JWK (RFC 7517, section 4); its names are told apart by case.
+// member is a JWK (RFC 7517, section 4); its names are case-sensitive.
 type member map[string]json.RawMessage
 
-// material are the members that a public key of each kty is made of (RFC 7518, section 6; RFC 8037, section 2), and
-// those that only a private one has.
+// material has, for each kty, the members of a public key (RFC 7518, section 6; RFC 8037, section 2), and the members that
+// only a private key has.
 var material = map[string]struct{ public, private []string }{
 	"EC":  {[]string{"crv", "x", "y"}, []string{"d"}},
 	"OKP": {[]string{"crv", "x"}, []string{"d"}},
 	"RSA": {[]string{"n", "e"}, []string{"d", "p", "q", "dp", "dq", "qi", "oth"}},
 }
 
-// parseKey returns a usable key, or why it isn't one. A private one is returned too, to name its public half.
-func parseKey(raw []byte) (*Key, *Left) {
+// parseKey returns a usable key, or the reason why the key isn't usable. A private key is returned beside the reason, to
+// identify its public half.
+func parseKey(raw []byte) (*Key, *Unused) {
 	var m member
-	// A name that occurs twice is read differently by different parsers (section 4).
+	// Parsers differ in how they read repeated names (section 4).
 	if !jsontext.Value(raw).IsValid() || json.Unmarshal(raw, &m) != nil || m == nil {
-		return nil, &Left{Kind: Malformed}
+		return nil, &Unused{Kind: Malformed}
 	}
 	kid, ok := m.text("kid")
 	if !ok {
-		return nil, &Left{Kind: Malformed, Detail: "kid"}
+		return nil, &Unused{Kind: Malformed, Detail: "kid"}
 	}
-	left := func(kind Kind, detail string) *Left { return &Left{bounded(kid), kind, bounded(detail)} }
+	unused := func(kind Kind, detail string) *Unused { return &Unused{bounded(kid), kind, bounded(detail)} }
 	kty, ok := m.text("kty")
 	parts, known := material[kty]
 	switch {
 	case !ok || kty == "":
-		return nil, left(Malformed, "kty")
+		return nil, unused(Malformed, "kty")
 	case kty == "oct":
-		return nil, left(Symmetric, "")
+		return nil, unused(Symmetric, "")
 	case !known:
-		return nil, left(UnknownType, kty)
+		return nil, unused(UnknownType, kty)
 	}
 	k := &Key{ID: kid}
 	kind, detail := k.read(m, kty, parts.public)
@@ -56,13 +57,13 @@ func parseKey(raw []byte) (*Key, *Left) {
 		if kind != "" {
 			k = nil
 		}
-		return k, left(Private, "")
+		return k, unused(Private, "")
 	}
 	if kind == "" {
 		kind, detail = k.purpose(m)
 	}
 	if kind != "" {
-		return nil, left(kind, detail)
+		return nil, unused(kind, detail)
 	}
 	return k, nil
 }
@@ -91,10 +92,10 @@ func (k *Key) purpose(m member) (Kind, string) {
 			return "", ""
 		}
 	}
-	return UnknownAlg, alg // it is no algorithm of such a key
+	return UnknownAlg, alg // the algorithm does not fit the key
 }
 
-// read decodes the public key itself. Certificates and URLs beside it are never looked at.
+// read decodes the public key itself. It ignores certificates and URLs beside the key.
 func (k *Key) read(m member, kty string, names []string) (Kind, string) {
 	alone := map[string]string{"kty": kty}
 	for _, name := range names {
@@ -107,7 +108,7 @@ func (k *Key) read(m member, kty string, names []string) (Kind, string) {
 	if crv := alone["crv"]; crv != "" && !slices.Contains([]string{"P-256", "P-384", "P-521", "Ed25519"}, crv) {
 		return UnknownCrv, crv
 	}
-	if e := alone["e"]; e != "" && !exponent(e) {
+	if e := alone["e"]; e != "" && !validExponent(e) {
 		return Weak, "e"
 	}
 	b, err := json.Marshal(alone)
@@ -122,7 +123,7 @@ func (k *Key) read(m member, kty string, names []string) (Kind, string) {
 	if err := parsed.Raw(&public); err != nil {
 		return Malformed, ""
 	}
-	if kind := suits(public); kind != "" {
+	if kind := checkKey(public); kind != "" {
 		return kind, ""
 	}
 	print, err := parsed.Thumbprint(crypto.SHA256)
@@ -133,8 +134,8 @@ func (k *Key) read(m member, kty string, names []string) (Kind, string) {
 	return "", ""
 }
 
-// suits judges the decoded key.
-func suits(public any) Kind {
+// checkKey returns why the decoded key is not usable, or "".
+func checkKey(public any) Kind {
 	switch public := public.(type) {
 	case *ecdsa.PublicKey:
 		if _, err := public.Bytes(); err != nil {
@@ -154,9 +155,9 @@ func suits(public any) Kind {
 	return Malformed
 }
 
-// exponent accepts odd ones from 3 on that fit 31 bits. With 1 everything is signed, and what does not fit an int
-// would be cut to another one.
-func exponent(text string) bool {
+// validExponent accepts odd exponents from 3 that fit 31 bits. With 1 anybody can make signatures, and an exponent that does
+// not fit an int would be cut to another one.
+func validExponent(text string) bool {
 	b, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(text, "="))
 	for err == nil && len(b) > 0 && b[0] == 0 {
 		b = b[1:]
@@ -167,7 +168,7 @@ func exponent(text string) bool {
 	return b[len(b)-1]&1 == 1 && (len(b) > 1 || b[0] >= 3)
 }
 
-// text returns a member that is a string, "" where it is absent, and false where it is something else.
+// text returns a member that is a string, "" if it is absent, and false if it is something else.
 func (m member) text(name string) (string, bool) {
 	raw, ok := m[name]
 	if !ok {

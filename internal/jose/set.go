@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// Bounds of a set. Its bytes are bounded by whoever fetches it.
+// Limits of a set. The code that fetches a set limits its bytes.
 const (
 	maxKeys    = 64   // that are usable
 	maxMembers = 1000 // usable or not: each is decoded
@@ -18,13 +18,13 @@ const (
 
 // Key is a public key for signatures.
 type Key struct {
-	ID         string // kid; "" where it has none
-	Algorithm  string // canonical; "" where the set leaves it open
+	ID         string // kid; "": none
+	Algorithm  string // canonical; "": any that fits
 	Public     crypto.PublicKey
 	Thumbprint Thumbprint
 }
 
-// Thumbprint names a public key: SHA-256 over its required members (RFC 7638).
+// Thumbprint identifies a public key: SHA-256 over its required members (RFC 7638).
 type Thumbprint [sha256.Size]byte
 
 func (k Key) equal(other Key) bool {
@@ -33,39 +33,39 @@ func (k Key) equal(other Key) bool {
 
 // Set is one version of an issuer's public keys; it is never changed.
 type Set struct {
-	keys []Key
-	left []Left
-	sum  [sha256.Size]byte // of what it was parsed from, to notice a change
+	keys   []Key
+	unused []Unused
+	sum    [sha256.Size]byte // of the text of the set, to notice a change
 }
 
-// Left is a member of a set that is not used.
-type Left struct {
-	KeyID  string // bounded; "" where it has none
+// Unused is a member of a set that is not used.
+type Unused struct {
+	KeyID  string // bounded; "": none
 	Kind   Kind
-	Detail string // bounded text of the set's, such as the name of an unknown kty; it may be empty
+	Detail string // bounded text from the set, such as the name of an unknown kty; it may be empty
 }
 
 // Kind says why a member is not used.
 type Kind string
 
-// Kinds of members that are left out (RFC 7517, section 5).
+// Kinds of members that are not used (RFC 7517, section 5).
 const (
 	Malformed   Kind = "malformed, or without a required member"
 	UnknownType Kind = "of an unknown kty"
 	UnknownCrv  Kind = "of an unknown crv"
 	UnknownAlg  Kind = "for an alg that is not accepted"
 	Symmetric   Kind = "symmetric"
-	Private     Kind = "private, and published; neither it nor its public half counts"
+	Private     Kind = "private, but published; neither it nor its public half is used"
 	OtherUse    Kind = "not for verifying signatures"
 	Weak        Kind = "of an RSA size or exponent that is not accepted"
 	OffCurve    Kind = "not a point of its curve"
 )
 
-// Secret reports whether the member holds what must not be published.
-func (l Left) Secret() bool { return l.Kind == Private || l.Kind == Symmetric }
+// Secret reports whether the member is a secret, which must not be published.
+func (l Unused) Secret() bool { return l.Kind == Private || l.Kind == Symmetric }
 
-// String says what was left out and why, in one line of printable ASCII.
-func (l Left) String() string {
+// String names the member and the reason, in one line of printable ASCII.
+func (l Unused) String() string {
 	s := "a key"
 	if l.KeyID != "" {
 		s = fmt.Sprintf("key %+q", l.KeyID)
@@ -76,10 +76,10 @@ func (l Left) String() string {
 	return s
 }
 
-// ParseSet reads a JWK set (RFC 7517, section 5), or one key that stands for a set. Members that can't be used are
-// left out, and Left says which; a member that is private takes its public half along, for whoever has read the set can
-// sign with it. A set without a usable key is an error that says so, and quotes no key. The set of such an error is
-// not nil where there were members, so that Left can be asked.
+// ParseSet reads a JWK set (RFC 7517, section 5), or a single key in place of a set. It omits members that can't be used;
+// Unused returns them. The public half of a private member is not used either, because whoever has read the set can sign with
+// it. A set without a usable key is an error, which quotes no key. The set beside this error is not nil if there are
+// members, so that Unused can be called.
 func ParseSet(b []byte) (*Set, error) {
 	members, err := membersOf(b)
 	if err != nil {
@@ -91,13 +91,13 @@ func ParseSet(b []byte) (*Set, error) {
 	s := &Set{sum: sha256.Sum256(b)}
 	var published []Thumbprint
 	for _, raw := range members {
-		k, left := parseKey(raw)
+		k, unused := parseKey(raw)
 		switch {
-		case left == nil && !slices.ContainsFunc(s.keys, k.equal): // some sets name a key twice
+		case unused == nil && !slices.ContainsFunc(s.keys, k.equal): // some sets have a key twice
 			s.keys = append(s.keys, *k)
-		case left != nil:
-			s.left = append(s.left, *left)
-			if left.Kind == Private && k != nil {
+		case unused != nil:
+			s.unused = append(s.unused, *unused)
+			if unused.Kind == Private && k != nil {
 				published = append(published, k.Thumbprint)
 			}
 		}
@@ -113,9 +113,9 @@ func ParseSet(b []byte) (*Set, error) {
 }
 
 func membersOf(b []byte) ([]json.RawMessage, error) {
-	var set map[string]json.RawMessage // not a struct: names are told apart by case
+	var set map[string]json.RawMessage // not a struct: names are case-sensitive
 	if json.Unmarshal(b, &set) != nil || set == nil {
-		return nil, errors.New("not a JWKS: it must be a JSON object with a list keys") // the parser's text may quote it
+		return nil, errors.New("not a JWKS: it must be a JSON object with a list keys") // the parser's message may quote the text
 	}
 	keys, ok := set["keys"]
 	if !ok && set["kty"] != nil {
@@ -128,24 +128,24 @@ func membersOf(b []byte) ([]json.RawMessage, error) {
 	return members, nil
 }
 
-// summary says of the first members why they are left out.
+// summary says why the first members are not used.
 func (s *Set) summary() string {
-	if len(s.left) == 0 {
+	if len(s.unused) == 0 {
 		return ": it is empty"
 	}
 	const most = 3
 	var all []string
-	for _, l := range s.left[:min(len(s.left), most)] {
+	for _, l := range s.unused[:min(len(s.unused), most)] {
 		all = append(all, l.String())
 	}
-	if more := len(s.left) - most; more > 0 {
+	if more := len(s.unused) - most; more > 0 {
 		all = append(all, fmt.Sprintf("and %d more", more))
 	}
-	return "; left out: " + strings.Join(all, ", ")
+	return "; not used: " + strings.Join(all, ", ")
 }
 
-// Left returns the members that are not used.
-func (s *Set) Left() []Left { return s.left }
+// Unused returns the members that are not used.
+func (s *Set) Unused() []Unused { return s.unused }
 
 // Keys returns the keys, in the order of the set.
 func (s *Set) Keys() []Key { return slices.Clone(s.keys) }
@@ -155,8 +155,8 @@ func (s *Set) Same(other *Set) bool { return other != nil && s.sum == other.sum 
 
 var errNoKey = errors.New("no key of the issuer fits the JWT")
 
-// Find returns the key for a header's alg and kid: that of the kid or, where it names none, the only one that fits.
-// Two different keys that fit are an error: a key is never tried out.
+// Find returns the key for a header's alg and kid: the key of the kid or, if kid is "", the only one that fits. Two
+// different keys that fit are an error: keys are never tried one after the other.
 func (s *Set) Find(alg, kid string) (Key, error) {
 	found := -1
 	for n, k := range s.keys {
@@ -178,13 +178,13 @@ func (s *Set) Holds(t Thumbprint) bool {
 	return slices.ContainsFunc(s.keys, func(k Key) bool { return k.Thumbprint == t })
 }
 
-// SecretMember returns a member of a JWK set, as text, that is private or symmetric; nil where there is none.
-func SecretMember(jwks string) *Left {
-	set, _ := ParseSet([]byte(jwks)) // what is left out is told beside an error too
+// SecretMember returns a private or symmetric member of a JWK set, which is given as text; nil if there is none.
+func SecretMember(jwks string) *Unused {
+	set, _ := ParseSet([]byte(jwks)) // an error's set has its unused members too
 	if set == nil {
 		return nil
 	}
-	for _, l := range set.Left() {
+	for _, l := range set.Unused() {
 		if l.Secret() {
 			return &l
 		}

@@ -12,7 +12,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/jose"
 )
 
-// TestUnusableMembers: each is left out for its reason, and the good key beside it is used.
+// TestUnusableMembers: each member is omitted with its reason, and the good key beside it is used.
 func TestUnusableMembers(t *testing.T) {
 	p := pairs()
 	ec, rs, ed := p["P-256"].public, p["RSA"].public, p["Ed25519"].public
@@ -73,8 +73,8 @@ func TestUnusableMembers(t *testing.T) {
 			for _, members := range [][]any{{test.member, other}, {other, test.member}} {
 				s, err := jose.ParseSet(set(members...))
 				require.NoError(t, err)
-				require.Len(t, s.Left(), 1)
-				require.Equal(t, test.want, s.Left()[0].Kind)
+				require.Len(t, s.Unused(), 1)
+				require.Equal(t, test.want, s.Unused()[0].Kind)
 				require.Len(t, s.Keys(), 1)
 				_, err = s.Find("ES384", "good")
 				require.NoError(t, err)
@@ -90,7 +90,7 @@ func TestUnusableMembers(t *testing.T) {
 // bits returns a number of so many bits.
 func bits(n int) *big.Int { return new(big.Int).SetBit(big.NewInt(1), n-1, 1) }
 
-// TestUsableMembers: what is odd about a key and does no harm.
+// TestUsableMembers: keys with unusual, harmless members are used.
 func TestUsableMembers(t *testing.T) {
 	p := pairs()
 	ec, rs, ed := p["P-256"].public, p["RSA"].public, p["Ed25519"].public
@@ -113,7 +113,7 @@ func TestUsableMembers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s, err := jose.ParseSet(set(test.member))
 			require.NoError(t, err)
-			require.Empty(t, s.Left())
+			require.Empty(t, s.Unused())
 			kid, _ := test.member["kid"].(string)
 			_, err = s.Find(test.alg, kid)
 			require.NoError(t, err)
@@ -121,7 +121,7 @@ func TestUsableMembers(t *testing.T) {
 	}
 }
 
-// TestSets: what is no set, or one without bounds, is an error that says so.
+// TestSets: a text that is no set, or a set over the limits, is an error that says so.
 func TestSets(t *testing.T) {
 	ec := pairs()["P-256"].public
 	unusable := make([]any, 1001)
@@ -157,8 +157,8 @@ func TestSets(t *testing.T) {
 	}
 }
 
-// TestPublishedPrivateKey: who has read the set can sign with it, so its public half does not count either, under
-// whatever name it is there.
+// TestPublishedPrivateKey: whoever has read the set can sign with a private key in it, so its public half is not used
+// either, under any kid.
 func TestPublishedPrivateKey(t *testing.T) {
 	p := pairs()
 	ec := p["P-256"].public
@@ -176,13 +176,13 @@ func TestPublishedPrivateKey(t *testing.T) {
 			}
 			_, err = s.Find("RS256", "RSA")
 			require.NoError(t, err)
-			require.True(t, s.Left()[0].Secret())
-			require.NotContains(t, fmt.Sprint(s.Left()), p["P-256"].secret["d"])
+			require.True(t, s.Unused()[0].Secret())
+			require.NotContains(t, fmt.Sprint(s.Unused()), p["P-256"].secret["d"])
 		})
 	}
 }
 
-// TestDuplicates: one key named twice is one; two keys of one name are never chosen from.
+// TestDuplicates: a key that occurs twice is one key; of two keys with one kid, none is chosen.
 func TestDuplicates(t *testing.T) {
 	p := pairs()
 	ec := p["P-256"].public
@@ -197,18 +197,18 @@ func TestDuplicates(t *testing.T) {
 	require.NoError(t, err, "of another kind")
 }
 
-// TestLeftIsOneBoundedLine: what the log gets is printable, whatever an issuer names its keys.
-func TestLeftIsOneBoundedLine(t *testing.T) {
+// TestUnusedIsOneBoundedLine: the text for the log is printable, whatever names an issuer's keys have.
+func TestUnusedIsOneBoundedLine(t *testing.T) {
 	s, err := jose.ParseSet(set(pairs()["RSA"].public, jwk{"kty": "\n\u202e" + strings.Repeat("k", 1000), "kid": "\x1b[31m\n" + strings.Repeat("ы", 1000)}))
 	require.NoError(t, err)
-	line := s.Left()[0].String()
+	line := s.Unused()[0].String()
 	require.Less(t, len(line), 700)
 	for _, r := range line {
 		require.True(t, r >= ' ' && r < 0x7f, "%q", line)
 	}
 }
 
-// FuzzParseSet: whatever stands beside it, a good key is found; whatever is kept is fit for an algorithm.
+// FuzzParseSet: a good key is found beside any other member, and every key of a set fits an algorithm.
 func FuzzParseSet(f *testing.F) {
 	good := pairs()["P-521"].public.with(jwk{"kid": "good"})
 	for _, k := range pairs() {
@@ -228,7 +228,7 @@ func FuzzParseSet(f *testing.F) {
 		if err != nil {
 			return // it is no JSON, or has too many members
 		}
-		for _, l := range s.Left() {
+		for _, l := range s.Unused() {
 			require.Less(t, len(l.String()), 1500)
 		}
 		for _, k := range s.Keys() {

@@ -58,7 +58,7 @@ func keyOf(t *testing.T, alg string) (crypto.Signer, jose.Key) {
 	return pairs()[name].private, k
 }
 
-// TestVerify: each algorithm verifies what it signed, and neither another text nor another algorithm's signature.
+// TestVerify: each algorithm verifies its own signature of a text, and not of another text, nor another algorithm's.
 func TestVerify(t *testing.T) {
 	input := []byte("header.payload")
 	for _, alg := range jose.Algorithms {

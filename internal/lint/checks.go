@@ -9,7 +9,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// slot is a field, argument or input field: where a token can stand.
+// slot is a field, argument or input field: a place that can hold a token.
 type slot struct {
 	coordinate  string
 	name        string
@@ -18,12 +18,13 @@ type slot struct {
 	use         *ast.Directive // @token, if any
 	input       bool
 	argument    bool
-	external    bool // another subgraph of the federation has it
+	external    bool // another subgraph of the federation owns the field
 	owner       *ast.Definition
-	of          string // an argument's field
+	of          string // the field of an argument
 }
 
-// about returns the name that says what a slot is about: its type's or, of an argument of a root type's field, the field's.
+// about returns the name that says what a slot is about: its type's name or, for an argument of a root type's field, the
+// field's.
 func (s *slot) about(schema *ast.Schema) string {
 	if s.argument && (s.owner == schema.Query || s.owner == schema.Mutation || s.owner == schema.Subscription) {
 		return s.of
@@ -31,7 +32,7 @@ func (s *slot) about(schema *ast.Schema) string {
 	return s.owner.Name
 }
 
-// slots collects every slot of the schema that is the user's own, in the order of coordinates.
+// slots collects every slot of the user's own types, in the order of coordinates.
 func (l *linter) slots() {
 	for name, def := range l.schema.Types {
 		if def.BuiltIn || strings.HasPrefix(name, "__") || def.Position != nil && def.Position.Src != nil && def.Position.Src.BuiltIn {
@@ -61,7 +62,7 @@ func (l *linter) slots() {
 	slices.SortFunc(l.all, func(a, b *slot) int { return cmp.Compare(a.coordinate, b.coordinate) })
 }
 
-// holds reports whether a slot's values could be sensitive text: a scalar, and none that the rules leave out.
+// holds reports whether a slot's values could be sensitive text: its type is a scalar that the rules do not exclude.
 func (l *linter) holds(s *slot) bool {
 	def := l.schema.Types[s.typ.Name()]
 	return def != nil && def.Kind == ast.Scalar && !slices.Contains(l.rules.Types, def.Name)
@@ -78,7 +79,7 @@ func (l *linter) acts(s *slot) bool {
 
 func number(s *slot) bool { return s.typ.Name() == "Int" || s.typ.Name() == "Float" }
 
-// sensitive reports what looks sensitive and is no token.
+// sensitive reports slots that look sensitive and have no @token.
 func (l *linter) sensitive() {
 	for _, s := range l.all {
 		if s.use != nil || !l.holds(s) || s.external || l.acts(s) {
@@ -103,15 +104,15 @@ func (l *linter) sensitive() {
 	}
 }
 
-// affixes are what schemas put around the name of a thing to name its inputs.
+// affixes are the words that schemas put around the name of a thing to name its inputs.
 var affixes = []string{
 	"input", "create", "update", "upsert", "new", "add", "edit", "patch", "set", "save", "register", "change", "replace", "data", "field", "arg", "param", "payload",
 }
 
-// entity returns the thing that a type is about: of CreatePatientInput a patient.
+// entity returns the thing that a type is about: patient for CreatePatientInput.
 func entity(def *ast.Definition) string { return bare(words(def.Name)) }
 
-// bare takes the affixes off the words of a type's name.
+// bare removes the affixes from the words of a type's name.
 func bare(name string) string {
 	parts := strings.Fields(name)
 	for len(parts) > 1 && slices.Contains(affixes, parts[len(parts)-1]) {
@@ -123,8 +124,8 @@ func bare(name string) string {
 	return strings.Join(parts, " ")
 }
 
-// sides reports a concept that is a token on one side and not on the other. A concept is a thing's field; an
-// argument has no thing, so it is held against every field of its name, if they agree.
+// sides reports a concept that is a token on one side (input, output) and not on the other. A concept is a thing's field; an
+// argument has no thing, so it is compared with every field of its name, if these agree.
 func (l *linter) sides() {
 	in, out := map[string][]*slot{}, map[string][]*slot{}
 	for _, s := range l.all {
@@ -148,15 +149,15 @@ func (l *linter) sides() {
 	l.compare(out, in, "written", "read")
 }
 
-// compare reports the slots of one side that bear no @token although the other side's do, all of them.
-func (l *linter) compare(these, others map[string][]*slot, there, here string) {
+// compare reports the slots of one side without @token, if all slots of the other side have it.
+func (l *linter) compare(slots, others map[string][]*slot, there, here string) {
 	reported := map[*slot]bool{}
-	for _, key := range sortedKeys(these) {
+	for _, key := range sortedKeys(slots) {
 		other := others[key]
 		if len(other) == 0 || slices.ContainsFunc(other, func(s *slot) bool { return s.use == nil }) {
 			continue
 		}
-		for _, s := range these[key] {
+		for _, s := range slots[key] {
 			loose := strings.HasPrefix(key, ".")
 			if s.use != nil || reported[s] || s.typ.Name() == "TokenID" || loose && !s.argument && !other[0].argument {
 				continue
@@ -167,7 +168,7 @@ func (l *linter) compare(these, others map[string][]*slot, there, here string) {
 	}
 }
 
-// interfaces reports where an interface says less of its tokens than an implementation does, or something else.
+// interfaces reports fields of interfaces that lack the @token of an implementation, or have another one.
 func (l *linter) interfaces() {
 	for _, s := range l.all {
 		if s.argument || s.input || s.owner.Kind != ast.Interface {
@@ -180,18 +181,18 @@ func (l *linter) interfaces() {
 			}
 			use := f.Directives.ForName("token")
 			switch coordinate := impl.Name + "." + f.Name; {
-			case use == nil: // the runtime refuses that one: see unworkable
+			case use == nil: // the runtime refuses this: see unworkable
 			case s.use == nil:
 				l.add(ruleInterface, s.coordinate, "lacks the @token that %s has", coordinate)
-			case written(use) != written(s.use):
-				l.add(ruleInterface, coordinate, "bears another @token than %s; the object's is what counts", s.coordinate)
+			case argumentsOf(use) != argumentsOf(s.use):
+				l.add(ruleInterface, coordinate, "has another @token than %s; the object's is used", s.coordinate)
 			}
 		}
 	}
 }
 
-// written returns the arguments of a use of @token, as they are written.
-func written(use *ast.Directive) string {
+// argumentsOf returns the arguments of a use of @token, as text, sorted.
+func argumentsOf(use *ast.Directive) string {
 	var args []string
 	for _, a := range use.Arguments {
 		args = append(args, a.Name+": "+strings.Trim(a.Value.String(), "[]"))

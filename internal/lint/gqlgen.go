@@ -23,7 +23,7 @@ const (
 
 const directivesPackage = "github.com/cloakroomhq/cloakroom/directives"
 
-// stringList is what gqlgen takes for a list of strings: also a single one.
+// stringList is a list of strings as gqlgen reads it: also a single string.
 type stringList []yaml.Node
 
 // UnmarshalYAML implements yaml.Unmarshaler.
@@ -46,8 +46,8 @@ type gqlgenConfig struct {
 	} `yaml:"directives"`
 }
 
-// Gqlgen reports what keeps gqlgen from generating a server in which @token works, and returns the schema's files, as
-// the configuration names them. An error means that it can't be read.
+// Gqlgen reports the settings with which gqlgen would generate a server in which @token does not work, and returns the
+// schema's files, as the configuration names them. An error means that the configuration can't be read.
 func Gqlgen(file string) (found []Finding, schema []string, err error) {
 	b, err := os.ReadFile(file)
 	if err != nil {
@@ -75,8 +75,8 @@ func Gqlgen(file string) (found []Finding, schema []string, err error) {
 	}
 	for _, p := range c.Autobind {
 		if p.Value == directivesPackage {
-			add(ruleAutobind, "autobind", p, "gqlgen binds every type of yours that is called as a type of this package (Tokens, Grant, Check, Options, …) "+
-				"to that one: remove the line, and name GrantKind and TokenID below models")
+			add(ruleAutobind, "autobind", p, "gqlgen binds each of your types to the type of the same name in this package (Tokens, Grant, Check, Options, …): "+
+				"remove the line, and name GrantKind and TokenID below models")
 		}
 	}
 	if use := c.Directives["token"]; use.SkipRuntime.Value == "true" || use.Implementation.Kind != 0 {
@@ -84,7 +84,7 @@ func Gqlgen(file string) (found []Finding, schema []string, err error) {
 		if use.Implementation.Kind != 0 {
 			at = use.Implementation
 		}
-		add(ruleRuntime, "directives.token", at, "gqlgen leaves Cloakroom's runtime out of the fields that return tokens: remove what stands below directives for token")
+		add(ruleRuntime, "directives.token", at, "gqlgen leaves Cloakroom's runtime out of the fields that return tokens: remove the settings of token below directives")
 	}
 	if err := checkBindings(c.Models, schema, add); err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", file, err)
@@ -92,7 +92,7 @@ func Gqlgen(file string) (found []Finding, schema []string, err error) {
 	return found, schema, nil
 }
 
-// checkBindings names the lines that are missing below models.
+// checkBindings reports the lines that are missing below models.
 func checkBindings(models yaml.Node, schema []string, add func(rule, coordinate string, at yaml.Node, format string, args ...any)) error {
 	bound := map[string]struct {
 		Model stringList `yaml:"model"`
@@ -115,7 +115,7 @@ func checkBindings(models yaml.Node, schema []string, add func(rule, coordinate 
 	return nil
 }
 
-// declares reports whether a scalar is in the files. What can't be read is reported when the schema is.
+// declares reports whether a scalar is declared in the files. Files that can't be read are reported when the schema is read.
 func declares(schema []string, scalar string) bool {
 	for _, name := range schema {
 		b, err := os.ReadFile(name)
@@ -133,8 +133,8 @@ func declares(schema []string, scalar string) bool {
 	return false
 }
 
-// gqlgenFiles returns the files of a pattern, which is below the configuration's folder; ** stands for any folders. A
-// pattern without any is returned as it is, so that whoever reads the schema says so.
+// gqlgenFiles returns the files of a pattern, which is below the configuration's folder; ** stands for any folders. A pattern
+// without files is returned as it is, so that reading the schema reports it.
 func gqlgenFiles(dir, pattern string) (files []string, err error) {
 	pattern = filepath.Join(dir, filepath.FromSlash(pattern))
 	root, rest, deep := strings.Cut(pattern, "**")

@@ -14,7 +14,7 @@ const (
 	bindToken = "  TokenID: { model: [github.com/cloakroomhq/cloakroom/directives.TokenID] }\n"
 )
 
-// backend lays down a gqlgen.yml above a schema, and returns its path.
+// backend writes a gqlgen.yml above a schema, and returns its path.
 func backend(t *testing.T, config string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -46,8 +46,8 @@ func TestGqlgen(t *testing.T) {
 		"another GrantKind":       {schema + "models:\n  GrantKind: {model: example.org/app.GrantKind}\n" + bindToken, []string{"gqlgen-binding", bindKind}},
 		"autobind":                {schema + "autobind:\n  - example.org/app\n  - github.com/cloakroomhq/cloakroom/directives\nmodels:\n" + bindKind + bindToken, []string{"gqlgen-autobind", "remove the line"}},
 		"autobind as a string":    {schema + "autobind: github.com/cloakroomhq/cloakroom/directives\nmodels:\n" + bindKind + bindToken, []string{"gqlgen-autobind", "Tokens, Grant, Check, Options"}},
-		"the runtime skipped":     {schema + "directives: {token: {skip_runtime: true}}\nmodels:\n" + bindKind + bindToken, []string{"gqlgen-runtime", "remove what stands"}},
-		"another implementation":  {schema + "directives:\n  token:\n    implementation: |\n      return next(ctx)\nmodels:\n" + bindKind + bindToken, []string{"gqlgen-runtime", "remove what stands"}},
+		"the runtime skipped":     {schema + "directives: {token: {skip_runtime: true}}\nmodels:\n" + bindKind + bindToken, []string{"gqlgen-runtime", "remove the settings of token"}},
+		"another implementation":  {schema + "directives:\n  token:\n    implementation: |\n      return next(ctx)\nmodels:\n" + bindKind + bindToken, []string{"gqlgen-runtime", "remove the settings of token"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			found, _, err := Gqlgen(backend(t, c.config))
@@ -62,7 +62,7 @@ func TestGqlgen(t *testing.T) {
 			}
 		})
 	}
-	t.Run("where it stands", func(t *testing.T) {
+	t.Run("position", func(t *testing.T) {
 		found, _, err := Gqlgen(backend(t, schema+"autobind:\n  - github.com/cloakroomhq/cloakroom/directives\nmodels:\n"+bindToken))
 		require.NoError(t, err)
 		require.Equal(t, []int{3, 5, 5, 3}, []int{found[0].Line, found[0].Column, found[1].Line, found[1].Column})
@@ -105,7 +105,7 @@ func FuzzGqlgen(f *testing.F) {
 	f.Add("schema: &a [*a]\nmodels: {TokenID: null}\n")
 	f.Fuzz(func(t *testing.T, config string) {
 		if strings.Contains(config, "..") {
-			return // a search of the whole machine
+			return // it would search the whole machine
 		}
 		file := filepath.Join(t.TempDir(), "gqlgen.yml")
 		if err := os.WriteFile(file, []byte(config), 0o600); err != nil {

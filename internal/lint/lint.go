@@ -1,5 +1,5 @@
-// Package lint reports what looks wrong about @token in a GraphQL schema: sensitive fields without it, a concept
-// that is a token on the way in only or on the way out only, and uses that can't work.
+// Package lint reports what looks wrong about @token in a GraphQL schema: sensitive fields without it, a concept that is a
+// token only on input or only on output, and uses that can't work.
 package lint
 
 import (
@@ -13,7 +13,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/directives"
 )
 
-// Ids of findings that no rules file names.
+// Ids of findings that are not in the rules file.
 const (
 	ruleSensitive   = "sensitive" // sensitive/ID of the rule
 	ruleUntyped     = "untokened"
@@ -37,7 +37,7 @@ type Finding struct {
 	Column     int    `json:"column"`
 }
 
-// Report is what was found in a schema.
+// Report has the findings in a schema.
 type Report struct {
 	Findings   []Finding `json:"findings"`
 	Suppressed int       `json:"suppressed"`
@@ -48,8 +48,8 @@ func (r *Report) Failed() bool {
 	return slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Level != LevelNote })
 }
 
-// Check reads the schema in files, patterns and folders, and reports. An error means that the input can't be used; it joins all
-// that is wrong with it, each with its file, line and column.
+// Check reads the schema in files, patterns and folders, and reports. An error means that the input can't be used; it joins
+// all errors of the input, each with its file, line and column.
 func Check(patterns []string, rules *Rules) (*Report, error) {
 	sources, err := read(patterns)
 	if err != nil {
@@ -83,8 +83,8 @@ type linter struct {
 	found   []Finding
 }
 
-// used reports whether @token stands anywhere in a document.
-func used(doc *ast.SchemaDocument) bool {
+// usesToken reports whether @token is anywhere in a document.
+func usesToken(doc *ast.SchemaDocument) bool {
 	for _, def := range append(slices.Clone(doc.Definitions), doc.Extensions...) {
 		for _, f := range def.Fields {
 			if f.Directives.ForName("token") != nil {
@@ -100,7 +100,7 @@ func used(doc *ast.SchemaDocument) bool {
 	return false
 }
 
-// unworkable reports what the runtime would refuse to start with.
+// unworkable reports uses with which the runtime would refuse to start.
 func (l *linter) unworkable() {
 	var walk func(error)
 	walk = func(err error) {
@@ -127,7 +127,7 @@ func (l *linter) add(rule, coordinate, format string, args ...any) {
 	l.place(Finding{Rule: rule, Level: LevelError, Coordinate: coordinate, Message: fmt.Sprintf(format, args...)})
 }
 
-// place adds a finding, with where its coordinate stands.
+// place adds a finding, with the position of its coordinate.
 func (l *linter) place(f Finding) {
 	if p := l.places[f.Coordinate]; p != nil && p.Src != nil {
 		f.File, f.Line, f.Column = p.Src.Name, p.Line, p.Column
@@ -135,7 +135,7 @@ func (l *linter) place(f Finding) {
 	l.found = append(l.found, f)
 }
 
-// report leaves out what comments suppress, and says which comments are wrong.
+// report omits findings that comments suppress, and reports comments that are wrong.
 func (l *linter) report() *Report {
 	r := &Report{Findings: []Finding{}}
 	for _, f := range l.found {
@@ -149,7 +149,7 @@ func (l *linter) report() *Report {
 		f := Finding{Coordinate: "#", Level: LevelWarning, File: i.source.Name, Line: i.line, Column: i.column}
 		switch {
 		case i.reason == "":
-			f.Rule, f.Message = ruleReason, "cloakroom:ignore says no reason, and suppresses nothing: write why behind it"
+			f.Rule, f.Message = ruleReason, "cloakroom:ignore has no reason, and suppresses nothing: write the reason after it"
 		case !i.used:
 			f.Rule, f.Message = ruleUnused, "cloakroom:ignore suppresses nothing: remove it"
 		default:

@@ -143,7 +143,7 @@ func TestParseRules(t *testing.T) {
 	require.Equal(t, "own", rule.ID)
 }
 
-// The properties that the schema of SARIF 2.1.0 requires, and the bounds it sets to those that are used.
+// The report has the properties that the schema of SARIF 2.1.0 requires, within the limits that it sets.
 func TestSARIFHasWhatItsSchemaRequires(t *testing.T) {
 	report, err := Check([]string{"testdata/clinic.graphqls"}, defaults(t))
 	require.NoError(t, err)

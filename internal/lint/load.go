@@ -13,18 +13,18 @@ import (
 	"github.com/cloakroomhq/cloakroom/directives"
 )
 
-// maxErrors bounds how many errors of a schema are told at once.
+// maxErrors limits how many errors of a schema are reported at once.
 const maxErrors = 100
 
-// federationTypes are what a router or a code generator adds to a subgraph that is read without them.
+// federationTypes are the types that a router or a code generator adds to a subgraph.
 var federationTypes = []string{
 	"_Any", "_FieldSet", "FieldSet", "federation__FieldSet", "link__Import", "link__Purpose", "federation__Scope", "federation__Policy",
 	"federation__ContextArgument", "join__FieldSet", "join__DirectiveArguments", "join__FieldValue",
 }
 
-// load reads the schema, or returns all that is wrong with it: a syntax error of each file, then every type that breaks a rule.
-// Subgraphs of a federation, and directives that nobody declares, are read as they are. Where the schema uses @token without
-// a declaration that is a finding, and the declaration is supplied so that the rest can be looked at.
+// load reads the schema, or returns all its errors: a syntax error of each file, then every type that breaks a rule.
+// Subgraphs of a federation, and directives without a declaration, are accepted. If the schema uses @token without a
+// declaration that is a finding, and the declaration is added so that the rest can be checked.
 func (l *linter) load(sources []*ast.Source) (*ast.Schema, error) {
 	var errs []error
 	doc := &ast.SchemaDocument{}
@@ -56,40 +56,41 @@ func (l *linter) load(sources []*ast.Source) (*ast.Schema, error) {
 	return schema, nil
 }
 
-// declare supplies @token's declaration where it lacks.
+// declare adds @token's declaration if it is missing.
 func (l *linter) declare(doc *ast.SchemaDocument, sources []*ast.Source) error {
 	l.places["@token"] = &ast.Position{Src: sources[0], Line: 1, Column: 1}
 	if d := doc.Directives.ForName("token"); d != nil {
 		l.places["@token"] = d.Position
 		return nil
 	}
-	own, err := parser.ParseSchemas(&ast.Source{Name: "token.graphqls", Input: directives.Declaration, BuiltIn: true},
+	declaration, err := parser.ParseSchemas(&ast.Source{Name: "token.graphqls", Input: directives.Declaration, BuiltIn: true},
 		&ast.Source{Name: "tokenid.graphqls", Input: directives.TokenIDDeclaration, BuiltIn: true})
 	if err != nil {
 		return err
 	}
-	doc.Directives = append(doc.Directives, own.Directives...)
-	for _, d := range own.Definitions {
+	doc.Directives = append(doc.Directives, declaration.Directives...)
+	for _, d := range declaration.Definitions {
 		if doc.Definitions.ForName(d.Name) == nil {
 			doc.Definitions = append(doc.Definitions, d)
 		}
 	}
-	if used(doc) {
+	if usesToken(doc) {
 		l.add(ruleDeclaration, "@token", "is used and not declared: include Cloakroom's token.graphqls in the schema")
 	}
 	return nil
 }
 
-// fold puts each extension into what it extends, or makes a type of it where that is another subgraph's, and takes out what is
-// declared twice. In the subgraphs of one federation a type may be declared in each, and so may a field.
+// fold merges each extension into the type that it extends, or makes a type of it if that type is another subgraph's, and
+// merges or reports repeated declarations. In the subgraphs of one federation a type may be declared in each, and so may a
+// field.
 func fold(doc *ast.SchemaDocument) (errs []error) {
 	federation := federated(doc)
-	var kept ast.DefinitionList
+	var merged ast.DefinitionList
 	add := func(def *ast.Definition, extends bool) {
-		first := kept.ForName(def.Name)
+		first := merged.ForName(def.Name)
 		switch {
 		case first == nil:
-			kept = append(kept, def)
+			merged = append(merged, def)
 		case first.Kind != def.Kind:
 			errs = append(errs, located(gqlerror.ErrorPosf(def.Position, "%s is extended as another kind of type than at %s", def.Name, at(first.Position))))
 		case extends || federation:
@@ -104,11 +105,11 @@ func fold(doc *ast.SchemaDocument) (errs []error) {
 	for _, ext := range doc.Extensions {
 		add(ext, true)
 	}
-	doc.Definitions, doc.Extensions = kept, nil
+	doc.Definitions, doc.Extensions = merged, nil
 	return errs
 }
 
-// federated reports whether a document is of one or more subgraphs.
+// federated reports whether a document has one or more subgraphs of a federation.
 func federated(doc *ast.SchemaDocument) bool {
 	for _, s := range append(slices.Clone(doc.Schema), doc.SchemaExtension...) {
 		if s.Directives.ForName("link") != nil {
@@ -120,8 +121,8 @@ func federated(doc *ast.SchemaDocument) bool {
 	})
 }
 
-// merge adds to a type what another declaration of it says. A field that both have is the first's, but for one that the first
-// has as another subgraph's.
+// merge adds another declaration of a type to the type. Of a field that both have, the first is kept, unless it is marked as
+// another subgraph's.
 func merge(into, def *ast.Definition, federation bool) {
 	into.Directives = append(into.Directives, def.Directives...)
 	for _, f := range def.Fields {
@@ -153,8 +154,7 @@ func merge(into, def *ast.Definition, federation bool) {
 	}
 }
 
-// relax takes out what only a composed schema has declared: directives other than @token and GraphQL's own, and federation's
-// types.
+// relax removes directives without a declaration, and adds federation's types: only a composed schema declares these.
 func relax(doc *ast.SchemaDocument) {
 	for _, name := range federationTypes {
 		if doc.Definitions.ForName(name) == nil {
@@ -180,7 +180,7 @@ func relax(doc *ast.SchemaDocument) {
 		for _, f := range def.Fields {
 			external := f.Directives.ForName("external") != nil
 			keep(&f.Directives)
-			if external { // declared or not, it is what the linter must know
+			if external { // the linter needs it, declared or not
 				f.Directives = append(f.Directives, &ast.Directive{Name: externalMark, Position: f.Position})
 			}
 			arguments(f.Arguments)
@@ -194,11 +194,11 @@ func relax(doc *ast.SchemaDocument) {
 	})
 }
 
-// externalMark is put on fields that another subgraph owns.
+// externalMark marks fields that another subgraph owns.
 const externalMark = "cloakroom_external"
 
-// validate returns the schema, or all its errors: the parser's validator stops at the first, so that what it complains of is
-// replaced by something harmless, until it complains no more.
+// validate returns the schema, or all its errors. The parser's validator stops at the first error, so the part with the error
+// is removed or replaced, until there are no more errors.
 func validate(doc *ast.SchemaDocument) (schema *ast.Schema, errs []error) {
 	for range maxErrors {
 		schema, err := validator.ValidateSchemaDocument(doc)
@@ -212,7 +212,7 @@ func validate(doc *ast.SchemaDocument) (schema *ast.Schema, errs []error) {
 	return nil, errs
 }
 
-// located writes an error as compilers do: file:line:column: what is wrong.
+// located formats an error as compilers do: file:line:column: message.
 func located(err error) error {
 	var where *gqlerror.Error
 	if !errors.As(err, &where) || len(where.Locations) == 0 {

@@ -21,7 +21,7 @@ func files(t *testing.T, texts map[string]string) string {
 	return dir
 }
 
-func TestAllErrorsAreToldAtOnce(t *testing.T) {
+func TestAllErrorsAreReportedAtOnce(t *testing.T) {
 	for name, c := range map[string]struct {
 		files map[string]string
 		wants []string // file:line:column: words
@@ -111,7 +111,7 @@ func TestFederatedSchemasAreRead(t *testing.T) {
 			"b.graphql": `extend type User @key(fields: "id") { id: ID! @external iban: String }`,
 		})}, defaults(t))
 		require.NoError(t, err)
-		assert.Len(t, report.Findings, 2, "the IBAN, and that @token is declared nowhere")
+		assert.Len(t, report.Findings, 2, "the IBAN, and the missing declaration of @token")
 	})
 }
 

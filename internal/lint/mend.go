@@ -8,7 +8,7 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 )
 
-// place is where an error stands.
+// place is the position of an error.
 type place struct {
 	file         string
 	line, column int
@@ -30,7 +30,7 @@ func (p place) in(at *ast.Position, typ *ast.Type, used ast.DirectiveList) bool 
 	})
 }
 
-// mend takes out of a document the smallest thing that an error stands at, and reports whether there was one.
+// mend removes from a document the smallest part at the position of an error, and reports whether there was one.
 func mend(doc *ast.SchemaDocument, err error) bool {
 	var where *gqlerror.Error
 	if !errors.As(err, &where) || len(where.Locations) == 0 {
@@ -55,9 +55,9 @@ func mend(doc *ast.SchemaDocument, err error) bool {
 	return false
 }
 
-// mendIn takes the field or the argument that an error stands at out of a type.
+// mendIn removes from a type the field or the argument at the position of an error.
 func (p place) mendIn(def *ast.Definition) bool {
-	for i := len(def.Fields) - 1; i >= 0; i-- { // of what is there twice the last goes
+	for i := len(def.Fields) - 1; i >= 0; i-- { // of a repeated field the last one is removed
 		f := def.Fields[i]
 		if p.in(f.Position, f.Type, f.Directives) {
 			def.Fields = slices.Delete(slices.Clone(def.Fields), i, i+1)
@@ -74,7 +74,7 @@ func (p place) mendIn(def *ast.Definition) bool {
 	return false
 }
 
-// harmless gives a type that has nothing left what its kind must have.
+// harmless gives an empty type the field or value that its kind requires.
 func harmless(def *ast.Definition) {
 	switch {
 	case len(def.Fields) == 0 && (def.Kind == ast.Object || def.Kind == ast.Interface || def.Kind == ast.InputObject):

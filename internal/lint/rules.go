@@ -11,7 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// DefaultRules is the rules file that is used where none is named.
+// DefaultRules is the rules file that is used if none is given.
 //
 //go:embed rules.yaml
 var DefaultRules []byte
@@ -28,41 +28,41 @@ type Rules struct {
 	Classes   map[string]Class `yaml:"classes"`
 	Sensitive []Rule           `yaml:"sensitive"`
 	Harmless  []string         `yaml:"harmless"` // words that end a harmless name
-	Types     []string         `yaml:"types"`    // types of which nothing is reported
-	Dates     []string         `yaml:"dates"`    // types of which only rules about dates report
+	Types     []string         `yaml:"types"`    // types whose fields are not reported
+	Dates     []string         `yaml:"dates"`    // types whose fields only rules about dates report
 	Common    []string         `yaml:"common"`   // names that mean different things in different places
 	Places    []string         `yaml:"places"`   // words of names that are about a place or a business
-	People    []string         `yaml:"people"`   // words of names that are about a person all the same
+	People    []string         `yaml:"people"`   // words of names that are about a person in spite of Places
 
-	Actions []string `yaml:"actions"` // words that begin the names of mutations which return no such thing
+	Actions []string `yaml:"actions"` // first words of the names of mutations that return no such value
 
 	harmless, places, people []phrase
 }
 
-// Class is what rules have in common.
+// Class has the settings that rules share.
 type Class struct {
 	Level    string `yaml:"level"`
 	Advice   string `yaml:"advice"`
-	Personal bool   `yaml:"personal"` // what a place or a business has of it is known to everybody
+	Personal bool   `yaml:"personal"` // the values of a place or a business are public
 	Input    struct {
 		Level  string `yaml:"level"`
 		Advice string `yaml:"advice"`
-	} `yaml:"input"` // of arguments and input fields, where it is another
+	} `yaml:"input"` // for arguments and input fields, if different
 }
 
-// Rule is one kind of sensitive value. A name matches where a phrase of Names stands in it, or it is one of Exact, or it
-// ends with one of Ends, and no phrase of Unless stands in it.
+// Rule is one kind of sensitive value. A name matches if it contains a phrase of Names, is one of Exact, or ends with one of
+// Ends, and contains no phrase of Unless.
 type Rule struct {
 	ID           string   `yaml:"id"`
 	Class        string   `yaml:"class"`
 	What         string   `yaml:"what"`
-	Level        string   `yaml:"level"`  // the class's where it is empty
-	Advice       string   `yaml:"advice"` // likewise
+	Level        string   `yaml:"level"`  // "": the class's
+	Advice       string   `yaml:"advice"` // "": the class's
 	Names        []string `yaml:"names"`
 	Exact        []string `yaml:"exact"`
 	Ends         []string `yaml:"ends"`
 	Unless       []string `yaml:"unless"`
-	Owners       []string `yaml:"owners"`        // only in types that these end; all where empty
+	Owners       []string `yaml:"owners"`        // only in types whose names end with these; empty: in all
 	ExceptOwners []string `yaml:"except_owners"` // not in types that have these in their name
 	ExceptTypes  []string `yaml:"except_types"`  // not of fields of these types
 	Descriptions []string `yaml:"descriptions"`
@@ -71,7 +71,7 @@ type Rule struct {
 	names, exact, ends, unless, owners, exceptOwners, descriptions []phrase
 }
 
-// ParseRules reads a rules file. Keys that it does not know are errors: a misspelt one would switch rules off.
+// ParseRules reads a rules file. Unknown keys are errors, because a misspelt key would switch rules off.
 func ParseRules(file []byte) (*Rules, error) {
 	r := &Rules{}
 	d := yaml.NewDecoder(bytes.NewReader(file))
@@ -109,7 +109,7 @@ func (r *Rule) prepare() {
 	r.owners, r.exceptOwners, r.descriptions = phrases(r.Owners), phrases(r.ExceptOwners), phrases(r.Descriptions)
 }
 
-// level returns how bad it is that a value of a rule's kind is no token, and what to do.
+// level returns the level and the advice for a value of a rule's kind that is no token.
 func (r *Rules) level(rule *Rule, input bool) (level, advice string) {
 	class := r.Classes[rule.Class]
 	level, advice = firstOf(rule.Level, class.Level, LevelWarning), firstOf(rule.Advice, class.Advice, "store it by a token and annotate it with @token")
@@ -128,14 +128,14 @@ func firstOf(texts ...string) string {
 	return ""
 }
 
-// match returns the rule that a field falls under by its name, by the name of its type or, failing both, by its description.
+// match returns the rule that a field matches by its name, by the name of its type or, failing both, by its description.
 func (r *Rules) match(owner, name, typ, description string) (rule *Rule, by string) {
 	owner, name = words(owner), words(name)
 	public := r.ofPlace(owner, name)
 	applies := func(rule *Rule) bool { return rule.in(owner, typ) && (!public || !r.Classes[rule.Class].Personal) }
 	for i := range r.Sensitive {
 		rule := &r.Sensitive[i]
-		if end := rule.reach(name); end > 0 && applies(rule) && !r.isHarmless(name, end) {
+		if end := rule.matchEnd(name); end > 0 && applies(rule) && !r.isHarmless(name, end) {
 			return rule, byName
 		}
 	}
@@ -144,7 +144,7 @@ func (r *Rules) match(owner, name, typ, description string) (rule *Rule, by stri
 	}
 	if kind := words(typ); !slices.Contains(builtInScalars, typ) && !slices.Contains(r.Dates, typ) && !r.isHarmless(kind, 0) {
 		for i := range r.Sensitive {
-			if rule := &r.Sensitive[i]; rule.names != nil && !rule.excepts(name) && rule.reach(kind) > 0 && applies(rule) {
+			if rule := &r.Sensitive[i]; rule.names != nil && !rule.excepts(name) && rule.matchEnd(kind) > 0 && applies(rule) {
 				return rule, byType
 			}
 		}
@@ -152,14 +152,14 @@ func (r *Rules) match(owner, name, typ, description string) (rule *Rule, by stri
 	sentence := words(firstSentence(description))
 	for i := range r.Sensitive {
 		rule := &r.Sensitive[i]
-		if applies(rule) && !rule.excepts(name) && slices.ContainsFunc(rule.descriptions, func(p phrase) bool { return says(sentence, p) }) {
+		if applies(rule) && !rule.excepts(name) && slices.ContainsFunc(rule.descriptions, func(p phrase) bool { return mentions(sentence, p) }) {
 			return rule, byDescription
 		}
 	}
 	return nil, ""
 }
 
-// What a rule has matched.
+// The part of a field that a rule has matched.
 const (
 	byName        = "name"
 	byType        = "type"
@@ -168,7 +168,7 @@ const (
 
 var builtInScalars = []string{"String", "ID", "Int", "Float", "Boolean"}
 
-// ofPlace reports whether a field is a place's or a business's, and nobody's in it.
+// ofPlace reports whether a field is about a place or a business, and not about a person in it.
 func (r *Rules) ofPlace(owner, name string) bool {
 	has := func(list []phrase) bool {
 		return slices.ContainsFunc(list, func(p phrase) bool { return p.end(owner) > 0 || p.end(name) > 0 })
@@ -176,8 +176,8 @@ func (r *Rules) ofPlace(owner, name string) bool {
 	return has(r.places) && !has(r.people)
 }
 
-// reach returns how far into a name the rule's phrase reaches; 0 where it has none.
-func (r *Rule) reach(name string) (end int) {
+// matchEnd returns the end of the rule's phrase in a name; 0 if the name has none.
+func (r *Rule) matchEnd(name string) (end int) {
 	if r.excepts(name) {
 		return 0
 	}
@@ -202,14 +202,14 @@ func (r *Rule) in(owner, typ string) bool {
 	return len(r.owners) == 0 || slices.ContainsFunc(r.owners, func(p phrase) bool { return p.ends(bare(owner)) })
 }
 
-// isHarmless reports whether a harmless word ends a name behind what a rule has found in it: passwordUpdatedAt, but not
-// nationalId, of which the last word is part of what was found.
+// isHarmless reports whether a name ends with a harmless word after the phrase that a rule has found: passwordUpdatedAt, but
+// not nationalId, whose last word is part of the phrase.
 func (r *Rules) isHarmless(name string, found int) bool {
 	return found < len(name) && slices.ContainsFunc(r.harmless, func(p phrase) bool { return p.ends(name) })
 }
 
-// says reports whether a sentence has a phrase, and does not deny it.
-func says(sentence string, p phrase) bool {
+// mentions reports whether a sentence contains a phrase and does not negate it.
+func mentions(sentence string, p phrase) bool {
 	end := p.end(sentence)
 	if end == 0 {
 		return false

@@ -86,8 +86,8 @@ func TestDescriptionsOfOpaqueNames(t *testing.T) {
 	assert.Contains(t, found["Person.text"].Message, "looks by its description like the health of a person")
 }
 
-// What the type, the field's type or the mutation says decides where the name alone does not.
-func TestContext(t *testing.T) {
+// The owning type, the field's type or the mutation's name decides if the field's name alone does not.
+func TestTypesAndMutationsDecide(t *testing.T) {
 	found := lintOf(t, `scalar EmailAddress scalar CreditCardNumber scalar CreditCardLast4 scalar LocalDate
 		type Person { primary: EmailAddress charged: CreditCardNumber ending: CreditCardLast4 symptomOnset: LocalDate childDoB: String
 			witnessSignature: String signature: String sessionId: String }
@@ -124,7 +124,7 @@ func TestContext(t *testing.T) {
 	assert.Contains(t, found["Person.primary"].Message, "looks by its type like a mailbox")
 }
 
-// Each class has its advice and its level. Nobody is told to tokenize a password: a token can be turned back into it.
+// Each class has its advice and its level. No advice says to tokenize a password: a token can be turned back into it.
 func TestAdviceAndLevel(t *testing.T) {
 	found := lintOf(t, `scalar Date
 		type User { ssn: String email: String cardNumber: String cvv: String diagnosis: String sessionToken: String password: String firstName: String birthday: Date pin: Int }

@@ -10,8 +10,8 @@ import (
 	"slices"
 )
 
-// What this file writes is the part of SARIF 2.1.0 (OASIS) that code hosts read. Structs of our own: the Go library
-// for it brings a JSON Schema validator that has seen no release since 2019 into everyone's build.
+// This file writes the part of SARIF 2.1.0 (OASIS) that code hosts read. It has its own structs, because the Go library for
+// SARIF would add a JSON Schema validator without a release since 2019 to every build.
 
 type sarifLog struct {
 	Schema  string     `json:"$schema"`
@@ -95,7 +95,7 @@ func sarifOf(f Finding, rule int) sarifResult {
 	}
 	l.Physical.Artifact.URI = uri.String()
 	l.Physical.Region.StartLine, l.Physical.Region.StartColumn = max(1, f.Line), max(1, f.Column)
-	// What a finding is about outlives the line that it stands on.
+	// A finding's coordinate stays the same when its line changes.
 	sum := sha256.Sum256([]byte(f.Rule + "\x00" + f.Coordinate))
 	return sarifResult{
 		RuleID: f.Rule, RuleIndex: rule, Level: f.Level, Message: sarifText{f.Coordinate + " " + f.Message},

@@ -42,7 +42,7 @@ func readLabels(t *testing.T, file string) (all []labelled) {
 	return all
 }
 
-// schemaOf writes a schema that has the coordinates, and of the rest what it takes to be one.
+// schemaOf writes a valid schema that has the coordinates.
 func schemaOf(lines []labelled) string {
 	types, fields, scalars := map[string][]string{}, map[string]string{}, map[string]bool{}
 	arguments := map[string][]string{}
@@ -84,8 +84,8 @@ func schemaOf(lines []labelled) string {
 	return b.String()
 }
 
-// The rules find nine of ten sensitive fields of real schemas, and nine of ten findings are right. How the schemas were
-// labelled, and which of them the rules were written by: testdata/schemas/README.md.
+// The rules find nine of ten sensitive fields of real schemas, and nine of ten findings are right. testdata/schemas/README.md
+// says how the schemas were labelled, and from which of them the rules were written.
 func TestPrecisionAndRecallOnPublicSchemas(t *testing.T) {
 	files, err := filepath.Glob("testdata/schemas/*.tsv")
 	require.NoError(t, err)
@@ -111,7 +111,7 @@ func TestPrecisionAndRecallOnPublicSchemas(t *testing.T) {
 				case ok:
 					wrong = append(wrong, l.coordinate())
 				}
-				if l.label != "-" && found != l.label { // in another class, the advice is wrong
+				if l.label != "-" && found != l.label { // with another class, the advice is wrong
 					missed = append(missed, l.coordinate())
 				}
 			}

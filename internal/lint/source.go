@@ -14,7 +14,7 @@ import (
 
 var extensions = []string{".graphqls", ".graphql", ".gql"}
 
-// read returns the files that paths, patterns and folders name, each once, sorted.
+// read returns the files of paths, patterns and folders, each once, sorted.
 func read(patterns []string) ([]*ast.Source, error) {
 	var names []string
 	for _, p := range patterns {
@@ -62,13 +62,13 @@ const ignoreMark = "cloakroom:ignore"
 type ignore struct {
 	source       *ast.Source
 	line, column int    // of the comment
-	target       int    // line of what it is about
-	reason       string // must be there
+	target       int    // the line whose findings it suppresses
+	reason       string // required
 	used         bool
 }
 
-// ignores returns the suppressing comments of a file. One that follows something on its line is about that; one
-// that stands alone is about what comes next, behind its description.
+// ignores returns the suppressing comments of a file. A comment after something on its line is about that line; a comment
+// alone on its line is about the next definition, which follows its description.
 func ignores(source *ast.Source) (found []*ignore, err error) {
 	l := lexer.New(source)
 	var waiting []*ignore
@@ -97,7 +97,7 @@ func ignores(source *ast.Source) (found []*ignore, err error) {
 			continue
 		case lexer.String, lexer.BlockString:
 			last = token.Pos.Line
-			continue // a description: what it describes comes next
+			continue // a description: the definition comes next
 		}
 		last = token.Pos.Line
 		for _, i := range waiting {

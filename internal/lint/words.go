@@ -34,7 +34,7 @@ func words(s string) string {
 			unicode.IsUpper(c) && (unicode.IsLower(before) || unicode.IsDigit(before)):
 			b.WriteRune(' ')
 		case unicode.IsUpper(c) && unicode.IsUpper(before) && unicode.IsLower(after) && (after != 's' || unicode.IsLower(at(i+2))):
-			b.WriteRune(' ') // the last capital of an acronym begins the next word, but for a plural: SSNs
+			b.WriteRune(' ') // the last capital of an acronym begins the next word, except in a plural: SSNs
 		}
 		b.WriteRune(unicode.ToLower(c))
 	}
@@ -45,7 +45,8 @@ func words(s string) string {
 	return strings.Join(all, " ")
 }
 
-// singular takes an English plural's ending off. What it makes of other words is of no account: rules pass through it too.
+// singular removes the ending of an English plural. Its result for other words does not matter: it changes the rules' words
+// in the same way.
 func singular(word string) string {
 	switch {
 	case len(word) < 3 || !strings.HasSuffix(word, "s") || strings.HasSuffix(word, "ss") || strings.HasSuffix(word, "us") || strings.HasSuffix(word, "is"):
@@ -71,7 +72,8 @@ func phrases(texts []string) []phrase {
 	return all
 }
 
-// end returns the length of a text up to the end of the phrase in it, at the borders of words; 0 where it is not there.
+// end returns the length of a text up to the end of the phrase in it, at the borders of words; 0 if the text lacks the
+// phrase.
 func (p phrase) end(text string) int {
 	for _, form := range []string{p.spaced, p.joined} {
 		if i := strings.LastIndex(" "+text+" ", " "+form+" "); i >= 0 {

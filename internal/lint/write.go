@@ -6,7 +6,7 @@ import (
 	"io"
 )
 
-// formats are the forms that Write knows.
+// formats are the formats that Write supports.
 var formats = map[string]func(io.Writer, *Report) error{"text": writeText, "json": writeJSON, "sarif": writeSARIF}
 
 // Write writes a report as text (a line for each finding), JSON or SARIF 2.1.0.

@@ -1,5 +1,5 @@
-// Package settings reads a gateway's settings from a YAML file and the environment, and prints them. What they are, and what is
-// wrong with them, is package config's to say, which programs of other modules import.
+// Package settings reads a gateway's settings from a YAML file and the environment, and prints them. Package config, which
+// programs of other modules import, defines and verifies them.
 package settings
 
 import (
@@ -20,7 +20,7 @@ import (
 
 const envPrefix = "CLOAKROOM_"
 
-// exact bounds floating-point numbers that are read or printed as whole numbers.
+// exact limits the floating-point numbers that are read or printed as whole numbers.
 const exact = 1 << 53
 
 // Load returns the defaults, overlaid by the file (YAML; "" for none) and by the environment, which
@@ -34,8 +34,8 @@ func Load(file string, environ []string) (*config.Config, error) {
 	return decode(values)
 }
 
-// Given returns the keys of the settings that the file or the environment name, each with what names it last: the
-// file, or the variable. Its errors are those of Load, except those of values.
+// Given returns the keys of the settings that the file or the environment sets, each with its last source: the file, or the
+// variable. Its errors are those of Load, except those of values.
 func Given(file string, environ []string) (map[string]string, error) {
 	_, given, err := overlay(file, environ)
 	return given, err
@@ -65,7 +65,7 @@ func decode(values map[string]any) (*config.Config, error) {
 	return c, nil
 }
 
-// unmarshal refuses names that no setting bears; prefix is what stands before the names in its errors.
+// unmarshal decodes settings, and refuses names of no setting. Its errors have prefix before the names.
 func unmarshal(from, into any, prefix string) error {
 	d, err := mapstructure.NewDecoder(&mapstructure.DecoderConfig{
 		Result: into, TagName: "yaml", ErrorUnused: true, WeaklyTypedInput: true, ZeroFields: true,
@@ -79,8 +79,8 @@ func unmarshal(from, into any, prefix string) error {
 	return explain(d.Decode(from), reflect.TypeOf(into).Elem().String(), prefix)
 }
 
-// explain says each of the decoder's errors on a line of its own, by the setting's name. The decoder gives what is
-// at the top the name of its type.
+// explain rewrites each of the decoder's errors, on a line of its own, with the setting's name. The decoder calls the top
+// level by the name of its type.
 func explain(err error, top, prefix string) error {
 	var several interface{ Unwrap() []error }
 	if errors.As(err, &several) {
@@ -135,8 +135,8 @@ func durationNeedsUnit(from, to reflect.Type, v any) (any, error) {
 	return v, nil
 }
 
-// exactNumber refuses what the decoder would make another number or a truth of: an empty text, a fraction, a number that is
-// too large, a number for true or false. 0 lifts some bounds, so that none may come of an oversight.
+// exactNumber refuses values that the decoder would change to another number or boolean: an empty text, a fraction, a number
+// that is too large, a number for true or false. 0 removes some limits, so a mistake must never result in 0.
 func exactNumber(from, to reflect.Type, v any) (any, error) {
 	switch to.Kind() {
 	case reflect.Bool:
@@ -157,7 +157,7 @@ func exactNumber(from, to reflect.Type, v any) (any, error) {
 			if v != "" {
 				return v, nil
 			}
-		case reflect.Float64: // of JSON, where all numbers are
+		case reflect.Float64: // of JSON, whose numbers are all floating-point
 			if f, ok := v.(float64); ok && f == math.Trunc(f) && math.Abs(f) <= exact {
 				return v, nil
 			}
@@ -180,8 +180,8 @@ func collect(t reflect.Type, prefix string, into map[string]reflect.Type) {
 	}
 }
 
-// Print returns the settings as the file would say them, secrets masked. Its error is the YAML library's, which has none for
-// the types of settings.
+// Print returns the settings as YAML, in the form of the file, with secrets masked. Its error is the YAML library's, which
+// has none for the types of settings.
 func Print(c *config.Config) ([]byte, error) {
 	shown := *c
 	shown.Issuers = slices.Clone(c.Issuers)
@@ -227,11 +227,11 @@ func printable(v reflect.Value) any {
 
 // Keys returns the key of every setting, sorted, for the documentation and its test.
 func Keys() []string {
-	known := map[string]reflect.Type{}
-	collect(reflect.TypeFor[config.Config](), "", known)
-	collect(reflect.TypeFor[config.Issuer](), "issuers[].", known)
-	keys := make([]string, 0, len(known))
-	for k := range known {
+	types := map[string]reflect.Type{}
+	collect(reflect.TypeFor[config.Config](), "", types)
+	collect(reflect.TypeFor[config.Issuer](), "issuers[].", types)
+	keys := make([]string, 0, len(types))
+	for k := range types {
 		keys = append(keys, k)
 	}
 	slices.Sort(keys)

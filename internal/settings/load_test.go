@@ -14,8 +14,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/config"
 )
 
-// TestEverySetting is printed, and reachable from the environment: each is set to another value by its
-// variable, printed, and loaded again from what was printed.
+// TestEverySetting: each setting can be set by its variable, is printed, and can be loaded from the printed text.
 func TestEverySetting(t *testing.T) {
 	known := map[string]reflect.Type{}
 	collect(reflect.TypeFor[config.Config](), "", known)
@@ -50,13 +49,13 @@ func TestEverySetting(t *testing.T) {
 		}
 		v, ok := at[steps[len(steps)-1]]
 		require.True(t, ok, "%s is not printed", key)
-		require.NotContains(t, []any{nil, "", false, 0, "0s"}, v, "%s did not take its variable", key)
+		require.NotContains(t, []any{nil, "", false, 0, "0s"}, v, "%s is not set by its variable", key)
 	}
 	file := filepath.Join(t.TempDir(), "c.yaml")
 	require.NoError(t, os.WriteFile(file, printed, 0o600))
 	again, err := Load(file, nil)
 	require.NoError(t, err)
-	require.Equal(t, "[redacted]", again.Objects.S3.SecretAccessKey.Reveal(), "what was masked is lost")
+	require.Equal(t, "[redacted]", again.Objects.S3.SecretAccessKey.Reveal(), "a masked value is lost")
 	require.Equal(t, "[redacted]", again.TrustedProxy.Secret.Reveal())
 	again.Objects.S3.SecretAccessKey, again.TrustedProxy.Secret = c.Objects.S3.SecretAccessKey, c.TrustedProxy.Secret
 	require.Equal(t, c, again)
@@ -74,8 +73,7 @@ func TestPrecedence(t *testing.T) {
 	require.Equal(t, 5*time.Minute, c.Issuers[0].MaxLifetime)
 }
 
-// TestTypos: a name that no setting bears is refused, wherever it is written, and so is a value of another
-// kind.
+// TestTypos: a name of no setting is refused, wherever it is written, and so is a value of another kind.
 func TestTypos(t *testing.T) {
 	for name, text := range map[string]string{
 		"a section": "htpp:\n  listen: x\n", "a name": "http:\n  listn: x\n", "a case": "http:\n  Listen: x\n", "nested": "objects:\n  s3:\n    bukcet: x\n",
@@ -101,7 +99,7 @@ func TestTypos(t *testing.T) {
 	require.ErrorContains(t, err, "config: ")
 }
 
-// TestPrintMasksSecrets: those that are settings, and keys in a set that should have public ones alone.
+// TestPrintMasksSecrets: secret settings are masked, and private keys in a set that should have only public ones.
 func TestPrintMasksSecrets(t *testing.T) {
 	const d = "870MB6gfuTJ4HtUnUvYMyJpr5eUZNP4Bk43bVdj3eAE" // of RFC 7517, appendix A.2
 	const public = `{"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM","use":"sig","kid":"1"}`
@@ -119,7 +117,7 @@ func TestPrintMasksSecrets(t *testing.T) {
 			require.NotContains(t, string(printed), d)
 			require.NotContains(t, string(printed), "SECRET-key")
 			require.Contains(t, string(printed), "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4", "public keys are shown")
-			require.Equal(t, set, c.Issuers[0].JWKS, "the settings themselves stay")
+			require.Equal(t, set, c.Issuers[0].JWKS, "the settings themselves are unchanged")
 		})
 	}
 }

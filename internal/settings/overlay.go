@@ -16,7 +16,8 @@ import (
 	"github.com/cloakroomhq/cloakroom/config"
 )
 
-// overlay reads the file, and the environment over it. Values are nested by the parts of their keys, as in the file.
+// overlay reads the file, then the environment, which takes precedence. Values are nested by the parts of their keys, as in
+// the file.
 func overlay(file string, environ []string) (values map[string]any, given map[string]string, err error) {
 	values, given = map[string]any{}, map[string]string{}
 	if file != "" {
@@ -27,7 +28,7 @@ func overlay(file string, environ []string) (values map[string]any, given map[st
 		if err := readYAML(b, &values); err != nil {
 			return nil, nil, fmt.Errorf("config: %s is not YAML: %w", file, err)
 		}
-		if values == nil { // the file says null
+		if values == nil { // the file has null
 			values = map[string]any{}
 		}
 	}
@@ -36,15 +37,15 @@ func overlay(file string, environ []string) (values map[string]any, given map[st
 	}
 	dropNulls(values)
 	noteGiven(values, "", file, given)
-	known := map[string]reflect.Type{}
-	collect(reflect.TypeFor[config.Config](), "", known)
+	types := map[string]reflect.Type{}
+	collect(reflect.TypeFor[config.Config](), "", types)
 	var problems []error
 	for _, line := range environ {
 		variable, value, _ := strings.Cut(line, "=")
 		if !strings.HasPrefix(variable, envPrefix) {
 			continue
 		}
-		key, v, err := fromEnv(known, variable, value)
+		key, v, err := fromEnv(types, variable, value)
 		switch {
 		case err != nil:
 			problems = append(problems, err)
@@ -56,7 +57,7 @@ func overlay(file string, environ []string) (values map[string]any, given map[st
 	return values, given, errors.Join(problems...)
 }
 
-// readYAML reads one document; a second one, which nobody would read, is an error.
+// readYAML reads one document. A second one, which would be ignored, is an error.
 func readYAML(b []byte, into *map[string]any) error {
 	d := yaml.NewDecoder(bytes.NewReader(b))
 	if err := d.Decode(into); err != nil {
@@ -71,7 +72,7 @@ func readYAML(b []byte, into *map[string]any) error {
 	return nil
 }
 
-// checkNames refuses names that are no text, such as numbers, of which YAML makes maps that can't be decoded.
+// checkNames refuses names that are no text, such as numbers: YAML turns them into maps that can't be decoded.
 func checkNames(v any, at string) error {
 	switch v := v.(type) {
 	case map[any]any:
@@ -92,8 +93,8 @@ func checkNames(v any, at string) error {
 	return nil
 }
 
-// dropNulls removes what has no value, such as a part whose settings are all comments: it says nothing, so the defaults
-// hold. The decoder would make 0 of it, which lifts some bounds.
+// dropNulls removes names without a value, such as a part whose settings are all comments, so that the defaults hold. The
+// decoder would set 0, which removes some limits.
 func dropNulls(v any) {
 	switch v := v.(type) {
 	case map[string]any:
@@ -110,7 +111,7 @@ func dropNulls(v any) {
 	}
 }
 
-// noteGiven notes by whom each key of the values is given.
+// noteGiven records the source of each key of the values.
 func noteGiven(values map[string]any, prefix, by string, given map[string]string) {
 	for key, v := range values {
 		if nested, ok := v.(map[string]any); ok {
@@ -121,7 +122,7 @@ func noteGiven(values map[string]any, prefix, by string, given map[string]string
 	}
 }
 
-// set puts a value where the parts of its key lead.
+// set sets the value of a key, which is given by its parts.
 func set(values map[string]any, key []string, v any) {
 	for ; len(key) > 1; key = key[1:] {
 		nested, ok := values[key[0]].(map[string]any)
@@ -135,9 +136,9 @@ func set(values map[string]any, key []string, v any) {
 }
 
 // fromEnv names the setting of a variable: CLOAKROOM_HTTP_LISTEN is http.listen. Lists are separated
-// by commas; issuers are JSON. A Service link is passed over, and has no name.
-func fromEnv(known map[string]reflect.Type, name, value string) (string, any, error) {
-	for key := range known {
+// by commas; issuers are JSON. For a Service link, which is ignored, the name is "".
+func fromEnv(types map[string]reflect.Type, name, value string) (string, any, error) {
+	for key := range types {
 		if envPrefix+strings.ToUpper(strings.ReplaceAll(key, ".", "_")) != name {
 			continue
 		}

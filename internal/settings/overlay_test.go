@@ -11,7 +11,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/config"
 )
 
-// TestOverlay: defaults, then the file, then the environment, whose later lines win.
+// TestOverlay: the file takes precedence over defaults, the environment over the file, and its later lines over earlier ones.
 func TestOverlay(t *testing.T) {
 	file := func(t *testing.T, text string) string {
 		t.Helper()
@@ -35,7 +35,7 @@ func TestOverlay(t *testing.T) {
 			"objects.s3.region": "CLOAKROOM_OBJECTS_S3_REGION",
 		}, given)
 	})
-	t.Run("the environment's issuers take the place of the file's", func(t *testing.T) {
+	t.Run("the environment's issuers replace the file's", func(t *testing.T) {
 		c, err := Load(file(t, "issuers: [{name: x}, {name: y}]\n"), []string{`CLOAKROOM_ISSUERS=[{"name":"z"}]`})
 		require.NoError(t, err)
 		require.Len(t, c.Issuers, 1)
@@ -61,9 +61,9 @@ func TestOverlay(t *testing.T) {
 	}
 }
 
-// TestNothingIsNotZero: rates of 0 are off, and other bounds too. So a part or a setting without a value, in which all
-// may be comments, leaves the defaults; and what is no number, or not that number, is refused.
-func TestNothingIsNotZero(t *testing.T) {
+// TestMissingValuesAreNotZero: rates of 0 are off, and other limits too. So a part or a setting without a value, perhaps with
+// comments alone, leaves the defaults, and a value that is no number, or not an exact one, is refused.
+func TestMissingValuesAreNotZero(t *testing.T) {
 	load := func(t *testing.T, text string, environ ...string) (*config.Config, error) {
 		t.Helper()
 		name := filepath.Join(t.TempDir(), "c.yaml")
@@ -92,19 +92,19 @@ func TestNothingIsNotZero(t *testing.T) {
 		require.Equal(t, []config.Issuer{want}, c.Issuers)
 	})
 	for name, test := range map[string]struct{ text, variable, setting string }{
-		"an empty number":         {text: "http: {max_body: ''}\n", setting: "http.max_body"},
-		"a number over 64 bits":   {text: "http: {max_body: 99999999999999999999}\n", setting: "http.max_body"},
-		"a fraction":              {text: "credentials: {max_ended: 1.9}\n", setting: "credentials.max_ended"},
-		"a truth for a number":    {text: "tokens: {max_batch: true}\n", setting: "tokens.max_batch"},
-		"a number for a truth":    {text: "development: 2\n", setting: "development"},
-		"a number for roles":      {text: "issuers: [{trust_roles: 7}]\n", setting: "issuers[0].trust_roles"},
-		"an empty truth":          {text: "objects: {require_size: ''}\n", setting: "objects.require_size"},
-		"an empty rate":           {text: "rates: {sign_ins: {address: {per_second: ''}}}\n", setting: "rates.sign_ins.address.per_second"},
-		"a truth for a rate":      {text: "rates: {sign_ins: {address: {per_second: false}}}\n", setting: "rates.sign_ins.address.per_second"},
-		"an empty duration":       {text: "grants: {max_duration: ''}\n", setting: "grants.max_duration"},
-		"a variable without rate": {variable: "CLOAKROOM_RATES_ANONYMOUS_REQUESTS_ADDRESS_PER_SECOND=", setting: "rates.anonymous_requests.address.per_second"},
-		"a variable without size": {variable: "CLOAKROOM_SPACE_MIN_FREE=", setting: "space.min_free"},
-		"a variable, empty truth": {variable: "CLOAKROOM_OBJECTS_REQUIRE_SIZE=", setting: "objects.require_size"},
+		"an empty number":           {text: "http: {max_body: ''}\n", setting: "http.max_body"},
+		"a number over 64 bits":     {text: "http: {max_body: 99999999999999999999}\n", setting: "http.max_body"},
+		"a fraction":                {text: "credentials: {max_ended: 1.9}\n", setting: "credentials.max_ended"},
+		"a boolean for a number":    {text: "tokens: {max_batch: true}\n", setting: "tokens.max_batch"},
+		"a number for a boolean":    {text: "development: 2\n", setting: "development"},
+		"a number for roles":        {text: "issuers: [{trust_roles: 7}]\n", setting: "issuers[0].trust_roles"},
+		"an empty boolean":          {text: "objects: {require_size: ''}\n", setting: "objects.require_size"},
+		"an empty rate":             {text: "rates: {sign_ins: {address: {per_second: ''}}}\n", setting: "rates.sign_ins.address.per_second"},
+		"a boolean for a rate":      {text: "rates: {sign_ins: {address: {per_second: false}}}\n", setting: "rates.sign_ins.address.per_second"},
+		"an empty duration":         {text: "grants: {max_duration: ''}\n", setting: "grants.max_duration"},
+		"a variable without rate":   {variable: "CLOAKROOM_RATES_ANONYMOUS_REQUESTS_ADDRESS_PER_SECOND=", setting: "rates.anonymous_requests.address.per_second"},
+		"a variable without size":   {variable: "CLOAKROOM_SPACE_MIN_FREE=", setting: "space.min_free"},
+		"a variable, empty boolean": {variable: "CLOAKROOM_OBJECTS_REQUIRE_SIZE=", setting: "objects.require_size"},
 	} {
 		t.Run("refused: "+name, func(t *testing.T) {
 			_, err := load(t, test.text, test.variable)

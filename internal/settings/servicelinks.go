@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// Kubernetes gives each pod variables that name the Services of its namespace, so that one called cloakroom, or
-// cloakroom-…, makes names that begin as ours do (kubernetes.io/docs/concepts/services-networking/service,
+// Kubernetes sets variables for the Services of its namespace in each pod. Those of a Service called cloakroom, or
+// cloakroom-…, have names that begin like ours (kubernetes.io/docs/concepts/services-networking/service,
 // "Environment variables"). NAME is the Service's in capitals, N a port's number and P its protocol:
 var serviceLinks = []struct {
 	name  *regexp.Regexp
@@ -32,13 +32,14 @@ var serviceLinks = []struct {
 	{linkName(`_PORT_(?P<port>[0-9]+)_(?P<protocol>TCP|UDP|SCTP)_ADDR`), func(v, _, _ string) bool { return isAddress(v) }},
 }
 
-// linkName matches what Kubernetes makes of a Service's name, such as CLOAKROOM or CLOAKROOM_OBJECTS.
+// linkName matches a variable's name: a Service's name as Kubernetes writes it, such as CLOAKROOM or CLOAKROOM_OBJECTS, and
+// rest.
 func linkName(rest string) *regexp.Regexp {
 	return regexp.MustCompile(`\A` + strings.TrimSuffix(envPrefix, "_") + `(?:_[A-Z0-9_]+)?` + rest + `\z`)
 }
 
-// isServiceLink reports whether Kubernetes may have set a variable, by its name and by what it says. The name of a
-// setting is never asked here, and no setting may be named so; a test compares them.
+// isServiceLink reports whether Kubernetes may have set a variable, by its name and its value. It is never called with the
+// name of a setting, and no setting may have such a name; a test compares them.
 func isServiceLink(name, value string) bool {
 	for _, link := range serviceLinks {
 		m := link.name.FindStringSubmatch(name)
@@ -68,7 +69,8 @@ func isPort(s string) bool {
 	return err == nil && n > 0 && strconv.FormatUint(n, 10) == s
 }
 
-// isLink wants protocol://address:port, and those of the name where it has them.
+// isLink reports whether value is protocol://address:port, with the port and the protocol of the variable's name, if it has
+// them.
 func isLink(value, port, protocol string) bool {
 	u, err := url.Parse(value)
 	if err != nil || u.Scheme+"://"+u.Host != value || u.Scheme != "tcp" && u.Scheme != "udp" && u.Scheme != "sctp" {

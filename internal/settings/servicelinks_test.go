@@ -10,7 +10,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/config"
 )
 
-// TestServiceLinks: what Kubernetes sets for Services of these names is passed over.
+// TestServiceLinks: the variables that Kubernetes sets for Services of these names are ignored.
 func TestServiceLinks(t *testing.T) {
 	for _, environ := range [][]string{
 		{ // a Service cloakroom with a port named http, and one cloakroom-objects
@@ -34,8 +34,8 @@ func TestServiceLinks(t *testing.T) {
 	}
 }
 
-// TestNoServiceLinks: names like theirs with other values, and other names with values like theirs, are refused as
-// every unknown one is.
+// TestNoServiceLinks: names of Service links with other values, and other names with such values, are refused like every
+// unknown name.
 func TestNoServiceLinks(t *testing.T) {
 	for _, line := range []string{
 		"CLOAKROOM_PORT=8080", "CLOAKROOM_PORT=", "CLOAKROOM_PORT=http://10.0.0.1:80", "CLOAKROOM_PORT=tcp://cloakroom:80", "CLOAKROOM_PORT=tcp://10.0.0.1", "CLOAKROOM_PORT=tcp://10.0.0.1:80/",
@@ -52,8 +52,8 @@ func TestNoServiceLinks(t *testing.T) {
 	}
 }
 
-// TestSettingsAreNoServiceLinks: the variable of no setting has a Service link's name, whatever its value: it could be
-// passed over, or taken for one.
+// TestSettingsAreNoServiceLinks: no setting's variable has the name of a Service link, whatever its value: it could be
+// ignored, or a Service link be read as the setting.
 func TestSettingsAreNoServiceLinks(t *testing.T) {
 	known := map[string]reflect.Type{}
 	collect(reflect.TypeFor[config.Config](), "", known)

@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestWhatIsWrong: an error names the setting as the file spells it, whatever the decoder calls it.
-func TestWhatIsWrong(t *testing.T) {
+// TestErrorsNameTheSetting: an error names the setting as in the file, whatever the decoder calls it.
+func TestErrorsNameTheSetting(t *testing.T) {
 	const unknown = " is no setting: remove it, or see `cloakroom config` for the names"
 	for text, want := range map[string]string{
 		"htpp:\n  listen: x\n":                        "config: htpp" + unknown,

@@ -29,17 +29,17 @@ const outcomeCookie = "cookie"
 
 var (
 	errTwoCookies = errors.New("two cookies of one name")
-	errCookie     = errors.New("the cookie's issuer, its time, or the key behind it is not accepted")
+	errCookie     = errors.New("the cookie's issuer, its time, or the key of its assertion is not accepted")
 )
 
-// login is what a session's cookie says. It holds no session id.
+// login is the content of a session's cookie. It holds no session id.
 type login struct {
 	issuer  string // its name
 	subject string
 	session caller.SessionHash
-	key     credential.Thumbprint // by which the issuer vouched for it: a cookie ends with it
+	key     credential.Thumbprint // that signed the assertion: the cookie ends when the key is withdrawn
 	id      [16]byte
-	issued  time.Time // when the issuer vouched for it, which what ends sessions goes by
+	issued  time.Time // iat of the assertion; ends of sessions are compared with it
 	expires time.Time
 }
 
@@ -59,7 +59,7 @@ func (f *Flow) sealLogin(l *login) (string, error) {
 	return seal(f.opts.CookieKeys, appendText(appendText(b, l.issuer), l.subject))
 }
 
-// openLogin opens what sealLogin made; it may be over.
+// openLogin opens the result of sealLogin. The login may have expired.
 func (f *Flow) openLogin(text string) (*login, error) {
 	b, err := open(f.opts.CookieKeys, text)
 	if err != nil {
@@ -80,36 +80,36 @@ func (l *login) caller(tenant string) *caller.Caller {
 	}
 }
 
-// Authenticate returns the request's caller: by any other credential or, where there is none, by the
-// session's cookie. A cookie that is not accepted is a fault UNAUTHENTICATED. One of another provider's user than
-// the page's is as if there were none: so the page doesn't learn that there is one, and can have its own user sign in.
+// Authenticate returns the request's caller, from any other credential or, without one, from the session's cookie. A cookie
+// that is not accepted is a fault UNAUTHENTICATED. A cookie of another provider's user than the page's is ignored, so that
+// the page doesn't learn of it and can have its own user sign in.
 func (f *Flow) Authenticate(r *http.Request) (*caller.Caller, error) {
-	who, err := f.opts.Next.Authenticate(r)
-	if who != nil || err != nil {
-		return who, err
+	c, err := f.opts.Next.Authenticate(r)
+	if c != nil || err != nil {
+		return c, err
 	}
-	who, p, err := f.cookieCaller(r)
+	c, p, err := f.cookieCaller(r)
 	switch {
 	case err != nil:
 		f.opts.Observer.Credential(credential.Refused)
-		// One that was sealed here, and is over, is anybody's who comes back: waiting would not help him.
+		// A returning user has an expired cookie that was sealed here. Such users must sign in; waiting does not help.
 		if limited := f.opts.Rates.Refused(r); limited != nil && !errors.Is(err, errCookie) {
 			return nil, limited
 		}
 		return nil, fault.Wrap(err, fault.Unauthenticated, "The session's cookie is not accepted: sign in again.")
-	case who == nil:
+	case c == nil:
 		return nil, nil
 	case !p.serves(r):
 		f.opts.Observer.Credential(credential.Refused)
-		f.opts.Logger.InfoContext(r.Context(), "a cookie does not count for a page that is at none of its issuer's sign_in.return_to", slog.String("issuer", p.Name))
+		f.opts.Logger.InfoContext(r.Context(), "a cookie is ignored, because the page is at none of its issuer's sign_in.return_to", slog.String("issuer", p.Name))
 		return nil, nil
 	}
 	f.opts.Observer.Credential(outcomeCookie)
-	return who, nil
+	return c, nil
 }
 
-// serves reports whether the page that sent the request may use the cookies of the provider's users. A request
-// without an Origin is of the gateway's own pages, or changes nothing and is answered to none.
+// serves reports whether the page that sent the request may use the cookies of the provider's users. A request without an
+// Origin comes from the gateway's own pages, or changes nothing and has an answer that no page can read.
 func (p *provider) serves(r *http.Request) bool {
 	for _, origin := range r.Header.Values("Origin") {
 		if p.pages != nil && !slices.Contains(p.pages, origin) {
@@ -119,7 +119,7 @@ func (p *provider) serves(r *http.Request) bool {
 	return true
 }
 
-// cookieCaller returns nil where there is no cookie; else whose user it is too.
+// cookieCaller returns the caller of the session's cookie and its provider, or nil if there is no cookie.
 func (f *Flow) cookieCaller(r *http.Request) (*caller.Caller, *provider, error) {
 	text, err := f.cookie(r, sessionCookie)
 	if err != nil || text == "" {
@@ -136,7 +136,7 @@ func (f *Flow) cookieCaller(r *http.Request) (*caller.Caller, *provider, error) 
 	return l.caller(p.Tenant), p, nil
 }
 
-// cookie returns the value of the cookie; "" where there is none.
+// cookie returns the value of the cookie; "" if there is none.
 func (f *Flow) cookie(r *http.Request, name string) (string, error) {
 	found := r.CookiesNamed(f.cookieName(name))
 	switch {
@@ -150,8 +150,8 @@ func (f *Flow) cookie(r *http.Request, name string) (string, error) {
 	return found[0].Value, nil
 }
 
-// cookieName: the prefix keeps a browser from taking the cookie from any host but the gateway's own, and without
-// TLS it takes none with it (RFC 6265bis, section 4.1.3.2).
+// cookieName adds a prefix with which browsers accept the cookie from the gateway's own host only. Without TLS they accept
+// no cookie with the prefix (RFC 6265bis, section 4.1.3.2).
 func (f *Flow) cookieName(name string) string {
 	if f.secure {
 		return "__Host-" + name
@@ -159,9 +159,9 @@ func (f *Flow) cookieName(name string) string {
 	return name
 }
 
-// setCookie sets a cookie for some time; none expires it.
+// setCookie sets a cookie for the time life; 0 expires it.
 func (f *Flow) setCookie(w http.ResponseWriter, name, value string, life time.Duration) {
-	c := &http.Cookie{ //nolint:gosec // Secure but on loopback over http, where config.Verify alone allows that
+	c := &http.Cookie{ //nolint:gosec // Secure, except on loopback over http, the only case that config.Verify allows
 		Name: f.cookieName(name), Value: value, Path: "/", HttpOnly: true, Secure: f.secure, Partitioned: f.opts.Cookie.Partitioned,
 		MaxAge: int(life / time.Second), SameSite: http.SameSiteStrictMode,
 	}
@@ -177,7 +177,7 @@ func (f *Flow) setCookie(w http.ResponseWriter, name, value string, life time.Du
 	http.SetCookie(w, c)
 }
 
-// browser returns the value of the cookie that binds states to a browser; "" where there is none.
+// browser returns the value of the cookie that binds states to a browser; "" if there is none.
 func (f *Flow) browser(r *http.Request) (string, error) {
 	value, err := f.cookie(r, browserCookie)
 	if err != nil || value == "" {

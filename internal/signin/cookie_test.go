@@ -13,16 +13,16 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/fault"
 )
 
-// TestLoginLife: the cookie's caller, until the earlier of the cookie's and the session's end.
+// TestLoginLife: a cookie is accepted until the cookie or the session ends, whichever is earlier.
 func TestLoginLife(t *testing.T) {
 	w := newWorld(t, nil)
 	cookie := w.signIn(t)
-	r := httptest.NewRequest("GET", own, http.NoBody)
+	r := httptest.NewRequest("GET", gatewayURL, http.NoBody)
 	r.Header.Set("Cookie", cookie)
-	who, err := w.Authenticate(r)
+	c, err := w.Authenticate(r)
 	require.NoError(t, err)
-	require.NotNil(t, who.Login)
-	require.Equal(t, &caller.Caller{Tenant: "clinic", Subject: "user", Session: &w.said.Session, Login: who.Login, IssuedAt: start.Add(-time.Minute), ExpiresAt: start.Add(time.Hour), Ambient: true}, who)
+	require.NotNil(t, c.Login)
+	require.Equal(t, &caller.Caller{Tenant: "clinic", Subject: "user", Session: &w.assertion.Session, Login: c.Login, IssuedAt: start.Add(-time.Minute), ExpiresAt: start.Add(time.Hour), Ambient: true}, c)
 	w.now = start.Add(time.Hour - time.Millisecond)
 	_, err = w.Authenticate(r)
 	require.NoError(t, err)
@@ -31,28 +31,28 @@ func TestLoginLife(t *testing.T) {
 	require.Equal(t, fault.Unauthenticated, fault.Public(err).Code)
 	w.now = start
 	ends := start.Add(10 * time.Minute)
-	w.said.SessionExpires = &ends
+	w.assertion.SessionExpires = &ends
 	again := w.signIn(t)
 	r.Header.Set("Cookie", again)
 	two, err := w.Authenticate(r)
 	require.NoError(t, err)
 	require.Equal(t, ends, two.ExpiresAt)
-	require.NotEqual(t, who.Login, two.Login, "each sign-in is its own login")
+	require.NotEqual(t, c.Login, two.Login, "each sign-in is its own login")
 	later := start.Add(48 * time.Hour)
-	w.said.SessionExpires = &later
+	w.assertion.SessionExpires = &later
 	r.Header.Set("Cookie", w.signIn(t))
 	three, err := w.Authenticate(r)
 	require.NoError(t, err)
 	require.Equal(t, start.Add(time.Hour), three.ExpiresAt, "never longer than the setting")
 }
 
-// TestAKeyIsWithdrawn: the cookies that it vouched for end, and no others.
+// TestAKeyIsWithdrawn: the cookies of a withdrawn key end, and no others.
 func TestAKeyIsWithdrawn(t *testing.T) {
 	w := newWorld(t, nil)
 	verify := func(cookie string) int { return w.do("GET", "/session/verify", "", "Cookie", cookie).Code }
-	w.said.Key = credential.Thumbprint{1}
+	w.assertion.Key = credential.Thumbprint{1}
 	one := w.signIn(t)
-	w.said.Key = credential.Thumbprint{2}
+	w.assertion.Key = credential.Thumbprint{2}
 	two := w.signIn(t)
 	require.Equal(t, http.StatusOK, verify(one))
 	w.withdrawn = map[credential.Thumbprint]bool{{1}: true}
@@ -60,25 +60,25 @@ func TestAKeyIsWithdrawn(t *testing.T) {
 	require.Equal(t, http.StatusOK, verify(two))
 }
 
-// TestPrecedence: any other credential goes before the cookie, a bad one too.
+// TestPrecedence: any other credential takes precedence over the cookie, even a bad one.
 func TestPrecedence(t *testing.T) {
 	w := newWorld(t, nil)
 	cookie := w.signIn(t)
-	r := httptest.NewRequest("GET", own, http.NoBody)
-	who, err := w.Authenticate(r)
+	r := httptest.NewRequest("GET", gatewayURL, http.NoBody)
+	c, err := w.Authenticate(r)
 	require.NoError(t, err)
-	require.Nil(t, who)
+	require.Nil(t, c)
 	r.Header.Set("Cookie", cookie)
 	r.Header.Set("Authorization", "bad")
 	_, err = w.Authenticate(r)
 	require.Error(t, err)
 	r.Header.Del("Authorization")
 	w.next = &caller.Caller{Tenant: "bank"}
-	for _, c := range []string{cookie, "__Host-cloakroom-session=bad", cookie + "; " + cookie} {
-		r.Header.Set("Cookie", c)
-		who, err = w.Authenticate(r)
+	for _, value := range []string{cookie, "__Host-cloakroom-session=bad", cookie + "; " + cookie} {
+		r.Header.Set("Cookie", value)
+		c, err = w.Authenticate(r)
 		require.NoError(t, err)
-		require.Equal(t, "bank", who.Tenant)
+		require.Equal(t, "bank", c.Tenant)
 	}
 	require.NotContains(t, w.outcomes, credential.Refused)
 }

@@ -11,47 +11,47 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/httpd/guard"
 )
 
-// maxForm bounds a form's body, in bytes.
+// maxForm limits a form's body, in bytes.
 const maxForm = 16 << 10
 
-// Create ends a sign-in: it takes the provider's answer once, sets the session's cookie and sends the browser
-// where it wanted to go.
+// Create completes a sign-in: it accepts the provider's answer once, sets the session's cookie and redirects the browser to
+// return_to.
 func (f *Flow) Create(w http.ResponseWriter, r *http.Request, admit guard.Admit) {
 	f.navigation(w.Header())
 	if _, err := admit(); err != nil {
 		f.refusePage(w, r, refusalOf(err))
 		return
 	}
-	target, no := f.finish(w, r)
-	if no != nil {
-		f.refusePage(w, r, no)
+	target, refused := f.finish(w, r)
+	if refused != nil {
+		f.refusePage(w, r, refused)
 		return
 	}
 	f.opts.Observer.SignIn(completed)
 	f.redirect(w, target)
 }
 
-// finish consumes the state last, once everything else is right: what is refused before can be tried again.
+// finish consumes the state last, after all checks, so that a refused attempt can be repeated.
 func (f *Flow) finish(w http.ResponseWriter, r *http.Request) (string, *refusal) {
-	sealed, assertion, no := f.readForm(w, r)
-	if no != nil {
-		return "", no
+	sealed, assertion, refused := f.readForm(w, r)
+	if refused != nil {
+		return "", refused
 	}
-	s, p, no := f.checkState(r, sealed)
-	if no != nil {
-		return "", no
+	s, p, refused := f.checkState(r, sealed)
+	if refused != nil {
+		return "", refused
 	}
-	said, err := f.opts.Assertions.Assertion(r.Context(), p.Name, assertion, sealed)
+	verified, err := f.opts.Assertions.Assertion(r.Context(), p.Name, assertion, sealed)
 	if err != nil {
 		return "", notAccepted.because(err).linked(s.returnTo)
 	}
 	now := f.opts.Now()
-	l := f.newLogin(p.Name, said, now)
+	l := f.newLogin(p.Name, verified, now)
 	life := l.expires.Sub(now)
-	if life < time.Second { // browsers count in seconds
+	if life < time.Second { // Max-Age has whole seconds
 		return "", notAccepted.because(errCookie).linked(s.returnTo)
 	}
-	if err := f.opts.Rates.SignedIn(p.Tenant, said.Session); err != nil {
+	if err := f.opts.Rates.SignedIn(p.Tenant, verified.Session); err != nil {
 		return "", tooMany.because(err).linked(s.returnTo)
 	}
 	value, err := f.sealLogin(l)
@@ -69,8 +69,8 @@ func (f *Flow) finish(w http.ResponseWriter, r *http.Request) (string, *refusal)
 	return s.returnTo, nil
 }
 
-// readForm returns the fields. They are read from the body alone: what is in a URL ends up in logs.
-func (f *Flow) readForm(w http.ResponseWriter, r *http.Request) (state, assertion string, no *refusal) {
+// readForm returns the form's fields. It reads only the body, because URLs end up in logs.
+func (f *Flow) readForm(w http.ResponseWriter, r *http.Request) (state, assertion string, refused *refusal) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxForm))
 	if err != nil {
 		var large *http.MaxBytesError
@@ -101,7 +101,7 @@ func fromOrigin(r *http.Request, origin string) bool {
 	return len(sent) == 1 && sent[0] == origin
 }
 
-// checkState opens the state and holds it against the browser, the clock and the page that the form came from.
+// checkState opens the state and checks it against the browser, the clock and the page that the form came from.
 func (f *Flow) checkState(r *http.Request, sealed string) (*state, *provider, *refusal) {
 	s, err := f.openState(sealed)
 	if err != nil {
@@ -109,10 +109,10 @@ func (f *Flow) checkState(r *http.Request, sealed string) (*state, *provider, *r
 	}
 	browser, err := f.browser(r)
 	if err != nil || browser == "" {
-		return nil, nil, otherPlace.because(err)
+		return nil, nil, otherBrowser.because(err)
 	}
 	if hash := browserHash(browser); subtle.ConstantTimeCompare(hash[:], s.browser[:]) != 1 {
-		return nil, nil, otherPlace
+		return nil, nil, otherBrowser
 	}
 	p := f.providers[s.provider]
 	switch {

@@ -8,16 +8,16 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/httpd/guard"
 )
 
-// Ensure begins a sign-in, whether there is a session or not: the user may have changed at the application.
+// Ensure begins a sign-in, even if there is a session: another user may have signed in at the application.
 func (f *Flow) Ensure(w http.ResponseWriter, r *http.Request, admit guard.Admit) {
 	f.navigation(w.Header())
 	if _, err := admit(); err != nil {
 		f.refusePage(w, r, refusalOf(err))
 		return
 	}
-	to, no := f.begin(w, r)
-	if no != nil {
-		f.refusePage(w, r, no)
+	to, refused := f.begin(w, r)
+	if refused != nil {
+		f.refusePage(w, r, refused)
 		return
 	}
 	f.opts.Observer.SignIn(started)
@@ -41,7 +41,7 @@ func (f *Flow) begin(w http.ResponseWriter, r *http.Request) (string, *refusal) 
 	if !ok {
 		return "", badTarget
 	}
-	// The same cookie for all tabs, so that their sign-ins don't undo each other.
+	// The same cookie for all tabs, so that their sign-ins don't invalidate each other.
 	browser, err := f.browser(r)
 	if errors.Is(err, errTwoCookies) {
 		return "", badRequest.because(err)

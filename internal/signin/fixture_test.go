@@ -28,9 +28,9 @@ import (
 )
 
 const (
-	own     = "https://gateway.example"
-	appPage = "https://app.example/.cloakroom/sign-in"
-	appSite = "https://app.example"
+	gatewayURL = "https://gateway.example"
+	appPage    = "https://app.example/.cloakroom/sign-in"
+	appSite    = "https://app.example"
 )
 
 var (
@@ -38,39 +38,39 @@ var (
 	errDown = errors.New("SECRET: down")
 )
 
-// world is all that a Flow needs; what is set fails or answers.
+// world implements all that a Flow needs; its fields set the answers and the failures.
 type world struct {
 	*Flow
 	handler   http.Handler
 	now       time.Time
-	down      error // of the database, whatever is asked of it
-	said      *credential.Assertion
+	down      error // of every call of the database
+	assertion *credential.Assertion
 	withdrawn map[credential.Thumbprint]bool
 	used      map[ids.Digest]time.Time
 	over      map[caller.SessionHash]time.Time
 	next      *caller.Caller
 	mu        sync.Mutex
 	outcomes  []string
-	hangs     bool // the database, until a request's time is over
-	full      bool // no more ends are kept
+	hangs     bool // the database, until a request's deadline
+	full      bool // no more ended logins can be stored
 	revoked   int  // calls
 	refused   fault.Code
-	asked     []string        // of the rates
-	limited   map[string]bool // what they refuse
+	asked     []string        // calls of the rates
+	limited   map[string]bool // the calls that the rates refuse
 }
 
 func (w *world) Assertion(_ context.Context, issuer, jws, state string) (*credential.Assertion, error) {
-	if jws != issuer+" "+state || w.said == nil {
+	if jws != issuer+" "+state || w.assertion == nil {
 		return nil, errors.New("not accepted")
 	}
-	return w.said, nil
+	return w.assertion, nil
 }
 
 func (w *world) Holds(_ context.Context, issuer string, key credential.Thumbprint) bool {
 	return !w.withdrawn[key]
 }
 
-// Write notes the states of sign-ins that are used.
+// Write records used states.
 func (w *world) Write(ctx context.Context, b models.Batch) (done models.Result, err error) {
 	if err := w.wait(ctx); err != nil {
 		return done, err
@@ -93,7 +93,7 @@ func (w *world) SweepStates(_ context.Context, now int64, _ int) (n int, err err
 	return n, w.down
 }
 
-// wait is how the database fails.
+// wait returns the database's failure, if one is set.
 func (w *world) wait(ctx context.Context) error {
 	if w.hangs {
 		<-ctx.Done()
@@ -130,7 +130,7 @@ func (w *world) SignIn(outcome string) {
 }
 func (w *world) Credential(outcome string) { w.SignIn(outcome) }
 
-// rates are Rates that note what they were asked, and refuse what is in world.limited.
+// rates are Rates that record their calls, and refuse those in world.limited.
 type rates struct{ w *world }
 
 func (r rates) ask(what string) error {
@@ -181,10 +181,10 @@ func newWorld(t testing.TB, change func(*Options)) *world {
 	hash := caller.HashSession("clinic", "sid")
 	w := &world{
 		now: start, used: map[ids.Digest]time.Time{}, over: map[caller.SessionHash]time.Time{},
-		said: &credential.Assertion{Subject: "user", Session: hash, IssuedAt: start.Add(-time.Minute)},
+		assertion: &credential.Assertion{Subject: "user", Session: hash, IssuedAt: start.Add(-time.Minute)},
 	}
 	o := Options{
-		Next: bearer{w}, Assertions: w, PublicURL: own, AllowedOrigins: []string{appSite}, Cookie: config.Default().SignIn.Cookie, StateLifetime: stateLife,
+		Next: bearer{w}, Assertions: w, PublicURL: gatewayURL, AllowedOrigins: []string{appSite}, Cookie: config.Default().SignIn.Cookie, StateLifetime: stateLife,
 		Providers: []Provider{{Name: "clinic", URL: appPage, ReturnTo: []string{appSite, "https://pages.example/app/"}}},
 		StateKeys: purpose("sign-in-state"), CookieKeys: purpose("sign-in-cookie"), Rows: w, Revocation: flowEnds{w}, Rates: rates{w}, Observer: w, Logger: slog.New(slog.DiscardHandler),
 		Refuse: func(rw http.ResponseWriter, _ *http.Request, status int, err error) {
@@ -216,7 +216,7 @@ func (w *world) routes(auth guard.CallerFinder) http.Handler {
 }
 
 func (w *world) do(method, path, body string, headers ...string) *httptest.ResponseRecorder {
-	r := httptest.NewRequest(method, own+path, strings.NewReader(body))
+	r := httptest.NewRequest(method, gatewayURL+path, strings.NewReader(body))
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Add(headers[i], headers[i+1])
 	}

@@ -10,12 +10,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// FuzzOpen: no text opens as a state or a cookie but the one that was sealed, each as itself.
+// FuzzOpen: only sealed texts open, a state as a state and a cookie as a cookie.
 func FuzzOpen(f *testing.F) {
 	w := newWorld(f, nil)
 	state, err := w.sealState(newState("clinic", appSite+"/", "browser", start))
 	require.NoError(f, err)
-	cookie, err := w.sealLogin(w.newLogin("clinic", w.said, start))
+	cookie, err := w.sealLogin(w.newLogin("clinic", w.assertion, start))
 	require.NoError(f, err)
 	for _, s := range []string{"", "A", state, cookie, state[:len(state)-1], state + "A", state + "=", state + "\n", cookie[1:], strings.Repeat("A", maxSealed+4)} {
 		f.Add(s)
@@ -30,7 +30,7 @@ func FuzzOpen(f *testing.F) {
 	})
 }
 
-// FuzzPayload: what is read from any bytes is written as the same bytes again.
+// FuzzPayload: a payload read from any bytes is written as the same bytes.
 func FuzzPayload(f *testing.F) {
 	f.Add([]byte{})
 	f.Add([]byte{1, 2, 3})
@@ -48,8 +48,7 @@ func FuzzPayload(f *testing.F) {
 
 var list = []string{"https://app.example", "https://pages.example/app/", "http://127.0.0.1:8082", "http://[::1]:8082/", "https://www.example:8443/a/b/"}
 
-// FuzzReturnTo: whatever is accepted has a listed origin, and a listed prefix, by net/url and as a browser reads
-// it, who forgives more.
+// FuzzReturnTo: an accepted target has a listed origin or prefix, both by net/url and by the more lenient parser of browsers.
 func FuzzReturnTo(f *testing.F) {
 	for _, entry := range list {
 		for _, more := range []string{
@@ -80,15 +79,15 @@ func FuzzReturnTo(f *testing.F) {
 	})
 }
 
-// listed is the rule, for a URL whose parts are known.
+// listed applies the rule to the parts of a URL.
 func listed(origin, path string) bool {
 	return slices.ContainsFunc(list, func(entry string) bool {
 		return origin == entry || strings.HasSuffix(entry, "/") && strings.HasPrefix(origin+path, entry)
 	})
 }
 
-// readAsBrowser is what the WHATWG URL standard, section 4.4, makes of an absolute URL of a special scheme: its
-// origin and its path.
+// readAsBrowser returns the origin and the path of an absolute URL of a special scheme, by the WHATWG URL standard, section
+// 4.4.
 func readAsBrowser(t *testing.T, s string) (origin, path string) {
 	s = strings.TrimFunc(s, func(r rune) bool { return r <= ' ' })
 	s = strings.NewReplacer("\t", "", "\n", "", "\r", "").Replace(s)

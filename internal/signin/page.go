@@ -14,21 +14,21 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/httpd/guard"
 )
 
-// Outcomes of sign-ins: a label that strangers can't make grow.
+// Outcomes of sign-ins: a metric label, so clients can't add values.
 const (
 	started   = "started"
 	completed = "completed"
 	ended     = "ended"
 )
 
-// refusal is why a navigation ends on a page instead of where it was to go.
+// refusal is the reason why a navigation ends on an error page.
 type refusal struct {
 	outcome string
 	status  int
 	code    fault.Code
 	advice  string // for the user
 	cause   error  // for the log
-	backTo  string // a link, once it is known to be this browser's own
+	backTo  string // a link; set only if the sign-in is known to be this browser's
 }
 
 func (r *refusal) because(err error) *refusal {
@@ -53,20 +53,20 @@ var (
 	badRequest = newRefusal("malformed", http.StatusBadRequest, fault.BadUserInput,
 		"The request is malformed. Go back to the application, and try again from there.")
 	badForm = newRefusal("malformed", http.StatusUnsupportedMediaType, fault.BadUserInput,
-		"The application sent its answer in another form than a form's.")
+		"The application did not send its answer as a form. Go back to the application, and try again from there.")
 	tooLarge = newRefusal("malformed", http.StatusRequestEntityTooLarge, fault.LimitExceeded,
-		"The application sent a longer answer than the gateway takes.")
-	notNavigate = newRefusal("malformed", http.StatusForbidden, fault.Forbidden,
-		"This address is for a page or a frame to go to, and not for a script to fetch.")
+		"The application's answer is longer than the gateway accepts.")
+	notNavigation = newRefusal("malformed", http.StatusForbidden, fault.Forbidden,
+		"A page or a frame can open this address; a script can't fetch it.")
 	noProvider = newRefusal("provider", http.StatusBadRequest, fault.BadUserInput,
-		"No application of this name signs in here. The application that sent you has to name its provider.")
+		"There is no provider of this name here. The application that sent you has to name its provider.")
 	badTarget = newRefusal("return_to", http.StatusBadRequest, fault.BadUserInput,
-		"The address to come back to is not among those that this gateway allows.")
+		"This gateway does not allow the address to return to.")
 	badOrigin = newRefusal("origin", http.StatusForbidden, fault.Forbidden,
 		"The answer did not come from the application's sign-in page. Go back to the application, and try again from there.")
 	badState = newRefusal("state", http.StatusForbidden, fault.Forbidden,
 		"This sign-in was not started here. Go back to the application, and try again from there.")
-	otherPlace = newRefusal("browser", http.StatusForbidden, fault.Forbidden,
+	otherBrowser = newRefusal("browser", http.StatusForbidden, fault.Forbidden,
 		"This sign-in was not started in this browser, or its cookies are blocked. Allow them, go back to the application, and try again from there.")
 	expired = newRefusal("expired", http.StatusForbidden, fault.Forbidden,
 		"This sign-in took too long. Go back, and try again.")
@@ -105,27 +105,27 @@ func (f *Flow) redirect(w http.ResponseWriter, to string) {
 	w.WriteHeader(http.StatusSeeOther)
 }
 
-// refusePage ends a navigation with a page that says what to do; a program that accepts JSON alone gets an error of
+// refusePage answers a navigation with a page that says what to do. A client that accepts JSON and no HTML gets an error in
 // GraphQL's form.
-func (f *Flow) refusePage(w http.ResponseWriter, r *http.Request, no *refusal) {
-	f.opts.Observer.SignIn(no.outcome)
+func (f *Flow) refusePage(w http.ResponseWriter, r *http.Request, refused *refusal) {
+	f.opts.Observer.SignIn(refused.outcome)
 	level := slog.LevelInfo
-	if no.status >= http.StatusInternalServerError {
+	if refused.status >= http.StatusInternalServerError {
 		level = slog.LevelError
 	}
 	cause := ""
-	if no.cause != nil {
-		cause = no.cause.Error()
+	if refused.cause != nil {
+		cause = refused.cause.Error()
 	}
-	f.opts.Logger.LogAttrs(r.Context(), level, "a sign-in was refused", slog.String("path", r.URL.Path), slog.String("outcome", no.outcome), slog.String("error", cause))
+	f.opts.Logger.LogAttrs(r.Context(), level, "a sign-in was refused", slog.String("path", r.URL.Path), slog.String("outcome", refused.outcome), slog.String("error", cause))
 	h := w.Header()
 	h.Add("Vary", "Accept")
 	wait := time.Duration(0)
-	switch no.status {
+	switch refused.status {
 	case http.StatusUnauthorized:
 		h.Set("WWW-Authenticate", "Bearer")
 	case http.StatusTooManyRequests:
-		wait = fault.Public(no.cause).RetryAfter
+		wait = fault.Public(refused.cause).RetryAfter
 	case http.StatusServiceUnavailable:
 		wait = unavailableFor
 	}
@@ -133,23 +133,23 @@ func (f *Flow) refusePage(w http.ResponseWriter, r *http.Request, no *refusal) {
 		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 	}
 	if wantsJSON(r) {
-		public := fault.New(no.code, "%s", no.advice)
+		public := fault.New(refused.code, "%s", refused.advice)
 		public.RetryAfter = wait
-		f.opts.Refuse(w, r, no.status, public)
+		f.opts.Refuse(w, r, refused.status, public)
 		return
 	}
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	w.WriteHeader(no.status)
+	w.WriteHeader(refused.status)
 	_ = page.Execute(w, struct {
 		Advice, BackTo string
 		Code           fault.Code
-	}{no.advice, no.backTo, no.code})
+	}{refused.advice, refused.backTo, refused.code})
 }
 
-// unavailableFor is how long a browser or program is asked to wait where the gateway failed.
+// unavailableFor is the Retry-After if the gateway failed.
 const unavailableFor = 5 * time.Second
 
-// wantsJSON reports whether a program asks: browsers accept HTML where they navigate.
+// wantsJSON reports whether the client accepts JSON and no HTML: a browser that navigates accepts HTML.
 func wantsJSON(r *http.Request) bool {
 	json := false
 	for _, part := range guard.AcceptRanges(r.Header.Values("Accept")) {
@@ -165,15 +165,15 @@ func wantsJSON(r *http.Request) bool {
 	return json
 }
 
-// Error is for the log alone.
+// Error returns the outcome, for the log only.
 func (r *refusal) Error() string { return "sign-in refused: " + r.outcome }
 
-// refusalOf is what a guard's error is to the user.
+// refusalOf returns the refusal for a guard's error.
 func refusalOf(err error) *refusal {
-	var no *refusal
+	var refused *refusal
 	switch {
-	case errors.As(err, &no):
-		return no
+	case errors.As(err, &refused):
+		return refused
 	case guard.Status(err) == http.StatusMethodNotAllowed:
 		return badMethod
 	case guard.Status(err) == http.StatusUnsupportedMediaType:
@@ -181,7 +181,7 @@ func refusalOf(err error) *refusal {
 	case fault.Public(err).Code == fault.RateLimited:
 		return tooMany.because(err)
 	}
-	return notNavigate
+	return notNavigation
 }
 
 var errRepeated = errors.New("a parameter is missing, or occurs more than once")

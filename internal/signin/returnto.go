@@ -5,20 +5,20 @@ import (
 	"strings"
 )
 
-// maxTarget bounds a return_to, so that a state stays below maxSealed, in bytes.
+// maxTarget limits a return_to, in bytes, so that a state stays below maxSealed.
 const maxTarget = 2000
 
-// returnTo returns where the browser goes in the end: the wish, if the provider's list allows it.
-func (p *provider) returnTo(wish string, wished bool) (string, bool) {
-	if !wished {
-		wish = strings.TrimSuffix(p.ReturnTo[0], "/") + "/"
+// returnTo returns where the browser goes after the sign-in, by default to the provider's first entry, and whether the
+// provider's list allows it.
+func (p *provider) returnTo(requested string, given bool) (string, bool) {
+	if !given {
+		requested = strings.TrimSuffix(p.ReturnTo[0], "/") + "/"
 	}
-	return wish, allowed(p.ReturnTo, wish)
+	return requested, allowed(p.ReturnTo, requested)
 }
 
-// allowed reports whether a target is of a listed origin, or below a listed prefix. Parsers of URLs differ,
-// and a browser's forgives: so a target must have the one form of which all of them make the same, and is
-// compared as text.
+// allowed reports whether a target has a listed origin, or is below a listed prefix. URL parsers differ, and a browser's is
+// lenient: so a target must have a form that all of them read alike, and is compared as text.
 func allowed(list []string, target string) bool {
 	origin, path, ok := splitTarget(target)
 	if !ok {
@@ -32,9 +32,9 @@ func allowed(list []string, target string) bool {
 	return false
 }
 
-// splitTarget returns the origin and the path of a target. It refuses what parsers read in different ways:
-// users, backslashes, white space, characters outside of ASCII, fragments, steps of dots, empty steps, and
-// escapes that hide any of these. Whether the host is canonical need not be asked: listed ones are.
+// splitTarget returns the origin and the path of a target. It refuses what parsers read in different ways: users,
+// backslashes, white space, characters outside of ASCII, fragments, dot segments, empty segments, and escapes that hide any
+// of these. It does not check whether the host is canonical, because the listed hosts are.
 func splitTarget(s string) (origin, path string, ok bool) {
 	if len(s) > maxTarget || strings.ContainsFunc(s, ambiguous) {
 		return "", "", false
@@ -50,9 +50,9 @@ func splitTarget(s string) (origin, path string, ok bool) {
 	if slash := strings.IndexByte(authority, '/'); slash >= 0 {
 		authority, path = authority[:slash], authority[slash:]
 	} else if len(base) != len(s) {
-		return "", "", false // a query right behind the host
+		return "", "", false // a query directly after the host
 	}
-	if strings.ContainsAny(authority, "@%") || !plainSteps(path) || !escapesOnly(path, "/\\.%") || !escapesOnly(query, "") {
+	if strings.ContainsAny(authority, "@%") || !validSegments(path) || !validEscapes(path, "/\\.%") || !validEscapes(query, "") {
 		return "", "", false
 	}
 	return scheme + authority, path, true
@@ -60,8 +60,8 @@ func splitTarget(s string) (origin, path string, ok bool) {
 
 func ambiguous(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("\\\"<>^`{|}#", r) }
 
-// plainSteps refuses a path with an empty step, or one of dots, whose parameters count for nothing.
-func plainSteps(path string) bool {
+// validSegments reports whether a path has no empty segment and no dot segment, with or without parameters.
+func validSegments(path string) bool {
 	if path == "" || path == "/" {
 		return true
 	}
@@ -74,9 +74,9 @@ func plainSteps(path string) bool {
 	return true
 }
 
-// escapesOnly reports whether every escape is one (RFC 3986, section 2.1) and hides neither a control nor
-// one of the characters.
-func escapesOnly(s, hidden string) bool {
+// validEscapes reports whether every escape is valid (RFC 3986, section 2.1) and hides neither a control character nor one
+// of those in hidden.
+func validEscapes(s, hidden string) bool {
 	for i := 0; i < len(s); i++ {
 		if s[i] != '%' {
 			continue

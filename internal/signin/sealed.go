@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// maxSealed bounds what strangers send to be opened, in characters.
+// maxSealed limits the text that open accepts from clients, in characters.
 const maxSealed = 4096
 
 var errSealed = errors.New("not sealed here, for this purpose")
@@ -22,7 +22,7 @@ func seal(keys Sealer, payload []byte) (string, error) {
 	return base64.RawURLEncoding.EncodeToString(sealed), nil
 }
 
-// open accepts one spelling only of what seal has made.
+// open opens the result of seal. It accepts only the one encoding that seal makes.
 func open(keys Sealer, text string) ([]byte, error) {
 	if text == "" || len(text) > maxSealed {
 		return nil, errSealed
@@ -38,7 +38,7 @@ func open(keys Sealer, text string) ([]byte, error) {
 	return payload, nil
 }
 
-// A payload is a version byte, then parts of fixed size, then texts behind their length in two bytes.
+// A payload is a version byte, then parts of fixed size, then texts, each after its length in two bytes.
 const version = 1
 
 func appendMoment(b []byte, at time.Time) []byte {
@@ -49,7 +49,7 @@ func appendText(b []byte, s string) []byte {
 	return append(binary.BigEndian.AppendUint16(b, uint16(len(s))), s...)
 }
 
-// payload reads what was written so; bad is set where something is missing.
+// payload reads a payload; bad is set if something is missing.
 type payload struct {
 	rest []byte
 	bad  bool
@@ -80,5 +80,5 @@ func (p *payload) moment() time.Time {
 
 func (p *payload) text() string { return string(p.take(int(binary.BigEndian.Uint16(p.take(2))))) }
 
-// complete reports whether all was there, and nothing else.
+// complete reports whether nothing was missing and nothing is left.
 func (p *payload) complete() bool { return !p.bad && len(p.rest) == 0 }

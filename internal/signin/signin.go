@@ -1,12 +1,12 @@
-// Package signin is the redirect flow, by which an application's login becomes a cookie of the gateway's:
+// Package signin is the redirect flow, which turns an application's login into a cookie of the gateway:
 //
 //	GET  /session/verify  who the caller is
 //	GET  /session/ensure  sends the browser to the application's page, with a sealed state
 //	POST /session/create  takes that page's answer, a signed assertion, and sets the cookie
 //	POST /session/end     signs out
 //
-// A sign-in that is not finished leaves nothing here: its state travels sealed with the browser, and is
-// noted when it is used, so that it is used once. No credential is ever in a URL.
+// An unfinished sign-in stores nothing here: the browser carries its sealed state. A state is recorded when it is used, so
+// that it is used once. No credential is ever in a URL.
 package signin
 
 import (
@@ -26,10 +26,10 @@ import (
 	"github.com/cloakroomhq/cloakroom/models"
 )
 
-// Assertions verifies what an issuer's page answered to a state.
+// Assertions verifies the answer of an issuer's page to a state.
 type Assertions interface {
 	Assertion(ctx context.Context, issuer, jws, state string) (*credential.Assertion, error)
-	// Holds reports whether the key that signed an assertion is the issuer's still.
+	// Holds reports whether the key that signed an assertion is still the issuer's.
 	Holds(ctx context.Context, issuer string, key credential.Thumbprint) bool
 }
 
@@ -39,36 +39,36 @@ type Sealer interface {
 	Open(sealed []byte) ([]byte, error)
 }
 
-// Rows is what the flow needs of the database, in which every replica notes the states that have been used: a part of
-// models.Rows, which says what it may rely on.
+// Rows is the part of models.Rows that the flow needs. Every replica records used states in the database. models.Rows says
+// what its callers may rely on.
 type Rows interface {
 	Write(ctx context.Context, b models.Batch) (models.Result, error)
 	SweepStates(ctx context.Context, now int64, limit int) (int, error)
 }
 
-// Revocation ends what a sign-in has opened, on every replica.
+// Revocation ends logins and revokes grants, on every replica.
 type Revocation interface {
-	// SignOut ends the login of a caller with the cookie, nil for none, and revokes the grants of who, a session. It
-	// returns how many grants were in force, and whether the cookie opens nothing any more. Its errors are faults;
+	// SignOut ends the login of the caller of a cookie (nil: none), and revokes the grants of a session. It returns how
+	// many grants were in force, and whether the cookie is no longer accepted. Its errors are faults;
 	// after LIMIT_EXCEEDED the grants are revoked, and the login has not ended.
-	SignOut(ctx context.Context, who, cookie *caller.Caller) (revoked int, closed bool, err error)
+	SignOut(ctx context.Context, session, cookie *caller.Caller) (revoked int, closed bool, err error)
 }
 
-// Rates bound sign-ins, and cookies that are refused. Their errors are faults RATE_LIMITED.
+// Rates limit sign-ins and refused cookies. Their errors are faults RATE_LIMITED.
 type Rates interface {
-	// SignIn is asked first of a request that begins a sign-in or is to end one, by its address.
+	// SignIn is called first for a request that begins or completes a sign-in; it counts by address.
 	SignIn(r *http.Request) error
-	// SignedIn is asked once an assertion is verified, before its state is used.
+	// SignedIn is called after an assertion is verified, before its state is used.
 	SignedIn(tenant string, session caller.SessionHash) error
-	// Refused is told of each cookie that is refused.
+	// Refused is called for each refused cookie.
 	Refused(r *http.Request) error
 }
 
-// Observer counts what becomes of sign-ins and of cookies.
+// Observer counts sign-ins and cookies by outcome.
 type Observer interface {
 	SignIn(outcome string)
 	Credential(outcome string)
-	// Swept is told how many rows of a table were removed: "sign_in_states".
+	// Swept counts the rows removed from a table: "sign_in_states".
 	Swept(table string, n int)
 }
 
@@ -80,23 +80,23 @@ type Provider struct {
 	ReturnTo []string // origins, or URL prefixes that end in "/", as config.Verify wants them
 }
 
-// Options are what a Flow is made of; all are needed but Providers, AllowedOrigins and Now.
+// Options configure a Flow; all are required except Providers, AllowedOrigins and Now.
 type Options struct {
-	Next           guard.CallerFinder // asked first: its credentials go before the cookie
+	Next           guard.CallerFinder // asked first: its credentials take precedence over the cookie
 	Assertions     Assertions
 	Providers      []Provider
 	PublicURL      string   // the gateway's; over http, for development, cookies lack Secure and their prefix
-	AllowedOrigins []string // whose pages may hold the flow in a frame
+	AllowedOrigins []string // of pages that may hold the flow in a frame
 	Cookie         config.Cookie
 	StateLifetime  time.Duration // for the application's page to answer in; config.MaxStateLifetime at most
-	StateKeys      Sealer        // that sealed states open under
-	CookieKeys     Sealer        // that sealed cookies open under; other keys than StateKeys
+	StateKeys      Sealer        // seal states
+	CookieKeys     Sealer        // seal cookies; other keys than StateKeys
 	Rows           Rows
 	Revocation     Revocation
 	Rates          Rates
 	Observer       Observer
 	Logger         *slog.Logger
-	// Refuse answers a program with an error's public half; status 0: that of its code.
+	// Refuse answers a client that is not a browser with an error's public half; status 0: the status of its code.
 	Refuse func(w http.ResponseWriter, r *http.Request, status int, err error)
 	Now    func() time.Time // for tests; nil: time.Now
 }
@@ -105,7 +105,7 @@ type Options struct {
 type Flow struct {
 	opts      Options
 	providers map[string]*provider
-	only      *provider // where there is exactly one
+	only      *provider // if there is exactly one
 	ancestors string    // who may frame the flow: a directive of a Content-Security-Policy
 	secure    bool
 }
@@ -113,7 +113,7 @@ type Flow struct {
 type provider struct {
 	Provider
 	origin string   // of URL: the Origin of its form
-	pages  []string // origins whose pages may use its users' cookies; nil where it is the only one: all that may call the gateway
+	pages  []string // origins of the pages that may use its users' cookies; nil if it is the only provider: all that may call the gateway
 }
 
 // pages returns the gateway's own origin and those that the provider's users are sent to.
@@ -143,7 +143,7 @@ func New(o Options) (*Flow, error) {
 	for _, p := range o.Providers {
 		u, err := url.Parse(p.URL)
 		if err != nil {
-			return nil, errors.New("signin: a provider's URL is none")
+			return nil, errors.New("signin: a provider's URL is invalid")
 		}
 		p.Tenant = cmp.Or(p.Tenant, p.Name)
 		f.only = &provider{Provider: p, origin: u.Scheme + "://" + u.Host}
@@ -158,7 +158,7 @@ func New(o Options) (*Flow, error) {
 	return f, nil
 }
 
-// FromProvider is a guard that wants the Origin of some provider's page: other pages learn nothing from what follows.
+// FromProvider is a guard that requires the Origin of a provider's page: other pages learn nothing from later checks.
 func (f *Flow) FromProvider() guard.Guard {
 	return guard.Guard{Name: "provider's page", Check: func(v *guard.Visit) error {
 		if !f.anyOrigin(v.Request) {
@@ -168,7 +168,7 @@ func (f *Flow) FromProvider() guard.Guard {
 	}}
 }
 
-// Rate is a guard that bounds sign-ins by the request's address.
+// Rate is a guard that limits sign-ins by the request's address.
 func (f *Flow) Rate() guard.Guard {
 	return guard.Guard{Name: "sign-in rate", Check: func(v *guard.Visit) error { return f.opts.Rates.SignIn(v.Request) }}
 }

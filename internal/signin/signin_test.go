@@ -20,7 +20,7 @@ const (
 	timeout   = 30 * time.Second
 )
 
-// TestStateLife: a state lives as long as configured, to the moment; its note outlives it by the clocks' difference.
+// TestStateLife: a state expires exactly after the configured time; the record of its use is kept longer, by clockDrift.
 func TestStateLife(t *testing.T) {
 	w := newWorld(t, nil)
 	state, cookie := w.begin(t)
@@ -40,23 +40,24 @@ func TestStateLife(t *testing.T) {
 	require.Equal(t, []string{"started", "expired", "completed", "replayed"}, w.outcomes)
 }
 
-// TestLinks: only a page that is known to be this browser's own leads back.
-func TestLinks(t *testing.T) {
+// TestLinkBack: a page has a link back only if the sign-in is known to be this browser's.
+func TestLinkBack(t *testing.T) {
 	w := newWorld(t, nil)
 	state, cookie := w.begin(t)
 	_, other := w.begin(t)
 	require.NotContains(t, w.create(state, other).Body.String(), "<a ")
 	require.NotContains(t, w.create(state, "").Body.String(), "<a ")
 	require.NotContains(t, w.create(state[1:], cookie).Body.String(), "<a ")
-	w.said = nil
+	w.assertion = nil
 	answer := w.create(state, cookie)
 	require.Equal(t, http.StatusUnauthorized, answer.Code)
 	require.Equal(t, "Bearer", answer.Header().Get("WWW-Authenticate"))
 	require.Contains(t, answer.Body.String(), "<a ")
 }
 
-// TestPages: with several providers, a page can use the cookies of its own one's users, and sees of others' nothing.
-func TestPages(t *testing.T) {
+// TestPagesOfSeveralProviders: with several providers, a page can use the cookies of its own provider's users, and does not
+// learn of others.
+func TestPagesOfSeveralProviders(t *testing.T) {
 	several := func(o *Options) {
 		o.Providers[0].Tenant = "another name"
 		o.Providers = append(o.Providers, Provider{Name: "bank", Tenant: "another name", URL: "https://bank.example/sign-in", ReturnTo: []string{"https://bank.example"}})
@@ -66,32 +67,32 @@ func TestPages(t *testing.T) {
 		change func(*Options)
 		counts bool
 	}{
-		"no origin": {"", several, true}, "own": {own, several, true}, "sign-in page": {appSite, several, true}, "return_to": {"https://pages.example", several, true},
-		"the other's page": {"https://bank.example", several, false}, "none's": {"https://blog.example", several, false}, "null": {"null", several, false},
+		"no origin": {"", several, true}, "the gateway's page": {gatewayURL, several, true}, "sign-in page": {appSite, several, true}, "return_to": {"https://pages.example", several, true},
+		"the other's page": {"https://bank.example", several, false}, "no provider's page": {"https://blog.example", several, false}, "null": {"null", several, false},
 		"case": {"https://App.example", several, false}, "one provider": {"https://blog.example", nil, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, test.change)
-			l := w.newLogin("clinic", w.said, w.now)
+			l := w.newLogin("clinic", w.assertion, w.now)
 			sealed, err := w.sealLogin(l)
 			require.NoError(t, err)
-			r := httptest.NewRequest(http.MethodGet, own+"/session/verify", nil)
+			r := httptest.NewRequest(http.MethodGet, gatewayURL+"/session/verify", nil)
 			r.Header.Set("Cookie", w.cookieName(sessionCookie)+"="+sealed)
 			if test.origin != "" {
 				r.Header.Set("Origin", test.origin)
 			}
-			who, err := w.Authenticate(r)
+			c, err := w.Authenticate(r)
 			require.NoError(t, err, name)
-			require.Equal(t, test.counts, who != nil, name)
+			require.Equal(t, test.counts, c != nil, name)
 			w.next = &caller.Caller{Tenant: "bank"}
-			who, err = w.Authenticate(r)
+			c, err = w.Authenticate(r)
 			require.NoError(t, err)
-			require.Equal(t, w.next, who, "another credential is no matter of pages")
+			require.Equal(t, w.next, c, "another credential does not depend on the page")
 		})
 	}
 }
 
-// TestVerifyModes: what a page learns by how a request ends is the same with and without a session.
+// TestVerifyModes: the result that a page can observe is the same with and without a session.
 func TestVerifyModes(t *testing.T) {
 	w := newWorld(t, nil)
 	cookie := w.signIn(t)
@@ -106,8 +107,8 @@ func TestVerifyModes(t *testing.T) {
 	}
 }
 
-// TestDown: what the database can't do is 503, and nobody is signed in or out by half.
-func TestDown(t *testing.T) {
+// TestDatabaseFails: if the database fails the answer is 503, and no user is partly signed in or out.
+func TestDatabaseFails(t *testing.T) {
 	w := newWorld(t, nil)
 	cookie := w.signIn(t)
 	state, browser := w.begin(t)
@@ -119,7 +120,7 @@ func TestDown(t *testing.T) {
 	end := func() *httptest.ResponseRecorder { return w.end("Cookie", cookie, "Origin", appSite) }
 	answer = end()
 	require.Equal(t, http.StatusServiceUnavailable, answer.Code)
-	require.Empty(t, answer.Header().Values("Set-Cookie"), "the cookie stays, for another try")
+	require.Empty(t, answer.Header().Values("Set-Cookie"), "the cookie is kept for another attempt")
 	w.down = nil
 	require.Equal(t, http.StatusSeeOther, w.create(state, browser).Code, "the state was not used up")
 	answer = end()
@@ -130,7 +131,7 @@ func TestDown(t *testing.T) {
 	require.Len(t, w.over, 1)
 }
 
-// TestSettingsChange: a state is held against the settings when it comes back, too.
+// TestSettingsChange: a state is checked against the settings again when it comes back.
 func TestSettingsChange(t *testing.T) {
 	w := newWorld(t, nil)
 	state, cookie := w.begin(t)
@@ -145,9 +146,9 @@ func TestSettingsChange(t *testing.T) {
 	require.Equal(t, http.StatusSeeOther, w.create(state, cookie).Code)
 }
 
-// TestSizes: the longest way back makes a state that an application's page takes, and the longest names a cookie
-// that browsers take.
-func TestSizes(t *testing.T) {
+// TestLongestValues: the longest return_to makes a state that is not too long, and the longest names a cookie that browsers
+// accept.
+func TestLongestValues(t *testing.T) {
 	w := newWorld(t, nil)
 	target := appSite + "/" + strings.Repeat("x", maxTarget-len(appSite)-1)
 	answer := w.do("GET", "/session/ensure?return_to="+target, "")
@@ -155,14 +156,14 @@ func TestSizes(t *testing.T) {
 	_, state, _ := strings.Cut(answer.Header().Get("Location"), "=")
 	require.LessOrEqual(t, len(state), maxSealed)
 	cookie, _, _ := strings.Cut(answer.Header().Get("Set-Cookie"), ";")
-	w.said.Subject = strings.Repeat("u", 1024) // what a subject may be, see the credential package
+	w.assertion.Subject = strings.Repeat("u", 1024) // the longest subject; see the credential package
 	answer = w.create(state, cookie)
 	require.Equal(t, target, answer.Header().Get("Location"))
 	require.Less(t, len(answer.Header().Get("Set-Cookie")), 4096)
 }
 
-// TestHangs: a database that does not answer holds no request up for longer than its time.
-func TestHangs(t *testing.T) {
+// TestDatabaseHangs: if the database does not answer, a request ends at its deadline.
+func TestDatabaseHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil)
 		cookie := w.signIn(t)
@@ -172,13 +173,11 @@ func TestHangs(t *testing.T) {
 			"create": func() *httptest.ResponseRecorder { return w.create(state, browser) },
 			"end":    func() *httptest.ResponseRecorder { return w.end("Cookie", cookie, "Origin", appSite) },
 		} {
-			t.Run(name, func(t *testing.T) {
-				begin := time.Now() // of the bubble's clock
-				answer := send()
-				require.Equal(t, timeout, time.Since(begin), name)
-				require.Equal(t, http.StatusServiceUnavailable, answer.Code, name)
-				require.Empty(t, answer.Header().Values("Set-Cookie"), name)
-			})
+			begin := time.Now() // of the bubble's clock
+			answer := send()
+			require.Equal(t, timeout, time.Since(begin), name)
+			require.Equal(t, http.StatusServiceUnavailable, answer.Code, name)
+			require.Empty(t, answer.Header().Values("Set-Cookie"), name)
 		}
 		var until []time.Duration
 		w.handler = w.routes(finder(func(r *http.Request) (*caller.Caller, error) {
@@ -188,7 +187,7 @@ func TestHangs(t *testing.T) {
 		}))
 		w.do("GET", "/session/verify", "")
 		w.end("Origin", appSite)
-		require.Equal(t, []time.Duration{timeout, timeout}, until, "whatever finds the caller is bounded too")
+		require.Equal(t, []time.Duration{timeout, timeout}, until, "finding the caller has a deadline too")
 	})
 }
 
@@ -196,7 +195,7 @@ type finder func(r *http.Request) (*caller.Caller, error)
 
 func (f finder) Authenticate(r *http.Request) (*caller.Caller, error) { return f(r) }
 
-// TestEndIsGuarded as a POST of GraphQL is.
+// TestEndIsGuarded: a sign-out has the guards of a GraphQL POST.
 func TestEndIsGuarded(t *testing.T) {
 	w := newWorld(t, nil)
 	cookie := w.signIn(t)
@@ -210,7 +209,7 @@ func TestEndIsGuarded(t *testing.T) {
 		})
 	}
 	require.Equal(t, http.StatusForbidden, w.end("Cookie", cookie).Code, "no Origin")
-	w.next = &caller.Caller{Tenant: "clinic", Session: &w.said.Session, Ambient: true}
+	w.next = &caller.Caller{Tenant: "clinic", Session: &w.assertion.Session, Ambient: true}
 	require.Equal(t, http.StatusForbidden, w.end("Authorization", "Bearer of a proxy").Code, "no Origin")
 	require.Empty(t, w.over)
 	require.Zero(t, w.revoked)
@@ -219,9 +218,9 @@ func TestEndIsGuarded(t *testing.T) {
 	require.Equal(t, http.StatusOK, w.end("Authorization", "Bearer of its own").Code)
 }
 
-// TestFull: where no further end is kept the browser is signed out all the same, without its grants, and is told what
-// a copy of the cookie can do.
-func TestFull(t *testing.T) {
+// TestNoRoomForLoginEnds: if no more ended logins can be stored, the browser is signed out and its grants are revoked, and
+// the answer says that a copy of the cookie is still accepted.
+func TestNoRoomForLoginEnds(t *testing.T) {
 	w := newWorld(t, nil)
 	cookie := w.signIn(t)
 	w.full = true

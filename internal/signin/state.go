@@ -7,12 +7,12 @@ import (
 )
 
 const (
-	// clockDrift is by how much the clocks of two replicas may differ before one of them could forget a
-	// used state that another still takes for fresh.
+	// clockDrift is by how much the clocks of two replicas may differ. Beyond it, one of them could remove the record
+	// of a used state that another still accepts.
 	clockDrift = 10 * time.Minute
 )
 
-// state is one sign-in under way. It is kept nowhere: the browser carries it, sealed.
+// state is one sign-in in progress. It is not stored: the browser carries it, sealed.
 type state struct {
 	provider string
 	returnTo string
@@ -21,7 +21,7 @@ type state struct {
 	browser  [32]byte // hash of the cookie that binds it to a browser
 }
 
-// newState begins a sign-in of the browser whose binding cookie has the value.
+// newState returns the state of a new sign-in; browser is the value of the browser's binding cookie.
 func newState(provider, returnTo, browser string, expires time.Time) *state {
 	s := &state{provider: provider, returnTo: returnTo, expires: expires, browser: browserHash(browser)}
 	_, _ = rand.Read(s.nonce[:]) // never fails: crypto/rand
@@ -32,7 +32,7 @@ func browserHash(value string) [32]byte {
 	return sha256.Sum256([]byte("cloakroom/browser/v1\x00" + value))
 }
 
-// digest names the state where used ones are noted.
+// digest identifies the state in the table of used states.
 func (s *state) digest() [32]byte {
 	return sha256.Sum256(append([]byte("cloakroom/sign-in-state/v1\x00"), s.nonce[:]...))
 }
@@ -45,7 +45,7 @@ func (f *Flow) sealState(s *state) (string, error) {
 	return seal(f.opts.StateKeys, b)
 }
 
-// openState opens what sealState made; it may have expired.
+// openState opens the result of sealState. The state may have expired.
 func (f *Flow) openState(text string) (*state, error) {
 	b, err := open(f.opts.StateKeys, text)
 	if err != nil {

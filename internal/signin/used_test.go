@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestSweep removes the notes of used states that no replica takes for fresh any more.
+// TestSweep: Sweep removes records of used states that have expired on every replica.
 func TestSweep(t *testing.T) {
 	w := newWorld(t, nil)
 	w.signIn(t)

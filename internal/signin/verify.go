@@ -13,10 +13,10 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/httpd/guard"
 )
 
-// Verify says whose session the caller is in: 200 with tenant, subject, sessionHash and expiresAt (RFC 3339),
-// 401 without a session, 412 where it is not the one of the precondition.
+// Verify answers whose session the caller has: 200 with tenant, subject, sessionHash and expiresAt (RFC 3339); 401 without
+// a session; 412 if the session is not that of the precondition.
 func (f *Flow) Verify(w http.ResponseWriter, r *http.Request, admit guard.Admit) {
-	who, ok := f.admitted(w, r, admit)
+	c, ok := f.admitted(w, r, admit)
 	if !ok {
 		return
 	}
@@ -25,12 +25,12 @@ func (f *Flow) Verify(w http.ResponseWriter, r *http.Request, admit guard.Admit)
 		Subject     string    `json:"subject"`
 		SessionHash string    `json:"sessionHash"`
 		ExpiresAt   time.Time `json:"expiresAt"`
-	}{who.Tenant, who.Subject, who.Session.String(), who.ExpiresAt})
+	}{c.Tenant, c.Subject, c.Session.String(), c.ExpiresAt})
 }
 
-// admitted returns the caller of an admitted request; else it has answered.
+// admitted returns the caller of an admitted request, or answers a refused one and returns false.
 func (f *Flow) admitted(w http.ResponseWriter, r *http.Request, admit guard.Admit) (*caller.Caller, bool) {
-	who, err := admit()
+	c, err := admit()
 	if err != nil {
 		if fault.Public(err).Code == fault.Unauthenticated {
 			w.Header().Set("WWW-Authenticate", "Bearer")
@@ -38,16 +38,16 @@ func (f *Flow) admitted(w http.ResponseWriter, r *http.Request, admit guard.Admi
 		f.opts.Refuse(w, r, guard.Status(err), err)
 		return nil, false
 	}
-	return who, true
+	return c, true
 }
 
-// maxEndBody bounds a body that nobody reads, in bytes.
+// maxEndBody limits the body of a sign-out, which is ignored, in bytes.
 const maxEndBody = 16 << 10
 
-// End signs out: the cookie's login is over, wherever a copy of the cookie may be, and so are the session's
-// grants. It answers 200 with how many were in force.
+// End signs out: it ends the cookie's login, also for copies of the cookie, and revokes the session's grants. It answers
+// 200 with how many grants were in force.
 func (f *Flow) End(w http.ResponseWriter, r *http.Request, admit guard.Admit) {
-	who, ok := f.admitted(w, r, admit)
+	c, ok := f.admitted(w, r, admit)
 	if !ok {
 		return
 	}
@@ -55,10 +55,10 @@ func (f *Flow) End(w http.ResponseWriter, r *http.Request, admit guard.Admit) {
 		f.refuseBody(w, r, err)
 		return
 	}
-	revoked, err := f.signOut(w, r, who)
+	revoked, err := f.signOut(w, r, c)
 	if err != nil {
 		status := 0
-		if fault.Public(err).Code == fault.LimitExceeded { // of what is kept here, not of what was sent
+		if fault.Public(err).Code == fault.LimitExceeded { // a limit on what is stored here, not on the request
 			status = http.StatusServiceUnavailable
 		}
 		f.opts.Refuse(w, r, status, err)
@@ -70,17 +70,17 @@ func (f *Flow) End(w http.ResponseWriter, r *http.Request, admit guard.Admit) {
 	}{revoked})
 }
 
-// signOut ends the login and the grants, and expires the cookie. It goes on when the page that asked for it has gone.
-// Where no further end of a login is kept, the rest is done all the same, and a fault LIMIT_EXCEEDED says so.
-func (f *Flow) signOut(w http.ResponseWriter, r *http.Request, who *caller.Caller) (revoked int, err error) {
+// signOut ends the login and the grants, and expires the cookie. It finishes even if the client disconnects. If no more
+// ended logins can be stored, it does the rest and returns a fault LIMIT_EXCEEDED.
+func (f *Flow) signOut(w http.ResponseWriter, r *http.Request, c *caller.Caller) (revoked int, err error) {
 	ctx := context.WithoutCancel(r.Context())
-	if deadline, ok := r.Context().Deadline(); ok { // that of the route
+	if deadline, ok := r.Context().Deadline(); ok { // the route's deadline
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithDeadline(ctx, deadline)
 		defer cancel()
 	}
-	cookie := f.loginOf(r, who)
-	revoked, closed, err := f.opts.Revocation.SignOut(ctx, who, cookie)
+	cookie := f.loginOf(r, c)
+	revoked, closed, err := f.opts.Revocation.SignOut(ctx, c, cookie)
 	full := err != nil && fault.Public(err).Code == fault.LimitExceeded
 	if closed || full {
 		f.setCookie(w, sessionCookie, "", 0)
@@ -92,15 +92,15 @@ func (f *Flow) signOut(w http.ResponseWriter, r *http.Request, who *caller.Calle
 	return revoked, err
 }
 
-// loginOf returns the caller whose login ends: that of the session's cookie, if the request bears one, even beside
-// another credential; nil where there is none.
-func (f *Flow) loginOf(r *http.Request, who *caller.Caller) *caller.Caller {
-	if who.Login != nil {
-		return who
+// loginOf returns the caller whose login ends: the one of the session's cookie, even if the request has another credential
+// too; nil if there is no cookie.
+func (f *Flow) loginOf(r *http.Request, c *caller.Caller) *caller.Caller {
+	if c.Login != nil {
+		return c
 	}
 	other, _, err := f.cookieCaller(r)
-	if err != nil || other == nil || other.Tenant != who.Tenant || *other.Session != *who.Session {
-		return nil // a cookie that opens nothing needs no end
+	if err != nil || other == nil || other.Tenant != c.Tenant || *other.Session != *c.Session {
+		return nil // a cookie that is not accepted needs no end
 	}
 	return other
 }
@@ -108,10 +108,10 @@ func (f *Flow) loginOf(r *http.Request, who *caller.Caller) *caller.Caller {
 func (f *Flow) refuseBody(w http.ResponseWriter, r *http.Request, err error) {
 	var large *http.MaxBytesError
 	if errors.As(err, &large) {
-		f.opts.Refuse(w, r, 0, fault.New(fault.LimitExceeded, "The request's body has %d bytes at most.", large.Limit))
+		f.opts.Refuse(w, r, 0, fault.New(fault.LimitExceeded, "The request's body is too long: it may have %d bytes at most.", large.Limit))
 		return
 	}
-	f.opts.Refuse(w, r, 0, fault.Wrap(err, fault.BadUserInput, "The request's body broke off."))
+	f.opts.Refuse(w, r, 0, fault.Wrap(err, fault.BadUserInput, "The request's body ended early: send the request again."))
 }
 
 func writeJSON(w http.ResponseWriter, v any) {

@@ -1,5 +1,5 @@
-// Package telemetry is what the gateway tells its operators: Prometheus metrics and OpenTelemetry traces.
-// Nothing in it names a token, a session or a value; labels come from fixed sets.
+// Package telemetry has the gateway's Prometheus metrics and OpenTelemetry traces. Nothing in it names a token, a session or
+// a value; labels come from fixed sets.
 package telemetry
 
 import (
@@ -11,27 +11,27 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// Metrics counts; it is every package's Observer.
+// Metrics has the gateway's metrics. It implements the Observer of every package.
 type Metrics struct {
-	registry    *prometheus.Registry
-	requests    *prometheus.CounterVec
-	latency     *prometheus.HistogramVec
-	created     *prometheus.CounterVec
-	checked     *prometheus.CounterVec
-	presigned   *prometheus.CounterVec
-	swept       *prometheus.CounterVec
-	credentials *prometheus.CounterVec
-	signIns     *prometheus.CounterVec
-	ended       *prometheus.CounterVec
-	stopped     *prometheus.CounterVec
-	logouts     *prometheus.CounterVec
-	limited     *prometheus.CounterVec
-	kept        prometheus.Gauge
-	free        *prometheus.GaugeVec
-	refusing    *prometheus.GaugeVec
-	refused     *prometheus.CounterVec
-	shed        *prometheus.CounterVec
-	connections *prometheus.GaugeVec
+	registry         *prometheus.Registry
+	requests         *prometheus.CounterVec
+	latency          *prometheus.HistogramVec
+	created          *prometheus.CounterVec
+	checked          *prometheus.CounterVec
+	presigned        *prometheus.CounterVec
+	swept            *prometheus.CounterVec
+	credentials      *prometheus.CounterVec
+	signIns          *prometheus.CounterVec
+	ended            *prometheus.CounterVec
+	endedCredentials *prometheus.CounterVec
+	logouts          *prometheus.CounterVec
+	limited          *prometheus.CounterVec
+	endedSessions    prometheus.Gauge
+	spaceFree        *prometheus.GaugeVec
+	spaceRefusing    *prometheus.GaugeVec
+	objectsRefused   *prometheus.CounterVec
+	connectionsShed  *prometheus.CounterVec
+	connections      *prometheus.GaugeVec
 }
 
 // NewMetrics returns metrics in a registry of their own.
@@ -55,30 +55,30 @@ func NewMetrics(version string) *Metrics {
 		swept:       counter("swept_total", "Expired rows removed, by table.", "table"),
 		credentials: counter("credentials_total", "Bearer tokens and cookies, by outcome (remembered, verified, cookie, refused).", "outcome"),
 		signIns: counter("sign_ins_total",
-			"Sign-ins by the redirect flow, by outcome (started, completed, ended, or what they were refused for).", "outcome"),
+			"Sign-ins by the redirect flow, by outcome (started, completed, ended, or the reason of a refusal).", "outcome"),
 		ended: counter("sessions_ended_total", "Sessions, sign-ins and subjects ended here, by reason (application, back_channel, sign_out).", "reason"),
-		stopped: counter("ended_credentials_total",
+		endedCredentials: counter("ended_credentials_total",
 			"Verified credentials refused, by what has ended (session, login, subject, or unknown while that can't be read).", "by"),
 		logouts: counter("logout_tokens_total", "Logout tokens of identity providers, by outcome (accepted, refused, failed, limited).", "outcome"),
 		limited: counter("rate_limited_total",
 			"Refusals by rate: of what, by whose bucket (session, tenant, address), and the tenant, if one is known.", "thing", "by", "tenant"),
-		kept: prometheus.NewGauge(prometheus.GaugeOpts{
+		endedSessions: prometheus.NewGauge(prometheus.GaugeOpts{
 			Namespace: "cloakroom", Name: "ended_sessions", Help: "Ended sessions, sign-ins and subjects in memory.",
 		}),
-		free: gauge("space_free_bytes", "Free bytes of a disk (database, objects).", "disk"),
-		refusing: gauge("space_refusing",
-			"1 while there is no room for them: values (tokenize, uploads), rows (grants and sign-ins too).", "what"),
-		refused: counter("objects_refused_total",
+		spaceFree: gauge("space_free_bytes", "Free bytes of a disk (database, objects).", "disk"),
+		spaceRefusing: gauge("space_refusing",
+			"1 while these are refused because a disk is full: values (tokenize, uploads), rows (grants and sign-ins too).", "what"),
+		objectsRefused: counter("objects_refused_total",
 			"Requests that the embedded store refused, and transfers that it cut, by reason (slow, share, busy, full, signature, …).", "reason"),
-		shed:        counter("connections_shed_total", "Connections closed for others, by listener and bound (total, address, network, share).", "listener", "bound"),
-		connections: gauge("connections", "Open connections, by listener.", "listener"),
+		connectionsShed: counter("connections_shed_total", "Connections closed to make room for others, by listener and bound (total, address, network, share).", "listener", "bound"),
+		connections:     gauge("connections", "Open connections, by listener.", "listener"),
 	}
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
 		Namespace: "cloakroom", Name: "build_info", Help: "1, labelled with the version.", ConstLabels: prometheus.Labels{"version": version},
 	})
 	build.Set(1)
 	m.registry.MustRegister(m.requests, m.latency, m.created, m.checked, m.presigned, m.swept, m.credentials,
-		m.signIns, m.ended, m.stopped, m.logouts, m.limited, m.kept, m.free, m.refusing, m.refused, m.shed, m.connections, build,
+		m.signIns, m.ended, m.endedCredentials, m.logouts, m.limited, m.endedSessions, m.spaceFree, m.spaceRefusing, m.objectsRefused, m.connectionsShed, m.connections, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -121,10 +121,10 @@ func (m *Metrics) Swept(table string, n int) { m.swept.WithLabelValues(table).Ad
 func (m *Metrics) Ended(reason string) { m.ended.WithLabelValues(reason).Inc() }
 
 // EndedRefused implements revocation.Observer.
-func (m *Metrics) EndedRefused(by string) { m.stopped.WithLabelValues(by).Inc() }
+func (m *Metrics) EndedRefused(by string) { m.endedCredentials.WithLabelValues(by).Inc() }
 
 // EndedKept implements revocation.Observer.
-func (m *Metrics) EndedKept(n int) { m.kept.Set(float64(n)) }
+func (m *Metrics) EndedKept(n int) { m.endedSessions.Set(float64(n)) }
 
 // Logout implements logout.Observer.
 func (m *Metrics) Logout(outcome string) { m.logouts.WithLabelValues(outcome).Inc() }
@@ -136,20 +136,20 @@ func (m *Metrics) RateLimited(thing, by, tenant string) {
 
 // SpaceFree implements space.Observer.
 func (m *Metrics) SpaceFree(disk string, bytes int64) {
-	m.free.WithLabelValues(disk).Set(float64(bytes))
+	m.spaceFree.WithLabelValues(disk).Set(float64(bytes))
 }
 
-// SpaceRefusing is told whether values, or rows, are refused for want of room.
+// SpaceRefusing records whether values, or rows, are refused because a disk is full.
 func (m *Metrics) SpaceRefusing(what string, refusing bool) {
 	n := 0.0
 	if refusing {
 		n = 1
 	}
-	m.refusing.WithLabelValues(what).Set(n)
+	m.spaceRefusing.WithLabelValues(what).Set(n)
 }
 
 // ObjectRefused implements embedded.Observer.
-func (m *Metrics) ObjectRefused(reason string) { m.refused.WithLabelValues(reason).Inc() }
+func (m *Metrics) ObjectRefused(reason string) { m.objectsRefused.WithLabelValues(reason).Inc() }
 
 // Connections implements netlimit.Observer.
 func (m *Metrics) Connections(listener string, open int) {
@@ -157,4 +157,6 @@ func (m *Metrics) Connections(listener string, open int) {
 }
 
 // Shed implements netlimit.Observer.
-func (m *Metrics) Shed(listener, bound string) { m.shed.WithLabelValues(listener, bound).Inc() }
+func (m *Metrics) Shed(listener, bound string) {
+	m.connectionsShed.WithLabelValues(listener, bound).Inc()
+}

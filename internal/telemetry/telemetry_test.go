@@ -51,7 +51,7 @@ func TestMetrics(t *testing.T) {
 	} {
 		require.Contains(t, w.Body.String(), "\n"+line)
 	}
-	telemetry.NewMetrics("again") // each has a registry of its own
+	telemetry.NewMetrics("again") // each has its own registry
 }
 
 // TestTracing: spans arrive at the configured endpoint before the stop returns; without one nothing is sent.

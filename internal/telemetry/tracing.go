@@ -16,8 +16,8 @@ import (
 	"github.com/cloakroomhq/cloakroom/config"
 )
 
-// NewTracer returns a tracer that sends spans to the configured endpoint (OTLP over HTTP), or one that does
-// nothing where there is none, and how to stop it.
+// NewTracer returns a tracer that sends spans to the configured endpoint (OTLP over HTTP), or one that does nothing if none
+// is configured, and a function that stops it.
 func NewTracer(ctx context.Context, c config.Tracing, version string) (trace.Tracer, func(context.Context) error, error) {
 	if c.Endpoint == "" {
 		return noop.NewTracerProvider().Tracer(""), func(context.Context) error { return nil }, nil
@@ -32,7 +32,7 @@ func NewTracer(ctx context.Context, c config.Tracing, version string) (trace.Tra
 	}
 	provider := sdktrace.NewTracerProvider(
 		sdktrace.WithBatcher(exporter),
-		// By the ratio alone: a stranger's traceparent may link a trace, and not order one.
+		// By the ratio alone: a client's traceparent may link a trace, but not force sampling.
 		sdktrace.WithSampler(sdktrace.TraceIDRatioBased(c.Ratio)),
 		sdktrace.WithResource(resource.NewSchemaless(
 			attribute.String("service.name", "cloakroom"), attribute.String("service.version", version))),

@@ -1,5 +1,5 @@
-// Package guard is what a request has to pass before its handler runs: where it may come from, what form its body
-// may have, and in which session its client believes to be.
+// Package guard has the checks that a request must pass before its handler runs: its origin, the form of its body, and the
+// session that its client expects.
 package guard
 
 import (
@@ -8,8 +8,8 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/caller"
 )
 
-// CallerFinder finds a request's caller; nil without credentials. Its errors are faults. The credentials' Authenticator is
-// one; the sign-in adds its cookie, and the revocations refuse what has ended.
+// CallerFinder finds a request's caller; nil without credentials. Its errors are faults. credential.Authenticator is one;
+// the sign-in adds its cookie, and the revocations refuse ended sessions.
 type CallerFinder interface {
 	Authenticate(r *http.Request) (*caller.Caller, error)
 }

@@ -26,7 +26,7 @@ func TestCheckPrecondition(t *testing.T) {
 		"upper case": {session, []string{strings.ToUpper(hash.String())}, fault.SessionChanged}, "empty": {session, []string{""}, fault.SessionChanged},
 		"twice": {session, []string{hash.String(), hash.String()}, fault.BadUserInput}, "application": {application, []string{hash.String()}, fault.SessionChanged},
 		"application, empty": {application, []string{""}, fault.SessionChanged},
-		"nobody":             {nil, []string{hash.String()}, fault.Unauthenticated},
+		"no caller":          {nil, []string{hash.String()}, fault.Unauthenticated},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, answer := httptest.NewRequest(http.MethodPost, "/graphql", nil), http.Header{}

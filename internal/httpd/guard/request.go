@@ -9,9 +9,9 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/fault"
 )
 
-// RequireMedia refuses a request whose body is not of the media type, said once, in UTF-8 and uncompressed. Where the
-// type is JSON's, that refuses what forms of other origins' pages send without asking (CSRF). The error is a fault
-// BAD_USER_INPUT; its HTTP status is 415.
+// RequireMedia refuses a request unless it has one Content-Type, of the media type, in UTF-8 and uncompressed. For JSON,
+// that refuses what forms of other origins' pages can send without a preflight (CSRF). The error is a fault BAD_USER_INPUT;
+// its HTTP status is 415.
 func RequireMedia(r *http.Request, media string) error {
 	t, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	charset, named := params["charset"]
@@ -24,29 +24,29 @@ func RequireMedia(r *http.Request, media string) error {
 	return nil
 }
 
-// RequireOrigin is for a POST, whose Origin has been held against the list if it has one. With a credential that the
-// browser sends by itself, what sent the request is known by its Origin alone: without one, a fault FORBIDDEN.
-func RequireOrigin(r *http.Request, who *caller.Caller) error {
-	if who != nil && who.Ambient && r.Header.Get("Origin") == "" {
+// RequireOrigin is for a POST. If the POST has an Origin, the list allows it. With a credential that the browser sends by
+// itself, only the Origin tells which page sent the request: without one, the error is a fault FORBIDDEN.
+func RequireOrigin(r *http.Request, c *caller.Caller) error {
+	if c != nil && c.Ambient && r.Header.Get("Origin") == "" {
 		return fault.New(fault.Forbidden, "With a credential that the browser sends by itself, a POST needs its Origin.")
 	}
 	return nil
 }
 
-// Bounds of what is read of Accept; a browser sends ten ranges in 200 bytes. It is read for whoever asks, before any rate
-// counts the request, and a request's headers can hold thousands of ranges.
+// Limits on reading Accept; a browser sends ten ranges in 200 bytes. Accept is read for every client, before any rate counts
+// the request, and can hold thousands of ranges.
 const (
 	maxRanges = 32
 	maxAccept = 2 << 10
 )
 
-// AcceptRanges returns the media ranges of a request's Accept with their parameters, unread, in their order. Of a header
-// that is longer than any client's it returns those at the front.
+// AcceptRanges returns the media ranges of a request's Accept with their parameters, unparsed, in their order. If the header
+// is longer than any client's, it returns the first ranges.
 func AcceptRanges(accept []string) (ranges []string) {
-	left := maxAccept
+	remaining := maxAccept
 	for _, list := range accept {
 		for part := range strings.SplitSeq(list, ",") {
-			if left -= len(part) + 1; left < 0 || len(ranges) == maxRanges {
+			if remaining -= len(part) + 1; remaining < 0 || len(ranges) == maxRanges {
 				return ranges
 			}
 			ranges = append(ranges, part)

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestAcceptRanges: all that clients send is read; of thousands of ranges, which cost a stranger nothing, few are.
+// TestAcceptRanges: all ranges that real clients send are read; of thousands, only the first.
 func TestAcceptRanges(t *testing.T) {
 	for name, test := range map[string]struct {
 		accept []string

@@ -12,7 +12,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/fault"
 )
 
-// Guard is one condition that a request has to meet. Check returns a fault, or one with a status by WithStatus.
+// Guard is one condition that a request has to meet. Check returns a fault, perhaps with a status by WithStatus.
 type Guard struct {
 	Name  string // as docs/api.md has it
 	Check func(*Visit) error
@@ -22,15 +22,14 @@ type Guard struct {
 type Visit struct {
 	Answer  http.Header
 	Request *http.Request
-	Caller  *caller.Caller // whom Credential has found; nil without credentials
+	Caller  *caller.Caller // found by Credential; nil without credentials
 }
 
-// Admit holds the request against its route's methods and guards, in their order. It returns the caller, nil without
+// Admit checks the request by its route's methods and guards, in their order. It returns the caller, nil without
 // credentials, or the first guard's error.
 type Admit func() (*caller.Caller, error)
 
-// Handler answers the requests of a route. It calls admit before it does what the route is for, and answers admit's
-// error in its own form.
+// Handler answers the requests of a route. It calls admit before any other work, and answers admit's error in its own form.
 type Handler func(w http.ResponseWriter, r *http.Request, admit Admit)
 
 // Route is one row of the table of routes.
@@ -77,7 +76,7 @@ type statusError struct {
 func (e statusError) Error() string { return e.fault.Error() }
 func (e statusError) Unwrap() error { return e.fault }
 
-// WithStatus returns a fault with an HTTP status of its own.
+// WithStatus returns err, a fault, with an HTTP status that replaces the one of its code.
 func WithStatus(status int, err error) error { return statusError{err, status} }
 
 // Status returns the status of an error by WithStatus; 0: that of its code.

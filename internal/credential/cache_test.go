@@ -29,8 +29,8 @@ func TestSignatureIsCheckedOnce(t *testing.T) {
 	require.Equal(t, 100, f.seen.of(Remembered))
 }
 
-// TestRememberedExpire: at exp to the nanosecond, and with the message of expiry.
-func TestRememberedExpire(t *testing.T) {
+// TestCachedJWTsExpire: a cached JWT expires at exp, to the nanosecond, with the message for expired JWTs.
+func TestCachedJWTsExpire(t *testing.T) {
 	f := newFixture(t, nil)
 	jwt := good(claimsOf())
 	_, err := f.Authenticate(bearer(jwt))
@@ -39,7 +39,7 @@ func TestRememberedExpire(t *testing.T) {
 	_, err = f.Authenticate(bearer(jwt))
 	require.NoError(t, err)
 	f.clock.advance(1)
-	for range 2 { // it is forgotten, and refused again
+	for range 2 { // removed from the cache, and refused again
 		_, err = f.Authenticate(bearer(jwt))
 		require.ErrorIs(t, err, errExpired)
 		require.Contains(t, fault.Public(err).Message, "expired")
@@ -47,8 +47,8 @@ func TestRememberedExpire(t *testing.T) {
 	require.Equal(t, 1, f.seen.of(Verified))
 }
 
-// TestRefusalsAreNotRemembered: neither as accepted nor for the JWT that comes later.
-func TestRefusalsAreNotRemembered(t *testing.T) {
+// TestRefusalsAreNotCached: a refused JWT is checked again each time, and accepted once it is valid.
+func TestRefusalsAreNotCached(t *testing.T) {
 	f := newFixture(t, nil)
 	early := good(claimsOf("iat", fmt.Sprint(start.Unix()+60), "exp", fmt.Sprint(start.Unix()+120)))
 	for range 2 {
@@ -60,8 +60,8 @@ func TestRefusalsAreNotRemembered(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestRemembersByEveryByte: a JWT with another signature of the same claims is another JWT.
-func TestRemembersByEveryByte(t *testing.T) {
+// TestCacheKeyIsTheWholeJWT: a JWT with another signature of the same claims is another JWT.
+func TestCacheKeyIsTheWholeJWT(t *testing.T) {
 	f := newFixture(t, nil)
 	for range 2 { // ECDSA signs differently each time
 		_, err := f.Authenticate(bearer(good(claimsOf())))
@@ -79,8 +79,8 @@ func TestRemembersByEveryByte(t *testing.T) {
 	}
 }
 
-// TestMemoryIsBounded: many more JWTs than are to be remembered.
-func TestMemoryIsBounded(t *testing.T) {
+// TestCacheIsBounded: the cache stays within its limit under many more JWTs.
+func TestCacheIsBounded(t *testing.T) {
 	const remember, sessions = 50, 1000
 	f := newFixture(t, func(o *Options) { o.Remember = remember })
 	for i := range sessions {
@@ -88,7 +88,7 @@ func TestMemoryIsBounded(t *testing.T) {
 		_, err := f.Authenticate(bearer(jwt))
 		require.NoError(t, err)
 	}
-	f.remembered.CleanUp() // evictions happen beside the requests
-	require.LessOrEqual(t, f.remembered.EstimatedSize(), remember)
+	f.cache.CleanUp() // evictions run in the background
+	require.LessOrEqual(t, f.cache.EstimatedSize(), remember)
 	require.Equal(t, sessions, f.seen.of(Verified))
 }
