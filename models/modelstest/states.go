@@ -26,7 +26,7 @@ func testConsumeState(t *testing.T, db *Database) {
 	cancel()
 	first, err := db.ConsumeState(gone, Digest("c"), noon)
 	require.Error(t, err)
-	require.False(t, first, "who has left is never told to be the first")
+	require.False(t, first, "a cancelled caller is never the first")
 }
 
 func testConsumeStateRace(t *testing.T, db *Database) {
@@ -36,7 +36,7 @@ func testConsumeStateRace(t *testing.T, db *Database) {
 	require.Equal(t, 5, count(t, db, "sign_in_states"))
 }
 
-// Race lets fifty goroutines consume one state, over the databases in turn, and returns how many were the first.
+// Race has fifty goroutines consume one state, over the databases in turn, and returns how many were the first.
 func Race(t *testing.T, name string, dbs ...models.Rows) int64 {
 	t.Helper()
 	var won atomic.Int64

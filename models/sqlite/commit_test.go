@@ -15,7 +15,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/models"
 )
 
-// hold keeps the writer busy, so that what arrives meanwhile has to queue, until it is released.
+// hold keeps the writer busy until release is called, so that requests have to queue.
 func hold(t *testing.T, db *database) (release func()) {
 	t.Helper()
 	busy, free, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
@@ -35,8 +35,8 @@ func hold(t *testing.T, db *database) (release func()) {
 	return release
 }
 
-// insertBehind makes one concurrent request of each list of rows, all of which are waiting when the
-// writer is released, and returns their errors.
+// insertBehind makes one concurrent request of each list of rows, releases the writer when all of them
+// wait, and returns their errors.
 func insertBehind(t *testing.T, db *database, requests [][]models.Token) []error {
 	t.Helper()
 	release := hold(t, db)
@@ -59,7 +59,7 @@ func insertBehind(t *testing.T, db *database, requests [][]models.Token) []error
 	return errs
 }
 
-// TestGroupCommit: 200 requests that wait together become one transaction of a few statements.
+// TestGroupCommit: 200 requests that wait together are committed as one group, with one statement for each row.
 func TestGroupCommit(t *testing.T) {
 	t.Parallel()
 	db := openSQLite(t)
@@ -124,7 +124,7 @@ func TestOrder(t *testing.T) {
 	require.Equal(t, []string{"b"}, readable(t, db, "clinic", "s", noon, "a", "b", "c"))
 }
 
-// TestPanic: work that panics, or fails, is rolled back, and the writer lives.
+// TestPanic: work that panics, or fails, is rolled back, and the writer goes on.
 func TestPanic(t *testing.T) {
 	t.Parallel()
 	db := openSQLite(t)
@@ -150,7 +150,7 @@ func TestClose(t *testing.T) {
 	closed := make(chan error, 2)
 	go func() { closed <- db.Close() }()
 	go func() { closed <- db.Close() }()
-	for { // until Close has shut the door; what it accepted waits still
+	for { // until Close refuses new requests; the accepted one still waits
 		if err := db.queue.send(db.queue.queue, &request{ctx: ctx, batch: &models.Batch{}, result: make(chan outcome, 1)}); err != nil {
 			require.ErrorIs(t, err, models.ErrClosed)
 			break
@@ -164,7 +164,7 @@ func TestClose(t *testing.T) {
 	require.NoError(t, <-closed)
 }
 
-// TestAbort: what the writer has under way is rolled back, what waits behind it fails, and Close ends.
+// TestAbort: the transaction under way is rolled back, the request behind it fails, and Close returns.
 func TestAbort(t *testing.T) {
 	t.Parallel()
 	db := openWith(t, Options{Path: filepath.Join(t.TempDir(), "rows.db"), Reserve: 1 << 20})
@@ -197,7 +197,7 @@ func TestAbort(t *testing.T) {
 	require.Zero(t, settings+tokens)
 }
 
-// TestCancel: a request whose client has left is not carried out if it still waits.
+// TestCancel: a request that still waits when its context ends is not carried out.
 func TestCancel(t *testing.T) {
 	t.Parallel()
 	db := openSQLite(t)

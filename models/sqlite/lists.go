@@ -11,12 +11,12 @@ import (
 	"github.com/cloakroomhq/cloakroom/models"
 )
 
-// Grants on many tokens that begin and end together are stored as lists of tokens: a thousand grants are sixteen rows
-// side by side, where as rows of their own they change a page of an index each (docs/adr/0013). A list is never
-// changed: what extends it is another, and of all that hold a token the latest end is the grant's.
+// Grants on many tokens that begin and end together are stored as lists of tokens: a thousand grants are sixteen
+// neighbouring rows. As separate rows each would change another page of an index (docs/adr/0013). A list is never changed:
+// another list extends it. A grant's end is the latest of all lists that contain the token.
 const (
-	minList  = 64 // grants of one call, of one session, that end together
-	maxLists = 64 // of one session and bucket, so that reading stays bounded; the others are rows
+	minList  = 64 // fewest grants of one call and one session, with the same ends, that become a list
+	maxLists = 64 // of one session and bucket, so that the time of a read stays bounded; further lists become rows
 )
 
 // grantList is one row of the table grant_lists.
@@ -32,7 +32,7 @@ func (l *grantList) expiresAt() int64 { return max(l.readUntil, l.storeUntil) }
 
 func (l *grantList) bucket() string { return bucketOf(l.tokens[0]) }
 
-// rows are the same grants, each for itself.
+// rows returns the list's grants as rows.
 func (l *grantList) rows() []models.Grant {
 	rows := make([]models.Grant, l.tokens.len())
 	for i := range rows {
@@ -41,12 +41,12 @@ func (l *grantList) rows() []models.Grant {
 	return rows
 }
 
-// takeLists makes lists of those grants that are many and end together, and returns the others as they are.
+// takeLists makes lists of grants that end together, where there are at least minList, and returns the others unchanged.
 func takeLists(grants []models.Grant) (lists []grantList, others []models.Grant) {
 	if len(grants) < minList {
 		return nil, grants
 	}
-	together := map[models.Grant][]ids.Digest{} // by what they have in common
+	together := map[models.Grant][]ids.Digest{} // by session and ends
 	for _, g := range grants {
 		id := g.TokenID
 		g.TokenID = ids.Digest{}
@@ -66,7 +66,8 @@ func takeLists(grants []models.Grant) (lists []grantList, others []models.Grant)
 	return lists, others
 }
 
-// saveLists stores lists in place of those that they cover. It returns as rows the lists for which a session has too many.
+// saveLists stores lists, and removes stored lists that they cover. If a session has too many lists already, it returns
+// the grants of the new list as rows.
 func saveLists(tx *gorm.DB, lists []grantList) (rows []models.Grant, err error) {
 	var sessions []ids.SessionHash
 	for i := range lists {
@@ -119,7 +120,7 @@ SELECT unhex(value->>0), value->>1, value->>2, value->>3, value->>4, substr(?, v
 	deleteListsSQL = `DELETE FROM grant_lists WHERE id IN (SELECT value FROM json_each(?))`
 )
 
-// replaceLists is one statement for those that go, and one for those that come.
+// replaceLists removes lists with one statement, and inserts lists with another.
 func replaceLists(tx *gorm.DB, gone []int64, fresh []grantList) error {
 	if len(gone) > 0 {
 		if err := execute(tx, deleteListsSQL, numberList(gone)); err != nil {
@@ -144,7 +145,7 @@ func replaceLists(tx *gorm.DB, gone []int64, fresh []grantList) error {
 	return execute(tx, insertListsSQL, tokens, list(b))
 }
 
-// selectLists runs a query for listColumns.
+// selectLists runs a query that returns listColumns.
 func selectLists(tx *gorm.DB, text string, args ...any) ([]grantList, error) {
 	rows, err := tx.Statement.ConnPool.QueryContext(tx.Statement.Context, text, args...)
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/models"
 )
 
-// moveGrants returns how many grants were in force.
+// moveGrants moves a session's grants to another session, and returns how many were in force.
 func moveGrants(tx *gorm.DB, m *models.Move, now int64) (moved int, err error) {
 	if m.From == m.To {
 		return 0, nil
@@ -39,7 +39,7 @@ func moveGrants(tx *gorm.DB, m *models.Move, now int64) (moved int, err error) {
 const moveRowsSQL = `INSERT INTO grants (session_id, token_id, read_until, store_until, expires_at)
 SELECT ?, token_id, read_until, store_until, expires_at FROM grants WHERE session_id = ?` + extendGrantSQL
 
-// moveLists makes the same lists for the other session, as if they were its own and new.
+// moveLists replaces the lists by new lists of the other session with the same grants.
 func moveLists(tx *gorm.DB, lists []grantList, to ids.SessionHash, now int64) error {
 	var gone []int64
 	var again []grantList

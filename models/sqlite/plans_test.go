@@ -12,8 +12,8 @@ import (
 	"github.com/cloakroomhq/cloakroom/models"
 )
 
-// TestStatements: however long the lists are, a read is one statement. A write is one for each row, which has no statement
-// journal (insert.go); grants that are lists are one in all.
+// TestStatements: a read is one statement, whatever the number of tokens. A write is one statement for each row, which has
+// no statement journal (insert.go); all grants that become lists are one statement.
 func TestStatements(t *testing.T) {
 	t.Parallel()
 	db := openSQLite(t)
@@ -108,7 +108,7 @@ func TestPlans(t *testing.T) {
 		require.NoError(t, rows.Err())
 		require.NoError(t, rows.Close())
 		if strings.Contains(query, "t.sealed, ") && strings.Contains(query, "grants g") {
-			require.Equal(t, "glt", searched, "the grant before the token, or time tells which tokens exist: %s", query)
+			require.Equal(t, "glt", searched, "the grant comes before the token, otherwise the duration reveals which tokens exist: %s", query)
 			ordered++
 		}
 	}

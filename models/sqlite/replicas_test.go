@@ -11,8 +11,8 @@ import (
 	"github.com/cloakroomhq/cloakroom/models/modelstest"
 )
 
-// TestConsumeStateReplicas: two processes that have one file open agree on who was the first, and a restart
-// forgets nothing.
+// TestConsumeStateReplicas: two processes that have one file open agree on which call was the first, also after a
+// restart.
 func TestConsumeStateReplicas(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "rows.db")
@@ -27,7 +27,7 @@ func TestConsumeStateReplicas(t *testing.T) {
 	require.False(t, first)
 }
 
-// TestSettingReplicas: two processes that have one file open agree on what is kept.
+// TestSettingReplicas: two processes that have one file open agree on the stored value.
 func TestSettingReplicas(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "rows.db")

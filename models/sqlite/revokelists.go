@@ -11,20 +11,20 @@ import (
 	"github.com/cloakroomhq/cloakroom/models"
 )
 
-// No index leads from a token to the lists that hold it. Revocation by tokens of every session reads all lists of
-// their buckets outside the writer's turn, and leaves to the writer those that it found and those that were made since:
-// ids ascend in the order of commits, and what is made of a list has a new one.
+// There is no index from a token to the lists that contain it. A revocation by tokens, for every session, first reads all
+// lists of the tokens' buckets with a reader. The writer then reads only the lists that were found and those that were
+// created since: ids ascend in the order of commits, and a list that replaces another has a new id.
 
-// lookBatch is how many lists one statement reads, so that no reader holds up the log for long.
+// lookBatch is the number of lists that one statement reads, so that no reader holds the log for long.
 const lookBatch = 1000
 
-// suspects are lists that may hold tokens which are looked for.
+// suspects are lists that may contain the tokens of a revocation.
 type suspects struct {
 	ids  []int64
-	seen int64 // no list up to this id is left out
+	seen int64 // all lists up to this id were read
 }
 
-// look finds the lists, of every session, that hold one of the tokens.
+// look finds the lists, of every session, that contain one of the tokens.
 func (db *DB) look(ctx context.Context, tokens []ids.Digest) (s suspects, err error) {
 	wanted := newMembers(tokens)
 	for {
@@ -49,7 +49,7 @@ WHERE id > ? AND bucket IN (SELECT value FROM json_each(?)) ORDER BY id LIMIT ?`
 	}
 }
 
-// lists returns those that may be concerned.
+// lists returns the lists that the revocation may change.
 func (f *revocation) lists(tx *gorm.DB, s suspects) ([]grantList, error) {
 	const all = `SELECT ` + listColumns + ` FROM grant_lists WHERE `
 	switch {
@@ -63,8 +63,8 @@ func (f *revocation) lists(tx *gorm.DB, s suspects) ([]grantList, error) {
 	}
 }
 
-// revokeLists takes the matching grants out of lists, and returns how many were in force and are not in force by a
-// row too: those are counted where rows are.
+// revokeLists removes the matching grants from lists, and returns how many were in force by a list alone. Grants that
+// are in force by a row too are counted with the rows.
 func (f *revocation) revokeLists(tx *gorm.DB, lists []grantList) (revoked int, err error) {
 	lists = slices.DeleteFunc(lists, func(l grantList) bool { return !f.concerns(l.readUntil, l.storeUntil) })
 	rows, revoked, err := f.countListed(tx, lists)
@@ -79,8 +79,8 @@ func (f *revocation) concerns(readUntil, storeUntil int64) bool {
 	return f.Kinds != ids.Store && readUntil > f.now || f.Kinds != ids.Read && storeUntil > f.now
 }
 
-// countListed returns the matching grants of lists whose tokens exist and are the tenant's, with what the table grants
-// says of them, and how many are in force by a list alone.
+// countListed returns the matching grants of lists whose tokens exist and belong to the tenant, with their ends in the
+// table grants, and how many are in force by a list alone.
 func (f *revocation) countListed(tx *gorm.DB, lists []grantList) (rows map[pair]models.TokenGrant, n int, err error) {
 	matches := func(ids.Digest) bool { return true }
 	if f.Tokens != nil {
@@ -129,7 +129,7 @@ func pairList(pairs []pair) string {
 	return list(b)
 }
 
-// grantsOf returns, of those grants whose tokens exist and are the tenant's, what the table grants says.
+// grantsOf returns the listed grants whose tokens exist and belong to the tenant, with their ends in the table grants.
 //
 // By hand: BenchmarkRevokeGrants.
 func grantsOf(tx *gorm.DB, tenant string, listed map[pair]models.TokenGrant) (map[pair]models.TokenGrant, error) {
@@ -152,8 +152,8 @@ LEFT JOIN grants g ON g.session_id = i.session_id AND g.token_id = i.token_id WH
 	return rows, found.Err()
 }
 
-// rewrite puts in the place of each list what is left of it. Tokens that keep their other kind become a list, or rows
-// where they are few.
+// rewrite replaces each list by what is left of it. Tokens that keep their other kind become a list, or rows if they are
+// few.
 func (f *revocation) rewrite(tx *gorm.DB, lists []grantList, rows map[pair]models.TokenGrant) error {
 	var gone []int64
 	var fresh []grantList

@@ -15,7 +15,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/models"
 )
 
-// many is how many grants change several times the pages that smallReserve holds.
+// many grants change several times as many pages as smallReserve has.
 const (
 	many         = 5000
 	listed       = 1200 // grants of lists beside them
@@ -30,7 +30,7 @@ func openSmall(t *testing.T, path string) *database {
 	return db
 }
 
-// addGrants adds rows of both kinds without what else a request does: of a session or a token, where one is named.
+// addGrants inserts rows of both kinds directly, without a request. Without a session or a token it is random.
 func addGrants(t *testing.T, db *database, session, token string, until int64) {
 	t.Helper()
 	of := func(name string) string {
@@ -64,7 +64,7 @@ func addLists(t *testing.T, db *database, session string, n int) {
 	}
 }
 
-// fill fills a disk, and proves that a filter's grants don't fit one transaction.
+// fill fills a disk, and checks that a filter's grants don't fit one transaction.
 func fill(t *testing.T, db *database, dir string, f models.Revocation) {
 	t.Helper()
 	f.Tenant = "clinic"
@@ -74,7 +74,7 @@ func fill(t *testing.T, db *database, dir string, f models.Revocation) {
 	require.True(t, isFull(err), "%v", err)
 }
 
-// killed opens the database as a kill would leave it.
+// killed opens a copy of the database as a kill would leave it.
 func killed(t *testing.T, path string) *database {
 	t.Helper()
 	copied := filepath.Join(t.TempDir(), "rows.db")
@@ -86,10 +86,10 @@ func killed(t *testing.T, path string) *database {
 	return openFile(t, copied)
 }
 
-// TestALargeSessionEndsOnAFullDisk: with more grants than a transaction has room for, and over a kill.
+// TestALargeSessionEndsOnAFullDisk: a session with more grants than fit one transaction ends, also if a kill follows.
 func TestALargeSessionEndsOnAFullDisk(t *testing.T) {
 	t.Parallel()
-	for name, until := range map[string]int64{"grants of the usual life": noon + 1000, "grants that live longer than the note": noon + 5000} {
+	for name, until := range map[string]int64{"grants of the usual life": noon + 1000, "grants that expire after the end's row": noon + 5000} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			disktest.On(t, smallDisk, func(t *testing.T, dir string) {
@@ -113,7 +113,7 @@ func TestALargeSessionEndsOnAFullDisk(t *testing.T) {
 	}
 }
 
-// TestASessionEndsWhereItsGrantsStay: it has ended all the same, and the note outlives them.
+// TestASessionEndsWhereItsGrantsStay: if its grants can't be removed, it still ends, and the row expires after them.
 func TestASessionEndsWhereItsGrantsStay(t *testing.T) {
 	t.Parallel()
 	disktest.On(t, smallDisk, func(t *testing.T, dir string) {
@@ -133,7 +133,7 @@ func TestASessionEndsWhereItsGrantsStay(t *testing.T) {
 	})
 }
 
-// TestManyGrantsAreRevokedOnAFullDisk: all of them, in parts, and no others.
+// TestManyGrantsAreRevokedOnAFullDisk: all matching grants are revoked, in parts, and no others.
 func TestManyGrantsAreRevokedOnAFullDisk(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
@@ -183,7 +183,7 @@ func all(t *testing.T, db *database) int {
 	return n + count(t, db, "grants")
 }
 
-// TestPartsRevokeWhatOneTransactionDoes: the same grants, and they count the same, whatever the kinds.
+// TestPartsRevokeWhatOneTransactionDoes: parts revoke and count the same grants as one transaction, whatever the kinds.
 func TestPartsRevokeWhatOneTransactionDoes(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
@@ -231,7 +231,7 @@ func TestPartsRevokeWhatOneTransactionDoes(t *testing.T) {
 	}
 }
 
-// mustLook finds what RevokeGrants does.
+// mustLook finds the same lists as RevokeGrants.
 func mustLook(t *testing.T, db *database, f models.Revocation) (found suspects) {
 	t.Helper()
 	if f.Session == nil {
@@ -242,7 +242,7 @@ func mustLook(t *testing.T, db *database, f models.Revocation) (found suspects) 
 	return found
 }
 
-// TestATokenWithManyGrantsIsDestroyedOnAFullDisk: its key is, and its grants open nothing any more.
+// TestATokenWithManyGrantsIsDestroyedOnAFullDisk: its key is destroyed, and its grants open nothing.
 func TestATokenWithManyGrantsIsDestroyedOnAFullDisk(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()

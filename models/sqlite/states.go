@@ -10,8 +10,8 @@ import (
 	"github.com/cloakroomhq/cloakroom/models"
 )
 
-// useStates notes that the states of sign-ins are used, and returns for each whether this was the first time: of any
-// number of concurrent calls, in any number of processes, exactly one is told so.
+// useStates stores that the states of sign-ins are used, and returns for each whether this was the first use. Of any
+// number of concurrent calls, in any number of processes, exactly one gets true.
 func useStates(tx *gorm.DB, used []models.UsedState) (first []bool, err error) {
 	first = make([]bool, len(used))
 	for i, s := range used {

@@ -13,7 +13,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/models"
 )
 
-// TestAWriteWaitsForOnePartOfASweep at most, however much is due.
+// TestAWriteWaitsForOnePartOfASweep at most, however many rows are due.
 func TestAWriteWaitsForOnePartOfASweep(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
@@ -76,7 +76,7 @@ func TestAWriteWaitsForOnePartOfASweep(t *testing.T) {
 	}
 }
 
-// TestASweepHasItsTurn among requests that never stop.
+// TestASweepHasItsTurn: a part of a sweep runs even if requests never stop coming.
 func TestASweepHasItsTurn(t *testing.T) {
 	t.Parallel()
 	write, part := &request{}, &request{}

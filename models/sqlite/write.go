@@ -78,7 +78,7 @@ func (c *committer) apply(tx *gorm.DB, r *request) (done models.Result, err erro
 	return done, err
 }
 
-// applyAll carries out the batches of a group in a transaction. Neighbours that insert only share their statements.
+// applyAll carries out the batches of a group in a transaction. Neighbours that only insert are merged.
 func (c *committer) applyAll(tx *gorm.DB, group []*request, results []models.Result) (err error) {
 	for i := 0; i < len(group); {
 		end := i
@@ -103,13 +103,13 @@ func (c *committer) applyAll(tx *gorm.DB, group []*request, results []models.Res
 	return nil
 }
 
-// endsBeforeGrants reports whether what the batch ends may be committed before the grants that it revokes.
+// endsBeforeGrants reports whether the batch's Ended may be committed before its grants are revoked.
 func (db *DB) endsBeforeGrants(b *models.Batch) bool {
 	return len(b.Ended) > 0 && b.Revoke != nil && b.Destroy == nil && len(b.Purge) == 0 && !b.Adds()
 }
 
-// endFirst commits what has ended, by itself, then revokes the grants. It has ended once it is durable, whatever becomes
-// of the grants: those for which there is no room stay, and what has ended outlives them.
+// endFirst commits Ended by itself, then revokes the grants. The end holds once Ended is durable, even if some grants can't
+// be revoked for lack of room: the row of Ended expires later than they do.
 func (db *DB) endFirst(ctx context.Context, r *request) (models.Result, error) {
 	err := db.queue.do(ctx, func(tx *gorm.DB) error {
 		for _, e := range r.batch.Ended {
@@ -126,7 +126,7 @@ func (db *DB) endFirst(ctx context.Context, r *request) (models.Result, error) {
 	return models.Result{Revoked: revoked}, nil
 }
 
-// writeInParts carries out on a full disk what one transaction can't hold; full is why.
+// writeInParts carries out a batch that is too large for one transaction on a full disk; full is that transaction's error.
 func (db *DB) writeInParts(ctx context.Context, r *request, full error) (done models.Result, err error) {
 	b := r.batch
 	switch {
