@@ -74,7 +74,7 @@ func testBatchOrder(t *testing.T, db *Database) {
 	require.Len(t, done.Destroyed, 1)
 }
 
-func testNothing(t *testing.T, db *Database) {
+func testEmptyBatches(t *testing.T, db *Database) {
 	s := Hash("s")
 	for name, b := range map[string]models.Batch{
 		"an empty batch": {}, "no tokens to revoke on": {Revoke: &models.Revocation{Tenant: "clinic", Session: &s, Tokens: []ids.Digest{}}},

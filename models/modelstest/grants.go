@@ -45,8 +45,8 @@ func testSameGrantTwice(t *testing.T, db *Database) {
 	require.Equal(t, 1, count(t, db, "grants"))
 }
 
-// testGrantsOfNothing: a grant on a token that does not exist opens nothing.
-func testGrantsOfNothing(t *testing.T, db *Database) {
+// testGrantOnUnknownToken: a grant on a token that does not exist opens nothing.
+func testGrantOnUnknownToken(t *testing.T, db *Database) {
 	require.NoError(t, db.SaveGrants(context.Background(), []models.Grant{Grant("s", "a", noon+100, noon+100)}))
 	require.Empty(t, Readable(t, db, "clinic", "s", noon, "a"))
 	_, _, exists := Held(t, db, "clinic", "s", "a")

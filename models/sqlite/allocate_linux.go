@@ -31,8 +31,8 @@ func allocate(f *os.File, want int64) error {
 	}
 }
 
-// room returns how many bytes of the file's disk are free.
-func room(f *os.File) int64 {
+// freeBytes returns how many bytes of the file's disk are free.
+func freeBytes(f *os.File) int64 {
 	var s syscall.Statfs_t
 	if err := syscall.Fstatfs(int(f.Fd()), &s); err != nil {
 		return 0

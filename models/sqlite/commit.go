@@ -36,7 +36,7 @@ func (c *committer) commitBatches(group []*request) {
 	for _, r := range group {
 		ends = ends || r.batch.Ends()
 	}
-	if !ends || c.reserve.spare() {
+	if !ends || c.reserve.hasSpareRoom() {
 		c.commitTogether(group)
 		return
 	}
@@ -121,8 +121,8 @@ func (c *committer) commitAlone(r *request) {
 
 func (c *committer) perform(r *request) error {
 	switch {
-	case r.alone:
-		return c.outside(r.ctx, r.work)
+	case r.noTransaction:
+		return c.runWithoutTransaction(r.ctx, r.work)
 	case r.grows:
 		if err := c.reserve.ensure(c.db.WithContext(context.WithoutCancel(r.ctx)), 0); err != nil {
 			return err
@@ -145,7 +145,7 @@ func (c *committer) end(ctx context.Context, work func(tx *gorm.DB) error) error
 		return err
 	}
 	// The log may have reached its end. Once all of it is written back, there is room at its start.
-	if again := c.outside(ctx, func(w *gorm.DB) error { return w.Exec("PRAGMA wal_checkpoint(RESTART)").Error }); again != nil {
+	if again := c.runWithoutTransaction(ctx, func(w *gorm.DB) error { return w.Exec("PRAGMA wal_checkpoint(RESTART)").Error }); again != nil {
 		return errors.Join(err, again)
 	}
 	return c.transaction(ctx, released)
@@ -184,8 +184,8 @@ func begin(tx *gorm.DB) error {
 	return execute(tx, "BEGIN IMMEDIATE")
 }
 
-// outside runs work without a transaction; a panic is an error.
-func (c *committer) outside(ctx context.Context, work func(w *gorm.DB) error) (err error) {
+// runWithoutTransaction runs work without a transaction; a panic is an error.
+func (c *committer) runWithoutTransaction(ctx context.Context, work func(w *gorm.DB) error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("sqlite: panic: %v", r)

@@ -76,9 +76,9 @@ func TestGroupCommit(t *testing.T) {
 	require.Equal(t, 200, count(t, db, "grants"))
 }
 
-// TestBadRow: a request that can't succeed fails alone, and leaves nothing behind; the others of its
+// TestARequestThatCantSucceedFailsAlone: a request that can't succeed fails alone, and leaves nothing behind; the others of its
 // group are stored.
-func TestBadRow(t *testing.T) {
+func TestARequestThatCantSucceedFailsAlone(t *testing.T) {
 	t.Parallel()
 	db := openSQLite(t)
 	insert(t, db, []models.Token{row("taken", "bank")})
@@ -101,8 +101,8 @@ func TestBadRow(t *testing.T) {
 	require.Equal(t, []string{"u19"}, readable(t, db, "clinic", "s", noon, "u19"))
 }
 
-// TestOrder: inserts and other work keep the order in which they came.
-func TestOrder(t *testing.T) {
+// TestRequestsKeepTheirOrder: inserts and other work keep the order in which they came.
+func TestRequestsKeepTheirOrder(t *testing.T) {
 	t.Parallel()
 	db := openSQLite(t)
 	ctx := context.Background()
@@ -124,8 +124,8 @@ func TestOrder(t *testing.T) {
 	require.Equal(t, []string{"b"}, readable(t, db, "clinic", "s", noon, "a", "b", "c"))
 }
 
-// TestPanic: work that panics, or fails, is rolled back, and the writer goes on.
-func TestPanic(t *testing.T) {
+// TestAPanicIsRolledBack: work that panics, or fails, is rolled back, and the writer goes on.
+func TestAPanicIsRolledBack(t *testing.T) {
 	t.Parallel()
 	db := openSQLite(t)
 	ctx := context.Background()
@@ -140,7 +140,7 @@ func TestPanic(t *testing.T) {
 	insert(t, db, []models.Token{row("a", "clinic")})
 }
 
-func TestClose(t *testing.T) {
+func TestCloseFinishesAcceptedRequests(t *testing.T) {
 	t.Parallel()
 	db := openSQLite(t)
 	ctx := context.Background()
@@ -164,8 +164,8 @@ func TestClose(t *testing.T) {
 	require.NoError(t, <-closed)
 }
 
-// TestAbort: the transaction under way is rolled back, the request behind it fails, and Close returns.
-func TestAbort(t *testing.T) {
+// TestAbortRollsBack: the transaction under way is rolled back, the request behind it fails, and Close returns.
+func TestAbortRollsBack(t *testing.T) {
 	t.Parallel()
 	db := openWith(t, Options{Path: filepath.Join(t.TempDir(), "rows.db"), Reserve: 1 << 20})
 	ctx := context.Background()
@@ -197,8 +197,8 @@ func TestAbort(t *testing.T) {
 	require.Zero(t, settings+tokens)
 }
 
-// TestCancel: a request that still waits when its context ends is not carried out.
-func TestCancel(t *testing.T) {
+// TestACancelledRequestIsNotCarriedOut: a request that still waits when its context ends is not carried out.
+func TestACancelledRequestIsNotCarriedOut(t *testing.T) {
 	t.Parallel()
 	db := openSQLite(t)
 	gone, cancel := context.WithCancel(context.Background())

@@ -37,16 +37,16 @@ type committer struct {
 
 // request is a batch, or any other work; its outcome arrives on result exactly once.
 type request struct {
-	ctx    context.Context
-	batch  *models.Batch
-	grants []models.Grant // of the batch, to be stored as rows
-	lists  []grantList    // of the batch, to be stored as lists
-	found  suspects       // lists that the batch's revocation may change
+	ctx        context.Context
+	batch      *models.Batch
+	grants     []models.Grant // of the batch, to be stored as rows
+	lists      []grantList    // of the batch, to be stored as lists
+	candidates candidates     // lists that the batch's revocation may change
 
-	work   func(tx *gorm.DB) error // nil: the batch
-	alone  bool                    // work runs without a transaction
-	grows  bool                    // work adds rows, and is refused while the reserve is not whole
-	result chan outcome
+	work          func(tx *gorm.DB) error // nil: the batch
+	noTransaction bool                    // work runs without a transaction
+	grows         bool                    // work adds rows, and is refused while the reserve is not whole
+	result        chan outcome
 }
 
 type outcome struct {
@@ -98,9 +98,9 @@ func (c *committer) grow(ctx context.Context, work func(tx *gorm.DB) error) erro
 	return c.submit(c.queue, &request{ctx: ctx, work: work, grows: true}).err
 }
 
-// alone runs work on the writer's goroutine, without a transaction, when nothing else waits.
-func (c *committer) alone(ctx context.Context, work func(w *gorm.DB) error) error {
-	return c.submit(c.parts, &request{ctx: ctx, work: work, alone: true}).err
+// withoutTransaction runs work on the writer's goroutine, without a transaction, when nothing else waits.
+func (c *committer) withoutTransaction(ctx context.Context, work func(w *gorm.DB) error) error {
+	return c.submit(c.parts, &request{ctx: ctx, work: work, noTransaction: true}).err
 }
 
 func (c *committer) submit(queue chan<- *request, r *request) outcome {

@@ -53,7 +53,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	if db.file, err = os.Stat(o.Path); err != nil {
 		return nil, fmt.Errorf("sqlite: opening the database: %w", err)
 	}
-	for err = db.start(ctx, o); isFull(err) && db.reserve.give(o.Path); {
+	for err = db.start(ctx, o); isFull(err) && db.reserve.shrinkStartFile(o.Path); {
 		err = db.start(ctx, o)
 	}
 	if err != nil {
@@ -91,7 +91,7 @@ func (db *DB) start(ctx context.Context, o Options) (err error) {
 }
 
 // Full reports whether new rows are refused because the disk has no room beside the reserve.
-func (db *DB) Full() bool { return db.reserve != nil && db.reserve.short.Load() }
+func (db *DB) Full() bool { return db.reserve != nil && db.reserve.incomplete.Load() }
 
 // KeepReserve makes the reserve whole. It returns models.ErrFull if the disk has no room for it; new rows are then refused
 // until it has.
@@ -105,7 +105,7 @@ func (db *DB) KeepReserve(ctx context.Context) error {
 			return err
 		})
 		if err != nil {
-			db.reserve.short.Store(db.reserve.short.Load() || errors.Is(err, models.ErrFull))
+			db.reserve.incomplete.Store(db.reserve.incomplete.Load() || errors.Is(err, models.ErrFull))
 			return err
 		}
 	}
@@ -130,7 +130,7 @@ func (db *DB) connect(dsn string, conns int) (*gorm.DB, error) {
 		return nil, fmt.Errorf("sqlite: opening the database: %w", err)
 	}
 	if db.reserve != nil {
-		pool = sql.OpenDB(persistent{dsn, pool.Driver()})
+		pool = sql.OpenDB(persistentLog{dsn, pool.Driver()})
 	}
 	pool.SetMaxOpenConns(conns)
 	pool.SetMaxIdleConns(conns)

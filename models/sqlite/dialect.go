@@ -38,14 +38,14 @@ func sqliteDSN(path string, pragmas ...string) string {
 	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}).String()
 }
 
-// persistent makes connections that keep the log file, with its allocated room, when the last of them closes.
-type persistent struct {
+// persistentLog makes connections that keep the log file, with its allocated room, when the last of them closes.
+type persistentLog struct {
 	dsn    string
 	driver driver.Driver
 }
 
 // Connect implements driver.Connector.
-func (p persistent) Connect(context.Context) (driver.Conn, error) {
+func (p persistentLog) Connect(context.Context) (driver.Conn, error) {
 	c, err := p.driver.Open(p.dsn)
 	if err != nil {
 		return nil, err
@@ -61,7 +61,7 @@ func (p persistent) Connect(context.Context) (driver.Conn, error) {
 }
 
 // Driver implements driver.Connector.
-func (p persistent) Driver() driver.Driver { return p.driver }
+func (p persistentLog) Driver() driver.Driver { return p.driver }
 
 func (sqliteDialect) Name() string { return "sqlite" }
 

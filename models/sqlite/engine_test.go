@@ -53,8 +53,8 @@ func TestReadersCannotWrite(t *testing.T) {
 	require.Equal(t, 1, count(t, db, "tokens"))
 }
 
-// TestFiles: only the owner can access the database and the files beside it, under any umask and name.
-func TestFiles(t *testing.T) {
+// TestFilesArePrivate: only the owner can access the database and the files beside it, under any umask and name.
+func TestFilesArePrivate(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "new", "fold er")
 	path := filepath.Join(dir, "r%o?w#s&.db")
@@ -80,8 +80,8 @@ func TestFiles(t *testing.T) {
 	require.Error(t, err)
 }
 
-// TestReopen: stored rows are there, and the migration does not run again.
-func TestReopen(t *testing.T) {
+// TestRowsStayAfterReopening: stored rows are there, and the migration does not run again.
+func TestRowsStayAfterReopening(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "rows.db")
 	db := openFile(t, path)
@@ -91,8 +91,8 @@ func TestReopen(t *testing.T) {
 	require.Equal(t, []string{"a"}, readable(t, db, "clinic", "s", noon, "a"))
 }
 
-// TestDurable: when InsertTokens has returned, its rows are in the files, though nothing was closed.
-func TestDurable(t *testing.T) {
+// TestInsertedRowsAreDurable: when InsertTokens has returned, its rows are in the files, though nothing was closed.
+func TestInsertedRowsAreDurable(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	db := openFile(t, filepath.Join(dir, "rows.db"))
@@ -128,8 +128,8 @@ func TestDestroyedKeysAreGone(t *testing.T) {
 	}
 }
 
-// TestALeftTransactionIsEnded: a transaction that a failed ROLLBACK leaves open does not block writes, and is not stored.
-func TestALeftTransactionIsEnded(t *testing.T) {
+// TestATransactionLeftOpenIsEnded: a transaction that a failed ROLLBACK leaves open does not block writes, and is not stored.
+func TestATransactionLeftOpenIsEnded(t *testing.T) {
 	t.Parallel()
 	db := openFile(t, filepath.Join(t.TempDir(), "rows.db"))
 	_, err := db.pools[0].Exec("BEGIN IMMEDIATE")
@@ -153,8 +153,8 @@ func TestNewerSchemaIsRefused(t *testing.T) {
 	require.ErrorContains(t, err, "newer")
 }
 
-// TestTwoOpenAtOnce: two open databases share the file, as those of two processes do.
-func TestTwoOpenAtOnce(t *testing.T) {
+// TestTwoOpenDatabasesShareAFile: two open databases share the file, as those of two processes do.
+func TestTwoOpenDatabasesShareAFile(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "rows.db")
 	var all sync.WaitGroup
@@ -223,8 +223,8 @@ func TestCloseWhileWriting(t *testing.T) {
 	require.Equal(t, n, count(t, db, "tokens"))
 }
 
-// TestACallerWhoLeavesMeanwhile gets no result of the work that the writer goes on with, and shares no memory with it.
-func TestACallerWhoLeavesMeanwhile(t *testing.T) {
+// TestACancelledCaller gets no result of the work that the writer goes on with, and shares no memory with it.
+func TestACancelledCaller(t *testing.T) {
 	t.Parallel()
 	db := openSQLite(t)
 	insert(t, db, []models.Token{row("a", "clinic"), row("b", "clinic")}, grant("s", "a", noon+100, 0), grant("s", "b", noon-100, 0))

@@ -53,9 +53,9 @@ func TestRows(t *testing.T) {
 	modelstest.Run(t, func(t *testing.T) *modelstest.Database {
 		// With a reserve, as the gateway opens it.
 		db := openWith(t, Options{Path: filepath.Join(t.TempDir(), "rows.db"), Reserve: 1 << 20})
-		own, err := db.connect(sqliteDSN(db.path), 1)
+		conn, err := db.connect(sqliteDSN(db.path), 1)
 		require.NoError(t, err)
-		return &modelstest.Database{Writer: db.Writer, SQL: own}
+		return &modelstest.Database{Writer: db.Writer, SQL: conn}
 	})
 }
 

@@ -64,8 +64,8 @@ func upsertGrants(tx *gorm.DB, grants []models.Grant) error {
 	return nil
 }
 
-// list makes a JSON list of members that each have a comma in front.
-func list(members []byte) string {
+// jsonArray makes a JSON list of members that each have a comma in front.
+func jsonArray(members []byte) string {
 	if len(members) == 0 {
 		return "[]"
 	}
@@ -87,7 +87,7 @@ func idList[D ids.Digest | ids.SessionHash](all []D) (text string, arg any) {
 		raw := [32]byte(d)
 		b = appendHex(append(b, ','), raw[:])
 	}
-	return idListSQL, list(b)
+	return idListSQL, jsonArray(b)
 }
 
 // idIn is the condition that a column is one of the digests.
@@ -103,7 +103,7 @@ func idSource(all []ids.Digest) (text string, args []any, sorted tokenSet) {
 		return `(SELECT ? AS id, 0 AS place) i`, []any{all[0]}, all[0][:]
 	}
 	sorted = newTokenSet(slices.Clone(all)) // in the order of the tables' keys
-	places := list(bytes.Repeat([]byte(",0"), sorted.len()))
+	places := jsonArray(bytes.Repeat([]byte(",0"), sorted.len()))
 	return `(SELECT substr(?, 32 * key + 1, 32) AS id, key AS place FROM json_each(?)) i`, []any{[]byte(sorted), places}, sorted
 }
 

@@ -12,9 +12,9 @@ import (
 	"github.com/cloakroomhq/cloakroom/models"
 )
 
-// TestStatements: a read is one statement, whatever the number of tokens. A write is one statement for each row, which has
+// TestNumberOfStatements: a read is one statement, whatever the number of tokens. A write is one statement for each row, which has
 // no statement journal (insert.go); all grants that become lists are one statement.
-func TestStatements(t *testing.T) {
+func TestNumberOfStatements(t *testing.T) {
 	t.Parallel()
 	db := openSQLite(t)
 	ctx := context.Background()
@@ -52,8 +52,8 @@ func TestStatements(t *testing.T) {
 	}
 }
 
-// TestPlans: every statement finds its rows by a key or an index.
-func TestPlans(t *testing.T) {
+// TestStatementsUseIndexes: every statement finds its rows by a key or an index.
+func TestStatementsUseIndexes(t *testing.T) {
 	t.Parallel()
 	db := openSQLite(t)
 	if db.read.Name() != "sqlite" {
@@ -115,8 +115,8 @@ func TestPlans(t *testing.T) {
 	require.Equal(t, 2, ordered)
 }
 
-// TestEndedPlans: polls and sweeps find their rows by an index.
-func TestEndedPlans(t *testing.T) {
+// TestStatementsOnEndedUseIndexes: polls and sweeps find their rows by an index.
+func TestStatementsOnEndedUseIndexes(t *testing.T) {
 	t.Parallel()
 	db := openSQLite(t)
 	if db.read.Name() != "sqlite" {

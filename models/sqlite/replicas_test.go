@@ -18,7 +18,7 @@ func TestConsumeStateReplicas(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "rows.db")
 	a, b := openFile(t, path), openFile(t, path)
 	for round := range 5 {
-		require.EqualValues(t, 1, modelstest.Race(t, fmt.Sprint(round), a.DB, b.DB))
+		require.EqualValues(t, 1, modelstest.ConsumeStateRace(t, fmt.Sprint(round), a.DB, b.DB))
 	}
 	require.NoError(t, a.Close())
 	require.NoError(t, b.Close())

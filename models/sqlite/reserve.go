@@ -49,12 +49,12 @@ const (
 //
 // In a separate file: at a start SQLite creates the log's index, which needs 32 KiB. Shortening the file frees them.
 type reserve struct {
-	log    int64 // bytes of the write-ahead log
-	index  int64 // bytes of the log's index
-	start  int64 // bytes of the file that a start may use
-	chunks int   // rows of the table reserve
-	files  [4]*os.File
-	short  atomic.Bool // the reserve was not whole at the last check: new rows are refused
+	log        int64 // bytes of the write-ahead log
+	index      int64 // bytes of the log's index
+	start      int64 // bytes of the file that a start may use
+	chunks     int   // rows of the table reserve
+	files      [4]*os.File
+	incomplete atomic.Bool // the reserve was not whole at the last check: new rows are refused
 }
 
 // newReserve divides a number of bytes into the parts of a reserve. For 0 it returns nil: no reserve.
@@ -100,8 +100,8 @@ func (r *reserve) close() {
 // startSuffix is the suffix of the file that is shortened for a start.
 const startSuffix = "-reserve"
 
-// give frees half of the file that a start may use, and reports whether it did.
-func (r *reserve) give(path string) bool {
+// shrinkStartFile frees half of the file that a start may use, and reports whether it did.
+func (r *reserve) shrinkStartFile(path string) bool {
 	if r == nil {
 		return false
 	}
@@ -115,14 +115,14 @@ func (r *reserve) fill(size int64) error {
 		switch err := allocate(r.files[i], want); {
 		case errors.Is(err, errors.ErrUnsupported): // the file system can't allocate: docs/operations.md
 		case err != nil:
-			r.short.Store(true)
+			r.incomplete.Store(true)
 			return fmt.Errorf("%w: %w", models.ErrFull, err)
 		}
 	}
 	if err := r.files[3].Truncate(r.start); err != nil { // only a file with a length can be shortened
 		return fmt.Errorf("sqlite: the reserve: %w", err)
 	}
-	r.short.Store(false)
+	r.incomplete.Store(false)
 	return nil
 }
 
@@ -132,7 +132,7 @@ func (r *reserve) ensure(w *gorm.DB, growth int64) error {
 	if r == nil {
 		return nil
 	}
-	pages, err := number(w, "PRAGMA page_count")
+	pages, err := queryNumber(w, "PRAGMA page_count")
 	if err != nil {
 		return err
 	}
@@ -141,10 +141,10 @@ func (r *reserve) ensure(w *gorm.DB, growth int64) error {
 
 // release frees pages for a transaction that ends something, if the disk may have none.
 func (r *reserve) release(tx *gorm.DB) error {
-	if r.spare() {
+	if r.hasSpareRoom() {
 		return nil
 	}
-	free, err := number(tx, "PRAGMA freelist_count")
+	free, err := queryNumber(tx, "PRAGMA freelist_count")
 	if err != nil || free >= 2*chunkPages {
 		return err
 	}
@@ -154,18 +154,18 @@ func (r *reserve) release(tx *gorm.DB) error {
 // refill adds a row of zeros, and reports whether more are missing. If the disk has little room, it adds none and returns
 // models.ErrFull.
 func (r *reserve) refill(tx *gorm.DB) (more bool, err error) {
-	have, err := number(tx, "SELECT COUNT(*) FROM reserve")
+	have, err := queryNumber(tx, "SELECT COUNT(*) FROM reserve")
 	if err != nil || have >= int64(r.chunks) {
 		return false, err
 	}
-	if !r.spare() {
+	if !r.hasSpareRoom() {
 		return false, models.ErrFull
 	}
 	return true, execute(tx, `INSERT INTO reserve (room) VALUES (zeroblob(?))`, chunkSize-pageSize/2)
 }
 
-// number runs a statement that returns one number.
-func number(tx *gorm.DB, text string) (n int64, err error) {
+// queryNumber runs a statement that returns one number.
+func queryNumber(tx *gorm.DB, text string) (n int64, err error) {
 	rows, err := tx.Statement.ConnPool.QueryContext(tx.Statement.Context, text)
 	if err != nil {
 		return 0, err
@@ -177,9 +177,9 @@ func number(tx *gorm.DB, text string) (n int64, err error) {
 	return n, errors.Join(err, rows.Err())
 }
 
-// spare reports whether the disk has so much room that the reserve could be released and allocated again.
-func (r *reserve) spare() bool {
-	return r == nil || room(r.files[1]) > 2*(r.log+int64(r.chunks)*chunkSize)
+// hasSpareRoom reports whether the disk has so much room that the reserve could be released and allocated again.
+func (r *reserve) hasSpareRoom() bool {
+	return r == nil || freeBytes(r.files[1]) > 2*(r.log+int64(r.chunks)*chunkSize)
 }
 
 // growth returns the most bytes that a request adds to the database.

@@ -17,7 +17,7 @@ type revocation struct {
 
 // revoke revokes in one transaction, or in parts if that is too large for a full disk. With an error it may return how many
 // grants were in force before.
-func (db *DB) revoke(ctx context.Context, f revocation, found suspects) (int, error) {
+func (db *DB) revoke(ctx context.Context, f revocation, found candidates) (int, error) {
 	revoked, err := db.revokeAtOnce(ctx, f, found)
 	if isFull(err) {
 		return db.revokeInParts(ctx, f, found)
@@ -25,13 +25,13 @@ func (db *DB) revoke(ctx context.Context, f revocation, found suspects) (int, er
 	return revoked, err
 }
 
-func (db *DB) revokeAtOnce(ctx context.Context, f revocation, found suspects) (int, error) {
-	o := db.queue.submit(db.queue.queue, &request{ctx: ctx, batch: &models.Batch{Now: f.now, Revoke: &f.Revocation}, found: found})
+func (db *DB) revokeAtOnce(ctx context.Context, f revocation, found candidates) (int, error) {
+	o := db.queue.submit(db.queue.queue, &request{ctx: ctx, batch: &models.Batch{Now: f.now, Revoke: &f.Revocation}, candidates: found})
 	return o.Revoked, o.err
 }
 
 // revoke changes the lists that were found or, if the filter names a session, that session's lists, and rows.
-func (f *revocation) revoke(tx *gorm.DB, found suspects) (int, error) {
+func (f *revocation) revoke(tx *gorm.DB, found candidates) (int, error) {
 	if f.Tokens != nil && len(f.Tokens) == 0 {
 		return 0, nil
 	}

@@ -36,7 +36,7 @@ func inParts[T any](list []T, size int, work func([]T) error) error {
 // revokeInParts revokes grants in as many transactions as are needed: first grants in lists, then grants in rows, then
 // grants created since. It counts first, because a part can't know which grants other parts have counted. With an error
 // it returns that number, or 0 if it could not count.
-func (db *DB) revokeInParts(ctx context.Context, f revocation, found suspects) (int, error) {
+func (db *DB) revokeInParts(ctx context.Context, f revocation, found candidates) (int, error) {
 	read := db.read.WithContext(ctx)
 	lists, err := f.lists(read, found)
 	if err != nil {
@@ -66,7 +66,7 @@ func (db *DB) revokeInParts(ctx context.Context, f revocation, found suspects) (
 	if err != nil {
 		return n, err
 	}
-	since, err := db.revokeAtOnce(ctx, f, suspects{seen: found.seen})
+	since, err := db.revokeAtOnce(ctx, f, candidates{seen: found.seen})
 	return n + since, err
 }
 

@@ -70,7 +70,7 @@ func fill(t *testing.T, db *database, dir string, f models.Revocation) {
 	f.Tenant = "clinic"
 	disktest.Fill(t, dir)
 	require.ErrorIs(t, fillUp(db, 10_000), models.ErrFull)
-	_, err := db.revokeAtOnce(context.Background(), revocation{f, noon}, suspects{})
+	_, err := db.revokeAtOnce(context.Background(), revocation{f, noon}, candidates{})
 	require.True(t, isFull(err), "%v", err)
 }
 
@@ -113,8 +113,8 @@ func TestALargeSessionEndsOnAFullDisk(t *testing.T) {
 	}
 }
 
-// TestASessionEndsWhereItsGrantsStay: if its grants can't be removed, it still ends, and the row expires after them.
-func TestASessionEndsWhereItsGrantsStay(t *testing.T) {
+// TestASessionEndsThoughItsGrantsStay: if its grants can't be removed, it still ends, and the row expires after them.
+func TestASessionEndsThoughItsGrantsStay(t *testing.T) {
 	t.Parallel()
 	disktest.On(t, smallDisk, func(t *testing.T, dir string) {
 		path := filepath.Join(dir, "rows.db")
@@ -169,22 +169,22 @@ func TestManyGrantsAreRevokedOnAFullDisk(t *testing.T) {
 				require.NoError(t, err)
 				require.Zero(t, again)
 				require.Equal(t, []string{"u"}, readable(t, db, "clinic", "other", noon, "u"))
-				require.Equal(t, 1+c.stay, all(t, db))
+				require.Equal(t, 1+c.stay, countGrants(t, db))
 			})
 		})
 	}
 }
 
-// all counts grants, of rows and lists.
-func all(t *testing.T, db *database) int {
+// countGrants counts grants, of rows and lists.
+func countGrants(t *testing.T, db *database) int {
 	t.Helper()
 	n := 0
 	require.NoError(t, db.read.Raw("SELECT COALESCE(SUM(length(tokens)), 0) / 32 FROM grant_lists").Scan(&n).Error)
 	return n + count(t, db, "grants")
 }
 
-// TestPartsRevokeWhatOneTransactionDoes: parts revoke and count the same grants as one transaction, whatever the kinds.
-func TestPartsRevokeWhatOneTransactionDoes(t *testing.T) {
+// TestPartsRevokeTheSameAsOneTransaction: parts revoke and count the same grants as one transaction, whatever the kinds.
+func TestPartsRevokeTheSameAsOneTransaction(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	s := hash("s")
@@ -207,7 +207,9 @@ func TestPartsRevokeWhatOneTransactionDoes(t *testing.T) {
 				var left [2][]models.TokenGrant
 				for i, revoke := range []func(*database) (int, error){
 					func(db *database) (int, error) { return db.RevokeGrants(ctx, "clinic", f, noon) },
-					func(db *database) (int, error) { return db.revokeInParts(ctx, revocation{f, noon}, mustLook(t, db, f)) },
+					func(db *database) (int, error) {
+						return db.revokeInParts(ctx, revocation{f, noon}, mustFindLists(t, db, f))
+					},
 				} {
 					db := openFile(t, filepath.Join(t.TempDir(), "rows.db"))
 					addLists(t, db, "s", 400)
@@ -219,7 +221,7 @@ func TestPartsRevokeWhatOneTransactionDoes(t *testing.T) {
 					again, err := revoke(db)
 					require.NoError(t, err)
 					require.Zero(t, again)
-					stay[i] = all(t, db)
+					stay[i] = countGrants(t, db)
 					left[i], err = db.TokenGrants(ctx, "clinic", s, digests(some...), noon)
 					require.NoError(t, err)
 				}
@@ -231,12 +233,12 @@ func TestPartsRevokeWhatOneTransactionDoes(t *testing.T) {
 	}
 }
 
-// mustLook finds the same lists as RevokeGrants.
-func mustLook(t *testing.T, db *database, f models.Revocation) (found suspects) {
+// mustFindLists finds the same lists as RevokeGrants.
+func mustFindLists(t *testing.T, db *database, f models.Revocation) (found candidates) {
 	t.Helper()
 	if f.Session == nil {
 		var err error
-		found, err = db.look(context.Background(), f.Tokens)
+		found, err = db.findLists(context.Background(), f.Tokens)
 		require.NoError(t, err)
 	}
 	return found

@@ -13,19 +13,19 @@ import (
 const sweepPart = 100
 
 // DueTokens implements models.Rows. It reads the due tokens with a reader, then destroys their keys in parts.
-func (db *DB) DueTokens(ctx context.Context, now int64, limit int) (gone []models.Token, err error) {
+func (db *DB) DueTokens(ctx context.Context, now int64, limit int) (destroyed []models.Token, err error) {
 	var due []ids.Digest
 	err = db.read.WithContext(ctx).Model(&models.Token{}).Where("purge_at <= ?", now).Order("purge_at").Limit(limit).Pluck("id", &due).Error
 	if err != nil {
 		return nil, err
 	}
 	err = inParts(due, sweepPart, func(part []ids.Digest) error {
-		those := func(tx *gorm.DB) *gorm.DB { return tx.Where("purge_at <= ?", now).Where(idIn("id", part)) }
-		some, err := db.destroyPart(ctx, those, now, len(part) == 1, db.queue.part)
-		gone = append(gone, some...)
+		stillDue := func(tx *gorm.DB) *gorm.DB { return tx.Where("purge_at <= ?", now).Where(idIn("id", part)) }
+		some, err := db.destroyPart(ctx, stillDue, now, len(part) == 1, db.queue.part)
+		destroyed = append(destroyed, some...)
 		return err
 	})
-	return gone, err
+	return destroyed, err
 }
 
 // SweepGrants implements models.Rows. A list of grants counts as one row.

@@ -76,8 +76,8 @@ func TestAWriteWaitsForOnePartOfASweep(t *testing.T) {
 	}
 }
 
-// TestASweepHasItsTurn: a part of a sweep runs even if requests never stop coming.
-func TestASweepHasItsTurn(t *testing.T) {
+// TestASweepRunsAmongRequests: a part of a sweep runs even if requests never stop coming.
+func TestASweepRunsAmongRequests(t *testing.T) {
 	t.Parallel()
 	write, part := &request{}, &request{}
 	c := &committer{queue: make(chan *request, 2), parts: make(chan *request, 2)}

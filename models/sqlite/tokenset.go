@@ -72,15 +72,15 @@ func (s tokenSet) within(other tokenSet) bool {
 }
 
 // split returns the members for which in is true, and the others.
-func (s tokenSet) split(in func(ids.Digest) bool) (those, others tokenSet) {
+func (s tokenSet) split(in func(ids.Digest) bool) (matching, others tokenSet) {
 	for i := range s.len() {
 		if id := s.at(i); in(id) {
-			those = append(those, id[:]...)
+			matching = append(matching, id[:]...)
 		} else {
 			others = append(others, id[:]...)
 		}
 	}
-	return those, others
+	return matching, others
 }
 
 // buckets splits the set by the first hexadecimal digit.
@@ -109,7 +109,7 @@ func bucketList(all []ids.Digest) string {
 			b = append(append(append(b, `,"`...), bucketOf(all[i][0])...), '"')
 		}
 	}
-	return list(b)
+	return jsonArray(b)
 }
 
 // members is a set of digests.

@@ -90,23 +90,23 @@ func saveLists(tx *gorm.DB, lists []grantList) (rows []models.Grant, err error) 
 		places[p] = append(places[p], l)
 	}
 	var covered []int64
-	var fresh []grantList
+	var added []grantList
 	for _, l := range lists {
 		p := place{l.session, l.bucket()}
 		places[p] = slices.DeleteFunc(places[p], func(old grantList) bool {
-			gone := old.id != 0 && old.readUntil <= l.readUntil && old.storeUntil <= l.storeUntil && old.tokens.within(l.tokens)
-			if gone {
+			replaced := old.id != 0 && old.readUntil <= l.readUntil && old.storeUntil <= l.storeUntil && old.tokens.within(l.tokens)
+			if replaced {
 				covered = append(covered, old.id)
 			}
-			return gone
+			return replaced
 		})
 		if len(places[p]) >= maxLists {
 			rows = append(rows, l.rows()...)
 			continue
 		}
-		places[p], fresh = append(places[p], l), append(fresh, l)
+		places[p], added = append(places[p], l), append(added, l)
 	}
-	return rows, replaceLists(tx, covered, fresh)
+	return rows, replaceLists(tx, covered, added)
 }
 
 // By hand, here and for all reads of lists: BenchmarkSaveGrants, BenchmarkRevokeGrants.
@@ -121,19 +121,19 @@ SELECT unhex(value->>0), value->>1, value->>2, value->>3, value->>4, substr(?, v
 )
 
 // replaceLists removes lists with one statement, and inserts lists with another.
-func replaceLists(tx *gorm.DB, gone []int64, fresh []grantList) error {
-	if len(gone) > 0 {
-		if err := execute(tx, deleteListsSQL, numberList(gone)); err != nil {
+func replaceLists(tx *gorm.DB, removed []int64, added []grantList) error {
+	if len(removed) > 0 {
+		if err := execute(tx, deleteListsSQL, numberList(removed)); err != nil {
 			return err
 		}
 	}
-	if len(fresh) == 0 {
+	if len(added) == 0 {
 		return nil
 	}
-	tokens := make([]byte, 0, len(fresh)*len(fresh[0].tokens))
-	b := make([]byte, 0, 160*len(fresh))
-	for i := range fresh {
-		l := &fresh[i]
+	tokens := make([]byte, 0, len(added)*len(added[0].tokens))
+	b := make([]byte, 0, 160*len(added))
+	for i := range added {
+		l := &added[i]
 		b = appendHex(append(b, ",["...), l.session[:])
 		b = append(append(append(b, `,"`...), l.bucket()...), '"')
 		for _, n := range []int64{l.readUntil, l.storeUntil, l.expiresAt(), int64(len(tokens)) + 1, int64(len(l.tokens))} {
@@ -142,7 +142,7 @@ func replaceLists(tx *gorm.DB, gone []int64, fresh []grantList) error {
 		b = append(b, ']')
 		tokens = append(tokens, l.tokens...)
 	}
-	return execute(tx, insertListsSQL, tokens, list(b))
+	return execute(tx, insertListsSQL, tokens, jsonArray(b))
 }
 
 // selectLists runs a query that returns listColumns.
@@ -174,5 +174,5 @@ func numberList(numbers []int64) string {
 	for _, n := range numbers {
 		b = strconv.AppendInt(append(b, ','), n, 10)
 	}
-	return list(b)
+	return jsonArray(b)
 }

@@ -38,8 +38,8 @@ func TestListThreshold(t *testing.T) {
 	require.Equal(t, minList, count(t, db, "grants"))
 }
 
-// TestListSweep: lists are swept as rows are, in batches, when the later of their ends has passed.
-func TestListSweep(t *testing.T) {
+// TestListsAreSwept: lists are swept as rows are, in batches, when the later of their ends has passed.
+func TestListsAreSwept(t *testing.T) {
 	t.Parallel()
 	db := openSQLite(t)
 	ctx := context.Background()
@@ -57,8 +57,8 @@ func TestListSweep(t *testing.T) {
 	require.Equal(t, 16, count(t, db, "grant_lists"))
 }
 
-// TestTooManyLists: a list beyond the bound for a session and bucket becomes rows.
-func TestTooManyLists(t *testing.T) {
+// TestListsBeyondTheBoundBecomeRows: a list beyond the bound for a session and bucket becomes rows.
+func TestListsBeyondTheBoundBecomeRows(t *testing.T) {
 	t.Parallel()
 	db := openSQLite(t)
 	ctx := context.Background()
@@ -82,8 +82,8 @@ func TestTooManyLists(t *testing.T) {
 	require.Equal(t, 2, n)
 }
 
-// TestListStatements: the number of statements does not depend on the number of tokens.
-func TestListStatements(t *testing.T) {
+// TestNumberOfStatementsForLists: the number of statements does not depend on the number of tokens.
+func TestNumberOfStatementsForLists(t *testing.T) {
 	t.Parallel()
 	db := openSQLite(t)
 	ctx := context.Background()
@@ -114,15 +114,15 @@ func TestListStatements(t *testing.T) {
 	}
 }
 
-// TestListsMadeMeanwhile: a revocation includes lists that are created while it looks for the lists to change.
-func TestListsMadeMeanwhile(t *testing.T) {
+// TestRevocationIncludesListsCreatedMeanwhile: a revocation includes lists that are created while it looks for the lists to change.
+func TestRevocationIncludesListsCreatedMeanwhile(t *testing.T) {
 	t.Parallel()
 	db := openSQLite(t)
 	ctx := context.Background()
 	tokens, names := manyTokens("t", minList)
 	insert(t, db, tokens)
 	require.NoError(t, db.SaveGrants(ctx, grantsOn("before", noon+100, 0, names...)))
-	found, err := db.look(ctx, digests(names[0]))
+	found, err := db.findLists(ctx, digests(names[0]))
 	require.NoError(t, err)
 	require.Len(t, found.ids, 1)
 	require.NoError(t, db.SaveGrants(ctx, grantsOn("before", noon+200, 0, names...))) // replaces the list that was found
