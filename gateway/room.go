@@ -13,21 +13,21 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/space"
 )
 
-// lookEvery is how soon a full disk is noticed by metrics and log, and how soon what it had stopped begins again.
+// lookEvery is the interval of the disks' checks: a full disk is reported, and stopped work begins again, within it.
 const lookEvery = time.Second
 
-// room says whether new values are taken: while the disks have room, and once the store has been proved.
+// room decides whether new values are accepted: if the disks have room, and the store has passed its test.
 type room struct {
 	*space.Monitor
 	rows   reserved
 	store  objects.Store
 	log    *slog.Logger
 	proved atomic.Bool
-	failed atomic.Pointer[error] // why the store was not proved, once it could be tried
+	failed atomic.Pointer[error] // why the store failed its test
 	tell   func(what string, refusing bool)
 }
 
-// openRoom watches the disks of the database and of the embedded store.
+// openRoom makes the monitor of the disks of the database and of the embedded store.
 func (g *Gateway) openRoom(rows reserved) error {
 	disks := []space.Disk{{Name: "database", Dir: filepath.Dir(g.cfg.Database.Path)}}
 	if g.cfg.Objects.Store == "embedded" {
@@ -40,17 +40,17 @@ func (g *Gateway) openRoom(rows reserved) error {
 
 // reserved is a database that keeps room on its disk for revocations and deletions.
 type reserved interface {
-	// Full reports whether rows are not added, because the disk has no room beside the reserve.
+	// Full reports whether new rows are refused because the disk has no room beside the reserve.
 	Full() bool
-	// KeepReserve makes the reserve whole where it is not. Where Full holds afterwards, its error is that.
+	// KeepReserve makes the reserve whole. If it fails for lack of room, Full is true afterwards.
 	KeepReserve(ctx context.Context) error
 }
 
-var errRowsFull = errors.New("gateway: the disk is full: no rows are added")
+var errRowsFull = errors.New("gateway: the disk is full: new rows are refused")
 
-var errUnproved = errors.New("gateway: the object store has not been proved yet")
+var errUnproved = errors.New("gateway: the object store has not been tested yet")
 
-// Admit implements vault.Space, and is asked by the embedded store. The proof itself is admitted by the room alone.
+// Admit implements vault.Space; the embedded store calls it too. The test of the store itself is admitted if there is room.
 func (r *room) Admit(ctx context.Context, bytes int64) error {
 	if !r.proved.Load() && !objects.IsCanary(ctx) {
 		f := fault.Wrap(errUnproved, fault.Unavailable, "The gateway takes no new values at the moment: try again later.")
@@ -60,12 +60,12 @@ func (r *room) Admit(ctx context.Context, bytes int64) error {
 	return r.Monitor.Admit(max(bytes, 0))
 }
 
-// shortage reports whether an error is about room, so that it passes.
+// shortage reports whether an error is a lack of room, which may pass.
 func shortage(err error) bool {
 	return errors.Is(err, space.ErrShort) || errors.Is(err, objects.ErrNoSpace)
 }
 
-// prove runs the store's canary, where there is room for it.
+// prove runs the store's canary, if there is room for it.
 func (r *room) prove(ctx context.Context) error {
 	if err := r.Monitor.Admit(0); err != nil {
 		return err
@@ -86,7 +86,7 @@ func (r *room) ready(ctx context.Context) error {
 	return nil
 }
 
-// storeReady is the part "objects" of /readyz: a store that was tried late and is not suitable is not ready.
+// storeReady is the part "objects" of /readyz. A store that failed its later test is not ready.
 func (r *room) storeReady(ctx context.Context) error {
 	if failed := r.failed.Load(); failed != nil {
 		return *failed
@@ -94,13 +94,13 @@ func (r *room) storeReady(ctx context.Context) error {
 	return r.store.Ready(ctx)
 }
 
-// run keeps the reserve whole, proves the store where that was put off, and tells the metrics, until ctx ends.
+// run keeps the reserve whole, tests the store if that was put off, and updates the metrics, until ctx ends.
 func (r *room) run(ctx context.Context) {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	full := false
 	for {
-		_ = r.Look(ctx) // the log has it
+		_ = r.Look(ctx) // logged by the monitor
 		if err := r.rows.KeepReserve(ctx); err != nil && !r.rows.Full() && ctx.Err() == nil {
 			r.log.ErrorContext(ctx, "the database's reserve could not be kept", slog.Any("error", err))
 		}
@@ -127,11 +127,11 @@ func (r *room) proveAgain(ctx context.Context) {
 	switch {
 	case err == nil:
 		r.failed.Store(nil)
-		r.log.InfoContext(ctx, "the object store is proved: tokenize and uploads are accepted")
+		r.log.InfoContext(ctx, "the object store has passed its test: tokenize and uploads are accepted")
 	case shortage(err) || ctx.Err() != nil:
 	default:
 		if before == nil || (*before).Error() != err.Error() {
-			r.log.ErrorContext(ctx, "the object store could not be proved: tokenize and uploads are refused", slog.Any("error", err))
+			r.log.ErrorContext(ctx, "the object store has failed its test: tokenize and uploads are refused", slog.Any("error", err))
 		}
 		r.failed.Store(&err)
 	}

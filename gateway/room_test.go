@@ -16,7 +16,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/models/sqlite"
 )
 
-// proof is a store that is asked for its proof alone.
+// proof is a store that implements only its test.
 type proof struct {
 	objects.Store
 	err error
@@ -43,7 +43,7 @@ func newRoom(t *testing.T, free *int64, store objects.Store) *room {
 	return &room{Monitor: m, rows: rows, store: store, log: log, tell: func(string, bool) {}}
 }
 
-// TestAProofThatIsPutOff: without room no store is asked, and no value taken until one has been, and has passed.
+// TestAProofThatIsPutOff: without room the store is not tested. No value is accepted until the store has passed its test.
 func TestAProofThatIsPutOff(t *testing.T) {
 	refused := func(t *testing.T, r *room) {
 		t.Helper()
@@ -52,7 +52,7 @@ func TestAProofThatIsPutOff(t *testing.T) {
 		require.Equal(t, space.RetryAfter, public.RetryAfter)
 		require.Error(t, r.ready(t.Context()))
 	}
-	t.Run("it passes once there is room", func(t *testing.T) {
+	t.Run("the test passes once there is room", func(t *testing.T) {
 		free := int64(99)
 		r := newRoom(t, &free, &proof{})
 		require.True(t, shortage(r.prove(t.Context())))
@@ -88,7 +88,7 @@ func TestAProofThatIsPutOff(t *testing.T) {
 	t.Run("a start with room", func(t *testing.T) {
 		free := int64(1000)
 		for _, err := range []error{objects.ErrUnsuitable, errors.New("no answer")} {
-			require.False(t, shortage(newRoom(t, &free, &proof{err: err}).prove(t.Context())), "it is refused")
+			require.False(t, shortage(newRoom(t, &free, &proof{err: err}).prove(t.Context())), "the start is refused")
 		}
 	})
 }
