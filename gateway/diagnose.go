@@ -89,8 +89,8 @@ func (d *Diagnosis) database(ctx context.Context, cfg *Config, keys *keyring.Key
 		d.add(Failed, "database", "its schema has version %d, newer than this program's %d; start a newer cloakroom", found.Have, found.Want)
 	case keys != nil && found.KeysetMark != nil && keys.Check(found.KeysetMark) != nil:
 		d.add(Failed, "database", "%s is not the keyset that sealed %s; name the keyset that belongs to the database", cfg.Keys.File, path)
-	case keys != nil && lacking(keys, found.Purposes) != "":
-		d.add(Failed, "database", "%s lacks the master key of the keys for %s; name the keyset that has all master keys of %s", cfg.Keys.File, lacking(keys, found.Purposes), path)
+	case keys != nil && missingPurpose(keys, found.Purposes) != "":
+		d.add(Failed, "database", "%s lacks the master key of the keys for %s; name the keyset that has all master keys of %s", cfg.Keys.File, missingPurpose(keys, found.Purposes), path)
 	case found.Have < found.Want:
 		d.add(Note, "database", "schema version %d of %d; the gateway migrates it when it starts", found.Have, found.Want)
 	default:
@@ -98,8 +98,8 @@ func (d *Diagnosis) database(ctx context.Context, cfg *Config, keys *keyring.Key
 	}
 }
 
-// lacking returns the first purpose whose keys the keyset can't open; "" for none.
-func lacking(keys *keyring.Keyring, purposes map[string][]byte) string {
+// missingPurpose returns the first purpose whose keys the keyset can't open; "" for none.
+func missingPurpose(keys *keyring.Keyring, purposes map[string][]byte) string {
 	for _, name := range slices.Sorted(maps.Keys(purposes)) {
 		if keys.CheckPurpose(name, purposes[name]) != nil {
 			return name

@@ -66,7 +66,7 @@ type Gateway struct {
 	metrics     http.Handler
 
 	telemetry *telemetry.Metrics
-	room      *room
+	admission *admission
 
 	tls      *tls.Config // nil: Serve speaks HTTP
 	closers  []func(context.Context) error
@@ -130,7 +130,7 @@ func (g *Gateway) open(ctx, background context.Context) error {
 		return err
 	}
 	v, err := vault.New(vault.Options{
-		Rows: rows, Keys: keys, Objects: store, Sessions: ends, Space: g.room, Rates: rates, Observer: metrics, Logger: g.log, Limits: limits(g.cfg),
+		Rows: rows, Keys: keys, Objects: store, Sessions: ends, Space: g.admission, Rates: rates, Observer: metrics, Logger: g.log, Limits: limits(g.cfg),
 		Prefixes: append([]string{g.cfg.Tokens.Prefix}, g.cfg.Tokens.AcceptedPrefixes...),
 	})
 	if err != nil {
@@ -155,7 +155,7 @@ func (g *Gateway) open(ctx, background context.Context) error {
 	}, metrics, store); err != nil {
 		return err
 	}
-	g.work(background, auth.Run, g.room.run,
+	g.work(background, auth.Run, g.admission.run,
 		func(ctx context.Context) { g.pollRevocations(ctx, ends) },
 		g.sweeper("tokens and grants", v.Sweep), g.sweeper("ended sessions", ends.Sweep), g.sweeper("sign-in states", flow.Sweep))
 	return nil
@@ -171,8 +171,8 @@ func (g *Gateway) work(ctx context.Context, runs ...func(context.Context)) {
 // checks returns the parts of /readyz.
 func (g *Gateway) checks(rows database, keys *keyring.Keyring) []httpd.Check {
 	return []httpd.Check{
-		{Name: "database", Ask: rows.Ready}, {Name: "objects", Ask: g.room.storeReady}, {Name: "keys", Ask: keys.Ready},
-		{Name: "space", Ask: g.room.ready, Degrades: true},
+		{Name: "database", Ask: rows.Ready}, {Name: "objects", Ask: g.admission.storeReady}, {Name: "keys", Ask: keys.Ready},
+		{Name: "space", Ask: g.admission.ready, Degrades: true},
 	}
 }
 
@@ -199,7 +199,7 @@ func (g *Gateway) openDatabase(ctx context.Context) (database, error) {
 		return nil, err
 	}
 	g.closers = append(g.closers, func(ctx context.Context) error { return finish(ctx, "the database", rows.Close, rows.Abort) })
-	return rows, g.openRoom(rows)
+	return rows, g.openAdmission(rows)
 }
 
 // openKeys refuses a keyset other than the one that sealed the database: with it, every token would be

@@ -54,7 +54,7 @@ func (g *grants) CreateGrants(ctx context.Context, session string, wanted []dire
 	}
 	granted := make([]directives.Granted, len(wanted))
 	for i, m := range made {
-		granted[places[i]].Missing = texts(m.Missing)
+		granted[places[i]].Missing = tokenStrings(m.Missing)
 		if m.ExpiresAt != nil {
 			granted[places[i]].ExpiresAt = *m.ExpiresAt
 		}
@@ -95,7 +95,7 @@ func (g *grants) VerifyGrants(ctx context.Context, session string, checks []dire
 func (g *grants) OnRevoke(f func(session string, tokens []string)) {
 	g.vault.OnRevoke(func(tenant, session string, tokens []ids.Token) {
 		if tenant == g.application.Tenant {
-			f(session, texts(tokens))
+			f(session, tokenStrings(tokens))
 		}
 	})
 	g.revocations.OnEnd(func(tenant, session string) {
@@ -105,8 +105,8 @@ func (g *grants) OnRevoke(f func(session string, tokens []string)) {
 	})
 }
 
-// texts returns nil for nil, which means every token.
-func texts(tokens []ids.Token) (all []string) {
+// tokenStrings returns nil for nil, which means every token.
+func tokenStrings(tokens []ids.Token) (all []string) {
 	for _, t := range tokens {
 		all = append(all, t.String())
 	}

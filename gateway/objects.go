@@ -20,8 +20,8 @@ func (g *Gateway) openObjects(ctx context.Context) (objects.Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("config: objects: %w", err)
 	}
-	g.room.store = s
-	if err := g.room.prove(ctx); err != nil {
+	g.admission.store = s
+	if err := g.admission.prove(ctx); err != nil {
 		if !shortage(err) {
 			return nil, fmt.Errorf("config: objects: %w", err)
 		}
@@ -57,8 +57,8 @@ func (g *Gateway) newEmbedded() (objects.Store, error) {
 		return nil, err
 	}
 	var admit func(context.Context, int64) error // nil for doctor, which opens only the store
-	if g.room != nil {
-		admit = g.room.Admit
+	if g.admission != nil {
+		admit = g.admission.Admit
 	}
 	var observer embedded.Observer
 	if g.telemetry != nil {

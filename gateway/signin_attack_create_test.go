@@ -91,7 +91,7 @@ func (a *attacked) states(t *testing.T) (list []attack) {
 	return list
 }
 
-// assertions sends assertions of another issuer, for another audience, too old, too new, or with too long a life.
+// assertions sends assertions of another issuer, for another audience, too old, too new, or with roles of an application.
 func (a *attacked) assertions(t *testing.T) (list []attack) {
 	add := func(name string, make func(state string) string) {
 		list = append(list, a.posting(name, func(_ *testing.T, p *post) { p.answered = make(p.state) }, http.StatusUnauthorized))
