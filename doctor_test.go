@@ -41,7 +41,7 @@ func doctor(t *testing.T, settings map[string]string, jwt string) (string, int) 
 	return "", 0
 }
 
-// started are settings with which a gateway has run once.
+// started returns settings with which a gateway has run once.
 func started(t *testing.T, tenant *stack.Tenant) map[string]string {
 	t.Helper()
 	s := writeSettings(t, tenant)
@@ -85,7 +85,7 @@ func TestDoctor(t *testing.T) {
 		require.Zero(t, code, out)
 		require.Regexp(t, `(?m)^note +database .*does not exist yet`, out)
 		_, err := os.Stat(fresh["DATABASE_PATH"])
-		require.ErrorIs(t, err, os.ErrNotExist, "nothing is made")
+		require.ErrorIs(t, err, os.ErrNotExist, "doctor creates nothing")
 		_, err = os.Stat(fresh["OBJECTS_EMBEDDED_DIR"])
 		require.ErrorIs(t, err, os.ErrNotExist)
 	})
@@ -97,7 +97,7 @@ func TestDoctor(t *testing.T) {
 		defer func() { require.NoError(t, g.Close(t.Context())) }()
 		out, code := doctor(t, s, "")
 		require.Zero(t, code, out)
-		require.Regexp(t, `(?m)^note +objects .*a running gateway has`, out)
+		require.Regexp(t, `(?m)^note +objects .*a running gateway uses`, out)
 		require.Regexp(t, `(?m)^ok +database `, out)
 	})
 	other := filepath.Join(t.TempDir(), "other.json")
@@ -124,7 +124,7 @@ func TestDoctor(t *testing.T) {
 	}
 }
 
-// TestDoctorAsksIssuers: what an issuer answers, how its keys are, and its clock.
+// TestDoctorAsksIssuers: it reports an issuer's answer, its keys, and its clock.
 func TestDoctorAsksIssuers(t *testing.T) {
 	tenant := stack.NewTenant(t, "app")
 	s := started(t, tenant)
@@ -160,7 +160,7 @@ func TestDoctorAsksIssuers(t *testing.T) {
 	})
 }
 
-// TestDoctorExplainsJWTs: what the gateway would do with each, and why; nothing of it that is secret.
+// TestDoctorExplainsJWTs: it reports whether the gateway accepts a JWT, and why not, without secrets.
 func TestDoctorExplainsJWTs(t *testing.T) {
 	tenant, stranger := stack.NewTenant(t, "app"), stack.NewTenant(t, "stranger")
 	s := started(t, tenant)
@@ -210,7 +210,7 @@ func tamper(jwt string) string {
 	return jwt[:dot] + letter + jwt[dot+1:]
 }
 
-// TestDoctorsInput: a file works too; a JWT as an argument, which other users see, is refused and not repeated.
+// TestDoctorsInput: a file works too. A JWT as an argument, which other users can see, is refused and not repeated.
 func TestDoctorsInput(t *testing.T) {
 	tenant := stack.NewTenant(t, "app")
 	s := started(t, tenant)

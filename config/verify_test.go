@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestVerify: each rule by one change to settings that are right; the message names the setting.
+// TestVerify breaks each rule with one change to valid settings; the message names the setting.
 func TestVerify(t *testing.T) {
 	embedded := func(c *Config) {
 		c.Objects.Store = "embedded"
