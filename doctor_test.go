@@ -176,12 +176,12 @@ func TestDoctorExplainsJWTs(t *testing.T) {
 		"for another gateway": {tenant.SessionJWT(t, "https://other.example", "sid-secret"), nil, 1, []string{
 			`FAILED +jwt: aud .*expected "` + regexp.QuoteMeta(url) + `"; given "https://other.example"`, `ok +jwt: signature`, `FAILED +jwt +refused`,
 		}},
-		"a stranger's":        {stranger.SessionJWT(t, url, "sid-secret"), nil, 1, []string{`FAILED +jwt: iss .*expected one of "https://app.example"; given "https://stranger.example"`}},
-		"without trust_roles": {tenant.ApplicationJWT(t, url), map[string]any{"trust_roles": false}, 1, []string{`FAILED +jwt: session .*roles "application", which do not count: trust_roles is off`}},
-		"of a life too long":  {tenant.SessionJWT(t, url, "sid-secret"), map[string]any{"max_lifetime": "1m"}, 1, []string{`FAILED +jwt: lifetime .*expected 1m0s at most`}},
-		"of another typ":      {tenant.SessionJWT(t, url, "sid-secret"), map[string]any{"types": []string{"at+jwt"}}, 1, []string{`FAILED +jwt: typ .*expected "at\+jwt"; given "JWT"`, `ok +jwt: aud`}},
-		"signed by somebody":  {tamper(tenant.SessionJWT(t, url, "sid-secret")), nil, 1, []string{`FAILED +jwt: signature`, `ok +jwt: aud`}},
-		"nonsense":            {"nonsense", nil, 1, []string{`FAILED +jwt: form`}},
+		"of an unknown issuer": {stranger.SessionJWT(t, url, "sid-secret"), nil, 1, []string{`FAILED +jwt: iss .*expected one of "https://app.example"; given "https://stranger.example"`}},
+		"without trust_roles":  {tenant.ApplicationJWT(t, url), map[string]any{"trust_roles": false}, 1, []string{`FAILED +jwt: session .*roles "application", which do not count: trust_roles is off`}},
+		"of a life too long":   {tenant.SessionJWT(t, url, "sid-secret"), map[string]any{"max_lifetime": "1m"}, 1, []string{`FAILED +jwt: lifetime .*expected 1m0s at most`}},
+		"of another typ":       {tenant.SessionJWT(t, url, "sid-secret"), map[string]any{"types": []string{"at+jwt"}}, 1, []string{`FAILED +jwt: typ .*expected "at\+jwt"; given "JWT"`, `ok +jwt: aud`}},
+		"with a bad signature": {tamper(tenant.SessionJWT(t, url, "sid-secret")), nil, 1, []string{`FAILED +jwt: signature`, `ok +jwt: aud`}},
+		"nonsense":             {"nonsense", nil, 1, []string{`FAILED +jwt: form`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			settings := s

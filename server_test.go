@@ -130,7 +130,7 @@ func TestServeRefusesSettingsByNameAndRemedy(t *testing.T) {
 		{"no depth", "GRAPHQL_MAX_DEPTH", "0", "graphql.max_depth", "between"},
 		{"a number that is none", "GRAPHQL_MAX_DEPTH", "deep", "max_depth", "whole number"},
 		{"an allow-list that is not there", "GRAPHQL_ALLOW_LIST", "/nonexistent", "graphql.allow_list", "name one"},
-		{"nobody trusted", "ISSUERS", "[]", "issuers", "name the application's issuer"},
+		{"no issuer", "ISSUERS", "[]", "issuers", "name the application's issuer"},
 		{"issuers that are no JSON", "ISSUERS", "app", "CLOAKROOM_ISSUERS", "JSON list"},
 		{"an issuer without keys", "ISSUERS", `[{"name":"a","issuer":"b"}]`, "issuers[0].jwks_url", "set one of discovery, this and jwks"},
 		{"an issuer with a symmetric algorithm", "ISSUERS", `[{"name":"a","issuer":"b","jwks":"{}","algorithms":["HS256"]}]`, "issuers[0].algorithms", "asymmetric"},

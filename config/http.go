@@ -64,7 +64,7 @@ type GraphQL struct {
 	MaxDepth int `yaml:"max_depth"`
 	// Aliases of an operation, counted as often as their fragment is spread. Default: 30.
 	MaxAliases int `yaml:"max_aliases"`
-	// Directives of an operation, counted alike. Default: 50.
+	// Directives of an operation, counted in the same way. Default: 50.
 	MaxDirectives int `yaml:"max_directives"`
 	// Fields and spreads in a document's text. They are counted before validation, because its cost grows with their square. Default:
 	// 500.

@@ -130,7 +130,7 @@ func TestVerifyIssuers(t *testing.T) {
 		err := c.Verify()
 		require.ErrorContains(t, err, "config: "+test.setting+": ")
 		for line := range strings.SplitSeq(err.Error(), "\n") {
-			require.True(t, strings.HasPrefix(line, "config: "+test.setting+": "), "%s alone is wrong: %s", test.setting, line)
+			require.True(t, strings.HasPrefix(line, "config: "+test.setting+": "), "only %s is wrong: %s", test.setting, line)
 		}
 		require.NotContains(t, err.Error(), strings.Repeat("s", 20), "the secret")
 	}

@@ -95,7 +95,7 @@ func TestVerify(t *testing.T) {
 		require.ErrorContains(t, err, "config: "+test.setting+": ")
 		if !strings.HasPrefix(test.setting, "issuers[1]") {
 			for line := range strings.SplitSeq(err.Error(), "\n") {
-				require.True(t, strings.HasPrefix(line, "config: "+test.setting+": "), "%s alone is wrong: %s", test.setting, line)
+				require.True(t, strings.HasPrefix(line, "config: "+test.setting+": "), "only %s is wrong: %s", test.setting, line)
 			}
 		}
 	}

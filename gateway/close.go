@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// closeTimeout bounds closing where no caller's context does. With the default of http.shutdown_timeout it adds up to the
+// closeTimeout bounds closing if no caller's context does. With the default of http.shutdown_timeout it adds up to the
 // 30 seconds after which Kubernetes kills a container.
 const closeTimeout = 10 * time.Second
 

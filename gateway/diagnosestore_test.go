@@ -63,7 +63,7 @@ func TestPreflight(t *testing.T) {
 			require.Empty(t, asked.Header.Get("X-Key"), "a preflight has only the headers' names")
 		})
 	}
-	t.Run("nobody listens", func(t *testing.T) {
+	t.Run("no server listens", func(t *testing.T) {
 		client, err := pageClient(DefaultConfig())
 		require.NoError(t, err)
 		err = preflight(t.Context(), client, objects.SignedRequest{Method: http.MethodPut, URL: "http://127.0.0.1:1/values/1?signature=secret"}, origin)

@@ -41,7 +41,7 @@ func (l *grantList) rows() []models.Grant {
 	return rows
 }
 
-// takeLists makes lists of grants that end together, where there are at least minList, and returns the others unchanged.
+// takeLists makes lists of grants that end together, if there are at least minList, and returns the others unchanged.
 func takeLists(grants []models.Grant) (lists []grantList, others []models.Grant) {
 	if len(grants) < minList {
 		return nil, grants
