@@ -1,5 +1,5 @@
 # Every target installs what it needs, once; nothing is downloaded when tests or the program run.
-# Tools stand in .tools/bin, at the versions below; scripts/install-minio.sh pins MinIO.
+# Tools are in .tools/bin, at the versions below; scripts/install-minio.sh pins MinIO.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -7,7 +7,7 @@ SHELL := bash
 
 GOLANGCI_LINT := v2.15.0
 GOTESTSUM     := v1.13.0
-# v1.9.0 wants a golang.org/x/telemetry that not every module proxy serves.
+# v1.9.0 needs a golang.org/x/telemetry that not every module proxy serves.
 GOVULNCHECK   := v1.8.0
 
 BIN    := .tools/bin
@@ -22,7 +22,7 @@ TEST_TIMEOUT ?= 15m
 FUZZ_SECONDS ?= 5
 FULL_FUZZ_SECONDS ?= 120
 
-# What a tool was built from, so that a changed pin builds it anew.
+# Names with the version, so that a changed version builds the tool again.
 stamp_lint  := .tools/golangci-lint-$(GOLANGCI_LINT)
 stamp_sum   := .tools/gotestsum-$(GOTESTSUM)
 stamp_vuln  := .tools/govulncheck-$(GOVULNCHECK)
@@ -33,11 +33,11 @@ stamp_router := $(ROUTER)/node_modules/.package-lock.json
 
 export PATH := $(CURDIR)/.tools/node/node_modules/node/bin:$(PATH)
 
-# install MODULE@VERSION: with an explicit version, go ignores this module and leaves it alone.
+# install MODULE@VERSION: with an explicit version, go neither reads nor changes this module's go.mod.
 install = mkdir -p $(BIN) && echo "building $(1) into $(BIN) (once)" >&2 && GOBIN=$(CURDIR)/$(BIN) GOFLAGS= go install -trimpath $(1)
 
 .PHONY: help
-help: ## Say what there is to make.
+help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: dev
@@ -51,13 +51,13 @@ build: ## Build ./cloakroom, one static program.
 # ---- set-up ----
 
 .PHONY: tools
-tools: packages modules minio $(stamp_sum) $(stamp_audit) $(stamp_oidc) $(stamp_clients) $(stamp_router) ## Install all that the tests need.
+tools: packages modules minio $(stamp_sum) $(stamp_audit) $(stamp_oidc) $(stamp_clients) $(stamp_router) ## Install everything that the tests need.
 
 .PHONY: packages
 packages:
 	@scripts/install-packages
 
-# Tests build programs in modules of their own, which need what is needed to tidy this one.
+# Tests build programs in other modules. They need all modules that tidying this one needs.
 .PHONY: modules
 modules: ## Fetch all modules that the program and the tests are built from.
 	@go mod download
@@ -94,7 +94,7 @@ test: tools ## Run every test, race detector on; installs what the tests need.
 test-unit: ## Run the tests that need no browser, no MinIO and no race detector: the short loop.
 	go test $$(go list ./... | grep -vE '/(e2e|web|bench|docs|internal/objects)(/|$$)')
 
-# What is longer than "make test" may be: each target is fuzzed for minutes, and each benchmark runs once.
+# The checks that are too long for "make test": each target is fuzzed for minutes, and each benchmark runs once.
 .PHONY: full
 full: test ## Run every test, then fuzz for minutes and run every benchmark once.
 	go test -tags full -count=1 -run Recipe ./models
@@ -118,11 +118,11 @@ lint: $(stamp_lint) ## Check the code and the layers with golangci-lint, and tha
 	GOLANGCI_LINT=$(CURDIR)/$(BIN)/golangci-lint scripts/check-layers
 
 .PHONY: vulnerabilities
-vulnerabilities: $(stamp_vuln) ## Look for known vulnerabilities that the code reaches.
+vulnerabilities: $(stamp_vuln) ## Check that the code reaches no known vulnerability.
 	scripts/check-vulnerabilities $(BIN)/govulncheck
 
 .PHONY: licences
-licences: ## Check that nothing copyleft is linked.
+licences: ## Check that no copyleft module is linked.
 	go run ./scripts/check-licences
 
 .PHONY: generate
@@ -137,7 +137,7 @@ generate-web: packages ## Build the playground's bundle from web/src.
 	cd web && npm ci --no-progress && npm run check && npm run build
 
 .PHONY: check-generated
-check-generated: check-graph check-bundle ## Generate all, and fail where the result is not what is committed.
+check-generated: check-graph check-bundle ## Generate all, and fail if the result differs from the committed files.
 
 .PHONY: check-graph
 check-graph:
@@ -148,5 +148,5 @@ check-bundle:
 	scripts/check-generated web/dist -- $(MAKE) --no-print-directory generate-web
 
 .PHONY: clean
-clean: ## Remove what was built and installed here; data stays.
+clean: ## Remove built and installed files; data stays.
 	rm -rf .tools cloakroom web/node_modules $(AUDIT)/node_modules $(OIDC)/node_modules $(CLIENTS)/node_modules $(ROUTER)/node_modules e2e/artifacts

@@ -7,7 +7,8 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/completion"
 )
 
-// commands is the table of the command line: a line adds a command. Help, completion and docs/commands.md follow it.
+// commands is the table of the command line: a field adds a command. Help and completion are made from it; a test compares
+// docs/commands.md.
 type commands struct {
 	Dev        devCommand        `cmd:"" help:"Start a gateway, an object store and an example application on loopback."`
 	Serve      serveCommand      `cmd:"" help:"Start a gateway."`
@@ -22,7 +23,7 @@ type commands struct {
 	PrintVersion kong.VersionFlag `name:"version" help:"Print the version."`
 }
 
-// versionLine is what both ways of asking for the version print.
+// versionLine returns the line that the command version and the flag --version print.
 func versionLine() string { return "cloakroom " + gateway.Version }
 
 type versionCommand struct{}

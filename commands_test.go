@@ -16,7 +16,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/gateway"
 )
 
-// model is the command line's, by which the tests know every command.
+// model returns the command line's model, from which the tests know every command.
 func model(t *testing.T) *kong.Application {
 	t.Helper()
 	parser, err := kong.New(&commands{}, kong.Name("cloakroom"), kong.Vars{"version": versionLine()})
@@ -59,7 +59,7 @@ func TestHelp(t *testing.T) {
 	})
 }
 
-func TestWhatIsNoCommandIsRefusedWithASuggestion(t *testing.T) {
+func TestAnUnknownCommandIsRefusedWithASuggestion(t *testing.T) {
 	for _, c := range []struct{ line, says string }{
 		{"serf", `did you mean "serve"`},
 		{"help serf", `did you mean "serve"`},
@@ -98,7 +98,7 @@ func TestDevListensOnLoopbackOnly(t *testing.T) {
 	assert.Contains(t, stderr, "--listen=8080: no address; write host:port")
 }
 
-// docs/commands.md is written by hand; this holds it to the table of commands.
+// docs/commands.md is written by hand; this test compares it with the table of commands.
 func TestTheDocumentationListsEveryCommandAndFlag(t *testing.T) {
 	page, err := os.ReadFile("docs/commands.md")
 	require.NoError(t, err)
@@ -125,22 +125,22 @@ func TestTheDocumentationListsEveryCommandAndFlag(t *testing.T) {
 			}
 			rows--
 		}
-		assert.Zero(t, rows, "%s: a flag that is none", leaf.Path())
+		assert.Zero(t, rows, "%s: the page has an unknown flag", leaf.Path())
 	}
 	delete(sections, "Exit codes")
 	assert.Empty(t, reflect.ValueOf(sections).MapKeys(), "sections of no command")
 }
 
-// drivers make a shell complete LINE by SCRIPT, and write what it offers, a line each.
+// drivers make a shell complete LINE with SCRIPT, and print each offer on a line.
 var drivers = map[string]string{
-	// bash calls the function with the line's words, of which = is one; a line that ends with a blank begins a new word. Where
+	// bash calls the function with the line's words; = is a word, and a line that ends with a blank begins a new word. If
 	// the function offers nothing, -o default offers files.
 	"bash": `source "$SCRIPT"; read -ra COMP_WORDS <<<"${LINE//=/ = }"; [[ $LINE == *' ' ]] && COMP_WORDS+=("")
 COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _cloakroom
 ((${#COMPREPLY[@]})) || [[ $(complete -p cloakroom) != *' -o default '* ]] || COMPREPLY=($(compgen -f -- "${COMP_WORDS[COMP_CWORD]}"))
 printf '%s\n' "${COMPREPLY[@]}"`,
-	// zsh completes in a terminal alone, so it gets one. compadd is what every completion ends in; with -O, -A and -D it only
-	// asks which words fit.
+	// zsh completes only in a terminal, so it gets one. Every completion ends in compadd; with -O, -A and -D it only
+	// asks which words match.
 	"zsh": `zmodload zsh/zpty; export ZDOTDIR=$HOME OUT=$HOME/offered
 print -r -- '
 autoload -Uz compinit && compinit -u -d "$ZDOTDIR/dump" # what compinit learns is kept for the next line
@@ -157,7 +157,7 @@ zpty shell zsh -d -i; while zpty -r shell text; do :; done; cat "$OUT"; rm "$OUT
 	"fish": `source "$SCRIPT"; complete -C "$LINE" | string split --fields 1 \t; true`,
 }
 
-// complete returns what a shell offers for a line, by the script that the program prints, sorted; there are two files
+// complete returns a shell's sorted offers for a line, with the script that the program prints. There are two files
 // that begin with c.
 func complete(t *testing.T, home, shell, line string) []string {
 	t.Helper()
@@ -178,7 +178,7 @@ func complete(t *testing.T, home, shell, line string) []string {
 	return slices.Compact(offered)
 }
 
-// The shells themselves complete, by the scripts that the program prints.
+// The real shells complete, with the scripts that the program prints.
 func TestCompletion(t *testing.T) {
 	var commands []string
 	for _, child := range model(t).Children {
@@ -204,7 +204,7 @@ func TestCompletion(t *testing.T) {
 		} {
 			t.Run(shell+" "+line, func(t *testing.T) {
 				offered := complete(t, home, shell, line)
-				for i, word := range offered { // fish says the flag again
+				for i, word := range offered { // fish repeats the flag
 					offered[i] = strings.TrimPrefix(word, "--log-level=")
 				}
 				assert.Equal(t, want, offered)

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What dev can't do is refused before anything is made, by the name of the flag or the setting.
+// dev refuses impossible flags and settings by name, before it creates anything.
 func TestDevRefuses(t *testing.T) {
 	settings := filepath.Join(t.TempDir(), "cloakroom.yaml")
 	require.NoError(t, os.WriteFile(settings, []byte("database: {path: elsewhere.db}\n"), 0o600))

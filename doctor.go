@@ -15,14 +15,14 @@ type doctorCommand struct {
 	JWT    string `name:"jwt" placeholder:"FILE" help:"File with a JWT to explain; - reads it from standard input."`
 }
 
-// stdin is where - reads from.
+// stdin is the reader for the argument -.
 var stdin io.Reader = os.Stdin
 
-// maxInput bounds a JWT's file, in bytes; the gateway itself takes less.
+// maxInput bounds a JWT's file, in bytes; the gateway itself accepts less.
 const maxInput = 1 << 20
 
-// Run prints what is wrong with a gateway's settings and surroundings: code 0 says nothing is, 1 something, 2 that there
-// was nothing to look at.
+// Run prints the problems of a gateway's settings and environment. The exit code is 0 for no problem, 1 for some, and 2 if
+// the JWT can't be read.
 func (c *doctorCommand) Run(ctx context.Context, p *process) error {
 	jwt, err := c.readJWT()
 	if err != nil {
@@ -42,7 +42,7 @@ func (c *doctorCommand) Run(ctx context.Context, p *process) error {
 	return nil
 }
 
-// readJWT takes the JWT as it is copied from a header. It is never an argument: other users see those.
+// readJWT reads the JWT, also with the header's Bearer in front. It is never an argument: other users can see arguments.
 func (c *doctorCommand) readJWT() (string, error) {
 	if c.JWT == "" {
 		return "", nil
@@ -51,7 +51,7 @@ func (c *doctorCommand) readJWT() (string, error) {
 	if c.JWT != "-" {
 		f, err := os.Open(c.JWT)
 		if err != nil {
-			if strings.HasPrefix(c.JWT, "eyJ") { // its text would be the error's
+			if strings.HasPrefix(c.JWT, "eyJ") { // the error would quote the JWT
 				return "", fmt.Errorf("--jwt names a file; pipe the JWT in, with --jwt -")
 			}
 			return "", err
@@ -68,7 +68,7 @@ func (c *doctorCommand) readJWT() (string, error) {
 		text = strings.TrimSpace(rest)
 	}
 	if text == "" {
-		return "", fmt.Errorf("there is no JWT to read")
+		return "", fmt.Errorf("the input has no JWT")
 	}
 	return text, nil
 }

@@ -41,7 +41,7 @@ func doctor(t *testing.T, settings map[string]string, jwt string) (string, int) 
 	return "", 0
 }
 
-// started are settings with which a gateway has run once.
+// started returns settings with which a gateway has run once.
 func started(t *testing.T, tenant *stack.Tenant) map[string]string {
 	t.Helper()
 	s := writeSettings(t, tenant)
@@ -85,7 +85,7 @@ func TestDoctor(t *testing.T) {
 		require.Zero(t, code, out)
 		require.Regexp(t, `(?m)^note +database .*does not exist yet`, out)
 		_, err := os.Stat(fresh["DATABASE_PATH"])
-		require.ErrorIs(t, err, os.ErrNotExist, "nothing is made")
+		require.ErrorIs(t, err, os.ErrNotExist, "doctor creates nothing")
 		_, err = os.Stat(fresh["OBJECTS_EMBEDDED_DIR"])
 		require.ErrorIs(t, err, os.ErrNotExist)
 	})
@@ -97,7 +97,7 @@ func TestDoctor(t *testing.T) {
 		defer func() { require.NoError(t, g.Close(t.Context())) }()
 		out, code := doctor(t, s, "")
 		require.Zero(t, code, out)
-		require.Regexp(t, `(?m)^note +objects .*a running gateway has`, out)
+		require.Regexp(t, `(?m)^note +objects .*a running gateway uses`, out)
 		require.Regexp(t, `(?m)^ok +database `, out)
 	})
 	other := filepath.Join(t.TempDir(), "other.json")
@@ -124,7 +124,7 @@ func TestDoctor(t *testing.T) {
 	}
 }
 
-// TestDoctorAsksIssuers: what an issuer answers, how its keys are, and its clock.
+// TestDoctorAsksIssuers: it reports an issuer's answer, its keys, and its clock.
 func TestDoctorAsksIssuers(t *testing.T) {
 	tenant := stack.NewTenant(t, "app")
 	s := started(t, tenant)
@@ -160,7 +160,7 @@ func TestDoctorAsksIssuers(t *testing.T) {
 	})
 }
 
-// TestDoctorExplainsJWTs: what the gateway would do with each, and why; nothing of it that is secret.
+// TestDoctorExplainsJWTs: it reports whether the gateway accepts a JWT, and why not, without secrets.
 func TestDoctorExplainsJWTs(t *testing.T) {
 	tenant, stranger := stack.NewTenant(t, "app"), stack.NewTenant(t, "stranger")
 	s := started(t, tenant)
@@ -176,12 +176,12 @@ func TestDoctorExplainsJWTs(t *testing.T) {
 		"for another gateway": {tenant.SessionJWT(t, "https://other.example", "sid-secret"), nil, 1, []string{
 			`FAILED +jwt: aud .*expected "` + regexp.QuoteMeta(url) + `"; given "https://other.example"`, `ok +jwt: signature`, `FAILED +jwt +refused`,
 		}},
-		"a stranger's":        {stranger.SessionJWT(t, url, "sid-secret"), nil, 1, []string{`FAILED +jwt: iss .*expected one of "https://app.example"; given "https://stranger.example"`}},
-		"without trust_roles": {tenant.ApplicationJWT(t, url), map[string]any{"trust_roles": false}, 1, []string{`FAILED +jwt: session .*roles "application", which do not count: trust_roles is off`}},
-		"of a life too long":  {tenant.SessionJWT(t, url, "sid-secret"), map[string]any{"max_lifetime": "1m"}, 1, []string{`FAILED +jwt: lifetime .*expected 1m0s at most`}},
-		"of another typ":      {tenant.SessionJWT(t, url, "sid-secret"), map[string]any{"types": []string{"at+jwt"}}, 1, []string{`FAILED +jwt: typ .*expected "at\+jwt"; given "JWT"`, `ok +jwt: aud`}},
-		"signed by somebody":  {tamper(tenant.SessionJWT(t, url, "sid-secret")), nil, 1, []string{`FAILED +jwt: signature`, `ok +jwt: aud`}},
-		"nonsense":            {"nonsense", nil, 1, []string{`FAILED +jwt: form`}},
+		"of an unknown issuer": {stranger.SessionJWT(t, url, "sid-secret"), nil, 1, []string{`FAILED +jwt: iss .*expected one of "https://app.example"; given "https://stranger.example"`}},
+		"without trust_roles":  {tenant.ApplicationJWT(t, url), map[string]any{"trust_roles": false}, 1, []string{`FAILED +jwt: session .*roles "application", which do not count: trust_roles is off`}},
+		"of a life too long":   {tenant.SessionJWT(t, url, "sid-secret"), map[string]any{"max_lifetime": "1m"}, 1, []string{`FAILED +jwt: lifetime .*expected 1m0s at most`}},
+		"of another typ":       {tenant.SessionJWT(t, url, "sid-secret"), map[string]any{"types": []string{"at+jwt"}}, 1, []string{`FAILED +jwt: typ .*expected "at\+jwt"; given "JWT"`, `ok +jwt: aud`}},
+		"with a bad signature": {tamper(tenant.SessionJWT(t, url, "sid-secret")), nil, 1, []string{`FAILED +jwt: signature`, `ok +jwt: aud`}},
+		"nonsense":             {"nonsense", nil, 1, []string{`FAILED +jwt: form`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			settings := s
@@ -210,7 +210,7 @@ func tamper(jwt string) string {
 	return jwt[:dot] + letter + jwt[dot+1:]
 }
 
-// TestDoctorsInput: a file works too; a JWT as an argument, which other users see, is refused and not repeated.
+// TestDoctorsInput: a file works too. A JWT as an argument, which other users can see, is refused and not repeated.
 func TestDoctorsInput(t *testing.T) {
 	tenant := stack.NewTenant(t, "app")
 	s := started(t, tenant)

@@ -15,7 +15,7 @@ type lintCommand struct {
 	PrintRules bool     `help:"Print the built-in rules file."`
 }
 
-// exit is an error that ends the program with a code of its own; without text nothing is printed.
+// exit is an error that ends the program with its code; without text nothing is printed.
 type exit struct {
 	code int
 	text string
@@ -23,8 +23,8 @@ type exit struct {
 
 func (e *exit) Error() string { return e.text }
 
-// Run reports what looks wrong in a schema: code 0 says nothing does that is worse than a note, 1 something, 2 that it
-// can't be read.
+// Run reports problems of a schema. The exit code is 0 for none worse than a note, 1 for some, and 2 if the schema can't be
+// read.
 func (c *lintCommand) Run(p *process) error {
 	if c.PrintRules {
 		_, err := p.out.Write(lint.DefaultRules)

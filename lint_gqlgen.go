@@ -2,7 +2,7 @@ package main
 
 import "github.com/cloakroomhq/cloakroom/internal/lint"
 
-// bindings reports on --gqlgen. Its schema is looked at where no other is named.
+// bindings reports on --gqlgen. Its schema is checked if no other is named.
 func (c *lintCommand) bindings() ([]lint.Finding, error) {
 	if c.Gqlgen == "" {
 		return nil, nil

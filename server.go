@@ -21,8 +21,8 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/settings"
 )
 
-// gcPercent lets the heap grow to four times what lives before it is collected. What lives is a few MiB, so that
-// Go's own 100 would collect every few hundred requests; see docs/adr/0010. GOGC wins over it.
+// gcPercent lets the heap grow to four times the live data before a collection. The live data is a few MiB, so
+// Go's default of 100 would collect every few hundred requests; see docs/adr/0010. GOGC overrides it.
 const gcPercent = 300
 
 func main() {
@@ -35,7 +35,7 @@ func main() {
 	os.Exit(code(err, os.Stderr))
 }
 
-// code prints an error and returns the exit code that it stands for.
+// code prints an error and returns its exit code.
 func code(err error, stderr io.Writer) int {
 	var own *exit
 	switch {
@@ -50,7 +50,7 @@ func code(err error, stderr io.Writer) int {
 	return own.code
 }
 
-// process is what a command may touch.
+// process is the environment of a command.
 type process struct {
 	environ     []string
 	out, stderr io.Writer
@@ -70,7 +70,7 @@ func run(ctx context.Context, args, environ []string, out, stderr io.Writer) err
 		return err
 	}
 	parsed, err := parser.Parse(args)
-	if exited { // --help or --version was asked for, and is printed; what the parser says after that is of no account
+	if exited { // --help or --version has been printed; later errors of the parser don't count
 		return nil
 	}
 	if err != nil {
@@ -89,12 +89,12 @@ type devCommand struct {
 	LogLevel      string `default:"warn" enum:"debug,info,warn,error" help:"What to log: debug, info, warn or error."`
 }
 
-// Validate refuses addresses that others reach, which the parser reports by their flags.
+// Validate refuses addresses that other machines can reach. The parser reports the error with the flag.
 func (c *devCommand) Validate() error {
 	return dev.Options{Listen: c.Listen, ObjectsListen: c.ObjectsListen, AppListen: c.appListen()}.Verify()
 }
 
-// appListen is a default that the flag can't have: it would count as given, and exclude --app.
+// appListen returns the address or its default. As the flag's own default it would count as given, and exclude --app.
 func (c *devCommand) appListen() string { return cmp.Or(c.AppListen, "127.0.0.1:8082") }
 
 // Run starts the development stack.
@@ -134,7 +134,7 @@ type configCommand struct {
 	Config string `type:"existingfile" help:"YAML file of settings; CLOAKROOM_… variables override it."`
 }
 
-// Run prints the settings, then what is wrong with them.
+// Run prints the settings, then their problems.
 func (c *configCommand) Run(p *process) error {
 	cfg, err := gateway.LoadConfig(c.Config, p.environ)
 	if err != nil {
@@ -169,7 +169,7 @@ func (c *keysCreateCommand) Run(p *process) error {
 func newLogger(w io.Writer, level, format string) (*slog.Logger, error) {
 	var l slog.Level
 	if err := l.UnmarshalText([]byte(level)); err != nil {
-		return nil, fmt.Errorf("config: log.level: %q is none of debug, info, warn, error", level)
+		return nil, fmt.Errorf("config: log.level: %q is not one of debug, info, warn, error", level)
 	}
 	o := &slog.HandlerOptions{Level: l}
 	if format == "text" {

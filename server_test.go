@@ -21,8 +21,8 @@ import (
 	"github.com/cloakroomhq/cloakroom/gateway"
 )
 
-// command runs one command line to its end, with an environment of its own. A serve that should have
-// refused to start is stopped after a while, and has then no error.
+// command runs one command line to its end, with its own environment. A serve that should have refused
+// to start is stopped after a while, and then returns no error.
 func command(t *testing.T, environ []string, args ...string) (out string, err error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -32,7 +32,7 @@ func command(t *testing.T, environ []string, args ...string) (out string, err er
 	return stdout.String(), err
 }
 
-// settings are an environment in which serve starts: an embedded store and inline keys, on free ports.
+// settings returns an environment in which serve starts: an embedded store and inline keys, on free ports.
 func writeSettings(t *testing.T, tenant *stack.Tenant) map[string]string {
 	t.Helper()
 	dir := t.TempDir()
@@ -64,7 +64,7 @@ func freeAddress(t *testing.T) string {
 	return l.Addr().String()
 }
 
-func TestConfigPrintsWhatHoldsAndMasksSecrets(t *testing.T) {
+func TestConfigPrintsSettingsAndMasksSecrets(t *testing.T) {
 	set := writeSettings(t, stack.NewTenant(t, "app"))
 	set["OBJECTS_S3_SECRET_ACCESS_KEY"] = "very-secret-very-secret"
 	set["GRANTS_DEFAULT_DURATION"] = "7m"
@@ -75,14 +75,14 @@ func TestConfigPrintsWhatHoldsAndMasksSecrets(t *testing.T) {
 	assert.NotContains(t, out, "very-secret")
 	assert.Contains(t, out, "secret_access_key: '[redacted]'")
 
-	t.Run("and is what a file may say", func(t *testing.T) {
+	t.Run("the output can be used as a file", func(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "cloakroom.yaml")
 		require.NoError(t, os.WriteFile(file, []byte(strings.ReplaceAll(out, "'[redacted]'", "''")), 0o600))
 		again, err := command(t, nil, "config", "--config", file)
 		require.NoError(t, err)
 		assert.Equal(t, strings.ReplaceAll(out, "'[redacted]'", `""`), again)
 	})
-	t.Run("with what is wrong", func(t *testing.T) {
+	t.Run("with the problems", func(t *testing.T) {
 		delete(set, "DATABASE_PATH")
 		out, err := command(t, environ(set), "config")
 		require.ErrorContains(t, err, "database.path")
@@ -130,7 +130,7 @@ func TestServeRefusesSettingsByNameAndRemedy(t *testing.T) {
 		{"no depth", "GRAPHQL_MAX_DEPTH", "0", "graphql.max_depth", "between"},
 		{"a number that is none", "GRAPHQL_MAX_DEPTH", "deep", "max_depth", "whole number"},
 		{"an allow-list that is not there", "GRAPHQL_ALLOW_LIST", "/nonexistent", "graphql.allow_list", "name one"},
-		{"nobody trusted", "ISSUERS", "[]", "issuers", "name the application's issuer"},
+		{"no issuer", "ISSUERS", "[]", "issuers", "name the application's issuer"},
 		{"issuers that are no JSON", "ISSUERS", "app", "CLOAKROOM_ISSUERS", "JSON list"},
 		{"an issuer without keys", "ISSUERS", `[{"name":"a","issuer":"b"}]`, "issuers[0].jwks_url", "set one of discovery, this and jwks"},
 		{"an issuer with a symmetric algorithm", "ISSUERS", `[{"name":"a","issuer":"b","jwks":"{}","algorithms":["HS256"]}]`, "issuers[0].algorithms", "asymmetric"},
@@ -145,7 +145,7 @@ func TestServeRefusesSettingsByNameAndRemedy(t *testing.T) {
 		{"a keyset that is not there", "KEYS_FILE", "/nonexistent/keyset.json", "keys.file", "keys create"},
 		{"an unknown store", "OBJECTS_STORE", "ftp", "objects.store", "embedded nor s3"},
 		{"a bucket without a name", "OBJECTS_STORE", "s3", "objects.s3.bucket", "name the bucket"},
-		{"values on the gateway's origin", "OBJECTS_EMBEDDED_PUBLIC_URL", "SAME", "objects.embedded.public_url", "origin of their own"},
+		{"values on the gateway's origin", "OBJECTS_EMBEDDED_PUBLIC_URL", "SAME", "objects.embedded.public_url", "separate origin"},
 		{"an unknown log level", "LOG_LEVEL", "loud", "log.level", "debug, info, warn, error"},
 		{"traces in clear", "TRACING_ENDPOINT", "http://collector.example", "tracing.endpoint", "use https"},
 		{"a playground for everybody", "PLAYGROUND_ENABLED", "true", "playground.enabled", "switch it off"},
@@ -219,8 +219,8 @@ func TestKeysetsAreGuarded(t *testing.T) {
 	assert.ErrorContains(t, err, "chmod 600")
 }
 
-// A store that takes encryption headers and keeps plain text looks right to every client. The canary
-// finds it out before the gateway serves anything.
+// A store that accepts encryption headers and keeps plain text looks right to every client. The canary
+// detects it before the gateway serves anything.
 func TestServeRefusesAStoreThatIgnoresEncryption(t *testing.T) {
 	values := map[string][]byte{}
 	store := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -100,11 +100,11 @@ type __verifyGrantsInput struct {
 // GetInput returns __verifyGrantsInput.Input, and is useful for accessing the field via an interface.
 func (v *__verifyGrantsInput) GetInput() verifyGrantsInput { return v.Input }
 
-// The session that loses its grants, and the one that gets them.
+// The session that loses its grants, and the session that gets them.
 type carryGrantsInput struct {
-	// The id of the session before, as its JWT names it.
+	// The id of the first session, as its JWT names it.
 	FromSessionId string `json:"fromSessionId"`
-	// The id of the session after, another one. Of a grant that both have, the later end stays.
+	// The id of the other session, as its JWT names it. If both have a grant, the later end stays.
 	ToSessionId string `json:"toSessionId"`
 }
 
@@ -117,7 +117,7 @@ func (v *carryGrantsInput) GetToSessionId() string { return v.ToSessionId }
 // carryGrantsPayload includes the requested fields of the GraphQL type CarryGrantsPayload.
 // The GraphQL type's documentation follows.
 //
-// What was carried.
+// The result of carryGrants.
 type carryGrantsPayload struct {
 	// How many grants, counting one per token and kind.
 	Carried *int64 `json:"carried"`
@@ -128,9 +128,9 @@ func (v *carryGrantsPayload) GetCarried() *int64 { return v.Carried }
 
 // carryGrantsResponse is returned by carryGrants on success.
 type carryGrantsResponse struct {
-	// Applications only. Moves a session's grants to another session of the application: what an anonymous session has
-	// tokenized can then be stored and read by the login that it became. Carry only from a session that this very
-	// browser has had, never from one that a request names.
+	// Applications only. Moves a session's grants to another session of the application. After a login, the new session can
+	// then store and read what the anonymous session has tokenized. Carry only from a session that the same browser has
+	// had, never from a session that a request names.
 	CarryGrants carryGrantsPayload `json:"carryGrants"`
 }
 
@@ -154,7 +154,7 @@ func (v *createGrantsInput) GetGrants() []grantsInput { return v.Grants }
 // createGrantsPayload includes the requested fields of the GraphQL type CreateGrantsPayload.
 // The GraphQL type's documentation follows.
 //
-// What exists now of the grants that were asked for.
+// The grants that exist now, for each entry of the input.
 type createGrantsPayload struct {
 	// One entry for each entry of the input, in the same order.
 	Grants []createdGrants `json:"grants"`
@@ -165,9 +165,9 @@ func (v *createGrantsPayload) GetGrants() []createdGrants { return v.Grants }
 
 // createGrantsResponse is returned by createGrants on success.
 type createGrantsResponse struct {
-	// Applications only. Grants that exist are extended, never shortened. A token that is not one of the
-	// application's own gets no grant and is missing in the answer; the others are not held up by it. So is every token
-	// once the session has ended.
+	// Applications only. Grants that exist are extended, never shortened. A token that does not belong to the application
+	// gets no grant and is listed as missing; the other tokens still get theirs. Once the session has ended, every token is
+	// missing.
 	CreateGrants createGrantsPayload `json:"createGrants"`
 }
 
@@ -177,12 +177,12 @@ func (v *createGrantsResponse) GetCreateGrants() createGrantsPayload { return v.
 // createdGrants includes the requested fields of the GraphQL type CreatedGrants.
 // The GraphQL type's documentation follows.
 //
-// What exists now of one entry: a grant of each of its kinds on each of its tokens, except those that are missing.
+// The grants of one entry that exist now: of each of its kinds on each of its tokens, except on the missing ones.
 type createdGrants struct {
-	// Until then the session holds them all: it is the earliest of their ends. One that existed, or that is on a token with a longer life,
-	// may last longer; a single token in an entry gives that token's own. Null where every token is missing.
+	// The earliest end of these grants: until then the session holds all of them. A grant that existed before, or that is on a token with a
+	// longer life, may end later. With one token in the entry it is the end of that token's grants. Null if every token is missing.
 	ExpiresAt *time.Time `json:"expiresAt"`
-	// The tokens of the entry on which there is no grant, in the order asked for.
+	// The tokens of the entry on which there is no grant, in the order of the input.
 	Missing []string `json:"missing"`
 }
 
@@ -195,7 +195,7 @@ func (v *createdGrants) GetMissing() []string { return v.Missing }
 // deleteTokensPayload includes the requested fields of the GraphQL type DeleteTokensPayload.
 // The GraphQL type's documentation follows.
 //
-// What was deleted.
+// The result of deleteTokens.
 type deleteTokensPayload struct {
 	// How many tokens this call deleted.
 	Deleted *int64 `json:"deleted"`
@@ -207,7 +207,7 @@ func (v *deleteTokensPayload) GetDeleted() *int64 { return v.Deleted }
 // deleteTokensResponse is returned by deleteTokens on success.
 type deleteTokensResponse struct {
 	// Applications only. Destroys the keys first, then the objects: when the answer arrives no copy of a value
-	// can be read. Tokens that are not the application's own are left alone, and not counted.
+	// can be read. Tokens that do not belong to the application are ignored, and not counted.
 	DeleteTokens deleteTokensPayload `json:"deleteTokens"`
 }
 
@@ -216,7 +216,7 @@ func (v *deleteTokensResponse) GetDeleteTokens() deleteTokensPayload { return v.
 
 // detokenizeBatchResponse is returned by detokenizeBatch on success.
 type detokenizeBatchResponse struct {
-	// One answer per token, in order; one token's failure leaves the others alone.
+	// One answer per token, in order; the failure of one token does not affect the others.
 	DetokenizeBatch []detokenizeResult `json:"-"`
 }
 
@@ -301,7 +301,7 @@ func (v *detokenizeBatchResponse) __premarshalJSON() (*__premarshaldetokenizeBat
 // detokenizeResponse is returned by detokenize on success.
 type detokenizeResponse struct {
 	// Get the request that downloads the value. The calling session must hold a READ grant; an unknown token
-	// and a token without a grant are answered alike, with `GRANT_REQUIRED`.
+	// and a token without a grant have the same answer, `GRANT_REQUIRED`.
 	Detokenize detokenized `json:"detokenize"`
 }
 
@@ -466,7 +466,7 @@ func (v *detokenizeResultDetokenizePayload) __premarshalJSON() (*__premarshaldet
 // Why one token of a batch was not redeemed.
 type detokenizeResultTokenFailure struct {
 	Typename *string `json:"__typename"`
-	// The token that was asked for.
+	// The token of the request.
 	Token string `json:"token"`
 	// One of ErrorCode.
 	Code string `json:"code"`
@@ -491,7 +491,7 @@ func (v *detokenizeResultTokenFailure) GetMessage() string { return v.Message }
 //
 // The request that downloads a value.
 type detokenized struct {
-	// The token that was asked for.
+	// The token of the request.
 	Token string `json:"token"`
 	// Its answer's body is the value.
 	Download signed `json:"download"`
@@ -520,9 +520,9 @@ func (v *endSessionInput) GetSessionId() string { return v.SessionId }
 // endSessionPayload includes the requested fields of the GraphQL type EndSessionPayload.
 // The GraphQL type's documentation follows.
 //
-// What ended with the session.
+// The result of endSession.
 type endSessionPayload struct {
-	// How many grants, counting one per token and kind.
+	// How many grants were revoked, counting one per token and kind.
 	Revoked *int64 `json:"revoked"`
 }
 
@@ -531,9 +531,10 @@ func (v *endSessionPayload) GetRevoked() *int64 { return v.Revoked }
 
 // endSessionResponse is returned by endSession on success.
 type endSessionResponse struct {
-	// Applications only. Ends a session of the application's: its grants are revoked, and every credential that names it
-	// is refused until it expires, at once by the replica that answers and a moment later by all others. For a logout. It can
-	// be repeated; a session that the gateway has never seen ends too. An ended session's id must not be used again.
+	// Applications only. Ends a session of the application, for example at a logout. Its grants are revoked, and every
+	// credential that names it is refused until the credential expires: at once by the replica that answers, and a moment later
+	// by all others. The call can be repeated, and a session that the gateway has never seen ends too. Never use an ended
+	// session's id again.
 	EndSession endSessionPayload `json:"endSession"`
 }
 
@@ -551,7 +552,7 @@ type facts struct {
 	ContentType *string `json:"contentType"`
 	// When the value was last changed.
 	LastModified *time.Time `json:"lastModified"`
-	// Whatever else was given.
+	// Further properties, as given.
 	Custom *map[string]interface{} `json:"custom"`
 }
 
@@ -567,11 +568,11 @@ func (v *facts) GetLastModified() *time.Time { return v.LastModified }
 // GetCustom returns facts.Custom, and is useful for accessing the field via an interface.
 func (v *facts) GetCustom() *map[string]interface{} { return v.Custom }
 
-// One grant to look for.
+// One grant to check.
 type grantCheckInput struct {
 	// The token.
 	Token string `json:"token"`
-	// The kind of grant that it needs.
+	// The kind of the grant.
 	Kind grant.Kind `json:"kind"`
 }
 
@@ -587,7 +588,7 @@ type grantsInput struct {
 	Tokens []string `json:"tokens"`
 	// The kinds to create, on each token.
 	Kinds []grant.Kind `json:"kinds"`
-	// Life of the grants: the gateway's default where absent; refused over its maximum. No grant outlives its token.
+	// Duration of the grants. If absent, the gateway's default; above its maximum the call is refused. No grant outlives its token.
 	Duration *string `json:"duration,omitempty"`
 }
 
@@ -625,7 +626,7 @@ type metadataInput struct {
 	ContentType *string `json:"contentType,omitempty"`
 	// When the value was last changed.
 	LastModified *time.Time `json:"lastModified,omitempty"`
-	// Whatever else the application wants to know.
+	// Any further properties, as the application needs them.
 	Custom *map[string]interface{} `json:"custom,omitempty"`
 }
 
@@ -660,11 +661,11 @@ func (v *missingGrant) GetKind() grant.Kind { return v.Kind }
 
 // Grants to revoke: those that match every filter given.
 type revokeGrantsInput struct {
-	// Grants of this session; of every session where absent.
+	// Grants of this session; if absent, of every session.
 	SessionId *string `json:"sessionId,omitempty"`
-	// Grants on these tokens; on every token where absent. The gateway's batch limit bounds the list.
+	// Grants on these tokens; if absent, on every token. The gateway's batch limit bounds the list.
 	Tokens []string `json:"tokens,omitempty"`
-	// Grants of these kinds; of both where absent.
+	// Grants of these kinds; if absent, of both.
 	Kinds []grant.Kind `json:"kinds,omitempty"`
 }
 
@@ -680,7 +681,7 @@ func (v *revokeGrantsInput) GetKinds() []grant.Kind { return v.Kinds }
 // revokeGrantsPayload includes the requested fields of the GraphQL type RevokeGrantsPayload.
 // The GraphQL type's documentation follows.
 //
-// What was revoked.
+// The result of revokeGrants.
 type revokeGrantsPayload struct {
 	// How many grants, counting one per token, session and kind.
 	Revoked *int64 `json:"revoked"`
@@ -730,7 +731,7 @@ func (v *signed) GetExpiresAt() time.Time { return v.ExpiresAt }
 //
 // What the gateway knows of a token.
 type tokenPayload struct {
-	// The token that was asked for.
+	// The token of the request.
 	Id string `json:"id"`
 	// When it was made.
 	CreatedAt time.Time `json:"createdAt"`
@@ -763,18 +764,18 @@ func (v *tokenResponse) GetToken() *tokenPayload { return v.Token }
 
 // tokenizeBatchResponse is returned by tokenizeBatch on success.
 type tokenizeBatchResponse struct {
-	// As `tokenize`, for several values. All or nothing; answers are in the order of the inputs.
+	// The same as `tokenize` for several values: all of them or none. Answers are in the order of the inputs.
 	TokenizeBatch []tokenized `json:"tokenizeBatch"`
 }
 
 // GetTokenizeBatch returns tokenizeBatchResponse.TokenizeBatch, and is useful for accessing the field via an interface.
 func (v *tokenizeBatchResponse) GetTokenizeBatch() []tokenized { return v.TokenizeBatch }
 
-// What is known of a value before it is uploaded.
+// The properties of a value, before it is uploaded.
 type tokenizeInput struct {
 	// Kept encrypted beside the value's key, and returned with it.
 	Metadata *metadataInput `json:"metadata,omitempty"`
-	// Exact size of the value in bytes, 0 of an empty one; signed into the upload, which then accepts no other.
+	// Exact size of the value in bytes, 0 if it is empty. It is signed into the upload, which then accepts no other size.
 	Size *int64 `json:"size,omitempty"`
 	// The token and its value are deleted after this long.
 	Ttl *string `json:"ttl,omitempty"`
@@ -792,7 +793,7 @@ func (v *tokenizeInput) GetTtl() *string { return v.Ttl }
 // tokenizeResponse is returned by tokenize on success.
 type tokenizeResponse struct {
 	// Reserve a token and get the request that uploads its value. The calling session gets READ and STORE
-	// grants. When the answer arrives the token is durable; it opens nothing until its value is uploaded.
+	// grants. When the answer arrives the token is durable; there is no value to read until it is uploaded.
 	Tokenize tokenized `json:"tokenize"`
 }
 
@@ -821,7 +822,7 @@ func (v *tokenized) GetUpload() signed { return v.Upload }
 // GetExpiresAt returns tokenized.ExpiresAt, and is useful for accessing the field via an interface.
 func (v *tokenized) GetExpiresAt() *time.Time { return v.ExpiresAt }
 
-// Grants to look for.
+// Grants to check.
 type verifyGrantsInput struct {
 	// The session id, as the session's JWT names it.
 	SessionId string `json:"sessionId"`
@@ -842,7 +843,7 @@ func (v *verifyGrantsInput) GetChecks() []grantCheckInput { return v.Checks }
 type verifyGrantsPayload struct {
 	// True if nothing is missing.
 	Valid bool `json:"valid"`
-	// The checks whose grant the session does not hold (of unknown tokens too), in the order asked for.
+	// The checks whose grant the session does not hold (also for unknown tokens), in the order of the input.
 	Missing []missingGrant `json:"missing"`
 }
 
@@ -854,7 +855,7 @@ func (v *verifyGrantsPayload) GetMissing() []missingGrant { return v.Missing }
 
 // verifyGrantsResponse is returned by verifyGrants on success.
 type verifyGrantsResponse struct {
-	// Applications only. Which of these grants does the session not hold?
+	// Applications only. Returns the grants that the session does not hold.
 	VerifyGrants verifyGrantsPayload `json:"verifyGrants"`
 }
 
@@ -864,7 +865,7 @@ func (v *verifyGrantsResponse) GetVerifyGrants() verifyGrantsPayload { return v.
 // viewerPayload includes the requested fields of the GraphQL type Viewer.
 // The GraphQL type's documentation follows.
 //
-// The caller, as its credentials say.
+// The caller, from its credentials.
 type viewerPayload struct {
 	// The `sub` claim.
 	Subject *string `json:"subject"`
@@ -874,7 +875,7 @@ type viewerPayload struct {
 	Roles []string `json:"roles"`
 	// The application whose issuer signed the credentials.
 	Tenant string `json:"tenant"`
-	// When the credentials end.
+	// When the credentials expire.
 	ExpiresAt time.Time `json:"expiresAt"`
 }
 
@@ -895,7 +896,7 @@ func (v *viewerPayload) GetExpiresAt() time.Time { return v.ExpiresAt }
 
 // viewerResponse is returned by viewer on success.
 type viewerResponse struct {
-	// Who the gateway takes the caller for; null without credentials.
+	// The caller as the gateway identifies it; null without credentials.
 	Viewer *viewerPayload `json:"viewer"`
 }
 

@@ -1,9 +1,9 @@
-// Package config is the gateway's settings: one typed struct, its defaults in code, and Verify, which refuses what is
-// wrong or unsafe by the setting's name. A program that embeds the gateway sets the fields of gateway.Config, which is
-// Config, in Go, or has gateway.LoadConfig read them from a file and the environment.
+// Package config has the gateway's settings: one typed struct, its defaults in code, and Verify, which refuses wrong or
+// unsafe settings by name. A program that embeds the gateway sets the fields of gateway.Config, an alias of Config, in
+// Go, or reads them with gateway.LoadConfig from a file and the environment.
 //
-// Precedence there: environment (CLOAKROOM_HTTP_LISTEN for http.listen), then the file, then defaults. A
-// name that no setting bears is refused, so that a typing error can't switch a protection off.
+// Precedence of LoadConfig: environment (CLOAKROOM_HTTP_LISTEN for http.listen), then the file, then defaults. An
+// unknown name is refused, so that a typing error can't switch a protection off.
 package config
 
 import (
@@ -12,11 +12,11 @@ import (
 	"time"
 )
 
-// Config is every setting. Keys in the file are the yaml tags; the fields' comments name other settings by these keys. Durations have
-// units in files and in the environment, as 90s or 15m.
+// Config has every setting. Keys in the file are the yaml tags; the fields' comments name other settings by these keys. Durations
+// have units in files and in the environment, such as 90s or 15m.
 type Config struct {
-	// Allows what is safe on loopback only, such as the playground. http.listen must then be a loopback address, and requests for
-	// other names than loopback's (localhost, 127.0.0.1, [::1]) get 421. Default: false.
+	// Allows features that are safe on loopback only, such as the playground. http.listen must then be a loopback address, and
+	// requests for other names than loopback's (localhost, 127.0.0.1, [::1]) get 421. Default: false.
 	Development  bool         `yaml:"development"`
 	HTTP         HTTP         `yaml:"http"`
 	GraphQL      GraphQL      `yaml:"graphql"`
@@ -37,78 +37,78 @@ type Config struct {
 	Playground   Playground   `yaml:"playground"`
 }
 
-// Tokens are their names and bounds.
+// Tokens are the settings of tokens.
 type Tokens struct {
-	// What new tokens begin with, before the -. Default: tok.
+	// Prefix of new tokens, before the -. Default: tok.
 	Prefix string `yaml:"prefix"`
-	// What tokens may begin with besides, such as an earlier prefix. Default: none.
+	// Further prefixes that are accepted, such as an earlier one. Default: none.
 	AcceptedPrefixes []string `yaml:"accepted_prefixes"`
-	// Entries of one list of a session's: tokens or inputs. Default: 1000.
+	// Most entries of a list that a session sends: tokens or inputs. Default: 1000.
 	MaxBatch int `yaml:"max_batch"`
 	// Longest ttl of a token (the default is 100 years of 365 days). Default: 876000h.
 	MaxTTL time.Duration `yaml:"max_ttl"`
-	// How often expired tokens and grants are removed. They open nothing from the moment that they expire. Default: 1m.
+	// Interval at which expired tokens and grants are removed. They are refused from the moment they expire. Default: 1m.
 	SweepInterval time.Duration `yaml:"sweep_interval"`
 }
 
-// Grants are their lives.
+// Grants are the settings of grants.
 type Grants struct {
-	// Life of a grant where the caller names none. Default: 15m.
+	// Duration of a grant if the caller names none. Default: 15m.
 	DefaultDuration time.Duration `yaml:"default_duration"`
-	// Longest life of a grant. Default: 24h.
+	// Longest duration of a grant. Default: 24h.
 	MaxDuration time.Duration `yaml:"max_duration"`
-	// Entries of one list of an application's: tokens, checks, or the tokens of all entries of createGrants. Default: 10000.
+	// Most entries of a list that an application sends: tokens, checks, or the tokens of all entries of createGrants. Default: 10000.
 	MaxBatch int `yaml:"max_batch"`
 }
 
-// Database is where rows are.
+// Database is the database of rows.
 type Database struct {
 	// The SQLite file. Required.
 	Path string `yaml:"path"`
-	// Bytes of its disk that are kept for revocations and deletions when it is full; 0: 48 MiB, or an eighth of the disk where that is
-	// less. Else 4 MiB or more. Default: 0.
+	// Bytes of its disk that are reserved for revocations and deletions on a full disk; 0: 48 MiB, or an eighth of the disk if that
+	// is less. Other values are 4 MiB or more. Default: 0.
 	Reserve int64 `yaml:"reserve"`
 }
 
 // Space is the room on the disks of the database and of the embedded store.
 type Space struct {
 	// Free bytes below which tokenize and uploads to the embedded store are refused, on the disk of the database and on the store's;
-	// 0: 256 MiB, or an eighth of the disk where that is less. Default: 0.
+	// 0: 256 MiB, or an eighth of the disk if that is less. Default: 0.
 	MinFree int64 `yaml:"min_free"`
 }
 
-// Keys is where the keyset is.
+// Keys is the keyset.
 type Keys struct {
-	// The keyset, readable by its owner alone; cloakroom keys create FILE makes one. Keep a copy: without it no token can be read
-	// again. Required.
+	// File of the keyset, readable by its owner only; cloakroom keys create FILE makes one. Keep a copy: without it no token can be
+	// read again. Required.
 	File string `yaml:"file"`
-	// Makes the keyset where there is none. For development: a lost keyset is then noticed only because the database refuses the new
-	// one. Default: false.
+	// Makes the keyset if there is none. For development: if a keyset is lost, the new one is refused only because the database was
+	// made with the lost one. Default: false.
 	Create bool `yaml:"create"`
 }
 
-// Log is what is logged, to standard error.
+// Log is the log, on standard error.
 type Log struct {
-	// debug, info, warn or error. Logs go to standard error, and hold no value, token, session id or key. Default: info.
+	// debug, info, warn or error. Logs go to standard error, and have no value, token, session id or key. Default: info.
 	Level string `yaml:"level"`
 	// json or text. Default: json.
 	Format string `yaml:"format"`
 }
 
-// Metrics is where Prometheus reads.
+// Metrics is the endpoint for Prometheus.
 type Metrics struct {
-	// Where Prometheus reads /metrics: an address of its own, gateway for that of http.listen, or off. None: as gateway in
-	// development, else as off. Default: none.
+	// Listener of /metrics for Prometheus: a separate address, gateway for the address of http.listen, or off. None: as gateway
+	// in development, otherwise as off. Default: none.
 	Listen string `yaml:"listen"`
 }
 
-// What Metrics.Listen can be instead of an address.
+// Values of Metrics.Listen that are no address.
 const (
 	MetricsOnGateway = "gateway" // beside /graphql
 	MetricsOff       = "off"
 )
 
-// Tracing is where OpenTelemetry traces go.
+// Tracing is the export of OpenTelemetry traces.
 type Tracing struct {
 	// OpenTelemetry collector, OTLP over HTTP, such as http://127.0.0.1:4318; none: no traces. Default: none.
 	Endpoint string `yaml:"endpoint"`
@@ -142,7 +142,7 @@ func (Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[redacted]
 // Reveal returns the secret itself.
 func (s Secret) Reveal() string { return string(s) }
 
-// Default returns the settings that hold where nothing else is said.
+// Default returns the defaults of all settings.
 func Default() *Config {
 	return &Config{
 		HTTP: HTTP{

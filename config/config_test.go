@@ -13,7 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// valid is the least that a gateway needs to be told.
+// valid returns the settings without a default, and nothing else.
 func valid() *Config {
 	c := Default()
 	c.HTTP.PublicURL = "https://gateway.example"
@@ -34,7 +34,7 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-// TestSecretsNeverPrint: by no verb, encoder or logger, alone or inside the whole.
+// TestSecretsNeverPrint, with any verb, encoder or logger, alone or in a Config.
 func TestSecretsNeverPrint(t *testing.T) {
 	c := valid()
 	c.Objects.S3.SecretAccessKey = "SECRET-key"

@@ -6,34 +6,34 @@ import (
 	"net/netip"
 )
 
-// Rates bound what one session, one tenant and one client's address may have done in a time, on this replica. A default is
+// Rates bound the work for one session, one tenant and one client's address in a time, on this replica. A default is
 // written as PerSecond / Burst.
 type Rates struct {
-	// Buckets kept of each thing, some 250 bytes each; the least used go first. Tenants' are kept always. Default: 50000.
+	// Buckets in memory for each rate, about 250 bytes each; the least used are dropped first. Tenants' buckets are never dropped. Default: 50000.
 	Remember int `yaml:"remember"`
 	// Tokens that tokenize makes. Bursts are tokens.max_batch or more. Default: 100 / 2000 of a session, 5000 / 50000 of a tenant.
 	TokensReserved CallerRates `yaml:"tokens_reserved"`
-	// Bytes that their values may have: the size that is told, else objects.max_unsized_size. Bursts are objects.max_size or more.
+	// Bytes that their values may have: the given size, otherwise objects.max_unsized_size. Bursts are objects.max_size or more.
 	// Default: 64 MiB / 16 GiB of a session, 1 GiB / 256 GiB of a tenant.
 	BytesReserved CallerRates `yaml:"bytes_reserved"`
-	// Tokens that detokenize and token are asked for, granted or not. Bursts are tokens.max_batch or more. Default: 300 / 3000 of a
+	// Tokens in requests of detokenize and token, granted or not. Bursts are tokens.max_batch or more. Default: 300 / 3000 of a
 	// session, 20000 / 100000 of a tenant.
 	TokensRead CallerRates `yaml:"tokens_read"`
 	// Sign-ins by the redirect flow: completed ones of a session and a tenant, begun ones of an address. Default: 1 / 20 of a
 	// session, 500 / 5000 of a tenant, 20 / 300 of an address.
 	SignIns SignInRates `yaml:"sign_ins"`
-	// Credentials of an address that are refused. Beyond it no signature is verified for the address that was not verified before,
-	// except, within the session's rate, new JWTs of a session that was verified before. Default: 20 / 300 of an address, 1 / 20 of a session.
+	// Refused credentials of an address. Above this rate no new signature is verified for the address, except, within the session's
+	// rate, new JWTs of a session that was verified before. Default: 20 / 300 of an address, 1 / 20 of a session.
 	RefusedCredentials RefusalRates `yaml:"refused_credentials"`
 	// Requests to /graphql without credentials. Default: 50 / 500 of an address.
 	AnonymousRequests AddressRate `yaml:"anonymous_requests"`
 }
 
-// Rate is a token bucket (the algorithm): Burst at once, and PerSecond from then on. Defaults are those of Rates.
+// Rate is a token bucket (the algorithm): Burst at once, then PerSecond. The comments of Rates name the defaults.
 type Rate struct {
-	// How many come back in a second, from 0.001 on; 0: no bound. Bytes in BytesReserved, else pieces.
+	// Units per second, 0.001 or more; 0: no bound. The unit is bytes in BytesReserved, and otherwise one piece.
 	PerSecond float64 `yaml:"per_second"`
-	// How many at once, in the same unit.
+	// Most units at once.
 	Burst int64 `yaml:"burst"`
 }
 
@@ -46,7 +46,7 @@ type CallerRates struct {
 	Tenant  Rate `yaml:"tenant"`
 }
 
-// SignInRates bound sign-ins; an address, before it is known who signs in.
+// SignInRates bound sign-ins; Address applies before the user is known.
 type SignInRates struct {
 	Session Rate `yaml:"session"`
 	Tenant  Rate `yaml:"tenant"`
@@ -59,12 +59,12 @@ type RefusalRates struct {
 	Address Rate `yaml:"address"`
 }
 
-// AddressRate bounds what is done for nobody known.
+// AddressRate bounds requests without a credential.
 type AddressRate struct {
 	Address Rate `yaml:"address"`
 }
 
-// defaultRates are what a page never meets, and a script meets within a second.
+// defaultRates returns rates that a page never reaches, and a script reaches within a second.
 func defaultRates() Rates {
 	return Rates{
 		Remember:           50_000,
@@ -82,7 +82,7 @@ const maxRate = 1 << 50
 
 func (c *Config) verifyRates(p *problems) {
 	r := &c.Rates
-	// of what one request, or one value, asks: a burst below it would refuse that for ever
+	// a burst below the size of one request, or one value, would refuse it for ever
 	batch := int64(c.Tokens.MaxBatch)
 	value := c.Objects.MaxSize
 	bounded := false
@@ -130,18 +130,18 @@ func (r Rate) verify(p *problems, at string, most int64, of string) {
 	}
 }
 
-// verifyHops keeps out networks so wide that clients could say themselves where they are.
+// verifyHops refuses networks so wide that clients could set their address themselves.
 func (h *HTTP) verifyHops(p *problems) {
 	if h.ClientHeader != "X-Forwarded-For" && h.ClientHeader != "Forwarded" {
-		p.add("http.client_header", "%q is neither X-Forwarded-For nor Forwarded; name the one that http.trusted_hops set themselves", h.ClientHeader)
+		p.add("http.client_header", "%q is neither X-Forwarded-For nor Forwarded; name the header that http.trusted_hops set", h.ClientHeader)
 	}
 	for _, s := range h.TrustedHops {
 		n, err := netip.ParsePrefix(s)
 		switch {
 		case err != nil || n.Masked() != n || n.Addr().Is4In6():
-			p.add("http.trusted_hops", "%q is no network; write its first address and its length, such as 10.1.2.0/24 or 10.1.2.3/32", s)
+			p.add("http.trusted_hops", "%q is not a network; write its first address and its length, such as 10.1.2.0/24 or 10.1.2.3/32", s)
 		case n.Addr().Is4() && n.Bits() < 8, n.Addr().Is6() && n.Bits() < 32:
-			p.add("http.trusted_hops", "%q is too much of the internet to be proxies; name their own networks", s)
+			p.add("http.trusted_hops", "%q is too wide for the proxies' networks; name only their networks", s)
 		}
 	}
 }

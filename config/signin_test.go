@@ -14,7 +14,7 @@ func signingIn() *Config {
 	return c
 }
 
-// TestVerifySignIn: each rule by one change to settings that are right; the message names the setting.
+// TestVerifySignIn breaks each rule with one change to valid settings; the message names the setting.
 func TestVerifySignIn(t *testing.T) {
 	loopback := func(c *Config) { c.HTTP.PublicURL = "http://127.0.0.1:8080" }
 	for _, test := range []struct {
@@ -54,7 +54,7 @@ func TestVerifySignIn(t *testing.T) {
 		err := c.Verify()
 		require.ErrorContains(t, err, "config: "+test.setting+": ")
 		for line := range strings.SplitSeq(err.Error(), "\n") {
-			require.True(t, strings.HasPrefix(line, "config: "+test.setting+": "), "%s alone is wrong: %s", test.setting, line)
+			require.True(t, strings.HasPrefix(line, "config: "+test.setting+": "), "only %s is wrong: %s", test.setting, line)
 		}
 	}
 	for _, entry := range []string{
@@ -68,7 +68,7 @@ func TestVerifySignIn(t *testing.T) {
 		c.Issuers[0].SignIn.ReturnTo = []string{entry}
 		require.ErrorContains(t, c.Verify(), "config: issuers[0].sign_in.return_to: ", entry)
 		c.Issuers[0].SignIn.Enabled = false
-		require.NoError(t, c.Verify(), "what is off is not judged")
+		require.NoError(t, c.Verify(), "settings of a sign-in that is off are not checked")
 	}
 	for name, change := range map[string]func(*Config){
 		"origins": func(c *Config) {

@@ -14,15 +14,15 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/ids"
 )
 
-// problems gathers what is wrong, each with the setting's name and the remedy.
+// problems are the errors of the settings, each with the setting's name and the remedy.
 type problems []error
 
 func (p *problems) add(setting, format string, args ...any) {
 	*p = append(*p, fmt.Errorf("config: %s: %s", setting, fmt.Sprintf(format, args...)))
 }
 
-// Verify returns every problem of the settings at once, as joined errors, or nil if a gateway can run on them safely. Each names
-// a setting and the remedy, and quotes no secret; they have no sentinels.
+// Verify returns all problems of the settings as joined errors, or nil if a gateway can run with them safely. Each error names
+// a setting and the remedy, and quotes no secret; the errors have no sentinels.
 func (c *Config) Verify() error {
 	var p problems
 	c.verifyHTTP(&p)
@@ -59,15 +59,15 @@ func (c *Config) verifyHTTP(p *problems) {
 	h.TLS.verify(p, h.PublicURL)
 }
 
-// verifyAllowedOrigin keeps out pages that anybody on the network could change: they would act with users' credentials.
+// verifyAllowedOrigin refuses pages that anybody on the network could change: they would act with users' credentials.
 func (c *Config) verifyAllowedOrigin(p *problems, origin string) {
 	u, err := url.Parse(origin)
 	switch {
 	case err != nil || !canonicalOrigin(origin):
-		p.add("http.allowed_origins", "%q is no origin as browsers write it; write https://host[:port] in lower case, "+
+		p.add("http.allowed_origins", "%q is not an origin in browsers' spelling; write https://host[:port] in lower case, "+
 			"without a path, a pattern or the scheme's own port", origin)
 	case u.Scheme == "http" && (!clientaddr.Loopback(u.Hostname()) || !c.Development && !loopbackURL(c.HTTP.PublicURL)):
-		p.add("http.allowed_origins", "%q comes to browsers in clear; use https (http is for loopback, in development or where http.public_url is "+
+		p.add("http.allowed_origins", "%q is sent to browsers in clear; use https (http is for loopback, in development or if http.public_url is "+
 			"on loopback too)", origin)
 	}
 }
@@ -77,9 +77,9 @@ func (t *TLS) verify(p *problems, publicURL string) {
 	case (t.CertFile == "") != (t.KeyFile == ""):
 		p.add("http.tls.key_file", "set it and http.tls.cert_file both, or neither")
 	case t.CertFile == "" && t.ClientCAFile != "":
-		p.add("http.tls.client_ca_file", "without TLS no client shows a certificate; set http.tls.cert_file and http.tls.key_file")
+		p.add("http.tls.client_ca_file", "without TLS no client sends a certificate; set http.tls.cert_file and http.tls.key_file")
 	case t.CertFile != "" && !strings.HasPrefix(publicURL, "https://"):
-		p.add("http.public_url", "%q, while the gateway speaks TLS; write https", publicURL)
+		p.add("http.public_url", "%q, but the gateway serves TLS; write https", publicURL)
 	}
 }
 
@@ -95,7 +95,7 @@ func (c *Config) verifyGraphQL(p *problems) {
 	between(p, "graphql.persisted_cache", g.PersistedCache, 0, 1<<30)
 	if g.AllowList != "" {
 		if info, err := os.Stat(g.AllowList); err != nil || !info.IsDir() {
-			p.add("graphql.allow_list", "%q is no folder; name one that holds *.graphql files, or manifests", g.AllowList)
+			p.add("graphql.allow_list", "%q is not a folder; name one that has *.graphql files, or manifests", g.AllowList)
 		}
 	}
 }
@@ -142,7 +142,7 @@ func (c *Config) verifyObjects(p *problems) {
 		address(p, "objects.embedded.listen", o.Embedded.Listen)
 		c.baseURL(p, "objects.embedded.public_url", o.Embedded.PublicURL)
 		if o.Embedded.PublicURL == c.HTTP.PublicURL {
-			p.add("objects.embedded.public_url", "the gateway's own; values need an origin of their own")
+			p.add("objects.embedded.public_url", "the gateway's own; values need a separate origin")
 		}
 		o.Embedded.verifyBounds(p, o.MaxSize)
 	case "s3":
@@ -172,14 +172,14 @@ func (e *Embedded) verifyBounds(p *problems, maxSize int64) {
 	between(p, "objects.embedded.max_transfers", e.MaxTransfers, 1, 100_000)
 	between(p, "objects.embedded.max_session_transfers", e.MaxSessionTransfers, 1, max(e.MaxTransfers, 1))
 	if e.MaxSessionBytes != 0 && e.MaxSessionBytes < maxSize {
-		p.add("objects.embedded.max_session_bytes", "%d is less than one value may have; write objects.max_size (%d) or more, or 0 for twice that",
+		p.add("objects.embedded.max_session_bytes", "%d is less than the size that one value may have; write objects.max_size (%d) or more, or 0 for twice that",
 			e.MaxSessionBytes, maxSize)
 	}
 }
 
 func (c *Config) verifyRest(p *problems) {
 	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level) {
-		p.add("log.level", "%q is none of debug, info, warn, error", c.Log.Level)
+		p.add("log.level", "%q is not one of debug, info, warn, error", c.Log.Level)
 	}
 	if !slices.Contains([]string{"json", "text"}, c.Log.Format) {
 		p.add("log.format", "%q is neither json nor text", c.Log.Format)
@@ -195,7 +195,7 @@ func (c *Config) verifyRest(p *problems) {
 	}
 	if c.Playground.Enabled {
 		if !c.Development {
-			p.add("playground.enabled", "only development may show it; switch it off, or set development")
+			p.add("playground.enabled", "the playground is for development only; switch it off, or set development")
 		}
 		c.secureURL(p, "playground.session_url", c.Playground.SessionURL)
 	}
@@ -204,18 +204,18 @@ func (c *Config) verifyRest(p *problems) {
 	}
 }
 
-// baseURL wants an origin as browsers write it, without a path or a trailing slash.
+// baseURL requires an origin in browsers' spelling, without a path or a trailing slash.
 func (c *Config) baseURL(p *problems, setting, s string) {
 	u, err := url.Parse(s)
 	if err != nil || u.Host == "" || u.Scheme+"://"+u.Host != s {
-		p.add(setting, "%q is no base URL; write https://host[:port], without a path", s)
+		p.add(setting, "%q is not a base URL; write https://host[:port], without a path", s)
 		return
 	}
 	c.secureURL(p, setting, s)
 }
 
-// isOrigin reports whether s is spelt as browsers spell an Origin (WHATWG URL); origins are compared to the
-// letter, so that any other spelling would never match.
+// isOrigin reports whether s is spelt as browsers spell an Origin (WHATWG URL). Origins are compared as exact
+// strings, so another spelling would never match.
 func isOrigin(s string) bool {
 	u, err := url.Parse(s)
 	if err != nil || u.Hostname() == "" || u.Scheme+"://"+u.Host != s || s != strings.ToLower(s) || strings.Contains(s, "*") {
@@ -224,7 +224,7 @@ func isOrigin(s string) bool {
 	return u.Scheme == "https" && u.Port() != "443" || u.Scheme == "http" && u.Port() != "80"
 }
 
-// secureURL wants TLS, but on loopback.
+// secureURL requires TLS, except on loopback.
 func (c *Config) secureURL(p *problems, setting, s string) {
 	u, err := url.Parse(s)
 	switch {
@@ -237,7 +237,7 @@ func (c *Config) secureURL(p *problems, setting, s string) {
 
 func address(p *problems, setting, s string) {
 	if _, _, err := net.SplitHostPort(s); err != nil {
-		p.add(setting, "%q is no address; write host:port", s)
+		p.add(setting, "%q is not an address; write host:port", s)
 	}
 }
 

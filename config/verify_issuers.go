@@ -13,14 +13,14 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/jose"
 )
 
-// sharedClaims are the same for many users, who would become one session with all its grants.
+// sharedClaims have the same value for many users, who would share one session with all its grants.
 var sharedClaims = []string{"iss", "aud", "azp", "client_id", "exp", "nbf", "iat", "roles", "scope", "typ"}
 
 var tenantName = regexp.MustCompile(`\A[a-z0-9][a-z0-9_.-]{0,63}\z`)
 
 func (c *Config) verifyIssuers(p *problems) {
 	if len(c.Issuers) == 0 {
-		p.add("issuers", "none is trusted, so nobody could call the gateway; name the application's issuer")
+		p.add("issuers", "none is configured, so nobody could call the gateway; name the application's issuer")
 	}
 	names, ids := map[string]bool{}, map[string]bool{}
 	for n, i := range c.Issuers {
@@ -29,11 +29,11 @@ func (c *Config) verifyIssuers(p *problems) {
 			p.add(at("name"), "%q must be 1 to 64 of a-z, 0-9, _ . - and differ from every other issuer's", i.Name)
 		}
 		if i.Issuer == "" || ids[i.Issuer] {
-			p.add(at("issuer"), "%q must be what the iss claim says, and differ from every other issuer's", i.Issuer)
+			p.add(at("issuer"), "%q must be the value of the iss claim, and differ from every other issuer's", i.Issuer)
 		}
 		names[i.Name], ids[i.Issuer] = true, true
 		if i.Tenant != "" && !slices.ContainsFunc(c.Issuers, func(o Issuer) bool { return o.Name == i.Tenant && o.Name != i.Name && o.Tenant == "" }) {
-			p.add(at("tenant"), "%q must be the name of another issuer that has no tenant but its own; leave it out, or name that issuer", i.Tenant)
+			p.add(at("tenant"), "%q must be the name of another issuer without the setting tenant; leave it out, or name such an issuer", i.Tenant)
 		}
 		between(p, at("max_lifetime"), i.MaxLifetime, time.Minute, 31*24*time.Hour)
 		i.verifyHeader(p, at)
@@ -44,7 +44,7 @@ func (c *Config) verifyIssuers(p *problems) {
 	}
 }
 
-// verifyHeader is about the header of the issuer's JWTs.
+// verifyHeader checks the settings for the header of the issuer's JWTs.
 func (i *Issuer) verifyHeader(p *problems, at func(string) string) {
 	if len(i.Algorithms) == 0 {
 		p.add(at("algorithms"), "none is allowed; name those that the issuer signs with, such as ES256")
@@ -55,39 +55,39 @@ func (i *Issuer) verifyHeader(p *problems, at func(string) string) {
 		}
 	}
 	if len(i.Types) == 0 {
-		p.add(at("types"), "none is accepted; name what the typ header says, such as JWT or at+jwt")
+		p.add(at("types"), "none is accepted; name the value of the typ header, such as JWT or at+jwt")
 	}
 	for _, t := range i.Types {
 		if slices.Contains([]string{jose.AssertionType, jose.LogoutType}, strings.TrimPrefix(strings.ToLower(t), "application/")) {
-			p.add(at("types"), "%q is made for another purpose, and must open nothing here; remove it", t)
+			p.add(at("types"), "%q is the type of another kind of JWT, which must not be accepted as a credential; remove it", t)
 		}
 	}
 }
 
-// ownClaims mean something of their own to the gateway or to those who sign, and never whom a JWT is made for.
+// ownClaims have another meaning for the gateway or for issuers, and never name the audience.
 var ownClaims = []string{"iss", "sub", "aud", "exp", "nbf", "iat", "auth_time", "jti", "roles", "sid", "scope", "typ", "events", "nonce", "email", "name"}
 
-// verifyAudience wants what stands in the place of aud to be named, both the claim and what it says.
+// verifyAudience requires both the claim that replaces aud and its value.
 func (i *Issuer) verifyAudience(p *problems, at func(string) string) {
 	switch {
 	case i.AudienceClaim == "":
 	case slices.Contains(ownClaims, i.AudienceClaim) || i.AudienceClaim == i.SessionClaim:
-		p.add(at("audience_claim"), "%q does not say whom a JWT is made for; name the claim that the provider sets to the client, such as azp or client_id, "+
+		p.add(at("audience_claim"), "%q does not name the audience of a JWT; name the claim that the provider sets to the client, such as azp or client_id, "+
 			"or leave this out for aud", i.AudienceClaim)
 	case i.Audience == "":
-		p.add(at("audience"), "empty, while audience_claim is set; write what %s says in JWTs that are made for this gateway's clients", i.AudienceClaim)
+		p.add(at("audience"), "empty, while audience_claim is set; write the value of %s in JWTs that are made for this gateway's clients", i.AudienceClaim)
 	}
 }
 
 func (i *Issuer) verifyClaims(p *problems, at func(string) string) {
 	if i.SessionClaim == "" || slices.Contains(sharedClaims, i.SessionClaim) {
-		p.add(at("session_claim"), "%q names no session; name the claim that holds the session's id, such as sid", i.SessionClaim)
+		p.add(at("session_claim"), "%q names no session; name the claim with the session's id, such as sid", i.SessionClaim)
 	}
 	if i.Claims.Session != "" && i.SessionClaim != DefaultIssuer().SessionClaim {
 		p.add(at("claims.session"), "session_claim is set too; keep one of them")
 	}
 	if i.Claims.Roles != "" && !i.TrustRoles {
-		p.add(at("claims.roles"), "no role counts while trust_roles is off; remove this, or switch that on")
+		p.add(at("claims.roles"), "roles are ignored while trust_roles is off; remove claims.roles, or switch trust_roles on")
 	}
 	verify := func(name, expression string, compile func(string) (*claimpath.Expression, error)) {
 		if expression == "" {
@@ -103,21 +103,21 @@ func (i *Issuer) verifyClaims(p *problems, at func(string) string) {
 	verify("require", i.Claims.Require, claimpath.CompileCondition)
 }
 
-// verifyLogout lets no typ be configured but those that logout tokens bear.
+// verifyLogout refuses every typ that logout tokens don't have.
 func (i *Issuer) verifyLogout(p *problems, at func(string) string) {
 	if i.BackChannelLogout && len(i.LogoutTypes) == 0 {
-		p.add(at("logout_types"), "none is accepted; name what the provider writes into its logout tokens' typ, such as logout+jwt")
+		p.add(at("logout_types"), "none is accepted; name the typ of the provider's logout tokens, such as logout+jwt")
 	}
 	if i.BackChannelLogout && (i.Claims.Session != "" || i.Claims.Subject != "" || i.SessionClaim != DefaultIssuer().SessionClaim) {
-		p.add(at("back_channel_logout"), "logout tokens name a session by sid and a user by sub; map neither by session_claim, claims.session or claims.subject, or switch this off")
+		p.add(at("back_channel_logout"), "logout tokens name a session by sid and a user by sub; don't set session_claim, claims.session or claims.subject, or switch this off")
 	}
 	for _, t := range i.LogoutTypes {
 		if t != jose.LogoutType && t != "JWT" {
-			p.add(at("logout_types"), "%q is no typ of logout tokens; use logout+jwt, or JWT for a provider that sends no other", t)
+			p.add(at("logout_types"), "%q is not a typ of logout tokens; use logout+jwt, or JWT for a provider that sends no other", t)
 		}
 	}
 	if i.LogoutAudience != "" && !i.BackChannelLogout {
-		p.add(at("logout_audience"), "has no effect without back_channel_logout; switch that on, or leave this out")
+		p.add(at("logout_audience"), "has no effect without back_channel_logout; switch back_channel_logout on, or leave logout_audience out")
 	}
 }
 
@@ -136,7 +136,7 @@ func (c *Config) verifyKeys(p *problems, at func(string) string, i *Issuer) {
 	case i.Discovery:
 		c.discoverable(p, at("discovery"), i.Issuer)
 	case i.CAFile != "":
-		p.add(at("ca_file"), "nothing is fetched from an issuer with jwks; remove it")
+		p.add(at("ca_file"), "no keys are fetched from an issuer with jwks; remove ca_file")
 	}
 	if i.JWKS != "" {
 		i.verifyInlineKeys(p, at)
@@ -145,11 +145,11 @@ func (c *Config) verifyKeys(p *problems, at func(string) string, i *Issuer) {
 	between(p, at("jwks_max_age"), i.JWKSMaxAge, max(i.JWKSRefresh, time.Second), 7*24*time.Hour)
 }
 
-// verifyInlineKeys wants a key that can be used. Unusable ones beside it do no harm, but one that is secret does: settings
-// are read by others, and printed.
+// verifyInlineKeys requires a usable key. Unusable keys beside it are ignored, but a secret key is refused: others can read
+// settings, and settings are printed.
 func (i *Issuer) verifyInlineKeys(p *problems, at func(string) string) {
 	if secret := jose.SecretMember(i.JWKS); secret != nil {
-		p.add(at("jwks"), "%s; write public keys alone here, and make a new key, for this one may have been read", secret)
+		p.add(at("jwks"), "%s; write only public keys here, and make a new key, because others may have read this one", secret)
 		return
 	}
 	if _, err := jose.ParseSet([]byte(i.JWKS)); err != nil {
@@ -157,13 +157,13 @@ func (i *Issuer) verifyInlineKeys(p *problems, at func(string) string) {
 	}
 }
 
-// discoverable wants an issuer as OpenID Connect Discovery 1.0 has it (section 3); http in development only.
+// discoverable requires an issuer as OpenID Connect Discovery 1.0 defines it (section 3); http in development only.
 func (c *Config) discoverable(p *problems, setting, issuer string) {
 	u, err := url.Parse(issuer)
 	switch {
 	case err != nil || u.Host == "" || u.User != nil || strings.ContainsAny(issuer, "?#") || u.Scheme != "https" && u.Scheme != "http":
-		p.add(setting, "the issuer %q is no URL that can be asked; write https://host[/path], or name jwks_url instead", issuer)
+		p.add(setting, "the issuer %q is not a URL for discovery; write https://host[/path], or set jwks_url instead", issuer)
 	case u.Scheme == "http" && (!c.Development || !clientaddr.Loopback(u.Hostname())):
-		p.add(setting, "the issuer %q would be asked in clear; use https (http is for loopback in development)", issuer)
+		p.add(setting, "requests to the issuer %q would be sent in clear; use https (http is for loopback in development)", issuer)
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// proxied are settings of a proxy that is trusted for its secret, on loopback.
+// proxied sets a trusted proxy with a secret, on loopback.
 func proxied(change func(*Config)) func(*Config) {
 	return func(c *Config) {
 		c.TrustedProxy = TrustedProxy{
@@ -24,8 +24,8 @@ const inlineSet = `{"keys":[` + publicKey + `]}`
 
 const publicKey = `{"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM","use":"sig","kid":"1"}`
 
-// TestInlineKeys: a set with a usable key passes, whatever unknown stands beside it; what is secret in it is neither
-// accepted nor printed.
+// TestInlineKeys: a set with a usable key is accepted, also with unknown keys beside it. A secret key is neither accepted
+// nor printed.
 func TestInlineKeys(t *testing.T) {
 	inline := func(set string) *Config {
 		c := valid()
@@ -54,8 +54,8 @@ func TestInlineKeys(t *testing.T) {
 	}
 }
 
-// TestVerifyIssuers: each rule by one change to settings that are right; the message names the setting, and nothing
-// else is wrong.
+// TestVerifyIssuers breaks each rule with one change to valid settings; the message names the setting, and there is no
+// other error.
 func TestVerifyIssuers(t *testing.T) {
 	issuer := func(change func(*Issuer)) func(*Config) { return func(c *Config) { change(&c.Issuers[0]) } }
 	discovery := func(url string) func(*Config) {
@@ -130,7 +130,7 @@ func TestVerifyIssuers(t *testing.T) {
 		err := c.Verify()
 		require.ErrorContains(t, err, "config: "+test.setting+": ")
 		for line := range strings.SplitSeq(err.Error(), "\n") {
-			require.True(t, strings.HasPrefix(line, "config: "+test.setting+": "), "%s alone is wrong: %s", test.setting, line)
+			require.True(t, strings.HasPrefix(line, "config: "+test.setting+": "), "only %s is wrong: %s", test.setting, line)
 		}
 		require.NotContains(t, err.Error(), strings.Repeat("s", 20), "the secret")
 	}

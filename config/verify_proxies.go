@@ -10,10 +10,10 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// minSecret is the least length of the secret that proves a proxy.
+// minSecret is the least length of a proxy's secret, in characters.
 const minSecret = 32
 
-// ordinaryHeaders mean something else, or are written by anybody.
+// ordinaryHeaders have another meaning, or any client may send them.
 var ordinaryHeaders = []string{
 	"Accept", "Accept-Encoding", "Accept-Language", "Authorization", "Connection", "Content-Length", "Content-Type", "Cookie", "Forwarded", "Host",
 	"Origin", "Proxy-Authorization", "Referer", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "User-Agent", "X-Forwarded-For", "X-Real-Ip",
@@ -32,11 +32,11 @@ func (c *Config) verifyCredentials(p *problems) {
 
 func headerName(p *problems, setting, name string) {
 	if !httpguts.ValidHeaderFieldName(name) || slices.Contains(ordinaryHeaders, http.CanonicalHeaderKey(name)) {
-		p.add(setting, "%q is no header of its own; name one that the proxy sets and nothing else uses, such as X-Session-Id", name)
+		p.add(setting, "%q is not a separate header; name one that the proxy sets and nothing else uses, such as X-Session-Id", name)
 	}
 }
 
-// verifyTrustedProxy refuses whatever would let somebody else than the proxy say who asks.
+// verifyTrustedProxy refuses settings with which another client than the proxy could name the caller.
 func (c *Config) verifyTrustedProxy(p *problems) {
 	t := &c.TrustedProxy
 	between(p, "trusted_proxy.max_lifetime", t.MaxLifetime, time.Minute, 31*24*time.Hour)
@@ -56,7 +56,7 @@ func (c *Config) verifyTrustedProxy(p *problems) {
 	for _, h := range [][2]string{{"trusted_proxy.session_header", t.SessionHeader}, {"trusted_proxy.subject_header", t.SubjectHeader}, {"trusted_proxy.secret_header", t.SecretHeader}} {
 		name := http.CanonicalHeaderKey(h[1])
 		if by := taken[name]; name != "" && by != "" {
-			p.add(h[0], "%q is that of %s; each needs a header of its own", h[1], by)
+			p.add(h[0], "%q is the header of %s too; each needs a separate header", h[1], by)
 		}
 		taken[name] = h[0]
 	}
@@ -71,31 +71,31 @@ func (t *TrustedProxy) verifyPeers(p *problems) {
 		n, err := netip.ParsePrefix(s)
 		switch {
 		case err != nil || n.Masked() != n || n.Addr().Is4In6():
-			p.add("trusted_proxy.peers", "%q is no network; write its first address and its length, such as 10.1.2.0/24 or 10.1.2.3/32", s)
+			p.add("trusted_proxy.peers", "%q is not a network; write its first address and its length, such as 10.1.2.0/24 or 10.1.2.3/32", s)
 		case n.Addr().Is4() && n.Bits() < 8, n.Addr().Is6() && n.Bits() < 32:
-			p.add("trusted_proxy.peers", "%q is too much of the internet to be one proxy; name its own network", s)
+			p.add("trusted_proxy.peers", "%q is too wide for one proxy's network; name only its network", s)
 		}
 	}
 }
 
-// verifyProof wants more than an address, which says where a connection comes from and not who opened it.
+// verifyProof requires more than an address: an address says where a connection comes from, and not which client opened it.
 func (c *Config) verifyProof(p *problems, t *TrustedProxy) {
 	if t.Secret == "" && t.ClientCAFile == "" {
-		p.add("trusted_proxy.secret", "nothing proves the proxy; set this and secret_header, or client_ca_file for its certificate, or both")
+		p.add("trusted_proxy.secret", "nothing authenticates the proxy; set this and secret_header, or client_ca_file for its certificate, or both")
 	}
 	if t.SecretHeader != "" || t.Secret != "" {
 		switch {
 		case len(t.Secret.Reveal()) < minSecret || !printableASCII(t.Secret.Reveal()):
 			p.add("trusted_proxy.secret", "needs %d printable ASCII characters or more, without spaces; make one with `openssl rand -hex 32`", minSecret)
 		case c.HTTP.TLS.CertFile == "" && !t.onLoopback():
-			p.add("trusted_proxy.secret", "would travel in clear; set http.tls, or let the proxy's peers be on loopback")
+			p.add("trusted_proxy.secret", "would be sent in clear; set http.tls, or have the proxy's peers on loopback")
 		}
 	}
 	if t.ClientCAFile != "" && c.HTTP.TLS.CertFile == "" {
-		p.add("trusted_proxy.client_ca_file", "without TLS no proxy shows a certificate; set http.tls.cert_file and http.tls.key_file")
+		p.add("trusted_proxy.client_ca_file", "without TLS no proxy sends a certificate; set http.tls.cert_file and http.tls.key_file")
 	}
 	if t.ClientName != "" && t.ClientCAFile == "" {
-		p.add("trusted_proxy.client_name", "no certificate is asked for; set trusted_proxy.client_ca_file")
+		p.add("trusted_proxy.client_name", "the listener requests no certificate; set trusted_proxy.client_ca_file")
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestVerify: each rule by one change to settings that are right; the message names the setting.
+// TestVerify breaks each rule with one change to valid settings; the message names the setting.
 func TestVerify(t *testing.T) {
 	embedded := func(c *Config) {
 		c.Objects.Store = "embedded"
@@ -95,7 +95,7 @@ func TestVerify(t *testing.T) {
 		require.ErrorContains(t, err, "config: "+test.setting+": ")
 		if !strings.HasPrefix(test.setting, "issuers[1]") {
 			for line := range strings.SplitSeq(err.Error(), "\n") {
-				require.True(t, strings.HasPrefix(line, "config: "+test.setting+": "), "%s alone is wrong: %s", test.setting, line)
+				require.True(t, strings.HasPrefix(line, "config: "+test.setting+": "), "only %s is wrong: %s", test.setting, line)
 			}
 		}
 	}

@@ -7,15 +7,15 @@ import (
 	"time"
 )
 
-// closeTimeout bounds closing where no caller's context does. Beside the default of http.shutdown_timeout it makes the
+// closeTimeout bounds closing if no caller's context does. With the default of http.shutdown_timeout it adds up to the
 // 30 seconds after which Kubernetes kills a container.
 const closeTimeout = 10 * time.Second
 
 // Close stops the background work, finishes accepted writes and closes everything. Stop serving first.
 //
-// When ctx ends before that is done, Close no longer waits: it closes what is left, and returns ctx's error joined with
-// those of closing (errors.Is finds it). Writes that were accepted and not committed then fail, as in a crash. A second call
-// waits for the first, and returns the first one's error, or that of its own ctx if that ends before.
+// If ctx ends before that is done, Close stops waiting: it closes the rest, and returns ctx's error joined with the errors
+// of closing (errors.Is finds it). Writes that were accepted and not committed then fail, as in a crash. A second call
+// waits for the first, and returns the first call's error, or its own ctx's error if that ends earlier.
 func (g *Gateway) Close(ctx context.Context) error {
 	if !g.closing.CompareAndSwap(false, true) {
 		select {
@@ -42,8 +42,8 @@ func (g *Gateway) closeWithin(ctx context.Context) error {
 	return g.Close(ctx)
 }
 
-// finish runs done until ctx ends, and then abort (nil: nothing), which makes done return soon. The error says what was
-// not finished.
+// finish waits for done. If ctx ends first, it runs abort (nil: nothing), which makes done return soon. The error names
+// the unfinished work.
 func finish(ctx context.Context, what string, done, abort func() error) error {
 	result := make(chan error, 1)
 	go func() { result <- done() }()

@@ -12,7 +12,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/telemetry"
 )
 
-// closable is a gateway that has opened its database and nothing else.
+// closable returns a gateway that has opened its database and nothing else.
 func closable(t *testing.T) (*Gateway, database) {
 	t.Helper()
 	cfg := DefaultConfig()
@@ -24,7 +24,7 @@ func closable(t *testing.T) (*Gateway, database) {
 }
 
 func TestClose(t *testing.T) {
-	t.Run("it finishes, and says the same again", func(t *testing.T) {
+	t.Run("it finishes, and a second call returns the same", func(t *testing.T) {
 		g, rows := closable(t)
 		broken := errors.New("broken")
 		g.closers = append(g.closers, func(context.Context) error { return broken })
@@ -45,9 +45,9 @@ func TestClose(t *testing.T) {
 		err := g.Close(ctx)
 		require.ErrorIs(t, err, context.Canceled)
 		require.ErrorContains(t, err, "the background work")
-		require.Error(t, rows.Ready(t.Context()), "what is left is closed")
+		require.Error(t, rows.Ready(t.Context()), "the database is closed")
 	})
-	t.Run("it aborts what does not finish", func(t *testing.T) {
+	t.Run("it aborts work that does not finish", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		aborted, broken := make(chan struct{}), errors.New("broken")
 		err := finish(ctx, "it", func() error { cancel(); <-aborted; return nil }, func() error { close(aborted); return broken })

@@ -19,17 +19,17 @@ import (
 	"github.com/cloakroomhq/cloakroom/models/sqlite"
 )
 
-// Diagnose looks for what keeps a gateway with these settings from starting, or its callers from being accepted: settings,
-// keyset, database, object store and its CORS rules, each issuer's keys and clock. With a JWT, it says what the gateway
-// thinks of it. It asks by the gateway's own code, changes nothing but the store's canary, and puts no secret, and no
-// part of the JWT but names and times, into what it finds.
+// Diagnose checks what can keep a gateway with these settings from starting, or from accepting its callers: settings,
+// keyset, database, object store and its CORS rules, each issuer's keys and clock. With a JWT, it reports whether the
+// gateway accepts the JWT, and why not. It runs the gateway's own code and changes nothing but the store's canary. The
+// diagnosis has no secret, and nothing of the JWT but names and times.
 func Diagnose(ctx context.Context, cfg *Config, jwt string) Diagnosis {
 	var d Diagnosis
 	if err := cfg.Verify(); err != nil {
 		for line := range strings.SplitSeq(err.Error(), "\n") {
 			d.add(Failed, "settings", "%s", strings.TrimPrefix(line, "config: "))
 		}
-		d.add(Note, "settings", "nothing else is looked at until they are right")
+		d.add(Note, "settings", "nothing else is checked until they are right")
 		return d
 	}
 	d.add(OK, "settings", "%d issuers; store %s", len(cfg.Issuers), cfg.Objects.Store)
@@ -103,7 +103,7 @@ func (d *Diagnosis) database(ctx context.Context, cfg *Config, keys *keyring.Key
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		if info, err := os.Stat(filepath.Dir(path)); err == nil && !info.IsDir() {
-			d.add(Failed, "database", "%s is no folder", filepath.Dir(path))
+			d.add(Failed, "database", "%s is not a folder", filepath.Dir(path))
 			return
 		}
 		d.add(Note, "database", "%s does not exist yet; the gateway makes it", path)
@@ -112,9 +112,9 @@ func (d *Diagnosis) database(ctx context.Context, cfg *Config, keys *keyring.Key
 	case found.Have > found.Want:
 		d.add(Failed, "database", "its schema has version %d, newer than this program's %d; start a newer cloakroom", found.Have, found.Want)
 	case keys != nil && found.KeysetMark != nil && keys.Check(found.KeysetMark) != nil:
-		d.add(Failed, "database", "%s is not the keyset that sealed %s; name the one that belongs to it", cfg.Keys.File, path)
-	case keys != nil && lacking(keys, found.Purposes) != "":
-		d.add(Failed, "database", "%s lacks the master key of the keys for %s; name the keyset that has all master keys of %s", cfg.Keys.File, lacking(keys, found.Purposes), path)
+		d.add(Failed, "database", "%s is not the keyset that sealed %s; name the keyset that belongs to the database", cfg.Keys.File, path)
+	case keys != nil && missingPurpose(keys, found.Purposes) != "":
+		d.add(Failed, "database", "%s lacks the master key of the keys for %s; name the keyset that has all master keys of %s", cfg.Keys.File, missingPurpose(keys, found.Purposes), path)
 	case found.Have < found.Want:
 		d.add(Note, "database", "schema version %d of %d; the gateway migrates it when it starts", found.Have, found.Want)
 	default:
@@ -122,8 +122,8 @@ func (d *Diagnosis) database(ctx context.Context, cfg *Config, keys *keyring.Key
 	}
 }
 
-// lacking returns the first purpose whose keys the keyset does not open; "" for none.
-func lacking(keys *keyring.Keyring, purposes map[string][]byte) string {
+// missingPurpose returns the first purpose whose keys the keyset can't open; "" for none.
+func missingPurpose(keys *keyring.Keyring, purposes map[string][]byte) string {
 	for _, name := range slices.Sorted(maps.Keys(purposes)) {
 		if keys.CheckPurpose(name, purposes[name]) != nil {
 			return name
@@ -158,13 +158,13 @@ func (d *Diagnosis) issuers(answers []credential.Answer, cfg *Config) {
 	}
 }
 
-// clock compares with a Date header, which has whole seconds and was some moments under way.
+// clock compares with a Date header, which has whole seconds and took some time to arrive.
 func (d *Diagnosis) clock(topic string, told bool, ahead, skew time.Duration) {
 	const coarse = 2 * time.Second
 	switch {
 	case !told:
 	case ahead.Abs() > skew+coarse:
-		d.add(Failed, topic, "its clock and this machine's differ by %s, of %s (credentials.clock_skew); set both by NTP", ahead.Abs(), skew)
+		d.add(Failed, topic, "its clock and this machine's differ by %s; credentials.clock_skew allows %s; set both clocks by NTP", ahead.Abs(), skew)
 	default:
 		d.add(OK, topic, "its clock and this machine's agree")
 	}

@@ -18,18 +18,18 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/objects/embedded"
 )
 
-// objects proves the store as a start does, and asks it what pages may.
+// objects checks the store as a start does, and its CORS rules for pages.
 func (d *Diagnosis) objects(ctx context.Context, g *Gateway) {
 	if o := g.cfg.Objects; o.Store == "embedded" {
 		if _, err := os.Stat(filepath.Join(o.Embedded.Dir, "credentials.json")); errors.Is(err, fs.ErrNotExist) {
-			d.add(Note, "objects", "%s is not there yet; the gateway makes it", o.Embedded.Dir)
+			d.add(Note, "objects", "%s does not exist yet; the gateway makes it", o.Embedded.Dir)
 			return
 		}
 	}
 	store, err := g.newStore(ctx)
 	switch {
 	case errors.Is(err, embedded.ErrInUse):
-		d.add(Note, "objects", "a running gateway has %s; its /readyz and its start say how the store is", g.cfg.Objects.Embedded.Dir)
+		d.add(Note, "objects", "a running gateway uses %s; its /readyz and its log of the start report the store's state", g.cfg.Objects.Embedded.Dir)
 		return
 	case err != nil:
 		d.add(Failed, "objects", "%v", err)
@@ -66,7 +66,7 @@ func (d *Diagnosis) cors(ctx context.Context, g *Gateway, store objects.Store) {
 	}
 }
 
-// preflights sends what a browser sends before the signed requests (Fetch, "CORS-preflight fetch").
+// preflights sends the requests that a browser sends before the signed ones (Fetch, "CORS-preflight fetch").
 func (d *Diagnosis) preflights(ctx context.Context, client *http.Client, store objects.Store, origin string) error {
 	var key objects.CustomerKey
 	_, _ = rand.Read(key[:]) // never fails: crypto/rand
@@ -128,7 +128,7 @@ func preflight(ctx context.Context, client *http.Client, signed objects.SignedRe
 	return nil
 }
 
-// unsigned leaves the URL out of an error of net/http's: it is signed.
+// unsigned removes the URL from an error of net/http, because the URL is signed.
 func unsigned(err error) error {
 	if inner := errors.Unwrap(err); inner != nil {
 		return inner
@@ -136,7 +136,7 @@ func unsigned(err error) error {
 	return errors.New("the store can't be reached")
 }
 
-// pageClient asks as a page does: it follows no redirect, which a preflight may not (Fetch).
+// pageClient returns a client that follows no redirect, as a page's preflight must not (Fetch).
 func pageClient(cfg *Config) (*http.Client, error) {
 	roots, err := certificates("objects.s3.ca_file", cfg.Objects.S3.CAFile)
 	if err != nil {

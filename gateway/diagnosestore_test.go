@@ -16,7 +16,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/objects/objectstest"
 )
 
-// TestPreflight: what a store answers before a signed request, and what a browser would make of it.
+// TestPreflight: a store's answer to a preflight is judged as a browser judges it.
 func TestPreflight(t *testing.T) {
 	const origin = "https://www.example.org"
 	good := map[string]string{
@@ -61,10 +61,10 @@ func TestPreflight(t *testing.T) {
 			}
 			require.Equal(t, http.MethodOptions, asked.Method)
 			require.Equal(t, "content-type,if-none-match,x-key", asked.Header.Get("Access-Control-Request-Headers"))
-			require.Empty(t, asked.Header.Get("X-Key"), "a preflight has the names alone")
+			require.Empty(t, asked.Header.Get("X-Key"), "a preflight has only the headers' names")
 		})
 	}
-	t.Run("nobody listens", func(t *testing.T) {
+	t.Run("no server listens", func(t *testing.T) {
 		client, err := pageClient(DefaultConfig())
 		require.NoError(t, err)
 		err = preflight(t.Context(), client, objects.SignedRequest{Method: http.MethodPut, URL: "http://127.0.0.1:1/values/1?signature=secret"}, origin)
@@ -73,7 +73,7 @@ func TestPreflight(t *testing.T) {
 	})
 }
 
-// TestDiagnoseS3: the canary and the rules for pages, of a real store.
+// TestDiagnoseS3 checks the canary and the CORS rules of a real store.
 func TestDiagnoseS3(t *testing.T) {
 	minio := objectstest.StartMinIO(t, "https://www.example.org", "https://cloakroom.example.org")
 	cfg := recipe(t, "Google", rsaSigner())

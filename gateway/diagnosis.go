@@ -7,23 +7,23 @@ import (
 	"unicode"
 )
 
-// State is what became of one check of a diagnosis.
+// State is the result of one check of a diagnosis.
 type State string
 
 // States.
 const (
 	OK     State = "ok"
 	Note   State = "note"   // worth knowing; nothing is wrong
-	Failed State = "FAILED" // a gateway does not start, or somebody is refused
+	Failed State = "FAILED" // the gateway does not start, or some callers are refused
 )
 
-// Finding is one check: what it is of, and what was found, in one line of printable characters.
+// Finding is one check: its topic, and its result as one line of printable characters.
 type Finding struct {
 	State       State
 	Topic, Text string
 }
 
-// Diagnosis is what Diagnose found, in the order in which it looked.
+// Diagnosis is the list of findings, in the order of the checks.
 type Diagnosis []Finding
 
 // Failed reports whether anything is wrong.
@@ -36,7 +36,7 @@ func (d Diagnosis) Failed() bool {
 	return false
 }
 
-// Write writes one line for each finding. It returns the first error of w, as it is.
+// Write writes one line for each finding. It returns the first error of w unchanged.
 func (d Diagnosis) Write(w io.Writer) error {
 	width := 0
 	for _, f := range d {
@@ -54,7 +54,7 @@ func (d *Diagnosis) add(state State, topic, format string, args ...any) {
 	*d = append(*d, Finding{state, topic, oneLine(fmt.Sprintf(format, args...))})
 }
 
-// oneLine is for errors, which may quote what a server answered.
+// oneLine makes a text printable and short: errors may quote a server's response.
 func oneLine(s string) string {
 	const most = 1000
 	s = strings.Map(func(r rune) rune {

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestTheEngineIsOpenedAndNothingElse: what the gateway names of an engine opens or inspects it; rows are the rooms'.
+// TestTheEngineIsOpenedAndNothingElse: the gateway only opens or inspects an engine; other packages use the rows.
 func TestTheEngineIsOpenedAndNothingElse(t *testing.T) {
 	files, err := filepath.Glob("*.go")
 	require.NoError(t, err)

@@ -13,7 +13,7 @@ import (
 )
 
 // A Go service embeds the gateway in four lines: settings, New, Handle, Close. Here the settings name
-// the embedded object store, whose handler is served on an address of its own.
+// the embedded object store; its handler is served on another address.
 func Example() {
 	cfg, clean := exampleSettings()
 	defer clean()
@@ -41,7 +41,7 @@ func Example() {
 	// an object store to serve: true
 }
 
-// exampleSettings are what a file or the environment would say; see LoadConfig.
+// exampleSettings returns the settings that a file or the environment would have; see LoadConfig.
 func exampleSettings() (cfg *gateway.Config, clean func()) {
 	dir, err := os.MkdirTemp("", "cloakroom-example-")
 	if err != nil {

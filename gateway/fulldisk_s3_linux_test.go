@@ -20,8 +20,8 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/objects/objectstest"
 )
 
-// TestAFullDiskOfTheDatabaseWithS3: values go elsewhere, so only rows lack room. New values are refused all the same, and
-// what ends something goes on, with the objects in the bucket.
+// TestAFullDiskOfTheDatabaseWithS3: values are in the bucket, so only rows lack room. New values are refused too, while
+// revocations, ends and deletions succeed, with their objects in the bucket.
 func TestAFullDiskOfTheDatabaseWithS3(t *testing.T) {
 	disktest.On(t, 64<<20, func(t *testing.T, dir string) {
 		minio := objectstest.StartMinIO(t)
@@ -51,7 +51,7 @@ func TestAFullDiskOfTheDatabaseWithS3(t *testing.T) {
 		_, err = me.Tokenize(t.Context(), client.Value{})
 		require.ErrorIs(t, err, client.ErrUnavailable)
 		_, err = me.Detokenize(t.Context(), kept.Token)
-		require.NoError(t, err, "reads go on")
+		require.NoError(t, err, "reads succeed")
 		n, err := app.DeleteTokens(t.Context(), []string{deleted.Token})
 		require.NoError(t, err)
 		require.Equal(t, 1, n)

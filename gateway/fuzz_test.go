@@ -23,7 +23,7 @@ import (
 
 const token = "tok-2b58d9b2-83c1-4e9b-9692-b149112810c8"
 
-// seeds are bodies from which the fuzzer starts; the tests of a stranger crowd send mixtures of them.
+// seeds are bodies from which the fuzzer starts; TestConcurrentMalformedRequests sends mixtures of them.
 var seeds = []string{
 	`{"query":"{ viewer { tenant sessionHash roles } }"}`,
 	`{"query":"mutation { tokenize(input: {size: 5, ttl: \"1h\", metadata: {filename: \"a.txt\", custom: {a: [1, {b: null}]}}}) { token upload { url headers { name value } } } }"}`,
@@ -40,8 +40,8 @@ var seeds = []string{
 	`{"query":"fragment F on Viewer { tenant }"}`, `{"query":"# nothing"}`, `{"query":" "}`, `[]`, `null`, ``, `{"query":null,"variables":null,"operationName":null}`,
 }
 
-// FuzzGraphQL holds the gateway to its word: whatever is sent, by whomever, the answer is JSON with codes
-// of the published enum, and never a failure of the gateway's own.
+// FuzzGraphQL: for every body and every caller the answer is JSON with codes of the published enum, and never
+// an internal error.
 func FuzzGraphQL(f *testing.F) {
 	for who := range uint8(3) {
 		for _, seed := range seeds {
@@ -52,8 +52,8 @@ func FuzzGraphQL(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte, who uint8) { send(t, body, who) })
 }
 
-// TestACrowdOfStrangers sends mixtures of the seeds from many goroutines at once.
-func TestACrowdOfStrangers(t *testing.T) {
+// TestConcurrentMalformedRequests sends mixtures of the seeds from many goroutines.
+func TestConcurrentMalformedRequests(t *testing.T) {
 	send := newTarget(t)
 	var crowd sync.WaitGroup
 	for n := range uint64(8) {
@@ -67,7 +67,7 @@ func TestACrowdOfStrangers(t *testing.T) {
 	crowd.Wait()
 }
 
-// mixture cuts two seeds and joins them, or repeats, drops or changes a piece of one.
+// mixture cuts and joins two seeds, or repeats, drops or changes a piece of one.
 func mixture(r *rand.Rand) []byte {
 	a, b := []byte(seeds[r.IntN(len(seeds))]), seeds[r.IntN(len(seeds))]
 	if len(a) == 0 {
@@ -91,7 +91,7 @@ func mixture(r *rand.Rand) []byte {
 	}
 }
 
-// newTarget returns what sends one body as nobody, a session or the application, and checks the answer.
+// newTarget returns a function that sends one body as an anonymous client, a session or the application, and checks the answer.
 func newTarget(tb testing.TB) func(t testing.TB, body []byte, who uint8) {
 	dir := tb.TempDir()
 	tenant := stack.NewTenant(tb, "fuzz")

@@ -1,5 +1,5 @@
-// Package gateway is the only wiring: settings in, http.Handler out. The program, the end-to-end tests
-// and Go services that embed the gateway all start here.
+// Package gateway wires all other packages: from settings it makes an http.Handler. The program, the
+// end-to-end tests and Go services that embed the gateway start here.
 package gateway
 
 import (
@@ -29,7 +29,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/resolvers"
 )
 
-// Config is the gateway's settings, whose fields package config describes; docs/configuration.md says more of each.
+// Config has the gateway's settings. Package config describes the fields; docs/configuration.md says more of each.
 type Config = config.Config
 
 // Issuer is one trusted signer of JWTs, an entry of Config.Issuers.
@@ -38,24 +38,24 @@ type Issuer = config.Issuer
 // Rate is one of Config.Rates.
 type Rate = config.Rate
 
-// DefaultConfig returns the settings that hold where nothing else is said. HTTP.PublicURL, Issuers,
-// Database.Path, Keys.File and Objects have no default.
+// DefaultConfig returns the defaults of all settings. HTTP.PublicURL, Issuers, Database.Path, Keys.File
+// and Objects have no default.
 func DefaultConfig() *Config { return config.Default() }
 
-// DefaultIssuer returns an issuer's settings where nothing else is said. Name, Issuer and where its keys are (one of
-// Discovery, JWKSURL and JWKS) have no default; an empty Audience is HTTP.PublicURL.
+// DefaultIssuer returns the defaults of an issuer's settings. Name, Issuer and the source of its keys (one of
+// Discovery, JWKSURL and JWKS) have no default; an empty Audience means HTTP.PublicURL.
 func DefaultIssuer() Issuer { return config.DefaultIssuer() }
 
-// LoadConfig reads settings from a YAML file ("" for none) and, on top, from the environment, which is
-// lines of NAME=value. It does not verify them: New does. Errors: that of reading the file,
+// LoadConfig reads settings from a YAML file ("" for none), then from the environment, which overrides the file
+// and has lines of NAME=value. It does not verify the settings: New does. Errors: the error of reading the file,
 // wrapped (fs.ErrNotExist); or, joined and without sentinels, one for each name that is no setting and each value that can't be read.
 func LoadConfig(file string, environ []string) (*Config, error) { return settings.Load(file, environ) }
 
 // Version is the program's, set at build time.
 var Version = "dev"
 
-// Gateway is a running gateway: an http.Handler for its own routes, and beside it the embedded object
-// store's, if there is one.
+// Gateway is a running gateway: an http.Handler for its own routes, and the handler of the embedded
+// object store if there is one.
 type Gateway struct {
 	cfg         *Config
 	log         *slog.Logger
@@ -66,7 +66,7 @@ type Gateway struct {
 	metrics     http.Handler
 
 	telemetry *telemetry.Metrics
-	room      *room
+	admission *admission
 
 	tls      *tls.Config // nil: Serve speaks HTTP
 	closers  []func(context.Context) error
@@ -77,12 +77,12 @@ type Gateway struct {
 	closeErr error
 }
 
-// New checks the settings, opens everything, proves the object store with a canary, and starts the
+// New checks the settings, opens everything, tests the object store with a canary, and starts the
 // background work. The logger gets no secrets; nil discards.
 //
-// Where settings are wrong or unsafe it returns the error of Config.Verify, which names each with its remedy. Other errors say
-// what can't be opened: a file of the settings, the database, the keyset, which must be the one that the database was made with, or the
-// store. They wrap the cause: fs.ErrNotExist, or ctx's error where ctx has ended. Nothing is left open then.
+// If settings are wrong or unsafe it returns the error of Config.Verify, which names each with its remedy. Other errors say
+// what can't be opened: a file of the settings, the database, the keyset, which must be the keyset that the database was made
+// with, or the store. They wrap the cause: fs.ErrNotExist, or ctx's error if ctx has ended. After an error nothing is left open.
 func New(ctx context.Context, cfg *Config, log *slog.Logger) (*Gateway, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
@@ -130,7 +130,7 @@ func (g *Gateway) open(ctx, background context.Context) error {
 		return err
 	}
 	v, err := vault.New(vault.Options{
-		Rows: rows, Keys: keys, Objects: store, Sessions: ends, Space: g.room, Rates: rates, Observer: metrics, Logger: g.log, Limits: limits(g.cfg),
+		Rows: rows, Keys: keys, Objects: store, Sessions: ends, Space: g.admission, Rates: rates, Observer: metrics, Logger: g.log, Limits: limits(g.cfg),
 		Prefixes: append([]string{g.cfg.Tokens.Prefix}, g.cfg.Tokens.AcceptedPrefixes...),
 	})
 	if err != nil {
@@ -155,28 +155,28 @@ func (g *Gateway) open(ctx, background context.Context) error {
 	}, metrics, store); err != nil {
 		return err
 	}
-	g.work(background, auth.Run, g.room.run,
+	g.work(background, auth.Run, g.admission.run,
 		func(ctx context.Context) { g.pollRevocations(ctx, ends) },
 		g.sweeper("tokens and grants", v.Sweep), g.sweeper("ended sessions", ends.Sweep), g.sweeper("sign-in states", flow.Sweep))
 	return nil
 }
 
-// work runs what goes on in the background until ctx ends.
+// work starts the background work, which runs until ctx ends.
 func (g *Gateway) work(ctx context.Context, runs ...func(context.Context)) {
 	for _, run := range runs {
 		g.running.Go(func() { run(ctx) })
 	}
 }
 
-// checks are the parts of /readyz.
+// checks returns the parts of /readyz.
 func (g *Gateway) checks(rows database, keys *keyring.Keyring) []httpd.Check {
 	return []httpd.Check{
-		{Name: "database", Ask: rows.Ready}, {Name: "objects", Ask: g.room.storeReady}, {Name: "keys", Ask: keys.Ready},
-		{Name: "space", Ask: g.room.ready, Degrades: true},
+		{Name: "database", Ask: rows.Ready}, {Name: "objects", Ask: g.admission.storeReady}, {Name: "keys", Ask: keys.Ready},
+		{Name: "space", Ask: g.admission.ready, Degrades: true},
 	}
 }
 
-// database is what the rooms need of an engine; what its rows are is theirs to know.
+// database has the methods of an engine that the packages need. Only those packages know the types of rows.
 type database interface {
 	vault.Rows
 	revocation.Rows
@@ -199,11 +199,11 @@ func (g *Gateway) openDatabase(ctx context.Context) (database, error) {
 		return nil, err
 	}
 	g.closers = append(g.closers, func(ctx context.Context) error { return finish(ctx, "the database", rows.Close, rows.Abort) })
-	return rows, g.openRoom(rows)
+	return rows, g.openAdmission(rows)
 }
 
-// openKeys refuses a keyset that is not the one that sealed the database: with it, every token would
-// be unreadable, and new ones would hide that.
+// openKeys refuses a keyset other than the one that sealed the database: with it, every token would be
+// unreadable, and new tokens would hide the error.
 func openKeys(ctx context.Context, cfg *Config, rows database) (*keyring.Keyring, error) {
 	load := keyring.LoadFile
 	if cfg.Keys.Create {
@@ -247,8 +247,8 @@ func (g *Gateway) route(o httpd.Options, metrics *telemetry.Metrics, store objec
 // playground at /.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) { g.handler.ServeHTTP(w, r) }
 
-// Objects returns the embedded object store's handler, to be served at Objects.Embedded.PublicURL; nil
-// where the store is S3.
+// Objects returns the embedded object store's handler, to be served at Objects.Embedded.PublicURL. It is
+// nil if the store is S3.
 func (g *Gateway) Objects() http.Handler { return g.objects }
 
 func limits(cfg *Config) vault.Limits {

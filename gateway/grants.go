@@ -12,12 +12,12 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/vault"
 )
 
-// Grants returns what @token needs of the gateway, for an application in the same process. Whoever holds the result acts as
-// that application. A tenant that is none of Config.Issuers' is an error, which has no sentinel.
+// Grants returns the part of the gateway that @token needs, for an application in the same process. All calls of the result
+// are made as that application. A tenant that no entry of Config.Issuers has is an error, which has no sentinel.
 //
-// The methods of the result return errors whose text begins with a code of the contract: BAD_USER_INPUT for a session's id or
-// a grant that is none, LIMIT_EXCEEDED for more than grants.max_batch tokens or a life over grants.max_duration, and UNAVAILABLE for
-// a database that does not answer, which wraps the cause, such as context.Canceled.
+// The methods of the result return errors whose text begins with a code of the contract: BAD_USER_INPUT for an invalid
+// session id or grant, LIMIT_EXCEEDED for more than grants.max_batch tokens or a duration over grants.max_duration, and UNAVAILABLE
+// if the database does not answer; the last wraps the cause, such as context.Canceled.
 func (g *Gateway) Grants(tenant string) (directives.Grants, error) {
 	for _, i := range g.cfg.Issuers {
 		if i.TenantName() == tenant {
@@ -38,7 +38,7 @@ var _ directives.Revoker = (*grants)(nil)
 // CreateGrants implements directives.Grants.
 func (g *grants) CreateGrants(ctx context.Context, session string, wanted []directives.Grant) ([]directives.Granted, error) {
 	requests := make([]vault.GrantRequest, 0, len(wanted))
-	places := make([]int, 0, len(wanted)) // of each request among wanted
+	places := make([]int, 0, len(wanted)) // index in wanted of each request
 	for i := range wanted {
 		if w := &wanted[i]; len(w.Tokens) > 0 { // the vault takes no empty list
 			requests = append(requests, vault.GrantRequest{Tokens: tokensOf(w.Tokens), Kinds: kindsOf(w.Kinds), Duration: positive(w.Duration)})
@@ -54,7 +54,7 @@ func (g *grants) CreateGrants(ctx context.Context, session string, wanted []dire
 	}
 	granted := make([]directives.Granted, len(wanted))
 	for i, m := range made {
-		granted[places[i]].Missing = texts(m.Missing)
+		granted[places[i]].Missing = tokenStrings(m.Missing)
 		if m.ExpiresAt != nil {
 			granted[places[i]].ExpiresAt = *m.ExpiresAt
 		}
@@ -70,8 +70,8 @@ func tokensOf(all []string) []ids.Token {
 	return tokens
 }
 
-// VerifyGrants implements directives.Grants: one statement for checks of both kinds. What is missing comes in the order of
-// the checks.
+// VerifyGrants implements directives.Grants, with one statement for checks of both kinds. The missing grants are in the
+// order of the checks.
 func (g *grants) VerifyGrants(ctx context.Context, session string, checks []directives.Check) ([]directives.Check, error) {
 	if len(checks) == 0 {
 		return nil, ctx.Err() // the vault takes no empty list
@@ -95,7 +95,7 @@ func (g *grants) VerifyGrants(ctx context.Context, session string, checks []dire
 func (g *grants) OnRevoke(f func(session string, tokens []string)) {
 	g.vault.OnRevoke(func(tenant, session string, tokens []ids.Token) {
 		if tenant == g.application.Tenant {
-			f(session, texts(tokens))
+			f(session, tokenStrings(tokens))
 		}
 	})
 	g.revocations.OnEnd(func(tenant, session string) {
@@ -105,8 +105,8 @@ func (g *grants) OnRevoke(f func(session string, tokens []string)) {
 	})
 }
 
-// texts returns nil for nil, which stands for every token.
-func texts(tokens []ids.Token) (all []string) {
+// tokenStrings returns nil for nil, which means every token.
+func tokenStrings(tokens []ids.Token) (all []string) {
 	for _, t := range tokens {
 		all = append(all, t.String())
 	}
@@ -120,7 +120,7 @@ func kindsOf(kinds []directives.GrantKind) (k ids.Kind) {
 	return k
 }
 
-// kindOf returns 0, which the vault refuses, for what is no kind.
+// kindOf returns 0 for an unknown kind, which the vault refuses.
 func kindOf(kind directives.GrantKind) ids.Kind {
 	switch kind {
 	case directives.GrantKindRead:

@@ -18,8 +18,8 @@ import (
 	"github.com/cloakroomhq/cloakroom/config"
 )
 
-// TestCertificateIsReadAgain: ten seconds after its files have changed at the latest; files that don't fit together, are half
-// written or gone leave the one before.
+// TestCertificateIsReadAgain at most ten seconds after its files have changed. If the files don't match, are half written or
+// missing, the previous certificate stays.
 func TestCertificateIsReadAgain(t *testing.T) {
 	dir := t.TempDir()
 	now := time.Now()

@@ -10,14 +10,14 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/httpd"
 )
 
-// Loopback reports whether a host's name, or its address, is this machine's own: localhost, 127.0.0.0/8 or ::1.
+// Loopback reports whether a host, by name or address, is this machine: localhost, 127.0.0.0/8 or ::1.
 func Loopback(host string) bool { return clientaddr.Loopback(host) }
 
-// otherName is what a request for another name is told.
-const otherName = "In development this is served as localhost, 127.0.0.1 and [::1] only: call it by one of them."
+// otherName is the error message for a request that names another host.
+const otherName = "In development this is served as localhost, 127.0.0.1 and [::1] only: use one of these names in the URL."
 
-// onLoopback answers requests for loopback's names alone. A page whose name was pointed to 127.0.0.1 after it loaded (DNS
-// rebinding) is of our origin to its browser, but its requests carry the page's name in Host.
+// onLoopback serves only requests for loopback's names. DNS rebinding points a page's name to 127.0.0.1 after the page has
+// loaded: to its browser the gateway has the page's origin, but its requests have the page's name in Host.
 func onLoopback(next http.Handler, refuse http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !Loopback(strings.ToLower((&url.URL{Host: r.Host}).Hostname())) {
@@ -28,8 +28,8 @@ func onLoopback(next http.Handler, refuse http.HandlerFunc) http.Handler {
 	})
 }
 
-// refuseOtherName answers as the listener does: the gateway in the form of GraphQL's errors; the others, which speak no
-// GraphQL, in plain text.
+// refuseOtherName answers in the form of the listener: the gateway's is a GraphQL error; the others don't serve GraphQL
+// and answer in plain text.
 func (g *Gateway) refuseOtherName(listener string) http.HandlerFunc {
 	if listener != gatewayListener {
 		return func(w http.ResponseWriter, _ *http.Request) { http.Error(w, otherName, http.StatusMisdirectedRequest) }

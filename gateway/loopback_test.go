@@ -12,7 +12,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/gatewaytest"
 )
 
-// TestInDevelopmentAnotherNameIsMisdirected: the answer says what to do, in the form and the media type of every other one.
+// TestInDevelopmentAnotherNameIsMisdirected: the error says what to do, in the form and media type of the listener's errors.
 func TestInDevelopmentAnotherNameIsMisdirected(t *testing.T) {
 	g := gatewaytest.Start(t, func(c *gateway.Config) { c.Development = true })
 	ask := func(t *testing.T, url, accept string) (*http.Response, string) {
@@ -31,7 +31,7 @@ func TestInDevelopmentAnotherNameIsMisdirected(t *testing.T) {
 		require.Equal(t, "nosniff", res.Header.Get("X-Content-Type-Options"))
 		return res, string(body)
 	}
-	const message = "In development this is served as localhost, 127.0.0.1 and [::1] only: call it by one of them."
+	const message = "In development this is served as localhost, 127.0.0.1 and [::1] only: use one of these names in the URL."
 	for _, path := range []string{"/graphql", "/session/verify", "/"} {
 		for accept, want := range map[string]string{
 			"": "application/json", "*/*": "application/json", "application/graphql-response+json": "application/graphql-response+json",
@@ -44,7 +44,7 @@ func TestInDevelopmentAnotherNameIsMisdirected(t *testing.T) {
 			})
 		}
 	}
-	t.Run("the embedded store, which speaks no GraphQL", func(t *testing.T) {
+	t.Run("the embedded store, which serves no GraphQL", func(t *testing.T) {
 		res, body := ask(t, g.Config.Objects.Embedded.PublicURL+"/values/x", "application/graphql-response+json")
 		require.Equal(t, "text/plain; charset=utf-8", res.Header.Get("Content-Type"))
 		require.Equal(t, message+"\n", body)

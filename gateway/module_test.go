@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// embedding is a program of another module: its settings are plain Go, of whatever type a program has them in.
+// embedding is a program of another module: it sets the settings in Go, from values of its own types.
 const embedding = `package main
 
 import (

@@ -13,19 +13,19 @@ import (
 	"github.com/cloakroomhq/cloakroom/web"
 )
 
-// openObjects opens the configured store and proves, before anything is served, that it keeps values secret. Where there
-// is no room for the proof it is put off, and no value is taken until it has been made.
+// openObjects opens the configured store and tests with a canary, before anything is served, that the store keeps values
+// secret. If there is no room for the test, it runs later, and no value is accepted before.
 func (g *Gateway) openObjects(ctx context.Context) (objects.Store, error) {
 	s, err := g.newStore(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("config: objects: %w", err)
 	}
-	g.room.store = s
-	if err := g.room.prove(ctx); err != nil {
+	g.admission.store = s
+	if err := g.admission.prove(ctx); err != nil {
 		if !shortage(err) {
 			return nil, fmt.Errorf("config: objects: %w", err)
 		}
-		g.log.ErrorContext(ctx, "there is no room to prove the object store: tokenize and uploads are refused until there is", slog.Any("error", err))
+		g.log.ErrorContext(ctx, "there is no room to test the object store: tokenize and uploads are refused until there is room", slog.Any("error", err))
 	}
 	return s, nil
 }
@@ -56,9 +56,9 @@ func (g *Gateway) newEmbedded() (objects.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	var admit func(context.Context, int64) error // doctor looks at the store alone
-	if g.room != nil {
-		admit = g.room.Admit
+	var admit func(context.Context, int64) error // nil for doctor, which opens only the store
+	if g.admission != nil {
+		admit = g.admission.Admit
 	}
 	var observer embedded.Observer
 	if g.telemetry != nil {
@@ -80,7 +80,7 @@ func (g *Gateway) newEmbedded() (objects.Store, error) {
 	return s, nil
 }
 
-// playground returns nil where it is switched off.
+// playground returns nil if the playground is switched off.
 func (g *Gateway) playground(store objects.Store) (http.Handler, error) {
 	if !g.cfg.Playground.Enabled {
 		return nil, nil

@@ -25,10 +25,10 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/caller"
 )
 
-// claimSet is a JWT's payload; values are as encoding/json writes them.
+// claimSet is a JWT's payload; encoding/json encodes the values.
 type claimSet map[string]any
 
-// with returns the claims with others; nil removes one.
+// with returns the claims with others set; nil removes a claim.
 func (c claimSet) with(more claimSet) claimSet {
 	changed := maps.Clone(c)
 	maps.Copy(changed, more)
@@ -97,8 +97,8 @@ func (s *signer) sign(t *testing.T, typ string, claims claimSet) string {
 	return input + "." + base64.RawURLEncoding.EncodeToString(sig)
 }
 
-// recipe reads the settings below a heading of docs/identity-providers.md, puts the application beside them, and the
-// test's key in the place of the provider's.
+// recipe reads the settings below a heading of docs/identity-providers.md, adds the application's issuer, and replaces the
+// provider's key by the test's.
 func recipe(t *testing.T, heading string, s *signer) *Config {
 	t.Helper()
 	page, err := os.ReadFile("../docs/identity-providers.md")

@@ -11,7 +11,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/fault"
 )
 
-// everyRole is where providers keep roles, groups and what users write themselves, with the names that raise a caller.
+// everyRole has the claims in which providers keep roles, groups and user-written values, with the names of the gateway's roles.
 func everyRole() claimSet {
 	both := []string{"application", "admin"}
 	return claimSet{
@@ -21,8 +21,8 @@ func everyRole() claimSet {
 	}
 }
 
-// TestProviders: with the settings of its recipe, a provider's token is its user's session of the application's tenant,
-// whatever roles the provider knows; what is made for somebody or something else is refused.
+// TestProviders: with the settings of its recipe, a provider's token is its user's session in the application's tenant,
+// whatever roles the token has; tokens for another audience or purpose are refused.
 func TestProviders(t *testing.T) {
 	for _, p := range providers() {
 		t.Run(p.heading+" "+p.typ, func(t *testing.T) {
@@ -70,7 +70,7 @@ func TestProviders(t *testing.T) {
 	}
 }
 
-// TestProviderRolesByMapping: an explicit mapping, and nothing less, lets a provider's role be the gateway's.
+// TestProviderRolesByMapping: only an explicit mapping makes a provider's role a role of the gateway.
 func TestProviderRolesByMapping(t *testing.T) {
 	p := providers()[7]
 	require.Equal(t, "Keycloak, access tokens", p.heading)
@@ -89,7 +89,7 @@ func TestProviderRolesByMapping(t *testing.T) {
 	require.False(t, who.IsApplication())
 }
 
-// TestManyGroups: a token of Entra's with 200 groups is of use, and one that is longer than the setting is told so.
+// TestManyGroups: a token of Entra's with 200 groups is accepted; for a longer token than the setting allows the error says so.
 func TestManyGroups(t *testing.T) {
 	p := providers()[3]
 	require.Equal(t, "Microsoft Entra ID", p.heading)

@@ -9,15 +9,15 @@ type provider struct {
 	heading string
 	signer  func() *signer
 	typ     string
-	claims  claimSet // iss, and what else the documentation shows; times are added
+	claims  claimSet // iss, and the other claims of the documentation; times are added
 	life    time.Duration
-	session string   // the id that is expected
-	login   claimSet // what differs at another login of the user
-	// otherwise are tokens of the provider that are made for something else, by what they are.
+	session string   // the expected session id
+	login   claimSet // claims that differ at another login of the user
+	// otherwise are tokens of the provider for another purpose, by name.
 	otherwise map[string]claimSet
 }
 
-// providers are as the vendors' documentation shows their tokens.
+// providers lists the providers' tokens as the vendors document them.
 func providers() []provider {
 	at := time.Now().Unix()
 	auth0 := claimSet{"iss": "https://example.eu.auth0.com/", "sub": "auth0|5f7c8ec7c33c6c004bbafe82", "aud": "vK2cXExampleClientId", "sid": "Zx9tGVKkYy4", "nonce": "n-0S6_WzA2Mj",

@@ -11,8 +11,8 @@ import (
 	"github.com/cloakroomhq/cloakroom/gateway"
 )
 
-// TestTrustedProxyBySecret: identity headers count beside the shared secret, from the proxy's network, and refuse the
-// request otherwise.
+// TestTrustedProxyBySecret: identity headers are accepted with the shared secret, from the proxy's network. Otherwise a
+// request that has them is refused.
 func TestTrustedProxyBySecret(t *testing.T) {
 	const secret = "0123456789abcdef0123456789abcdef"
 	trusting := func(peers string) func(*gateway.Config) {
@@ -75,5 +75,5 @@ func TestTrustedProxyBySecret(t *testing.T) {
 	require.Equal(t, http.StatusUnauthorized, status, "the secret, from another network: %s", body)
 	status, body = ask(url, viewer, "X-Proxy-Secret", secret)
 	require.Equal(t, http.StatusOK, status, body)
-	require.JSONEq(t, `{"data":{"viewer":null}}`, body, "the secret alone is nobody")
+	require.JSONEq(t, `{"data":{"viewer":null}}`, body, "the secret without identity headers is an anonymous request")
 }

@@ -20,8 +20,8 @@ import (
 	"github.com/cloakroomhq/cloakroom/gateway"
 )
 
-// TestReplicasStartAtOnce: of a new database, and a new keyset, replicas that start together make one set of keys, so that
-// a cookie of one is accepted by all.
+// TestReplicasStartAtOnce: replicas that start together with a new database and a new keyset make one set of keys, so that
+// each accepts the others' cookies.
 func TestReplicasStartAtOnce(t *testing.T) {
 	w := newWorld(t, false, nil)
 	server := httptest.NewUnstartedServer(nil)
@@ -60,8 +60,8 @@ func TestReplicasStartAtOnce(t *testing.T) {
 	require.Equal(t, http.StatusUnauthorized, serve(w.Gateway, r).Code, "of another database")
 }
 
-// TestMasterKeyOfPurposesIsMissing: a keyset that has the first master key, and lacks the one that a purpose's keys are
-// under, is refused by the setting's name, with the remedy.
+// TestMasterKeyOfPurposesIsMissing: a keyset that has the first master key, and lacks the master key that seals a
+// purpose's keys, is refused. The error names the setting and the remedy.
 func TestMasterKeyOfPurposesIsMissing(t *testing.T) {
 	w := newWorld(t, false, nil)
 	cfg := w.config(t, t.TempDir())
@@ -92,7 +92,7 @@ func TestMasterKeyOfPurposesIsMissing(t *testing.T) {
 	require.NoError(t, start(first))
 	add()
 	both := write()
-	require.NoError(t, start(both), "the keys of purposes open under the older master key")
+	require.NoError(t, start(both), "the keys of purposes are opened with the older master key")
 
 	db, err := sql.Open("sqlite", "file:"+cfg.Database.Path)
 	require.NoError(t, err)
@@ -102,7 +102,7 @@ func TestMasterKeyOfPurposesIsMissing(t *testing.T) {
 	n, err := gone.RowsAffected()
 	require.NoError(t, err)
 	require.EqualValues(t, 2, n)
-	require.NoError(t, start(both), "new ones are made, under the newer")
+	require.NoError(t, start(both), "new keys of purposes are sealed under the newer master key")
 
 	err = start(first)
 	require.ErrorContains(t, err, "keys.file")
@@ -113,7 +113,7 @@ func TestMasterKeyOfPurposesIsMissing(t *testing.T) {
 	require.NotContains(t, diagnosis(t, cfg), "master key")
 }
 
-// diagnosis is what `cloakroom doctor` says of the settings.
+// diagnosis returns the output of `cloakroom doctor` for the settings.
 func diagnosis(t *testing.T, cfg *gateway.Config) string {
 	t.Helper()
 	var b strings.Builder

@@ -7,7 +7,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/limit"
 )
 
-// newLimiter makes what bounds sessions, tenants and addresses on this replica.
+// newLimiter makes the limiter of sessions, tenants and addresses on this replica.
 func (g *Gateway) newLimiter(observer limit.Observer) (*limit.Limiter, error) {
 	clients, err := clientaddr.New(g.cfg.HTTP.TrustedHops, g.cfg.HTTP.ClientHeader, g.log)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/gatewaytest"
 )
 
-// asked is a GraphQL request's answer.
+// asked is the answer to a GraphQL request.
 type asked struct {
 	status int
 	header http.Header
@@ -61,7 +61,7 @@ func metrics(t *testing.T, g *gatewaytest.Gateway) string {
 
 var tokenOf = regexp.MustCompile(`tok-[0-9a-f-]{36}`)
 
-// almostNever is a bucket that gains nothing while a test runs.
+// almostNever is a rate whose bucket gains nothing while a test runs.
 func almostNever(burst int64) gateway.Rate { return gateway.Rate{PerSecond: 0.001, Burst: burst} }
 
 func start(t *testing.T, change func(*gateway.Config)) *gatewaytest.Gateway {
@@ -127,7 +127,7 @@ func TestRatesOfAnAddress(t *testing.T) {
 		requireLimited(t, ask(t, g, "", viewer), http.StatusTooManyRequests)
 		require.Contains(t, ask(t, g, jwtOf(t, g.Session(gatewaytest.Own, "1")), viewer).body, gatewaytest.Own, "a session is served")
 	})
-	t.Run("refused credentials spoil an address, and not the sessions that are known there", func(t *testing.T) {
+	t.Run("refused credentials limit an address, but not the sessions that are known there", func(t *testing.T) {
 		g := start(t, func(c *gateway.Config) { c.Rates.RefusedCredentials.Address = almostNever(2) })
 		known := jwtOf(t, g.Session(gatewaytest.Own, "1"))
 		require.Contains(t, ask(t, g, known, viewer).body, gatewaytest.Own)
@@ -144,7 +144,7 @@ func TestRatesOfAnAddress(t *testing.T) {
 		requireLimited(t, ask(t, g, jwtOf(t, g.Session(gatewaytest.Own, "2")), viewer), http.StatusTooManyRequests)
 		require.Contains(t, metrics(t, g), `cloakroom_rate_limited_total{by="address",tenant="",thing="refused_credentials"}`)
 	})
-	t.Run("at a spoilt address, the first JWT of a session that its application has named", func(t *testing.T) {
+	t.Run("at a limited address, the first JWT of a session that its application has named is accepted", func(t *testing.T) {
 		g := start(t, func(c *gateway.Config) {
 			c.Rates.RefusedCredentials.Address = almostNever(2)
 			c.Rates.RefusedCredentials.Session = almostNever(2)
@@ -172,7 +172,7 @@ func TestRatesOfAnAddress(t *testing.T) {
 		require.Contains(t, ask(t, g, app, `mutation { carryGrants(input: {fromSessionId: \"`+appkit.SessionID("granted")+`\", toSessionId: \"`+appkit.SessionID("after login")+`\"}) { carried } }`).body, `"carried":1`)
 		require.Contains(t, ask(t, g, jwtOf(t, g.Session(gatewaytest.Own, "after login")), viewer).body, gatewaytest.Own, "grants were carried to it")
 	})
-	t.Run("who forges a named session's JWTs spends that session's account, and no more", func(t *testing.T) {
+	t.Run("forged JWTs of a named session use up only that session's rate", func(t *testing.T) {
 		g := start(t, func(c *gateway.Config) {
 			c.Rates.RefusedCredentials.Address = almostNever(1)
 			c.Rates.RefusedCredentials.Session = almostNever(2)
@@ -188,7 +188,7 @@ func TestRatesOfAnAddress(t *testing.T) {
 		require.Contains(t, metrics(t, g), `cloakroom_rate_limited_total{by="session",tenant="app",thing="refused_credentials"} 3`)
 		require.Contains(t, ask(t, g, known, viewer).body, gatewaytest.Own)
 	})
-	t.Run("nobody can use up an application's renewals from its address", func(t *testing.T) {
+	t.Run("forged JWTs from an application's address don't use up its renewals", func(t *testing.T) {
 		g := start(t, func(c *gateway.Config) {
 			c.Rates.RefusedCredentials.Address = almostNever(2)
 			c.Rates.RefusedCredentials.Session = almostNever(2)
@@ -206,7 +206,7 @@ func TestRatesOfAnAddress(t *testing.T) {
 		require.NotEqual(t, known, renewed)
 		require.Contains(t, ask(t, g, renewed, viewer).body, gatewaytest.Own)
 	})
-	t.Run("behind a hop, the address that it names", func(t *testing.T) {
+	t.Run("behind a trusted hop, the client's address is the one in the header", func(t *testing.T) {
 		g := start(t, func(c *gateway.Config) {
 			c.HTTP.TrustedHops = []string{"127.0.0.1/32"}
 			c.Rates.AnonymousRequests.Address = almostNever(1)
@@ -215,7 +215,7 @@ func TestRatesOfAnAddress(t *testing.T) {
 		requireLimited(t, ask(t, g, "", viewer, "X-Forwarded-For", "203.0.113.9, 198.51.100.1"), http.StatusTooManyRequests)
 		require.Equal(t, http.StatusOK, ask(t, g, "", viewer, "X-Forwarded-For", "198.51.100.2").status)
 	})
-	t.Run("by no hop, the header is not looked at", func(t *testing.T) {
+	t.Run("without a trusted hop, the header is ignored", func(t *testing.T) {
 		g := start(t, func(c *gateway.Config) { c.Rates.AnonymousRequests.Address = almostNever(1) })
 		require.Equal(t, http.StatusOK, ask(t, g, "", viewer, "X-Forwarded-For", "198.51.100.1").status)
 		requireLimited(t, ask(t, g, "", viewer, "X-Forwarded-For", "198.51.100.2"), http.StatusTooManyRequests)

@@ -18,7 +18,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/gatewaytest"
 )
 
-// exchangeable is a client of the gateway that is exchanged for another under way.
+// exchangeable is a client of the gateway that a test can exchange for another while it is in use.
 type exchangeable struct{ now atomic.Pointer[client.Client] }
 
 func (e *exchangeable) CreateGrants(ctx context.Context, session string, grants []directives.Grant) ([]directives.Granted, error) {
@@ -30,7 +30,8 @@ func (e *exchangeable) VerifyGrants(ctx context.Context, session string, checks 
 }
 
 // TestABackendWhoseGatewayAsksItToWait: an application's first JWT, from an address where too many credentials were
-// refused, is RATE_LIMITED. @token then fails closed both ways: nothing is stored, what is returned opens nothing, and the page is told to wait.
+// refused, is RATE_LIMITED. @token then fails closed for inputs and outputs: nothing is stored, a returned token can't be
+// opened, and the page gets the code RATE_LIMITED.
 func TestABackendWhoseGatewayAsksItToWait(t *testing.T) {
 	g := start(t, func(c *gateway.Config) { c.Rates.RefusedCredentials.Address = almostNever(2) })
 	grants := &exchangeable{}
@@ -62,22 +63,22 @@ func TestABackendWhoseGatewayAsksItToWait(t *testing.T) {
 	for range 2 {
 		require.Equal(t, http.StatusUnauthorized, ask(t, g, forged, `{ viewer { tenant } }`).status)
 	}
-	exchange(gatewaytest.Other) // whose first JWT this is
+	exchange(gatewaytest.Other) // an application that has sent no JWT yet
 	refused := func(t *testing.T, body, path string) {
 		t.Helper()
 		require.Regexp(t, `"path":`+path+`,"extensions":\{"code":"RATE_LIMITED","retryAfter":[1-9][0-9]*\}`, body)
 	}
-	t.Run("what comes in is not verified", func(t *testing.T) {
+	t.Run("inputs are not verified", func(t *testing.T) {
 		body := note("one", add(late))
 		refused(t, body, `\["addNote","text"\]`)
 		require.NotContains(t, body, "tok-")
 	})
-	t.Run("what goes out is not granted", func(t *testing.T) {
+	t.Run("outputs are not granted", func(t *testing.T) {
 		refused(t, note("two", `{ notes { id text } }`), `\["notes",0,"text"\]`)
-		require.Contains(t, open(), "GRANT_REQUIRED", "the token that is returned opens nothing")
+		require.Contains(t, open(), "GRANT_REQUIRED", "the returned token can't be opened")
 	})
 	exchange(gatewaytest.Own)
-	t.Run("afterwards, nothing was kept of it", func(t *testing.T) {
+	t.Run("afterwards, nothing of the refused input was stored", func(t *testing.T) {
 		body := note("two", `{ notes { id text } }`)
 		require.NotContains(t, body, "errors")
 		require.Contains(t, body, kept)
@@ -87,7 +88,7 @@ func TestABackendWhoseGatewayAsksItToWait(t *testing.T) {
 	})
 }
 
-// backendOf is an application with logins of one user; a cookie names them.
+// backendOf returns an application with logins of one user; a cookie names the login.
 func backendOf(t *testing.T, grants directives.Grants) http.Handler {
 	t.Helper()
 	key, err := appkit.GenerateKey()

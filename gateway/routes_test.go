@@ -13,9 +13,9 @@ import (
 	"github.com/cloakroomhq/cloakroom/gateway"
 )
 
-// TestEveryHandlerAsksItsGuards: the handlers of a whole gateway hold a request against their row of the table, whose first
-// condition is the method. Who does not call admit answers another method too. internal/httpd compares the table that is
-// read here with its own.
+// TestEveryHandlerAsksItsGuards: each handler of a whole gateway checks its row of the table, and the method first. A
+// handler that does not call admit would answer another method too. internal/httpd compares the documented table, which is
+// read here, with its own.
 func TestEveryHandlerAsksItsGuards(t *testing.T) {
 	w := newWorld(t, false, func(c *gateway.Config) { c.Issuers[0].BackChannelLogout = true })
 	page, err := os.ReadFile("../docs/api.md")

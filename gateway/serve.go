@@ -15,11 +15,11 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/netlimit"
 )
 
-// browserHeader bounds a request's headers beside its credential, in bytes: cookies, and what browsers and proxies send.
+// browserHeader bounds a request's headers without its credential, in bytes: cookies, and headers of browsers and proxies.
 const browserHeader = 16 << 10
 
-// maxHeader bounds the headers of a gateway's request: with a JWT, or two where a proxy passes one beside the client's
-// own. A longer one is answered 431 by net/http, before any of it is read as a credential.
+// maxHeader bounds the headers of a request to the gateway: with one JWT, or two if a proxy passes one beside the client's
+// own. net/http answers 431 to longer headers, before a credential is read.
 func maxHeader(c *Config) int {
 	jwts := 1
 	if c.Credentials.Header != "" {
@@ -28,22 +28,22 @@ func maxHeader(c *Config) int {
 	return jwts*c.Credentials.MaxSize + browserHeader
 }
 
-// Listeners are the sockets to serve on; a nil one is opened as configured.
+// Listeners are the sockets to serve on; a nil socket is opened as configured.
 type Listeners struct{ Gateway, Objects net.Listener }
 
 // gatewayListener names the listener of the gateway itself, to logs and metrics.
 const gatewayListener = "gateway"
 
-// stall is how long a request may move no byte before it may be closed for another, where no connection is idle.
+// stall is the time without a byte after which a request's connection may be closed for another, if none is idle.
 const stall = 10 * time.Second
 
-// maxStreams bounds what one connection asks at once over HTTP/2, so that http.max_connections bounds what runs.
+// maxStreams bounds the concurrent requests of one HTTP/2 connection, so that http.max_connections bounds all requests.
 const maxStreams = 32
 
-// Serve serves the gateway, and what is configured beside it, until ctx ends. Then it stops accepting,
-// finishes what runs within http.shutdown_timeout, and closes the gateway within closeTimeout. It returns nil where all of that went well, and
-// otherwise an error that joins what failed: opening a listener or serving (which wrap net's), ending what ran in time
-// (context.DeadlineExceeded), or closing (those of Close).
+// Serve serves the gateway, and the other configured listeners, until ctx ends. Then it stops accepting, lets requests
+// finish within http.shutdown_timeout, and closes the gateway within closeTimeout. It returns nil if all of that succeeded,
+// and otherwise an error that joins the failures: of opening a listener or serving (they wrap net's), of finishing requests
+// in time (context.DeadlineExceeded), or of Close.
 func (g *Gateway) Serve(ctx context.Context, l Listeners) error {
 	servers, err := g.servers(ctx, l)
 	if err != nil {
@@ -83,7 +83,7 @@ type served struct {
 	listener net.Listener
 }
 
-// serve speaks TLS where the server is told how, and HTTP/2 then.
+// serve serves TLS, with HTTP/2, if the server has a TLS configuration, and otherwise HTTP.
 func (s *served) serve() error {
 	if s.server.TLSConfig != nil {
 		return s.server.ServeTLS(s.listener, "", "")
@@ -91,7 +91,7 @@ func (s *served) serve() error {
 	return s.server.Serve(s.listener)
 }
 
-// limiter bounds the connections of a listener. A trusted proxy's are those of all users.
+// limiter bounds the connections of a listener. Trusted proxies are exempt: their connections serve all users.
 func (g *Gateway) limiter(name string) (*netlimit.Limiter, error) {
 	o := netlimit.Options{
 		Name: name, Total: g.cfg.HTTP.MaxConnections, PerAddress: g.cfg.HTTP.MaxPerAddress, Stall: stall,
@@ -99,7 +99,7 @@ func (g *Gateway) limiter(name string) (*netlimit.Limiter, error) {
 	}
 	for _, s := range slices.Concat(g.cfg.TrustedProxy.Peers, g.cfg.HTTP.TrustedHops) {
 		n, err := netip.ParsePrefix(s)
-		if err != nil { // config.Verify says which
+		if err != nil { // config.Verify names it
 			return nil, fmt.Errorf("config: trusted_proxy.peers, http.trusted_hops: %w", err)
 		}
 		o.Exempt = append(o.Exempt, n)
@@ -107,7 +107,7 @@ func (g *Gateway) limiter(name string) (*netlimit.Limiter, error) {
 	return netlimit.New(o)
 }
 
-// servers opens what is not open yet; where one can't be opened, it closes all.
+// servers opens the listeners that are not open yet. If one can't be opened, it closes all.
 func (g *Gateway) servers(ctx context.Context, l Listeners) (all []served, err error) {
 	h := g.cfg.HTTP
 	var sockets net.ListenConfig
@@ -130,7 +130,7 @@ func (g *Gateway) servers(ctx context.Context, l Listeners) (all []served, err e
 			handler = onLoopback(handler, g.refuseOtherName(name))
 		}
 		all = append(all, served{name, &http.Server{
-			// There is no WriteTimeout, which would cut whatever is long: the limiter bounds each write.
+			// There is no WriteTimeout, because it would cut long responses: the limiter bounds each write.
 			Handler: limiter.Handler(handler), ConnContext: netlimit.ConnContext, MaxHeaderBytes: browserHeader, IdleTimeout: h.IdleTimeout,
 			ReadHeaderTimeout: min(h.ReadTimeout, 10*time.Second), ReadTimeout: h.ReadTimeout,
 			HTTP2:    &http.HTTP2Config{MaxConcurrentStreams: maxStreams},

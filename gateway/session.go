@@ -8,7 +8,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/credential"
 )
 
-// newAuthenticator makes what verifies credentials, of the settings that are about them.
+// newAuthenticator makes the authenticator from the settings of credentials.
 func (g *Gateway) newAuthenticator(rates credential.Rates, observer credential.Observer) (*credential.Authenticator, error) {
 	issuers, err := issuers(g.cfg)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/telemetry"
 )
 
-// openRevocations reads what sessions have ended, before anything is served.
+// openRevocations reads the ended sessions, before anything is served.
 func (g *Gateway) openRevocations(ctx context.Context, rows database, store objects.Store, metrics *telemetry.Metrics) (*revocation.Set, error) {
 	return revocation.New(ctx, revocation.Options{
 		Rows: rows, Transfers: store, Lifetimes: lifetimes(g.cfg), Poll: g.cfg.Credentials.EndedPoll, Max: g.cfg.Credentials.MaxEnded,
@@ -20,16 +20,16 @@ func (g *Gateway) openRevocations(ctx context.Context, rows database, store obje
 	})
 }
 
-// pollRevocations keeps up with what other replicas end, until ctx ends.
+// pollRevocations reads the sessions that other replicas end, until ctx ends.
 func (g *Gateway) pollRevocations(ctx context.Context, set *revocation.Set) {
 	tick := time.NewTicker(g.cfg.Credentials.EndedPoll)
 	defer tick.Stop()
 	set.Run(ctx, tick.C)
 }
 
-// lifetimes says how long an end must hold, by tenant: as long as any credential can live that was issued up to
-// then, by a clock that may be ahead, be it the cookie that an assertion is turned into at the last moment, and as
-// long as a grant that was created while the session ended, by another replica's clock.
+// lifetimes returns how long an end must hold, by tenant. It must hold as long as any credential that was issued before
+// the end can live, by a clock that may be ahead; this includes a cookie that is made from an assertion at the last moment.
+// And it must hold as long as a grant that was created while the session ended, by another replica's clock.
 func lifetimes(cfg *Config) map[string]time.Duration {
 	grants := cfg.Grants.MaxDuration + cfg.Credentials.ClockSkew
 	all := make(map[string]time.Duration, len(cfg.Issuers))
@@ -46,7 +46,7 @@ func lifetimes(cfg *Config) map[string]time.Duration {
 	return all
 }
 
-// backChannelLogout returns nil where no issuer sends logout tokens.
+// backChannelLogout returns nil if no issuer sends logout tokens.
 func (g *Gateway) backChannelLogout(set *revocation.Set, auth *credential.Authenticator, rates logout.Rates, metrics *telemetry.Metrics) guard.Handler {
 	for _, i := range g.cfg.Issuers {
 		if i.BackChannelLogout {

@@ -27,10 +27,10 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/gatewaytest"
 )
 
-// unhurriedPoll lets a busy machine stall for half a minute before a replica refuses everybody.
+// unhurriedPoll lets a busy machine stall for half a minute before a replica refuses every credential.
 func unhurriedPoll(c *gateway.Config) { c.Credentials.EndedPoll = 3 * time.Second }
 
-// replicaOf lets a gateway share another's database, keys and issuers.
+// replicaOf makes a gateway share another's database, keys and issuers.
 func replicaOf(first *gateway.Config) func(*gateway.Config) {
 	return func(c *gateway.Config) {
 		c.Database, c.Keys, c.Issuers, c.Credentials = first.Database, first.Keys, nil, first.Credentials
@@ -50,7 +50,7 @@ func clientOf(t testing.TB, url string, credentials gatewaytest.Credentials) *cl
 	return c
 }
 
-// refused reports whether a session's JWT is; any other failure fails the test.
+// refused reports whether a session's JWT is refused; any other failure fails the test.
 func refused(t testing.TB, c *client.Client) bool {
 	t.Helper()
 	who, err := c.Viewer(context.Background())
@@ -91,7 +91,7 @@ func TestEndSessionOnEveryReplica(t *testing.T) {
 	require.Equal(t, 2, n)
 	require.True(t, refused(t, clientOf(t, a.URL, gone)), "at once")
 	for _, url := range []string{a.URL, b.URL} {
-		require.Equal(t, 2, missing(url, goneID, mine.Token), "the grants are gone on both")
+		require.Equal(t, 2, missing(url, goneID, mine.Token), "the grants are revoked on both")
 	}
 	require.Eventually(t, func() bool { return refused(t, clientOf(t, b.URL, gone)) }, 30*time.Second, 10*time.Millisecond)
 	c := gatewaytest.Start(t, replicaOf(a.Config))
@@ -99,7 +99,7 @@ func TestEndSessionOnEveryReplica(t *testing.T) {
 	for _, url := range []string{a.URL, b.URL, c.URL} {
 		granted, err := clientOf(t, url, app).CreateGrants(ctx, goneID, []directives.Grant{{Tokens: []string{mine.Token}, Kinds: []directives.GrantKind{directives.GrantKindRead}}})
 		require.NoError(t, err)
-		require.Equal(t, []directives.Granted{{Missing: []string{mine.Token}}}, granted, "nothing comes back to life")
+		require.Equal(t, []directives.Granted{{Missing: []string{mine.Token}}}, granted, "no grant is created for an ended session")
 		require.False(t, refused(t, clientOf(t, url, kept)))
 		require.Zero(t, missing(url, keptID, other.Token))
 	}
@@ -118,7 +118,7 @@ func metricsOf(t testing.TB, gatewayURL string) string {
 	return string(text)
 }
 
-// provider is an identity provider that signs session JWTs and logout tokens by one key.
+// provider is an identity provider that signs session JWTs and logout tokens with one key.
 type provider struct {
 	iss string
 	key jwk.Key
@@ -211,7 +211,7 @@ func TestBackChannelLogout(t *testing.T) {
 	grants.(directives.Revoker).OnRevoke(func(session string, _ []string) { revoked = session })
 
 	token := p.logout(t, "ann", "s1")
-	for range 2 { // a replay does no more
+	for range 2 { // a replay changes nothing
 		require.Equal(t, http.StatusOK, send(t, g.URL, token))
 		require.True(t, refused(t, one))
 		require.False(t, refused(t, two), "another session of the same subject")
@@ -228,7 +228,7 @@ func TestBackChannelLogout(t *testing.T) {
 		require.False(t, refused(t, other))
 	}
 	later := clientOf(t, g.URL, p.session(t, g.URL, "ann", "s4", time.Now().Add(2*time.Second)))
-	require.False(t, refused(t, later), "who has signed in since is not out")
+	require.False(t, refused(t, later), "a later sign-in is not ended")
 
 	jwt, _, _ := credentials("bob", "s3")(t.Context())
 	require.Equal(t, http.StatusBadRequest, send(t, g.URL, jwt), "a session's JWT is no logout token")
@@ -241,7 +241,7 @@ func TestBackChannelLogout(t *testing.T) {
 	require.Contains(t, text, `cloakroom_logout_tokens_total{outcome="refused"} 1`)
 }
 
-// TestBackChannelLogoutIsOff unless an issuer is said to send logout tokens; then no route is there.
+// TestBackChannelLogoutIsOff unless an issuer is configured to send logout tokens: the route does not exist.
 func TestBackChannelLogoutIsOff(t *testing.T) {
 	p := newProvider(t)
 	g := gatewaytest.Start(t, p.trusted(t, false))

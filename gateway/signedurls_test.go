@@ -20,7 +20,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/gatewaytest"
 )
 
-// sendSigned sends a signed request as whoever holds it could, and returns the status and the body.
+// sendSigned sends a signed request as any holder of its URL can, and returns the status and the body.
 func sendSigned(t *testing.T, r client.SignedRequest, body io.Reader) (int, string) {
 	t.Helper()
 	in, err := http.NewRequestWithContext(t.Context(), r.Method, r.URL, body)
@@ -34,8 +34,8 @@ func sendSigned(t *testing.T, r client.SignedRequest, body io.Reader) (int, stri
 	return res.StatusCode, string(text)
 }
 
-// TestWhatWasSignedForADeletedToken is of no use, be it used before or not.
-func TestWhatWasSignedForADeletedToken(t *testing.T) {
+// TestSignedRequestsOfADeletedTokenAreRefused, whether they were used before or not.
+func TestSignedRequestsOfADeletedTokenAreRefused(t *testing.T) {
 	g := gatewaytest.Start(t, nil)
 	user, err := client.New(client.Options{Endpoint: g.URL, Credentials: g.Session(gatewaytest.Own, "s")})
 	require.NoError(t, err)
@@ -61,8 +61,8 @@ func TestWhatWasSignedForADeletedToken(t *testing.T) {
 	require.NotContains(t, text, "value")
 }
 
-// TestUploadsUnderWayEndWithTheirTokenAndSession: the client is answered in the middle of its body, nothing is left in
-// temporary files, and the same URL is refused from then on. A slow client is cut later than a test may take.
+// TestUploadsUnderWayEndWithTheirTokenAndSession: the client gets its answer in the middle of its body, no temporary file
+// is left, and the same URL is refused from then on. A slow client would be cut later than a test may take.
 func TestUploadsUnderWayEndWithTheirTokenAndSession(t *testing.T) {
 	g := gatewaytest.Start(t, func(c *gateway.Config) { c.Objects.Embedded.Grace = 5 * time.Minute })
 	app, err := client.New(client.Options{Endpoint: g.URL, Credentials: g.Application(gatewaytest.Own)})
@@ -117,7 +117,7 @@ func TestUploadsUnderWayEndWithTheirTokenAndSession(t *testing.T) {
 	}
 }
 
-// TestASignedDownloadOutlivesItsGrantOnly: docs/threat-model.md says so where it speaks of signed URLs.
+// TestASignedDownloadOutlivesItsGrantOnly, as docs/threat-model.md says of signed URLs.
 func TestASignedDownloadOutlivesItsGrantOnly(t *testing.T) {
 	g := gatewaytest.Start(t, nil)
 	app, err := client.New(client.Options{Endpoint: g.URL, Credentials: g.Application(gatewaytest.Own)})
@@ -133,7 +133,7 @@ func TestASignedDownloadOutlivesItsGrantOnly(t *testing.T) {
 		before := time.Now()
 		redeemed, err := user.Detokenize(t.Context(), made.Token)
 		require.NoError(t, err)
-		require.False(t, redeemed.Download.ExpiresAt.After(before.Add(g.Config.Objects.DownloadLifetime+time.Minute)), "its own life bounds it")
+		require.False(t, redeemed.Download.ExpiresAt.After(before.Add(g.Config.Objects.DownloadLifetime+time.Minute)), "the URL expires after its own lifetime")
 		return user, made, redeemed.Download
 	}
 	t.Run("a grant that is revoked", func(t *testing.T) {
@@ -167,7 +167,7 @@ type underWay struct {
 	failed   chan error
 }
 
-// beginUpload returns once the store reads the upload's body: it says so with 100 Continue.
+// beginUpload returns once the store reads the upload's body, which it announces with 100 Continue.
 func beginUpload(t *testing.T, r client.SignedRequest) *underWay {
 	t.Helper()
 	reads := make(chan struct{})
@@ -201,7 +201,7 @@ func beginUpload(t *testing.T, r client.SignedRequest) *underWay {
 	return u
 }
 
-// answer waits for what the store says while the body goes on.
+// answer waits for the store's answer while the body goes on.
 func (u *underWay) answer(t *testing.T) (int, string) {
 	t.Helper()
 	select {
@@ -216,7 +216,7 @@ func (u *underWay) answer(t *testing.T) (int, string) {
 	}
 }
 
-// refusals is what the gateway has counted of the embedded store.
+// refusals returns the gateway's counts of the embedded store's refusals.
 func refusals(t *testing.T, g *gatewaytest.Gateway, reason string) (n int) {
 	t.Helper()
 	found := regexp.MustCompile(`(?m)^cloakroom_objects_refused_total\{reason="` + reason + `"\} (\d+)$`).FindStringSubmatch(metrics(t, g))
@@ -228,7 +228,7 @@ func refusals(t *testing.T, g *gatewaytest.Gateway, reason string) (n int) {
 	return n
 }
 
-// TestAnUploadEndsWithItsToken: its URL says so.
+// TestAnUploadEndsWithItsToken: an upload's URL expires when its token does.
 func TestAnUploadEndsWithItsToken(t *testing.T) {
 	g := gatewaytest.Start(t, nil)
 	user, err := client.New(client.Options{Endpoint: g.URL, Credentials: g.Session(gatewaytest.Own, "s")})
@@ -239,7 +239,7 @@ func TestAnUploadEndsWithItsToken(t *testing.T) {
 	require.False(t, made.Upload.ExpiresAt.After(made.ExpiresAt))
 }
 
-// TestADownloadMayOutlastTheTimeouts: a client that reads goes on, however long that takes.
+// TestADownloadMayOutlastTheTimeouts: a client that goes on reading is not cut.
 func TestADownloadMayOutlastTheTimeouts(t *testing.T) {
 	g := gatewaytest.Start(t, func(c *gateway.Config) { c.HTTP.ReadTimeout = time.Second })
 	user, err := client.New(client.Options{Endpoint: g.URL, Credentials: g.Session(gatewaytest.Own, "s")})

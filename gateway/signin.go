@@ -12,7 +12,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/telemetry"
 )
 
-// newSignIn returns the redirect flow, which adds its cookie to the credentials that next knows.
+// newSignIn returns the redirect flow. It accepts its cookie in addition to the credentials that next accepts.
 func (g *Gateway) newSignIn(ctx context.Context, next *credential.Authenticator, keys *keyring.Keyring, rows database, ends signin.Revocation, rates signin.Rates, metrics *telemetry.Metrics) (*signin.Flow, error) {
 	states, err := purposeKeys(ctx, keys, rows, "sign-in-state")
 	if err != nil {

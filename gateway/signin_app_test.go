@@ -19,7 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// app is an application that signs by hand, from the standard library's primitives.
+// app is an application that makes its JWS with the standard library alone.
 type app struct {
 	*httptest.Server
 	name, sid, subject string
@@ -58,7 +58,7 @@ func (a *app) jwks(t testing.TB) string {
 
 func b64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 
-// sign returns a compact JWS by the application's key.
+// sign returns a compact JWS signed with the application's key.
 func (a *app) sign(header, claims map[string]any) string {
 	c, _ := json.Marshal(claims)
 	return a.signed(header, b64(c))
@@ -83,7 +83,7 @@ func (a *app) header(typ string) map[string]any {
 	return map[string]any{"alg": "ES256", "kid": a.name, "typ": typ}
 }
 
-// claims are a session's, with edits; nil removes one.
+// claims returns a session's claims, with edits; nil removes a claim.
 func (a *app) claims(edits map[string]any) map[string]any {
 	now := time.Now().Unix()
 	c := map[string]any{"iss": a.URL, "aud": a.gateway, "sub": a.subject, "sid": a.sid, "iat": now, "exp": now + 60, "jti": rand.Text()}

@@ -10,7 +10,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/gateway"
 )
 
-// cookies are forged, cut and swapped ones, sent to each endpoint that takes a session's.
+// cookies sends forged, cut and swapped cookies to each endpoint that accepts a session's cookie.
 func (a *attacked) cookies(t *testing.T) (list []attack) {
 	good, other := a.signIn(t, a.clinic), a.signIn(t, a.bank)
 	state, browser := a.begin(t, a.clinic)
@@ -30,7 +30,7 @@ func (a *attacked) cookies(t *testing.T) (list []attack) {
 		list = append(list, attack{title, func(t *testing.T) *answer {
 			got := a.graphql(t, nil, viewerQuery, "Origin", a.clinic.URL, "Cookie", cookie)
 			if got.StatusCode == http.StatusOK {
-				require.JSONEq(t, `{"data":{"viewer":null}}`, got.body, "nobody at most")
+				require.JSONEq(t, `{"data":{"viewer":null}}`, got.body, "at most an anonymous answer")
 			}
 			ended := a.end(t, nil, "Origin", a.clinic.URL, "Cookie", cookie)
 			require.Equal(t, http.StatusUnauthorized, ended.StatusCode)
@@ -47,11 +47,11 @@ func (a *attacked) cookies(t *testing.T) (list []attack) {
 	list = append(list, attack{"a bad bearer beside a good cookie", func(t *testing.T) *answer {
 		return a.verify(t, good, "Authorization", "Bearer x.y.z")
 	}, []int{http.StatusUnauthorized}})
-	require.Equal(t, http.StatusOK, a.verify(t, good).StatusCode, "what is attacked works")
+	require.Equal(t, http.StatusOK, a.verify(t, good).StatusCode, "the good cookie works")
 	return list
 }
 
-// crossSite are what other pages make a victim's browser send, with its cookie.
+// crossSite sends the requests that other pages can make a victim's browser send, with its cookie.
 func (a *attacked) crossSite(t *testing.T) (list []attack) {
 	cookie := a.cookieName("session") + "=" + a.signIn(t, a.clinic)
 	add := func(name, method, path, body string, want int, headers ...string) {
@@ -89,7 +89,7 @@ func (a *attacked) crossSite(t *testing.T) (list []attack) {
 	return list
 }
 
-// TestAllowedOriginsWithACookie: what a page of an allowed origin may do.
+// TestAllowedOriginsWithACookie: a page of an allowed origin may use the cookie.
 func TestAllowedOriginsWithACookie(t *testing.T) {
 	w := newWorld(t, true, nil)
 	cookie := w.cookieName("session") + "=" + w.signIn(t, w.clinic)
@@ -104,7 +104,7 @@ func TestAllowedOriginsWithACookie(t *testing.T) {
 	require.JSONEq(t, `{"data":{"viewer":{"tenant":"clinic"}}}`, w.do(t, get, nil).body)
 }
 
-// TestPageOfAnotherTenant: a page of one application can't use another's cookie, and can't tell that there is one.
+// TestPageOfAnotherTenant: a page of one application can't use another's cookie, and can't find out whether there is one.
 func TestPageOfAnotherTenant(t *testing.T) {
 	w := newWorld(t, true, func(c *gateway.Config) {
 		c.HTTP.AllowedOrigins = []string{c.Issuers[0].Issuer, c.Issuers[1].Issuer}
@@ -140,7 +140,7 @@ func TestPageOfAnotherTenant(t *testing.T) {
 	require.Equal(t, http.StatusOK, ask("POST", "/session/end", "{}", w.bank.URL, cookie).StatusCode)
 }
 
-// TestResourcePolicy: no answer can be told from another by a page that can't read it.
+// TestResourcePolicy: a page that can't read the answers can't distinguish them either.
 func TestResourcePolicy(t *testing.T) {
 	w := newWorld(t, true, nil)
 	cookie := w.cookieName("session") + "=" + w.signIn(t, w.clinic)
@@ -156,7 +156,7 @@ func TestResourcePolicy(t *testing.T) {
 	}
 }
 
-// TestCookieOfARemovedTenant: what a gateway no longer trusts, it refuses.
+// TestCookieOfARemovedTenant: a cookie of a tenant that is no longer configured is refused.
 func TestCookieOfARemovedTenant(t *testing.T) {
 	w := newWorld(t, false, nil)
 	cookie := w.signIn(t, w.clinic)

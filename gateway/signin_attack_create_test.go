@@ -11,11 +11,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// post is an attack on /session/create: everything is right but for what change does.
+// post is an attack on /session/create: the request is valid except for the changes of change.
 type post struct {
 	app                              *app
 	origin, browser, state, answered string
-	r                                *http.Request // set: sent instead
+	r                                *http.Request // if set, sent instead
 }
 
 func (a *attacked) posting(name string, change func(t *testing.T, p *post), want ...int) attack {
@@ -46,12 +46,12 @@ func flip(s string, at int) string {
 	return s[:at] + c + s[at+1:]
 }
 
-// states are forged, foreign and used ones.
+// states sends forged, foreign and used states.
 func (a *attacked) states(t *testing.T) (list []attack) {
 	add := func(name string, change func(t *testing.T, p *post)) {
 		list = append(list, a.posting(name, change, http.StatusForbidden))
 	}
-	answered := func(p *post) { p.answered = a.clinic.assertion(p.state) } // the application answers whatever it is asked
+	answered := func(p *post) { p.answered = a.clinic.assertion(p.state) } // the application answers every state
 	for name, change := range map[string]func(s string) string{
 		"empty": func(string) string { return "" }, "one character": func(string) string { return "A" }, "cut at the end": func(s string) string { return s[:len(s)-1] },
 		"cut in the middle": func(s string) string { return cut(s, 20, 24) }, "cut at the start": func(s string) string { return s[4:] }, "longer": func(s string) string { return s + "AAAA" },
@@ -91,7 +91,7 @@ func (a *attacked) states(t *testing.T) (list []attack) {
 	return list
 }
 
-// assertions are of somebody else, for something else, or too old, too new, too powerful.
+// assertions sends assertions of another issuer, for another audience, too old, too new, or with roles of an application.
 func (a *attacked) assertions(t *testing.T) (list []attack) {
 	add := func(name string, make func(state string) string) {
 		list = append(list, a.posting(name, func(_ *testing.T, p *post) { p.answered = make(p.state) }, http.StatusUnauthorized))
@@ -157,7 +157,8 @@ func (a *attacked) assertions(t *testing.T) (list []attack) {
 		one, two := strings.Split(a.clinic.assertion(state), "."), strings.Split(a.clinic.assertion(state, map[string]any{"sub": "other"}), ".")
 		return one[0] + "." + two[1] + "." + one[2]
 	})
-	// Mix-up: the victim begins at the bank, whose page is the attacker's, and the clinic's answer is sent there, and the reverse.
+	// Mix-up: the victim begins at the bank, whose page belongs to the attacker, and gets the clinic's answer sent there; and the
+	// reverse.
 	list = append(list,
 		a.posting("mix-up: the clinic's answer to the bank's state", func(t *testing.T, p *post) {
 			p.state, p.browser = a.begin(t, a.bank)
@@ -174,7 +175,7 @@ func (a *attacked) assertions(t *testing.T) (list []attack) {
 	return list
 }
 
-// forms are of other pages, in other forms.
+// forms sends forms of other pages, and malformed forms.
 func (a *attacked) forms(_ *testing.T) (list []attack) {
 	header := func(name, header string, values ...string) {
 		list = append(list, a.posting(name, func(t *testing.T, p *post) {

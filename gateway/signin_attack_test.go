@@ -22,7 +22,7 @@ type attack struct {
 	want []int // status; none: any from 400 to 499
 }
 
-// attacked is a world under attack: trap is a place of the attacker's, that nobody may ask.
+// attacked is a world under attack: trap is the attacker's server, to which no request may be sent.
 type attacked struct {
 	*world
 	trap   *httptest.Server
@@ -30,8 +30,8 @@ type attacked struct {
 	mirror *app // an issuer of the attacker's, which the gateway does not trust
 }
 
-// TestSignInAttacks sends every attack to one gateway over TLS. None may be given a session, or sent on; none may
-// fail the gateway, cost it much, or make it ask any place but its issuers' keys.
+// TestSignInAttacks sends every attack to one gateway over TLS. None may get a session or a redirect; none may cause an
+// internal error, cost much, or make the gateway send a request except for its issuers' keys.
 func TestSignInAttacks(t *testing.T) {
 	a := &attacked{world: newWorld(t, true, func(c *gateway.Config) {
 		c.Issuers[0].SignIn.ReturnTo = append(c.Issuers[0].SignIn.ReturnTo, "https://www.example")
@@ -40,7 +40,7 @@ func TestSignInAttacks(t *testing.T) {
 	defer a.trap.Close()
 	a.mirror = newApp(t, "mirror")
 	a.mirror.gateway, a.mirror.sid, a.mirror.subject = a.url, a.clinic.sid, a.clinic.subject
-	a.signIn(t, a.clinic) // what is attacked works
+	a.signIn(t, a.clinic) // a valid sign-in works
 	a.signIn(t, a.bank)
 	groups := map[string][]attack{
 		"return_to": a.redirects(t), "ensure": a.beginnings(), "state": a.states(t), "assertion": a.assertions(t), "form": a.forms(t),
@@ -74,15 +74,15 @@ func TestSignInAttacks(t *testing.T) {
 	}
 	t.Logf("%d attacks; the most processor time was %s, of %s, the browser's and the application's parts with it", cases, most, worst)
 	require.GreaterOrEqual(t, cases, 280)
-	require.Equal(t, before, a.rows(t), "what was refused has stored nothing, and used no state up")
-	require.Zero(t, a.fell.Load(), "a place of the attacker's was asked")
+	require.Equal(t, before, a.rows(t), "refused requests store nothing, and use up no state")
+	require.Zero(t, a.fell.Load(), "the gateway sent a request to the attacker's server")
 	require.Empty(t, a.mirror.asked)
 	require.Empty(t, a.bank.asked)
 	require.Empty(t, slices.DeleteFunc(slices.Clone(a.clinic.asked), func(path string) bool { return path == "/jwks.json" }))
 	a.checkLog(t)
 }
 
-// redirects are places to come back to that are not the clinic's, for one parser or another.
+// redirects sends values of return_to that some parser takes for the clinic's and that aren't.
 func (a *attacked) redirects(t *testing.T) (list []attack) {
 	evil := strings.TrimPrefix(a.trap.URL, "http://")
 	host := strings.TrimPrefix(a.clinic.URL, "http://")
@@ -120,7 +120,7 @@ func (a *attacked) redirects(t *testing.T) (list []attack) {
 			return got
 		}, []int{http.StatusBadRequest}})
 	}
-	for name, right := range map[string]string{ // the rules refuse no more than they must
+	for name, right := range map[string]string{ // valid values are accepted
 		"origin": "https://www.example", "root": "https://www.example/", "page": "https://www.example/a/b.html?next=%2Fhome%20x&u=//y", "prefix": pages, "below": pages + "a%20b/c/",
 		"app": a.clinic.URL + "/x?y=https://" + evil,
 	} {
@@ -136,7 +136,7 @@ func (a *attacked) redirects(t *testing.T) (list []attack) {
 	return list
 }
 
-// beginnings are malformed requests to begin a sign-in.
+// beginnings sends malformed requests to begin a sign-in.
 func (a *attacked) beginnings() (list []attack) {
 	add := func(name, method, query string, headers ...string) {
 		list = append(list, attack{name, func(t *testing.T) *answer {

@@ -21,7 +21,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/gateway"
 )
 
-// world is a gateway with two applications, and a place of an attacker's.
+// world is a gateway with two applications, and an attacker's server.
 type world struct {
 	*gateway.Gateway
 	cfg          *gateway.Config
@@ -87,7 +87,7 @@ func (w *world) config(t testing.TB, dir string) *gateway.Config {
 	cfg.Objects.Embedded.Dir = filepath.Join(dir, "objects")
 	cfg.Objects.Embedded.Listen, cfg.Objects.Embedded.PublicURL = "127.0.0.1:0", "http://127.0.0.1:1"
 	cfg.Metrics.Listen = "gateway"
-	cfg.Rates = gateway.Config{}.Rates // off: attacks are to reach what they attack
+	cfg.Rates = gateway.Config{}.Rates // off: no attack may be refused by a rate
 	for _, a := range []*app{w.clinic, w.bank} {
 		issuer := gateway.DefaultIssuer()
 		issuer.Name, issuer.Issuer, issuer.JWKS = a.name, a.URL, a.jwks(t)
@@ -100,7 +100,7 @@ func (w *world) config(t testing.TB, dir string) *gateway.Config {
 	return cfg
 }
 
-// open opens a gateway of the settings; a second one is a replica.
+// open opens a gateway with the settings; a second one is a replica.
 func (w *world) open(t testing.TB) *gateway.Gateway {
 	g, err := gateway.New(t.Context(), w.cfg, slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	require.NoError(t, err)
@@ -108,7 +108,7 @@ func (w *world) open(t testing.TB) *gateway.Gateway {
 	return g
 }
 
-// secret notes what must be in no log.
+// secret records a value that must be in no log.
 func (w *world) secret(s string) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -116,7 +116,7 @@ func (w *world) secret(s string) string {
 	return s
 }
 
-// checkLog fails where a secret of some length was logged.
+// checkLog fails if a secret of some length was logged.
 func (w *world) checkLog(t testing.TB) {
 	text := w.log.text()
 	require.NotEmpty(t, text)
@@ -128,7 +128,7 @@ func (w *world) checkLog(t testing.TB) {
 	}
 }
 
-// rows counts those of all tables but the disk's reserve, as they are in the database's file.
+// rows counts the rows of all tables except the reserve, in the database's file.
 func (w *world) rows(t testing.TB) map[string]int {
 	db, err := sql.Open("sqlite", "file:"+w.cfg.Database.Path+"?mode=ro")
 	require.NoError(t, err)
@@ -168,7 +168,7 @@ func (a *answer) code() string {
 	return errs.Errors[0].Extensions.Code
 }
 
-// do sends a request, with whatever cookies the jar has for it, and follows no redirect.
+// do sends a request, with the jar's cookies for it, and follows no redirect.
 func (w *world) do(t testing.TB, r *http.Request, jar http.CookieJar) *answer {
 	t.Helper()
 	client := *w.server.Client()
@@ -198,7 +198,7 @@ func newRequest(t testing.TB, method, target string, body io.Reader, headers ...
 	return r
 }
 
-// cookieName is that of the gateway's cookies, as its scheme has it.
+// cookieName returns the full name of a gateway's cookie, which depends on the scheme.
 func (w *world) cookieName(name string) string {
 	if strings.HasPrefix(w.url, "https:") {
 		return "__Host-cloakroom-" + name
@@ -206,7 +206,7 @@ func (w *world) cookieName(name string) string {
 	return "cloakroom-" + name
 }
 
-// set returns the value that an answer sets a cookie to.
+// set returns the value of a cookie that an answer sets.
 func (w *world) set(a *answer, name string) (string, bool) {
 	for _, c := range a.Cookies() {
 		if c.Name == w.cookieName(name) {
@@ -253,7 +253,7 @@ func (w *world) signIn(t testing.TB, a *app) string {
 	return w.secret(value)
 }
 
-// verify asks /session/verify with the session's cookie.
+// verify calls /session/verify with the session's cookie.
 func (w *world) verify(t testing.TB, value string, headers ...string) *answer {
 	t.Helper()
 	return w.do(t, newRequest(t, "GET", w.url+"/session/verify", nil, append(headers, "Cookie", w.cookieName("session")+"="+value)...), nil)

@@ -10,7 +10,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/gateway"
 )
 
-// TestALimitedSignIn: a person reads what to do, a program finds the code; both are told when.
+// TestALimitedSignIn: the page says what to do, JSON has the code; both say when to try again.
 func TestALimitedSignIn(t *testing.T) {
 	w := newWorld(t, false, func(c *gateway.Config) {
 		c.Rates = gateway.DefaultConfig().Rates

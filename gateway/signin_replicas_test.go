@@ -14,7 +14,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/gateway"
 )
 
-// TestEndOnReplicas: a cookie whose login, or whose session, has ended is refused by the others soon, and after a restart.
+// TestEndOnReplicas: other replicas soon refuse the cookie of an ended login or session, also after a restart.
 func TestEndOnReplicas(t *testing.T) {
 	w := newWorld(t, false, unhurriedPoll)
 	w.cfg.Objects.Embedded.Dir = t.TempDir()
@@ -39,11 +39,11 @@ func TestEndOnReplicas(t *testing.T) {
 		require.True(t, refuses(restarted, value)())
 		require.Eventually(t, refuses(replica, value), 30*time.Second, 20*time.Millisecond)
 	}
-	// A new sign-in of a session that has ended makes a cookie that opens nothing.
+	// A new sign-in of an ended session makes a cookie that is refused.
 	require.True(t, refuses(w.Gateway, w.signIn(t, w.bank))())
 }
 
-// TestOneStateOneSession: of fifty that post one answer at once, to two replicas, one gets a session.
+// TestOneStateOneSession: of fifty concurrent posts of one answer, to two replicas, exactly one gets a session.
 func TestOneStateOneSession(t *testing.T) {
 	w := newWorld(t, false, nil)
 	w.cfg.Objects.Embedded.Dir = t.TempDir()
@@ -77,8 +77,8 @@ func TestOneStateOneSession(t *testing.T) {
 	require.Equal(t, 3, w.rows(t)["sign_in_states"])
 }
 
-// TestStrangersStoreNothing: neither sign-ins that are begun and not finished, nor answers that are refused.
-func TestStrangersStoreNothing(t *testing.T) {
+// TestUnfinishedSignInsStoreNothing, nor do refused answers.
+func TestUnfinishedSignInsStoreNothing(t *testing.T) {
 	w := newWorld(t, false, nil)
 	before := w.rows(t)
 	for n := range 200 {

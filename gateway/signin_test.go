@@ -18,7 +18,7 @@ import (
 
 var field = regexp.MustCompile(`name="(state|assertion)" value="([^"]*)"`)
 
-// browse follows the flow as a browser does, and returns the answer of /session/create.
+// browse follows the flow as a browser does, and returns the answer from /session/create.
 func (w *world) browse(t *testing.T, a *app, jar http.CookieJar, query url.Values) *answer {
 	t.Helper()
 	got := w.do(t, newRequest(t, "GET", w.url+"/session/ensure?"+query.Encode(), nil, "Sec-Fetch-Mode", "navigate"), jar)
@@ -35,18 +35,18 @@ func (w *world) browse(t *testing.T, a *app, jar http.CookieJar, query url.Value
 
 const viewerQuery = `{"query":"{ viewer { tenant subject sessionHash roles } }"}`
 
-// graphql sends a document with a cookie of the jar.
+// graphql sends a document with the jar's cookie.
 func (w *world) graphql(t *testing.T, jar http.CookieJar, document string, headers ...string) *answer {
 	t.Helper()
 	return w.do(t, newRequest(t, "POST", w.url+"/graphql", strings.NewReader(document), append(headers, "Content-Type", "application/json")...), jar)
 }
 
-// TestSignIn is the flow with a browser's cookies, over http on loopback and over TLS: what is sent, to the letter.
+// TestSignIn runs the flow with a browser's cookies, over HTTP on loopback and over TLS, and compares the exact answers.
 func TestSignIn(t *testing.T) {
 	for name, test := range map[string]struct {
 		tls        bool
 		configure  func(*gateway.Config)
-		attributes string // behind the value
+		attributes string // after the value
 		lifetime   time.Duration
 	}{
 		"http":   {false, nil, "; Path=/; Max-Age=%d; HttpOnly; SameSite=Strict", time.Hour},
@@ -96,7 +96,7 @@ func (w *world) checkNavigation(t *testing.T, got *answer) {
 	require.Equal(t, "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'self' "+w.clinic.URL, got.Header.Get("Content-Security-Policy"))
 }
 
-// checkSession: the cookie is the application's session, for /session/verify and for GraphQL.
+// checkSession checks that the cookie is the application's session, for /session/verify and for GraphQL.
 func (w *world) checkSession(t *testing.T, jar http.CookieJar, a *app, lifetime time.Duration) {
 	t.Helper()
 	got := w.do(t, newRequest(t, "GET", w.url+"/session/verify", nil, "Origin", a.URL), jar)
@@ -121,7 +121,7 @@ func (w *world) checkSession(t *testing.T, jar http.CookieJar, a *app, lifetime 
 	require.Equal(t, said.SessionHash, bearer.Header.Get("Cloakroom-Session-Hash"), "the same session by a bearer token")
 }
 
-// TestSignInDefaults: the only provider, and its first way back, need not be named.
+// TestSignInDefaults: the only provider, and its first return_to, need not be named.
 func TestSignInDefaults(t *testing.T) {
 	w := newWorld(t, false, func(c *gateway.Config) { c.Issuers[1].SignIn.Enabled = false })
 	jar, err := cookiejar.New(nil)
@@ -141,7 +141,7 @@ func TestSignInDefaults(t *testing.T) {
 	require.Equal(t, http.StatusOK, none.do(t, bearer, nil).StatusCode, "a bearer token needs no flow")
 }
 
-// TestTwoTabs: sign-ins of one browser that are under way at once end both, in either order.
+// TestTwoTabs: two concurrent sign-ins of one browser both succeed, in either order.
 func TestTwoTabs(t *testing.T) {
 	w := newWorld(t, false, nil)
 	first, browser := w.begin(t, w.clinic)
@@ -156,7 +156,7 @@ func TestTwoTabs(t *testing.T) {
 	}
 }
 
-// TestSessionEndsWithTheApplications: the cookie lives no longer than the session that it stands for.
+// TestSessionEndsWithTheApplications: the cookie expires with the application's session at the latest.
 func TestSessionEndsWithTheApplications(t *testing.T) {
 	w := newWorld(t, false, nil)
 	state, browser := w.begin(t, w.clinic)
@@ -171,7 +171,7 @@ func TestSessionEndsWithTheApplications(t *testing.T) {
 }
 
 // TestUserSwitch: the flow always runs, so that another user's login replaces the cookie, and a page that was
-// loaded for the first one is told.
+// loaded for the first user gets an error.
 func TestUserSwitch(t *testing.T) {
 	w := newWorld(t, false, nil)
 	jar, err := cookiejar.New(nil)
@@ -205,8 +205,8 @@ func (w *world) end(t *testing.T, jar http.CookieJar, headers ...string) *answer
 	return w.do(t, newRequest(t, "POST", w.url+"/session/end", strings.NewReader("{}"), append(headers, "Content-Type", "application/json")...), jar)
 }
 
-// TestEnd: signing out revokes the session's grants, ends the login wherever its cookie was copied to, and
-// nobody else's.
+// TestEnd: signing out revokes the session's grants and ends the login, also for copies of its cookie. No other
+// login ends.
 func TestEnd(t *testing.T) {
 	w := newWorld(t, true, nil)
 	value, other := w.signIn(t, w.clinic), w.signIn(t, w.bank)
@@ -217,7 +217,7 @@ func TestEnd(t *testing.T) {
 		require.Empty(t, got.code(), got.body)
 	}
 	got := w.end(t, nil, "Origin", w.clinic.URL, "Cookie", cookie(value), "Cloakroom-Session-Hash", strings.Repeat("0", 64))
-	require.Equal(t, http.StatusPreconditionFailed, got.StatusCode, "the page is another session's")
+	require.Equal(t, http.StatusPreconditionFailed, got.StatusCode, "the page belongs to another session")
 	got = w.end(t, nil, "Origin", w.clinic.URL, "Cookie", cookie(value))
 	require.Equal(t, http.StatusOK, got.StatusCode)
 	require.JSONEq(t, `{"revoked":4}`, got.body, "READ and STORE of both")

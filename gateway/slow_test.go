@@ -16,7 +16,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/gatewaytest"
 )
 
-// slowly gives a byte at every interval.
+// slowly returns one byte at every interval.
 type slowly struct {
 	left     int
 	interval time.Duration
@@ -32,8 +32,8 @@ func (s *slowly) Read(p []byte) (int, error) {
 	return 1, nil
 }
 
-// TestOnlySignedUploadsMayBeSlow: a stranger's body is waited for as long as any request's, and a signed one as long
-// as its request is valid.
+// TestOnlySignedUploadsMayBeSlow: the body of an unsigned request must arrive within the general timeout, the body of a
+// signed upload while its signature is valid.
 func TestOnlySignedUploadsMayBeSlow(t *testing.T) {
 	g := gatewaytest.Start(t, func(c *gateway.Config) { c.HTTP.ReadTimeout = time.Second })
 	store := strings.TrimPrefix(g.Config.Objects.Embedded.PublicURL, "http://")
@@ -45,7 +45,7 @@ func TestOnlySignedUploadsMayBeSlow(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, conn.SetReadDeadline(begin.Add(30*time.Second)))
 	_, err = io.ReadAll(bufio.NewReader(conn))
-	require.NoError(t, err, "the store lets go of it")
+	require.NoError(t, err, "the store releases the connection")
 	require.Less(t, time.Since(begin), 20*time.Second)
 
 	c, err := client.New(client.Options{Endpoint: g.URL, Credentials: g.Session(gatewaytest.Own, "s")})

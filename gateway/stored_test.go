@@ -22,7 +22,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/gatewaytest"
 )
 
-// What is in testdata/c41d292.tar.gz: the data folder that a gateway of commit c41d292 has left, after a session of the
+// The content of testdata/c41d292.tar.gz: the data folder of a gateway of commit c41d292, after a session of the
 // tenant own has tokenized two values, and its application has deleted one. The session's grant was for 15 minutes.
 const (
 	storedTenant = "own"
@@ -31,7 +31,7 @@ const (
 	storedValue  = "kept since c41d292"
 )
 
-// unpack returns a folder with what is in an archive.
+// unpack returns a folder with the content of an archive.
 func unpack(t *testing.T, archive string) string {
 	t.Helper()
 	packed, err := os.Open(archive)
@@ -57,7 +57,7 @@ func unpack(t *testing.T, archive string) string {
 	}
 }
 
-// TestStoredValuesStay: what was tokenized at commit c41d292 is redeemed now, beside what is tokenized now, and each row
+// TestStoredValuesStay: values that were tokenized at commit c41d292 can be detokenized, as new values can, and each row
 // names the master key that it needs.
 func TestStoredValuesStay(t *testing.T) {
 	dir := unpack(t, filepath.Join("testdata", "c41d292.tar.gz"))
@@ -79,7 +79,7 @@ func TestStoredValuesStay(t *testing.T) {
 			requireRedeemed(t, user, storedToken, storedValue)
 		})
 	}
-	t.Run("what was deleted stays so", func(t *testing.T) {
+	t.Run("the deleted value stays deleted", func(t *testing.T) {
 		_, err := first.Detokenize(t.Context(), deletedToken)
 		require.ErrorIs(t, err, client.ErrGrantRequired)
 	})

@@ -18,8 +18,8 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/telemetry"
 )
 
-// TestAStreamOutlivesTheTimeouts: the gateway's own servers let server-sent events go on for longer than all of the
-// timeouts together, which ended an answer before, whether asked for by GET or by POST, over HTTP/1.1 and HTTP/2.
+// TestAStreamOutlivesTheTimeouts: the gateway's servers let server-sent events go on for longer than all timeouts
+// together, which used to end them, by GET and by POST, over HTTP/1.1 and HTTP/2.
 func TestAStreamOutlivesTheTimeouts(t *testing.T) {
 	for _, http2 := range []bool{false, true} {
 		for _, method := range []string{http.MethodGet, http.MethodPost} {
@@ -43,7 +43,7 @@ func TestAStreamOutlivesTheTimeouts(t *testing.T) {
 	}
 }
 
-// streaming serves events for 2.5 s, where 1.3 s was the bound.
+// streaming serves events for 2.5 s; the bound used to be 1.3 s.
 func streaming(t *testing.T, http2 bool) (url string, client *http.Client) {
 	t.Helper()
 	cfg := DefaultConfig()

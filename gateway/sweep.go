@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// sweeper returns what sweeps at once and at every interval, through failures, until its context ends. The room whose
-// rows they are says what is due. Each sweep has a sweeper of its own, so that none waits for another.
+// sweeper returns a function that sweeps at once and at every interval, also after failures, until its context ends. The
+// package that owns the rows decides which are due. Each sweep has its own sweeper, so that none waits for another.
 func (g *Gateway) sweeper(what string, sweep func(context.Context) error) func(context.Context) {
 	return func(ctx context.Context) {
 		tick := time.NewTicker(g.cfg.Tokens.SweepInterval)

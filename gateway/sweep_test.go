@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestSweeper sweeps at once and at every interval, through failures, until its context ends.
+// TestSweeper: it sweeps at once and at every interval, also after failures, until its context ends.
 func TestSweeper(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := &Gateway{cfg: DefaultConfig(), log: slog.New(slog.DiscardHandler)}

@@ -12,8 +12,8 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/gatewaytest"
 )
 
-// TestAProvidersUsersAndAnApplication: users log in at one issuer, whose roles mean nothing, and the application that
-// grants them what they may read signs as another, of the same tenant.
+// TestAProvidersUsersAndAnApplication: users log in at one issuer, whose roles are ignored. The application that creates
+// their grants is another issuer of the same tenant.
 func TestAProvidersUsersAndAnApplication(t *testing.T) {
 	g := gatewaytest.Start(t, func(c *gateway.Config) {
 		for n := range c.Issuers {
@@ -44,5 +44,5 @@ func TestAProvidersUsersAndAnApplication(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, refused(t, user))
 	_, err = clientOf(t, g.URL, g.Application(gatewaytest.Other)).EndSession(ctx, session)
-	require.Error(t, err, "the provider's roles raise nobody")
+	require.Error(t, err, "the provider's roles are ignored")
 }

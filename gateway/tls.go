@@ -13,10 +13,10 @@ import (
 	"github.com/cloakroomhq/cloakroom/config"
 )
 
-// rereadAfter is how soon a renewed certificate is noticed, by the next handshake then.
+// rereadAfter is the age of a certificate after which the next handshake reads its files again.
 const rereadAfter = 10 * time.Second
 
-// newTLS returns how the gateway's listener speaks TLS, or nil where it speaks HTTP.
+// newTLS returns the TLS configuration of the gateway's listener, or nil if it serves HTTP.
 func newTLS(cfg *Config, log *slog.Logger) (*tls.Config, error) {
 	files := cfg.HTTP.TLS
 	if files.CertFile == "" {
@@ -32,7 +32,7 @@ func newTLS(cfg *Config, log *slog.Logger) (*tls.Config, error) {
 	case files.ClientCAFile != "":
 		c.ClientAuth = tls.RequireAndVerifyClientCert
 	case cfg.TrustedProxy.ClientCAFile != "":
-		// Clients other than the proxy need none. Which hop a certificate makes trusted is judged by its requests.
+		// Only the proxy needs a certificate. Each request then checks whether its certificate is the proxy's.
 		c.ClientAuth = tls.VerifyClientCertIfGiven
 		setting, files.ClientCAFile = "trusted_proxy.client_ca_file", cfg.TrustedProxy.ClientCAFile
 	}
@@ -43,7 +43,7 @@ func newTLS(cfg *Config, log *slog.Logger) (*tls.Config, error) {
 	return c, nil
 }
 
-// certificates reads a setting's file of certificates; nil where the setting is empty.
+// certificates reads a setting's file of certificates. It returns nil if the setting is empty.
 func certificates(setting, file string) (*x509.CertPool, error) {
 	if file == "" {
 		return nil, nil
@@ -59,8 +59,8 @@ func certificates(setting, file string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// keyPair is a certificate that is read again when its files have changed. What can't be read, or is half
-// written, leaves the one that is there.
+// keyPair is a certificate that is read again when its files have changed. If the files can't be read, or are
+// half written, the previous certificate stays.
 type keyPair struct {
 	files config.TLS
 	log   *slog.Logger
@@ -77,7 +77,7 @@ func (k *keyPair) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	defer k.mu.Unlock()
 	if k.now().Sub(k.looked) >= rereadAfter {
 		if err := k.read(); err != nil {
-			k.log.Error("the certificate could not be read again; the one before is used", slog.Any("error", err))
+			k.log.Error("the certificate could not be read again; the previous one is used", slog.Any("error", err))
 		}
 	}
 	return k.pair, nil

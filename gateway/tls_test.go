@@ -27,7 +27,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/gateway"
 )
 
-// authority signs certificates of its own.
+// authority is a CA.
 type authority struct {
 	cert *x509.Certificate
 	key  crypto.Signer
@@ -50,7 +50,7 @@ func newAuthority(t *testing.T) *authority {
 	return a
 }
 
-// issue returns a certificate and its key in PEM, for 127.0.0.1 and a name, to serve and to call.
+// issue returns a certificate and its key in PEM, for 127.0.0.1 and a name, for servers and clients.
 func (a *authority) issue(t *testing.T, name string, serial int64) (certPEM, keyPEM []byte) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
@@ -70,7 +70,7 @@ func (a *authority) pair(t *testing.T, name string) *tls.Certificate {
 	return &pair
 }
 
-// serving runs a gateway that speaks TLS until the test ends.
+// serving runs a gateway with TLS until the test ends.
 func serving(t *testing.T, ca *authority, change func(*gateway.Config)) (url string, cfg *gateway.Config) {
 	dir := t.TempDir()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -101,19 +101,19 @@ func serving(t *testing.T, ca *authority, change func(*gateway.Config)) (url str
 	return cfg.HTTP.PublicURL, cfg
 }
 
-// calling trusts ca, and shows a certificate, if any.
+// calling returns a client that trusts ca and sends a certificate, if any.
 func calling(t *testing.T, ca *authority, shown *tls.Certificate) *http.Client {
 	roots := x509.NewCertPool()
 	roots.AddCert(ca.cert)
 	transport := &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{RootCAs: roots}}
-	if shown != nil { // whoever the server asks for
+	if shown != nil { // even if the server asks for another authority's
 		transport.TLSClientConfig.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return shown, nil }
 	}
 	t.Cleanup(transport.CloseIdleConnections)
 	return &http.Client{Transport: transport}
 }
 
-// TestTLS: the gateway speaks TLS 1.2 and newer, and HTTP/2, and no HTTP without it.
+// TestTLS: the gateway serves TLS 1.2 and newer, with HTTP/2, and refuses HTTP.
 func TestTLS(t *testing.T) {
 	ca := newAuthority(t)
 	url, cfg := serving(t, ca, nil)
@@ -134,7 +134,7 @@ func TestTLS(t *testing.T) {
 	require.ErrorContains(t, err, "http.tls.cert_file")
 }
 
-// TestStreams: a connection asks for so much at once, as HTTP/2's settings say (RFC 9113, section 6.5.2).
+// TestStreams: the server announces its bound on concurrent streams in HTTP/2's settings (RFC 9113, section 6.5.2).
 func TestStreams(t *testing.T) {
 	ca := newAuthority(t)
 	url, _ := serving(t, ca, nil)
@@ -155,8 +155,8 @@ func TestStreams(t *testing.T) {
 	require.EqualValues(t, 32, streams)
 }
 
-// TestTrustedProxy: identity headers count over a connection that the configured certificate opened, and refuse the
-// request on any other; other clients need no certificate.
+// TestTrustedProxy: identity headers are accepted on a connection with the configured client certificate. On any other
+// connection a request that has them is refused. Other clients need no certificate.
 func TestTrustedProxy(t *testing.T) {
 	ca, proxies := newAuthority(t), newAuthority(t)
 	url, _ := serving(t, ca, func(c *gateway.Config) {
@@ -187,7 +187,7 @@ func TestTrustedProxy(t *testing.T) {
 	status, _ = ask(calling(t, ca, proxies.pair(t, "proxy.internal")), who[:4]...)
 	require.Equal(t, http.StatusForbidden, status, "a page's origin is needed")
 	status, _ = ask(calling(t, ca, proxies.pair(t, "other.internal")), who...)
-	require.Equal(t, http.StatusUnauthorized, status, "another of the authority's")
+	require.Equal(t, http.StatusUnauthorized, status, "another certificate of the authority")
 	status, _ = ask(calling(t, ca, nil), who...)
 	require.Equal(t, http.StatusUnauthorized, status, "no certificate")
 	status, body = ask(calling(t, ca, nil))
@@ -197,7 +197,7 @@ func TestTrustedProxy(t *testing.T) {
 	require.Error(t, err, "a certificate of another authority")
 }
 
-// TestClientCertificates: with http.tls.client_ca_file nobody is let in without one.
+// TestClientCertificates: with http.tls.client_ca_file every client needs a certificate.
 func TestClientCertificates(t *testing.T) {
 	ca := newAuthority(t)
 	url, _ := serving(t, ca, func(c *gateway.Config) { c.HTTP.TLS.ClientCAFile = ca.file })

@@ -12,38 +12,38 @@ var (
 	ErrClosed = errors.New("models: the database is closed")
 	// ErrFull is returned for a batch that adds rows while the disk has no room beside the reserve.
 	ErrFull = errors.New("models: the disk is full, and the reserve is kept for revocations and deletions")
-	// ErrNoFilter is returned where a revocation would select every tenant's grants.
+	// ErrNoFilter is returned for a revocation that would select every tenant's grants.
 	ErrNoFilter = errors.New("models: a revocation needs a session or tokens")
 	// ErrNoEvents is returned for a batch with events by an engine that can't keep them.
 	ErrNoEvents = errors.New("models: this engine has no table for events")
 )
 
 // Batch is one change of the database, committed whole. Its parts are applied in the order of the fields; each may be
-// empty. What is new to keep becomes a field here, not a method of Rows.
+// empty. A new kind of change is a new field here, not a new method of Rows.
 //
-// Tokens, Grants, Move and Used add rows, and are refused with ErrFull on a full disk. Ended, Revoke, Destroy and Purge
-// end something, and are not: a batch that must succeed on a full disk has none of the former.
+// On a full disk a batch with Tokens, Grants, Move or Used is refused with ErrFull, because they add rows. Ended, Revoke,
+// Destroy and Purge end something, and are accepted: a batch that must succeed on a full disk has none of the first four.
 type Batch struct {
 	Now     int64        // a grant is in force while its end is after this moment
 	Tokens  []Token      // to insert; an ID that exists is an error
-	Grants  []Grant      // to create, or to extend: of a grant that exists the later ends stay
+	Grants  []Grant      // to create, or to extend: the later end of each kind stays
 	Move    *Move        // nil: none
 	Used    []UsedState  // states of sign-ins that are used now
-	Ended   []Ended      // of two rows with one ID, the later moments stay
+	Ended   []Ended      // if the ID has a row already, the later of each moment stays
 	Revoke  *Revocation  // nil: none
 	Destroy *Destruction // nil: none
 	Purge   []ids.Digest // destroyed tokens whose objects have been deleted
 	Events  []Event      // refused with ErrNoEvents by an engine that can't keep them, never dropped
 }
 
-// Move gives a session's grants to another session of the tenant, which keeps what it has: of a grant that both have,
-// the later end stays, and the first session has none left.
+// Move gives all grants of the session From to the session To of the same tenant, which keeps its own grants. If both
+// have a grant, the later end stays.
 type Move struct {
 	Tenant   string
 	From, To ids.SessionHash
 }
 
-// Revocation ends the matching grants on the tenant's tokens; each field that is set narrows them.
+// Revocation ends the matching grants on the tenant's tokens; each field that is set narrows the selection.
 type Revocation struct {
 	Tenant  string
 	Session *ids.SessionHash // nil: of every session
@@ -51,8 +51,8 @@ type Revocation struct {
 	Kinds   ids.Kind         // 0: of both kinds
 }
 
-// Destruction destroys the sealed keys of those tokens that are the tenant's, with every grant on them. The rows stay,
-// for the sweeper to see to their objects, until they are purged; their MasterKey is 0.
+// Destruction destroys the sealed keys of the tokens that belong to the tenant, and every grant on them. The rows stay,
+// with MasterKey 0, until they are purged, so that the sweeper can delete their objects.
 type Destruction struct {
 	Tenant string
 	Tokens []ids.Digest
@@ -62,7 +62,7 @@ type Destruction struct {
 type Result struct {
 	Moved     int     // grants that were in force and moved, counting each kind
 	Revoked   int     // grants that were in force and revoked, counting each kind
-	Destroyed []Token // with ID, Object and UploadUntil alone
+	Destroyed []Token // only ID, Object and UploadUntil are set
 	FirstUse  []bool  // for each of Batch.Used: whether it was used for the first time
 }
 

@@ -2,5 +2,5 @@
 
 package models_test
 
-// full adds what takes too long for each run: make full.
+// full adds the checks that take too long for each run: make full.
 const full = true

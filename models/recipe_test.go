@@ -13,11 +13,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// edit is one step of the recipe: in a file, a text that stands there once and what takes its place. Without a text the
-// file is new.
+// edit is one step of the recipe: it replaces text, which occurs once in the file. Without text it creates the file.
 type edit struct{ file, text, with string }
 
-// column follows the recipe for the column note, which reads return.
+// column returns the edits of the recipe for the column note, which reads return.
 func column(migration string) []edit {
 	return []edit{
 		{"models/sqlite/migrations/" + migration, "", "-- +goose Up\nALTER TABLE tokens ADD COLUMN note BIGINT NOT NULL DEFAULT 0;\n\n-- +goose Down\nALTER TABLE tokens DROP COLUMN note;\n"},
@@ -26,7 +25,7 @@ func column(migration string) []edit {
 		{"models/sqlite/insert.go", "int64(t.MasterKey))", "int64(t.MasterKey), t.Note)"},
 		{"models/sqlite/tokens.go", "t.created_at, t.expires_at`", "t.created_at, t.expires_at, t.note`"},
 		{"models/sqlite/tokens.go", "&t.CreatedAt, &expires)", "&t.CreatedAt, &expires, &t.Note)"},
-		{"models/rows.go", "The time that it takes says nothing of tokens without a grant. Only ID, Object, Sealed, CreatedAt and\n\t// ExpiresAt are set.", "The time that it takes says nothing of tokens without a grant. Only ID, Object, Sealed, CreatedAt,\n\t// ExpiresAt and Note are set."},
+		{"models/rows.go", "Its duration does not reveal whether a token without a grant exists. Only ID, Object, Sealed,\n\t// CreatedAt and ExpiresAt are set.", "Its duration does not reveal whether a token without a grant exists. Only ID, Object, Sealed,\n\t// CreatedAt, ExpiresAt and Note are set."},
 		{"models/modelstest/fixture.go", "UploadUntil: noon + 1000,\n", "UploadUntil: noon + 1000, Note: 7,\n"},
 		{"models/modelstest/run.go", `Sealed: []byte("sealed a"), CreatedAt: noon}`, `Sealed: []byte("sealed a"), CreatedAt: noon, Note: 7}`},
 		{"models/modelstest/run.go", `Sealed: []byte("sealed b"), CreatedAt: noon, `, `Sealed: []byte("sealed b"), CreatedAt: noon, Note: 7, `},
@@ -36,9 +35,9 @@ func column(migration string) []edit {
 	}
 }
 
-// TestTheRecipeForAColumn follows CONTRIBUTING.md in a copy of the module: the steps are those of the page, in its order, and
-// the engine then keeps the contract, which expects the column. Nothing is fetched. With the tag full the rows of benchmarks have it
-// too, for which the whole gateway is built.
+// TestTheRecipeForAColumn follows CONTRIBUTING.md in a copy of the module. Its steps are those of the page, in the same order,
+// and afterwards the engine passes the contract suite, which expects the column. Nothing is fetched. With the tag full the
+// benchmarks' rows have the column too, which needs a build of the whole gateway.
 func TestTheRecipeForAColumn(t *testing.T) {
 	migrations, err := filepath.Glob("sqlite/migrations/*.sql")
 	require.NoError(t, err)
@@ -90,7 +89,7 @@ func steps(t *testing.T) (files []string) {
 	return files
 }
 
-// copyModule copies what the module is built of.
+// copyModule copies the module's source files.
 func copyModule(t *testing.T, to string) {
 	t.Helper()
 	require.NoError(t, filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {

@@ -6,61 +6,62 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/ids"
 )
 
-// Rows is what the gateway asks of an engine. modelstest.Run checks each obligation.
+// Rows is the contract that a database engine implements. modelstest.Run checks each obligation.
 //
-// Durability: what a method that writes has done is durable when it returns nil; a crash afterwards loses nothing of it.
+// Durability: when a method that writes returns nil, its changes are durable; a crash afterwards loses none of them.
 //
-// Atomicity: a batch is committed whole or not at all. There is one exception, on a full disk, where one transaction may
-// not hold all that a batch ends: Write then commits in parts, in an order in which a crash between them leaves nothing
-// open that the batch was to close first (see Write).
+// Atomicity: a batch is committed whole or not at all, with one exception. On a full disk one transaction may be too small
+// for all that a batch ends. Write then commits in parts, and what must end first is in the first part, so that a crash
+// between two parts does not leave it open (see Write).
 //
-// Order: a batch that was written before another call began is seen by that call. Batches of concurrent calls may be
-// committed together or in any order; one that fails does not make another fail.
+// Order: a call sees every batch that was written before the call began. Batches of concurrent calls may be committed
+// together or in any order; a batch that fails does not make another fail.
 //
-// A context that ends: before the work began, nothing is done. Later, the call returns the context's error, and the work
-// may be committed or not. A caller that has left shares no memory with the engine.
+// Cancellation: if the context ends before the work begins, nothing is done. If it ends later, the call returns the
+// context's error, and the work may be committed or not. The engine then shares no memory with the caller.
 //
-// Moments are Unix milliseconds, and an end is exclusive: at the moment itself a grant or a token is over. Lists may have
-// any length, and name a thing twice or one that does not exist. Errors are for the log, never for a client. ErrClosed is
-// returned for what arrives after Close.
+// Moments are Unix milliseconds, and an end is exclusive: at the moment itself a grant or a token has expired. Lists may
+// have any length, and may contain duplicates and ids that do not exist. Errors are for the log, never for a client.
+// ErrClosed is returned for work that arrives after Close.
 type Rows interface {
 	// Write commits a batch. An empty batch does nothing. Errors: ErrNoFilter, ErrNoEvents, ErrFull, ErrClosed.
 	//
-	// On a full disk a batch that ends something, and adds nothing, may be done in parts. Ended comes first, by itself:
-	// where it names a session with more grants than there is room to revoke, nil is returned once Ended is durable, and
-	// lives longer than every grant that the session has. Where an error is returned some of the grants may be revoked,
-	// and some of the keys destroyed. Where the grants on one destroyed token are too many, they stay until they expire:
-	// without its key they open nothing.
+	// On a full disk a batch that ends something, and adds nothing, may be committed in parts. Ended is committed first,
+	// by itself. If a session has more grants than there is room to revoke, Write returns nil once the session's row of
+	// Ended is durable and expires later than every grant of the session. If Write returns an error, some of the grants
+	// may be revoked, and some of the keys destroyed. If one destroyed token has too many grants to remove, they stay until
+	// they expire: without the key they open nothing.
 	Write(ctx context.Context, b Batch) (Result, error)
 
-	// ReadableTokens returns those of a tenant's tokens that the session may READ at the moment now, in no order: one
-	// statement. The time that it takes says nothing of tokens without a grant. Only ID, Object, Sealed, CreatedAt and
-	// ExpiresAt are set.
+	// ReadableTokens returns the tenant's tokens that the session may READ at the moment now, in no order, with one
+	// statement. Its duration does not reveal whether a token without a grant exists. Only ID, Object, Sealed,
+	// CreatedAt and ExpiresAt are set.
 	ReadableTokens(ctx context.Context, tenant string, session ids.SessionHash, tokens []ids.Digest, now int64) ([]Token, error)
-	// Tokens returns those of a tenant's tokens that exist at the moment now, in no order: one statement. Only ID, Object,
+	// Tokens returns the tenant's tokens that exist at the moment now, in no order, with one statement. Only ID, Object,
 	// Sealed, CreatedAt and ExpiresAt are set.
 	Tokens(ctx context.Context, tenant string, tokens []ids.Digest, now int64) ([]Token, error)
-	// TokenGrants returns, for those of these tokens that exist and are the tenant's, the session's grants, in no order:
+	// TokenGrants returns the session's grants for each token that exists and belongs to the tenant, in no order, with
 	// one statement.
 	TokenGrants(ctx context.Context, tenant string, session ids.SessionHash, tokens []ids.Digest, now int64) ([]TokenGrant, error)
-	// EndedSince calls each for every row with EndedAt at or after the moment since that has not expired at the moment
-	// now, in the order of EndedAt.
+	// EndedSince calls each for every row whose EndedAt is at or after the moment since and that has not expired at the
+	// moment now, in the order of EndedAt.
 	EndedSince(ctx context.Context, since, now int64, each func(Ended)) error
-	// Setting returns the value kept under name; where there is none it keeps and returns the initial one.
+	// Setting returns the value stored under name. If there is none, it stores and returns initial.
 	Setting(ctx context.Context, name string, initial []byte) ([]byte, error)
 
-	// The sweeps work in small parts, so that a waiting Write is not held up by more than one of them.
+	// The sweeps work in small parts, so that a Write waits for one part at most.
 
-	// DueTokens returns up to limit tokens, of all tenants, whose objects are to be deleted at the moment now: expired
-	// ones, whose keys it destroys first, with the grants on them, and those of earlier deletions. Only ID, Object and
-	// UploadUntil are set. With an error it may have destroyed some.
+	// DueTokens returns up to limit tokens, of all tenants, whose objects are to be deleted at the moment now: tokens of
+	// earlier deletions, and expired tokens, whose keys and grants it destroys first. Only ID, Object and UploadUntil are
+	// set. If it returns an error, some keys may be destroyed.
 	DueTokens(ctx context.Context, now int64, limit int) ([]Token, error)
 	// SweepGrants removes up to limit grants that have expired at the moment now, the oldest first, and returns how many
-	// rows went. Fewer than limit: no more are due. SweepEnded and SweepStates do so for theirs.
+	// rows it removed. Fewer than limit means that no more are due. SweepEnded and SweepStates do the same for their
+	// tables.
 	SweepGrants(ctx context.Context, now int64, limit int) (int, error)
 	SweepEnded(ctx context.Context, now int64, limit int) (int, error)
 	SweepStates(ctx context.Context, now int64, limit int) (int, error)
-	// Settle leaves no copy of what was destroyed in the database's files.
+	// Settle removes the remaining copies of destroyed keys from the database's files.
 	Settle(ctx context.Context) error
 
 	// Ready reports whether the database answers.

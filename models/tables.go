@@ -24,7 +24,7 @@ type Grant struct {
 	ExpiresAt  int64           // the later of the two
 }
 
-// TokenGrant is what a session may do with one token that exists; its moments may have passed, or be 0.
+// TokenGrant says what a session may do with one token that exists; its moments may be past, or 0.
 type TokenGrant struct {
 	TokenID        ids.Digest
 	TokenExpiresAt *int64
@@ -32,8 +32,7 @@ type TokenGrant struct {
 	StoreUntil     int64
 }
 
-// Ended is one row of the table ended: credentials that bear the ID are refused, if they were issued
-// before a moment.
+// Ended is one row of the table ended: credentials with this ID are refused if they were issued before IssuedBefore.
 type Ended struct {
 	ID           ids.SessionHash `gorm:"primaryKey"` // of a session, a sign-in or a subject
 	IssuedBefore int64
@@ -47,7 +46,7 @@ func (Ended) TableName() string { return "ended" }
 // UsedState is one row of the table sign_in_states: the state of a sign-in that has been used.
 type UsedState struct {
 	Digest    ids.Digest `gorm:"primaryKey"` // of the state's nonce
-	ExpiresAt int64      // from then on the state is refused by itself
+	ExpiresAt int64      // from then on the state is refused because it has expired
 }
 
 // TableName implements gorm's schema.Tabler.

@@ -7,7 +7,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/vault"
 )
 
-// arguments says what the contract calls the vault's arguments, by their paths below the GraphQL field.
+// arguments maps the vault's parameters to the contract's arguments, as paths below the GraphQL field.
 type arguments map[vault.Param][]any
 
 var (
@@ -22,7 +22,7 @@ var (
 	}
 )
 
-// in returns a fault of the vault with the contract's path. Any other error is as it was.
+// in returns a fault of the vault with the contract's path, and any other error unchanged.
 func (a arguments) in(err error) error {
 	var f *fault.Error
 	if !errors.As(err, &f) || len(f.Path) == 0 {

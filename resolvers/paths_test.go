@@ -12,9 +12,9 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/fault"
 )
 
-// TestPathsOfFaults: what is wrong with an argument is said by the contract's names for it.
+// TestPathsOfFaults: the error about an argument has the path of the contract's argument.
 func TestPathsOfFaults(t *testing.T) {
-	const token = `"old-2b58d9b2-83c1-4e9b-9692-b149112810c8"` // of a prefix that is not accepted
+	const token = `"old-2b58d9b2-83c1-4e9b-9692-b149112810c8"` // its prefix is not accepted
 	user, app := session("s"), application()
 	for name, test := range map[string]struct {
 		ctx  context.Context

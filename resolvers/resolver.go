@@ -1,5 +1,5 @@
-// Package resolvers answers the contract's fields: each decodes, makes one call to the vault, and
-// encodes. One file per file of graph/schema.
+// Package resolvers resolves the contract's fields: each resolver decodes, makes one call to the vault,
+// and encodes. There is one file for each file of graph/schema.
 package resolvers
 
 import (
@@ -22,7 +22,7 @@ type (
 	queries   struct{ vault *vault.Vault }
 )
 
-// value and pointer convert members of lists of tokens: the executor has pointers.
+// value and pointer convert members of lists of tokens, because the executor uses pointers.
 func value(t *ids.Token) ids.Token   { return *t }
 func pointer(t ids.Token) *ids.Token { return &t }
 
@@ -34,7 +34,7 @@ func optional(tokens []*ids.Token) []ids.Token {
 	return each(tokens, value)
 }
 
-// each returns f of every member.
+// each returns the list of f's results for the members.
 func each[A, B any](in []A, f func(A) B) []B {
 	out := make([]B, len(in))
 	for i := range in {

@@ -41,7 +41,7 @@ func (store) SignDownload(objects.Download) (objects.SignedRequest, error) {
 func (store) Delete(context.Context, ...string) error    { return nil }
 func (store) Tombstone(context.Context, ...string) error { return nil }
 
-// sessions end with their grants, and are forgotten.
+// sessions stores the end of a session and revokes its grants, and reports no session as ended.
 type sessions struct{ rows *sqlite.DB }
 
 func (s sessions) EndSession(ctx context.Context, tenant, sessionID, _ string) (int, error) {
@@ -121,7 +121,7 @@ func in(v any, steps ...any) any {
 	return v
 }
 
-// TestStory runs every field of the contract against a real domain.
+// TestStory runs every field of the contract against a real vault.
 func TestStory(t *testing.T) {
 	g := newGateway(t)
 	user, app := session("s"), application()
@@ -192,7 +192,7 @@ func TestStory(t *testing.T) {
 	require.Nil(t, data["token"])
 }
 
-// TestAnnotations holds the schema's own @token against what the gateway does.
+// TestAnnotations compares the schema's own @token with the gateway's behaviour.
 func TestAnnotations(t *testing.T) {
 	g := newGateway(t)
 	kinds := func(d ast.DirectiveList) (list []string) {

@@ -17,15 +17,15 @@ type DetokenizeResult interface {
 	IsDetokenizeResult()
 }
 
-// The session that loses its grants, and the one that gets them.
+// The session that loses its grants, and the session that gets them.
 type CarryGrantsInput struct {
-	// The id of the session before, as its JWT names it.
+	// The id of the first session, as its JWT names it.
 	FromSessionID string `json:"fromSessionId"`
-	// The id of the session after, another one. Of a grant that both have, the later end stays.
+	// The id of the other session, as its JWT names it. If both have a grant, the later end stays.
 	ToSessionID string `json:"toSessionId"`
 }
 
-// What was carried.
+// The result of carryGrants.
 type CarryGrantsPayload struct {
 	// How many grants, counting one per token and kind.
 	Carried int `json:"carried"`
@@ -39,22 +39,22 @@ type CreateGrantsInput struct {
 	Grants []*GrantsInput `json:"grants"`
 }
 
-// What exists now of the grants that were asked for.
+// The grants that exist now, for each entry of the input.
 type CreateGrantsPayload struct {
 	// One entry for each entry of the input, in the same order.
 	Grants []*CreatedGrants `json:"grants"`
 }
 
-// What exists now of one entry: a grant of each of its kinds on each of its tokens, except those that are missing.
+// The grants of one entry that exist now: of each of its kinds on each of its tokens, except on the missing ones.
 type CreatedGrants struct {
-	// Until then the session holds them all: it is the earliest of their ends. One that existed, or that is on a token with a longer life,
-	// may last longer; a single token in an entry gives that token's own. Null where every token is missing.
+	// The earliest end of these grants: until then the session holds all of them. A grant that existed before, or that is on a token with a
+	// longer life, may end later. With one token in the entry it is the end of that token's grants. Null if every token is missing.
 	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
-	// The tokens of the entry on which there is no grant, in the order asked for.
+	// The tokens of the entry on which there is no grant, in the order of the input.
 	Missing []*ids.Token `json:"missing"`
 }
 
-// What was deleted.
+// The result of deleteTokens.
 type DeleteTokensPayload struct {
 	// How many tokens this call deleted.
 	Deleted int `json:"deleted"`
@@ -62,7 +62,7 @@ type DeleteTokensPayload struct {
 
 // The request that downloads a value.
 type DetokenizePayload struct {
-	// The token that was asked for.
+	// The token of the request.
 	Token ids.Token `json:"token"`
 	// Its answer's body is the value.
 	Download *SignedRequest `json:"download"`
@@ -78,17 +78,17 @@ type EndSessionInput struct {
 	SessionID string `json:"sessionId"`
 }
 
-// What ended with the session.
+// The result of endSession.
 type EndSessionPayload struct {
-	// How many grants, counting one per token and kind.
+	// How many grants were revoked, counting one per token and kind.
 	Revoked int `json:"revoked"`
 }
 
-// One grant to look for.
+// One grant to check.
 type GrantCheckInput struct {
 	// The token.
 	Token ids.Token `json:"token"`
-	// The kind of grant that it needs.
+	// The kind of the grant.
 	Kind GrantKind `json:"kind"`
 }
 
@@ -98,7 +98,7 @@ type GrantsInput struct {
 	Tokens []*ids.Token `json:"tokens"`
 	// The kinds to create, on each token.
 	Kinds []GrantKind `json:"kinds"`
-	// Life of the grants: the gateway's default where absent; refused over its maximum. No grant outlives its token.
+	// Duration of the grants. If absent, the gateway's default; above its maximum the call is refused. No grant outlives its token.
 	Duration *time.Duration `json:"duration,omitempty"`
 }
 
@@ -118,7 +118,7 @@ type Metadata struct {
 	ContentType *string `json:"contentType,omitempty"`
 	// When the value was last changed.
 	LastModified *time.Time `json:"lastModified,omitempty"`
-	// Whatever else was given.
+	// Further properties, as given.
 	Custom map[string]any `json:"custom,omitempty"`
 }
 
@@ -130,7 +130,7 @@ type MetadataInput struct {
 	ContentType *string `json:"contentType,omitempty"`
 	// When the value was last changed.
 	LastModified *time.Time `json:"lastModified,omitempty"`
-	// Whatever else the application wants to know.
+	// Any further properties, as the application needs them.
 	Custom map[string]any `json:"custom,omitempty"`
 }
 
@@ -150,15 +150,15 @@ type Query struct {
 
 // Grants to revoke: those that match every filter given.
 type RevokeGrantsInput struct {
-	// Grants of this session; of every session where absent.
+	// Grants of this session; if absent, of every session.
 	SessionID *string `json:"sessionId,omitempty"`
-	// Grants on these tokens; on every token where absent. The gateway's batch limit bounds the list.
+	// Grants on these tokens; if absent, on every token. The gateway's batch limit bounds the list.
 	Tokens []*ids.Token `json:"tokens,omitempty"`
-	// Grants of these kinds; of both where absent.
+	// Grants of these kinds; if absent, of both.
 	Kinds []GrantKind `json:"kinds,omitempty"`
 }
 
-// What was revoked.
+// The result of revokeGrants.
 type RevokeGrantsPayload struct {
 	// How many grants, counting one per token, session and kind.
 	Revoked int `json:"revoked"`
@@ -178,7 +178,7 @@ type SignedRequest struct {
 
 // What the gateway knows of a token.
 type Token struct {
-	// The token that was asked for.
+	// The token of the request.
 	ID ids.Token `json:"id"`
 	// When it was made.
 	CreatedAt time.Time `json:"createdAt"`
@@ -190,7 +190,7 @@ type Token struct {
 
 // Why one token of a batch was not redeemed.
 type TokenFailure struct {
-	// The token that was asked for.
+	// The token of the request.
 	Token ids.Token `json:"token"`
 	// One of ErrorCode.
 	Code string `json:"code"`
@@ -200,11 +200,11 @@ type TokenFailure struct {
 
 func (TokenFailure) IsDetokenizeResult() {}
 
-// What is known of a value before it is uploaded.
+// The properties of a value, before it is uploaded.
 type TokenizeInput struct {
 	// Kept encrypted beside the value's key, and returned with it.
 	Metadata *MetadataInput `json:"metadata,omitempty"`
-	// Exact size of the value in bytes, 0 of an empty one; signed into the upload, which then accepts no other.
+	// Exact size of the value in bytes, 0 if it is empty. It is signed into the upload, which then accepts no other size.
 	Size *int64 `json:"size,omitempty"`
 	// The token and its value are deleted after this long.
 	TTL *time.Duration `json:"ttl,omitempty"`
@@ -220,7 +220,7 @@ type TokenizePayload struct {
 	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
 }
 
-// Grants to look for.
+// Grants to check.
 type VerifyGrantsInput struct {
 	// The session id, as the session's JWT names it.
 	SessionID string `json:"sessionId"`
@@ -232,11 +232,11 @@ type VerifyGrantsInput struct {
 type VerifyGrantsPayload struct {
 	// True if nothing is missing.
 	Valid bool `json:"valid"`
-	// The checks whose grant the session does not hold (of unknown tokens too), in the order asked for.
+	// The checks whose grant the session does not hold (also for unknown tokens), in the order of the input.
 	Missing []*MissingGrant `json:"missing"`
 }
 
-// The caller, as its credentials say.
+// The caller, from its credentials.
 type Viewer struct {
 	// The `sub` claim.
 	Subject *string `json:"subject,omitempty"`
@@ -246,32 +246,32 @@ type Viewer struct {
 	Roles []string `json:"roles"`
 	// The application whose issuer signed the credentials.
 	Tenant string `json:"tenant"`
-	// When the credentials end.
+	// When the credentials expire.
 	ExpiresAt time.Time `json:"expiresAt"`
 }
 
-// What `extensions.code` of an error can be. The list grows; treat a code that you don't know as `INTERNAL`.
+// The values of `extensions.code` of an error. The list grows; treat a code that you don't know as `INTERNAL`.
 // The message is for people and may change; the path names the field, argument or input at fault.
 type ErrorCode string
 
 const (
-	// No credentials, or none that the gateway accepts: sign in again.
+	// The request has no credential that the gateway accepts: sign in again.
 	ErrorCodeUnauthenticated ErrorCode = "UNAUTHENTICATED"
-	// The caller's kind may not do this: an application's field asked for by a session, or the reverse.
+	// This kind of caller may not use the field: a session used an application's field, or the reverse.
 	ErrorCodeForbidden ErrorCode = "FORBIDDEN"
 	// The request is malformed: correct it; the same request will fail again.
 	ErrorCodeBadUserInput ErrorCode = "BAD_USER_INPUT"
-	// No token of this name, or no grant for it in this session: ask the application for the token again.
+	// The token does not exist, or the session has no grant for it: ask the application for the token again.
 	ErrorCodeGrantRequired ErrorCode = "GRANT_REQUIRED"
 	// The session is not the one that the client expected: load the page again.
 	ErrorCodeSessionChanged ErrorCode = "SESSION_CHANGED"
 	// The request asks for more than the gateway allows; the message names the limit.
 	ErrorCodeLimitExceeded ErrorCode = "LIMIT_EXCEEDED"
-	// Too much in a short time: wait for `extensions.retryAfter` seconds, then try again. Nothing was done.
+	// Too many requests in a short time: wait for `extensions.retryAfter` seconds, then try again. Nothing was done.
 	ErrorCodeRateLimited ErrorCode = "RATE_LIMITED"
-	// The gateway can't reach something that it needs: try again later.
+	// The gateway can't reach a service that it needs: try again later.
 	ErrorCodeUnavailable ErrorCode = "UNAVAILABLE"
-	// The gateway's own fault: report it with the request's id.
+	// An error in the gateway: report it with the request's id.
 	ErrorCodeInternal ErrorCode = "INTERNAL"
 	// The hash of a persisted query is not known: send the query's text with it.
 	ErrorCodePersistedQueryNotFound ErrorCode = "PERSISTED_QUERY_NOT_FOUND"
@@ -333,13 +333,13 @@ func (e ErrorCode) MarshalJSON() ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// What a grant permits its session to do with its token.
+// The kinds of grants.
 type GrantKind string
 
 const (
 	// The session may detokenize the token.
 	GrantKindRead GrantKind = "READ"
-	// The application may save the token for the session. Whoever it then shows the row to may read it.
+	// The application may save the token for the session. Sessions to which it then returns the token may read it.
 	GrantKindStore GrantKind = "STORE"
 )
 

@@ -1,5 +1,5 @@
-// Package scalar decodes and encodes the contract's scalars. Whatever is malformed is refused as
-// BAD_USER_INPUT; gqlgen adds the path. Each accepted TokenID re-encodes to itself.
+// Package scalar decodes and encodes the contract's scalars. Malformed input is refused with
+// BAD_USER_INPUT; gqlgen adds the path. Each accepted TokenID encodes to itself again.
 package scalar
 
 import (
@@ -73,7 +73,7 @@ func MarshalInt64(i int64) graphql.Marshaler { return graphql.MarshalInt64(i) }
 // UnmarshalInt64 decodes a whole number of 64 bits, exactly: a literal, or a JSON number without a fraction or an exponent.
 func UnmarshalInt64(v any) (int64, error) { return integer(v) }
 
-// integer never passes through a float, which would round above 2^53.
+// integer decodes without a float, which would round above 2^53.
 func integer(v any) (int64, error) {
 	switch v := v.(type) {
 	case json.Number:

@@ -24,7 +24,7 @@ func encode(t testing.TB, m graphql.Marshaler) string {
 	return strings.TrimSpace(b.String())
 }
 
-// row is what a scalar makes of a value: the JSON that it encodes to again, or "" where it is refused.
+// row is a value and the JSON to which a scalar encodes it again, or "" if the scalar refuses it.
 type row struct {
 	in   any
 	want string
@@ -90,7 +90,7 @@ func TestScalars(t *testing.T) {
 	})
 }
 
-// FuzzStrings: whatever is accepted encodes to JSON that is accepted again, as the same value.
+// FuzzStrings: every accepted value encodes to JSON that is accepted again, as the same value.
 func FuzzStrings(f *testing.F) {
 	for _, s := range []string{token, "90s", "1h0.5m", "2026-05-04T10:00:00.5+01:00", "https://a.example", "\xff", "", "-1ns", "\u2028"} {
 		f.Add(s)

@@ -9,8 +9,7 @@ import (
 // MarshalTokenID encodes a token.
 func MarshalTokenID(t ids.Token) graphql.Marshaler { return graphql.MarshalString(t.String()) }
 
-// UnmarshalTokenID decodes a token, with the id of its row. Whether its prefix is one that the gateway accepts is the
-// domain's to say.
+// UnmarshalTokenID decodes a token, with the id of its row. The vault checks whether the gateway accepts its prefix.
 func UnmarshalTokenID(v any) (ids.Token, error) {
 	s, _ := v.(string)
 	t, ok := ids.ParseToken(s)

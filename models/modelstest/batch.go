@@ -12,7 +12,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/models"
 )
 
-// everyPart is a batch with every part that an engine without events carries out.
+// everyPart returns a batch with every part that an engine without events carries out.
 func everyPart() models.Batch {
 	from := Hash("revoked")
 	return models.Batch{
@@ -31,7 +31,7 @@ func prepare(t *testing.T, db *Database) {
 	require.NoError(t, second(db.DestroyTokens(context.Background(), "clinic", Digests("gone"), noon)))
 }
 
-// testBatchIsWhole: all parts of a batch are committed, or none where one of them fails.
+// testBatchIsWhole: all parts of a batch are committed, or none if one of them fails.
 func testBatchIsWhole(t *testing.T, db *Database) {
 	prepare(t, db)
 	for _, table := range []string{"tokens", "grants", "ended", "sign_in_states"} {
@@ -58,7 +58,7 @@ func testBatchIsWhole(t *testing.T, db *Database) {
 	require.Equal(t, []string{"a"}, Readable(t, db, "clinic", "young", noon, "a", "b", "gone"))
 	require.Empty(t, Readable(t, db, "clinic", "revoked", noon, "a"))
 	require.Equal(t, []string{"new"}, Readable(t, db, "clinic", "s", noon, "new"))
-	require.Equal(t, 3, count(t, db, "tokens"), "one came, one went")
+	require.Equal(t, 3, count(t, db, "tokens"), "one was inserted, one purged")
 	require.Len(t, EndedSince(t, db, 0, noon), 1)
 }
 
@@ -74,7 +74,7 @@ func testBatchOrder(t *testing.T, db *Database) {
 	require.Len(t, done.Destroyed, 1)
 }
 
-func testNothing(t *testing.T, db *Database) {
+func testEmptyBatches(t *testing.T, db *Database) {
 	s := Hash("s")
 	for name, b := range map[string]models.Batch{
 		"an empty batch": {}, "no tokens to revoke on": {Revoke: &models.Revocation{Tenant: "clinic", Session: &s, Tokens: []ids.Digest{}}},
@@ -87,14 +87,14 @@ func testNothing(t *testing.T, db *Database) {
 	require.ErrorIs(t, second(db.Write(context.Background(), models.Batch{Revoke: &models.Revocation{Tenant: "clinic", Kinds: ids.Read}})), models.ErrNoFilter)
 }
 
-// testEvents: an engine keeps events or refuses them with all that is beside them; none is dropped.
+// testEvents: an engine keeps events, or refuses the whole batch; none is dropped.
 func testEvents(t *testing.T, db *Database) {
 	b := models.Batch{Tokens: []models.Token{Row("a", "clinic")}, Events: []models.Event{{At: noon, Body: []byte("made")}}}
 	require.ErrorIs(t, second(db.Write(context.Background(), b)), models.ErrNoEvents)
 	require.Zero(t, count(t, db, "tokens"))
 }
 
-// testGroups: batches of every kind that are written at once each do what they say, and one that fails fails alone.
+// testGroups: concurrent batches of every kind are carried out, and a batch that fails fails alone.
 func testGroups(t *testing.T, db *Database) {
 	ctx := context.Background()
 	const n = 24

@@ -12,7 +12,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/models"
 )
 
-// testEndSession: the session's grants go, and those alone; how many there were is told once.
+// testEndSession: the session's grants are revoked, and no others; only the first end counts them.
 func testEndSession(t *testing.T, db *Database) {
 	ctx := context.Background()
 	Insert(t, db, []models.Token{Row("a", "clinic"), Row("b", "clinic")},
@@ -20,7 +20,7 @@ func testEndSession(t *testing.T, db *Database) {
 	e := Ended("s1", noon, noon+1000)
 	n, err := db.EndSession(ctx, "clinic", e)
 	require.NoError(t, err)
-	require.Equal(t, 3, n, "those that were in force, each kind")
+	require.Equal(t, 3, n, "grants that were in force, each kind")
 	require.Empty(t, Readable(t, db, "clinic", "s1", noon, "a", "b"))
 	require.Equal(t, []string{"a"}, Readable(t, db, "clinic", "s2", noon, "a", "b"))
 	require.Equal(t, []models.Ended{e}, EndedSince(t, db, 0, noon))
@@ -30,7 +30,7 @@ func testEndSession(t *testing.T, db *Database) {
 	require.Equal(t, 1, count(t, db, "ended"))
 }
 
-// testEndSessionIsWhole: where the grants can't be revoked, the session has not ended either.
+// testEndSessionIsWhole: if the grants can't be revoked, the session does not end either.
 func testEndSessionIsWhole(t *testing.T, db *Database) {
 	Insert(t, db, []models.Token{Row("a", "clinic")}, Grant("s1", "a", noon+100, 0))
 	require.NoError(t, db.SQL.Exec("ALTER TABLE grants RENAME TO elsewhere").Error)
@@ -42,7 +42,7 @@ func testEndSessionIsWhole(t *testing.T, db *Database) {
 	require.Equal(t, []string{"a"}, Readable(t, db, "clinic", "s1", noon, "a"))
 }
 
-// testEndedSince: from the moment itself on, whatever the order of the commits; what has expired is left out.
+// testEndedSince: rows from the moment itself on, whatever the order of the commits, without expired ones.
 func testEndedSince(t *testing.T, db *Database) {
 	ctx := context.Background()
 	for _, e := range []models.Ended{Ended("c", noon+2, noon+100), Ended("a", noon, noon+100), Ended("over", noon+1, noon+50), Ended("b", noon+1, noon+51)} {
@@ -68,7 +68,7 @@ func testEndedSince(t *testing.T, db *Database) {
 	require.ErrorIs(t, db.EndedSince(cancelled, 0, noon, func(models.Ended) { t.Error("called") }), context.Canceled)
 }
 
-// testEndedStays: a second note widens the first and never narrows it, and is read as new.
+// testEndedStays: a second end can only raise the moments of the first, and is returned as new.
 func testEndedStays(t *testing.T, db *Database) {
 	ctx := context.Background()
 	id := Hash("subject")
@@ -85,7 +85,7 @@ func testEndedStays(t *testing.T, db *Database) {
 	}
 }
 
-// testEndedPages: more rows than one statement returns, many of them of one moment, each once.
+// testEndedPages: more rows than one statement returns, many with the same moment, are each returned once.
 func testEndedPages(t *testing.T, db *Database) {
 	const n, page = 10_010, 5000 // more than an engine may read at once
 	var list []string
@@ -103,7 +103,7 @@ func testEndedPages(t *testing.T, db *Database) {
 	require.Len(t, seen, n)
 }
 
-// testSweepEnded: what has expired, in batches; what has not stays.
+// testSweepEnded: expired rows are removed in batches; the others stay.
 func testSweepEnded(t *testing.T, db *Database) {
 	ctx := context.Background()
 	for i := range 25 {

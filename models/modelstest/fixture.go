@@ -1,5 +1,5 @@
-// Package modelstest is the contract of models.Rows as a suite: Run checks each obligation against an engine. What is
-// an engine's own (its files, its plans, how it groups commits) is tested beside it.
+// Package modelstest is the test suite for the contract of models.Rows: Run checks each obligation against an engine.
+// Properties of one engine (its files, its query plans, how it groups commits) are tested in the engine's package.
 package modelstest
 
 import (
@@ -21,16 +21,16 @@ const Noon = int64(1_777_888_800_000)
 
 const noon = Noon
 
-// many is a number of grants that an engine may store otherwise than a few.
+// many is a number of grants that an engine may store in another form than a few grants.
 const many = 64
 
-// Database is an engine's database, and what a test needs beside the contract.
+// Database is an engine's database, with a connection for what the contract can't do.
 type Database struct {
 	Writer
-	SQL *gorm.DB // a connection of the test's own, which may write
+	SQL *gorm.DB // a separate connection, which may write
 }
 
-// Writer names the batches that tests write most.
+// Writer has methods for the batches that tests write most.
 type Writer struct{ models.Rows }
 
 // InsertTokens stores tokens, and the grants that come with them.
@@ -45,7 +45,7 @@ func (w Writer) SaveGrants(ctx context.Context, grants []models.Grant) error {
 	return err
 }
 
-// RevokeGrants revokes what is in force at the moment now, and returns how many grants.
+// RevokeGrants revokes grants that are in force at the moment now, and returns how many.
 func (w Writer) RevokeGrants(ctx context.Context, tenant string, r models.Revocation, now int64) (int, error) {
 	r.Tenant = tenant
 	done, err := w.Write(ctx, models.Batch{Now: now, Revoke: &r})
@@ -74,19 +74,19 @@ func (w Writer) PurgeTokens(ctx context.Context, tokens []models.Token, now int6
 	return err
 }
 
-// End notes what has ended.
+// End writes a row of ended.
 func (w Writer) End(ctx context.Context, e models.Ended) error {
 	_, err := w.Write(ctx, models.Batch{Ended: []models.Ended{e}})
 	return err
 }
 
-// EndSession notes that a session has ended, and revokes its grants.
+// EndSession writes a session's row of ended, revokes its grants, and returns how many were in force.
 func (w Writer) EndSession(ctx context.Context, tenant string, e models.Ended) (int, error) {
 	done, err := w.Write(ctx, models.Batch{Now: e.EndedAt, Ended: []models.Ended{e}, Revoke: &models.Revocation{Tenant: tenant, Session: &e.ID}})
 	return done.Revoked, err
 }
 
-// ConsumeState uses one state.
+// ConsumeState uses one state, and reports whether this was the first use.
 func (w Writer) ConsumeState(ctx context.Context, digest ids.Digest, expiresAt int64) (bool, error) {
 	done, err := w.Write(ctx, models.Batch{Used: []models.UsedState{{Digest: digest, ExpiresAt: expiresAt}}})
 	return err == nil && done.FirstUse[0], err
@@ -95,7 +95,7 @@ func (w Writer) ConsumeState(ctx context.Context, digest ids.Digest, expiresAt i
 // Digest returns the digest of a token of this name.
 func Digest(name string) ids.Digest { return sha256.Sum256([]byte(name)) }
 
-// Digests is Digest of each.
+// Digests returns the digest of each name.
 func Digests(names ...string) []ids.Digest {
 	out := make([]ids.Digest, len(names))
 	for i, n := range names {
@@ -180,19 +180,19 @@ func Held(t *testing.T, db models.Rows, tenant, session, token string) (read, st
 	return rows[0].ReadUntil, rows[0].StoreUntil, true
 }
 
-// EndedSince returns what has ended since a moment, in the order that it came.
+// EndedSince returns the rows of ended since a moment, in the order in which the engine returned them.
 func EndedSince(t *testing.T, db models.Rows, since, now int64) (all []models.Ended) {
 	t.Helper()
 	require.NoError(t, db.EndedSince(context.Background(), since, now, func(e models.Ended) { all = append(all, e) }))
 	return all
 }
 
-// Ended returns an end of a session of this name, for all credentials.
+// Ended returns the end of a session of this name, for all of its credentials.
 func Ended(name string, at, until int64) models.Ended {
 	return models.Ended{ID: Hash(name), IssuedBefore: 1 << 62, EndedAt: at, ExpiresAt: until}
 }
 
-// RequireHeld checks a session's grants on tokens of the tenant clinic, asked for at once and one by one.
+// RequireHeld checks a session's grants on tokens of the tenant clinic, read together and one by one.
 func RequireHeld(t *testing.T, db models.Rows, session string, read, store int64, names ...string) {
 	t.Helper()
 	found, err := db.TokenGrants(context.Background(), "clinic", Hash(session), Digests(names...), noon)

@@ -27,7 +27,7 @@ func testExtend(t *testing.T, db *Database) {
 		require.Equal(t, [2]int64{step.wantRead, step.wantStore}, [2]int64{read, store})
 		var expires int64
 		require.NoError(t, db.SQL.Raw("SELECT expires_at FROM grants").Scan(&expires).Error)
-		require.Equal(t, max(read, store), expires, "the sweeper must not take what is in force")
+		require.Equal(t, max(read, store), expires, "the sweeper must not remove a grant in force")
 	}
 }
 
@@ -45,8 +45,8 @@ func testSameGrantTwice(t *testing.T, db *Database) {
 	require.Equal(t, 1, count(t, db, "grants"))
 }
 
-// testGrantsOfNothing: a grant on a token that does not exist opens nothing.
-func testGrantsOfNothing(t *testing.T, db *Database) {
+// testGrantOnUnknownToken: a grant on a token that does not exist opens nothing.
+func testGrantOnUnknownToken(t *testing.T, db *Database) {
 	require.NoError(t, db.SaveGrants(context.Background(), []models.Grant{Grant("s", "a", noon+100, noon+100)}))
 	require.Empty(t, Readable(t, db, "clinic", "s", noon, "a"))
 	_, _, exists := Held(t, db, "clinic", "s", "a")
@@ -64,7 +64,7 @@ func testRevoke(t *testing.T, db *Database) {
 				require.NoError(t, db.SaveGrants(ctx, []models.Grant{Grant(s, token, noon+100, noon+100)}))
 			}
 		}
-		require.NoError(t, db.SaveGrants(ctx, []models.Grant{Grant("s1", "c", noon, noon+100), Grant("s2", "c", noon-1, noon)})) // partly over
+		require.NoError(t, db.SaveGrants(ctx, []models.Grant{Grant("s1", "c", noon, noon+100), Grant("s2", "c", noon-1, noon)})) // one kind has expired, both have
 	}
 	Insert(t, db, []models.Token{Row("a", "clinic"), Row("b", "clinic"), Row("c", "clinic")})
 	for name, test := range map[string]struct {
@@ -79,10 +79,10 @@ func testRevoke(t *testing.T, db *Database) {
 		"a token's READ":       {models.Revocation{Tokens: Digests("a"), Kinds: ids.Read}, 2, "s1aS s1bR s1bS s1cS s2aS s2bR s2bS"},
 		"tokens, one unknown":  {models.Revocation{Tokens: Digests("a", "x", "a")}, 4, "s1bR s1bS s1cS s2bR s2bS"},
 		"a session's token":    {models.Revocation{Session: &s2, Tokens: Digests("b")}, 2, "s1aR s1aS s1bR s1bS s1cS s2aR s2aS"},
-		"everything there":     {models.Revocation{Session: &s2, Tokens: Digests("b"), Kinds: ids.Store}, 1, "s1aR s1aS s1bR s1bS s1cS s2aR s2aS s2bR"},
+		"all filters":          {models.Revocation{Session: &s2, Tokens: Digests("b"), Kinds: ids.Store}, 1, "s1aR s1aS s1bR s1bS s1cS s2aR s2aS s2bR"},
 		"both kinds by name":   {models.Revocation{Session: &s2, Kinds: ids.Read | ids.Store}, 4, "s1aR s1aS s1bR s1bS s1cS"},
-		"what is partly over":  {models.Revocation{Session: &s1, Tokens: Digests("c")}, 1, "s1aR s1aS s1bR s1bS s2aR s2aS s2bR s2bS"},
-		"what is over":         {models.Revocation{Session: &s2, Tokens: Digests("c")}, 0, "s1aR s1aS s1bR s1bS s1cS s2aR s2aS s2bR s2bS"},
+		"one kind expired":     {models.Revocation{Session: &s1, Tokens: Digests("c")}, 1, "s1aR s1aS s1bR s1bS s2aR s2aS s2bR s2bS"},
+		"both kinds expired":   {models.Revocation{Session: &s2, Tokens: Digests("c")}, 0, "s1aR s1aS s1bR s1bS s1cS s2aR s2aS s2bR s2bS"},
 		"no tokens":            {models.Revocation{Tokens: []ids.Digest{}}, 0, "s1aR s1aS s1bR s1bS s1cS s2aR s2aS s2bR s2bS"},
 		"no tokens of session": {models.Revocation{Session: &s1, Tokens: []ids.Digest{}}, 0, "s1aR s1aS s1bR s1bS s1cS s2aR s2aS s2bR s2bS"},
 	} {
@@ -116,7 +116,7 @@ func inForce(t *testing.T, db *Database) (s string) {
 	return s[1:]
 }
 
-// testRevokeTenants: by tokens, only grants on the tenant's own are reached.
+// testRevokeTenants: a revocation by tokens revokes only grants on the tenant's tokens.
 func testRevokeTenants(t *testing.T, db *Database) {
 	Insert(t, db, []models.Token{Row("a", "clinic")}, Grant("s", "a", noon+100, noon+100))
 	s := Hash("s")
@@ -128,7 +128,7 @@ func testRevokeTenants(t *testing.T, db *Database) {
 	require.Equal(t, []string{"a"}, Readable(t, db, "clinic", "s", noon, "a"))
 }
 
-// testSweepGrants: what has expired, in batches, the oldest first; what is in force stays.
+// testSweepGrants: expired grants are removed in batches, the oldest first; grants in force stay.
 func testSweepGrants(t *testing.T, db *Database) {
 	ctx := context.Background()
 	var grants []models.Grant

@@ -13,7 +13,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/models"
 )
 
-// testListRace: while grants are created, moved and read, a revocation that has returned is not undone but by what was
+// testListRace: while grants are created, moved and read, nothing undoes a revocation that has returned, except grants
 // created after it began.
 func testListRace(t *testing.T, db *Database) {
 	ctx := context.Background()

@@ -18,7 +18,7 @@ type refKey struct {
 	kind           ids.Kind
 }
 
-// testMove: what both sessions have ends with the later; the first has nothing left.
+// testMove: a grant that both sessions have ends at the later moment; the first session has no grants left.
 func testMove(t *testing.T, db *Database) {
 	ctx := context.Background()
 	tokens, names := ManyTokens("t", many)
@@ -28,7 +28,7 @@ func testMove(t *testing.T, db *Database) {
 	require.NoError(t, db.SaveGrants(ctx, GrantsOn("new", noon+70, noon+70, names...)))
 	n, err := db.MoveGrants(ctx, "clinic", Hash("old"), Hash("new"), noon)
 	require.NoError(t, err)
-	require.Equal(t, 3+many, n, "what was in force, a row and a list together once")
+	require.Equal(t, 3+many, n, "grants in force; a grant in a row and a list counts once")
 	RequireHeld(t, db, "new", noon+100, noon+70, names...)
 	RequireHeld(t, db, "new", noon+100, noon+60, "a")
 	RequireHeld(t, db, "new", noon+100, noon, "b")
@@ -41,7 +41,7 @@ func testMove(t *testing.T, db *Database) {
 	RequireHeld(t, db, "new", noon+100, noon+70, names...)
 }
 
-// testGrantsAgainstReference: over random sequences, rows and lists together answer as one map of ends does.
+// testGrantsAgainstReference: after random sequences of changes, rows and lists give the same answers as one map of ends.
 func testGrantsAgainstReference(t *testing.T, db *Database) {
 	ctx := context.Background()
 	const universe = many + 8

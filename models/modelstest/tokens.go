@@ -23,14 +23,14 @@ func sealedOf(t *testing.T, db *Database, name string) (sealed []byte, exists bo
 	return sealed, exists
 }
 
-// masterKeyOf returns a token's column.
+// masterKeyOf returns a token's column master_key.
 func masterKeyOf(t *testing.T, db *Database, name string) (key int64) {
 	t.Helper()
 	require.NoError(t, db.SQL.Raw("SELECT master_key FROM tokens WHERE id = ?", Digest(name)).Scan(&key).Error)
 	return key
 }
 
-// testMasterKeys: rows can be asked for by the master key that they need, and a destroyed key needs none.
+// testMasterKeys: a row has the id of the master key that it needs, or 0 if its key is destroyed.
 func testMasterKeys(t *testing.T, db *Database) {
 	first, last, expired := Row("first", "clinic"), Row("last", "bank"), Expiring("expired", "clinic", noon)
 	first.MasterKey, last.MasterKey, expired.MasterKey = 1, math.MaxUint32, 7
@@ -47,7 +47,7 @@ func testMasterKeys(t *testing.T, db *Database) {
 	}
 }
 
-// testDestroy: the key and every grant go at once; the row stays for its object.
+// testDestroy: the key and every grant are destroyed at once; the row stays until its object is deleted.
 func testDestroy(t *testing.T, db *Database) {
 	ctx := context.Background()
 	Insert(t, db, []models.Token{Row("a", "clinic"), Row("b", "clinic")}, Grant("s1", "a", noon+100, noon+100), Grant("s2", "a", noon+100, 0), Grant("s1", "b", noon+100, 0))
@@ -76,7 +76,7 @@ func testDestroyTenants(t *testing.T, db *Database) {
 	require.Equal(t, []string{"a"}, Readable(t, db, "clinic", "s", noon, "a"))
 }
 
-// testPurge: a row whose upload may still arrive is kept until then, and comes up again.
+// testPurge: a row whose upload may still arrive is kept until it can't, and is then due again.
 func testPurge(t *testing.T, db *Database) {
 	ctx := context.Background()
 	late := Row("late", "clinic")
@@ -106,8 +106,8 @@ func testPurge(t *testing.T, db *Database) {
 	require.Equal(t, 1, count(t, db, "tokens"))
 }
 
-// testDue: expired tokens of all tenants, and destroyed ones whose objects remain, in batches; each
-// comes up again until it is purged.
+// testDue: expired tokens of all tenants, and destroyed tokens whose objects remain, are due, in batches;
+// each is due again until it is purged.
 func testDue(t *testing.T, db *Database) {
 	ctx := context.Background()
 	var tokens []models.Token
@@ -127,11 +127,11 @@ func testDue(t *testing.T, db *Database) {
 			require.False(t, seen[d.Object])
 			seen[d.Object] = true
 			sealed, _ := sealedOf(t, db, d.Object[2:])
-			require.Nil(t, sealed, "the key goes before the object")
+			require.Nil(t, sealed, "the key is destroyed before the object")
 		}
 		again, err := db.DueTokens(ctx, noon, 100)
 		require.NoError(t, err)
-		require.Subset(t, ObjectsOf(again), ObjectsOf(due), "until its object is gone")
+		require.Subset(t, ObjectsOf(again), ObjectsOf(due), "a token is due until its object is deleted")
 		require.NoError(t, db.PurgeTokens(ctx, due, noon+1000))
 	}
 	require.Equal(t, 2, count(t, db, "tokens"))

@@ -6,11 +6,11 @@ import (
 	"syscall"
 )
 
-// keepSize is FALLOC_FL_KEEP_SIZE of fallocate(2): what is allocated lies beyond the file's end.
+// keepSize is FALLOC_FL_KEEP_SIZE of fallocate(2): the allocated blocks lie beyond the file's end.
 const keepSize = 1
 
-// allocate gives a file so many bytes of the disk, whatever its size; those that it has stay. Where the file system has
-// no such thing it returns errors.ErrUnsupported.
+// allocate allocates at least want bytes of the disk to a file, whatever its size; blocks that it has stay. If the file
+// system can't do this, it returns errors.ErrUnsupported.
 func allocate(f *os.File, want int64) error {
 	var s syscall.Stat_t
 	if err := syscall.Fstat(int(f.Fd()), &s); err != nil {
@@ -31,8 +31,8 @@ func allocate(f *os.File, want int64) error {
 	}
 }
 
-// room returns how many bytes of the file's disk are free.
-func room(f *os.File) int64 {
+// freeBytes returns how many bytes of the file's disk are free.
+func freeBytes(f *os.File) int64 {
 	var s syscall.Statfs_t
 	if err := syscall.Fstatfs(int(f.Fd()), &s); err != nil {
 		return 0

@@ -8,7 +8,7 @@ import (
 	"os"
 )
 
-// allocate is not built for this system: there is no reserve.
+// allocate is not implemented for this system, so there is no reserve.
 func allocate(*os.File, int64) error { return errors.ErrUnsupported }
 
-func room(*os.File) int64 { return math.MaxInt64 }
+func freeBytes(*os.File) int64 { return math.MaxInt64 }

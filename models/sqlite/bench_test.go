@@ -12,8 +12,8 @@ import (
 	"github.com/cloakroomhq/cloakroom/models"
 )
 
-// filled is a database with n tokens, and grants of the session s on all of them: as rows, and as lists of the session
-// listed.
+// filled returns a database with n tokens. The session s has grants on all of them as rows, the session listed has them as
+// lists.
 func filled(b *testing.B, n int) (db *database, tokens []ids.Digest) {
 	db = openSQLite(b)
 	rows, names := manyTokens("t", n)
@@ -22,7 +22,7 @@ func filled(b *testing.B, n int) (db *database, tokens []ids.Digest) {
 	return db, digests(names...)
 }
 
-// BenchmarkInsertTokens is what tokenize writes: a token with two grants, of callers at once.
+// BenchmarkInsertTokens writes what tokenize writes: a token with two grants, by concurrent callers.
 func BenchmarkInsertTokens(b *testing.B) {
 	db := openSQLite(b)
 	var n atomic.Int64
@@ -38,7 +38,7 @@ func BenchmarkInsertTokens(b *testing.B) {
 	})
 }
 
-// BenchmarkInsertBatches is what tokenizeBatch writes: 100 tokens with two grants each, of callers at once.
+// BenchmarkInsertBatches writes what tokenizeBatch writes: 100 tokens with two grants each, by concurrent callers.
 func BenchmarkInsertBatches(b *testing.B) {
 	const batch = 100
 	db := openSQLite(b)
@@ -98,7 +98,7 @@ func BenchmarkTokenGrants(b *testing.B) {
 	})
 }
 
-// BenchmarkSaveGrants is what @token writes: n grants of a session that end together, which extend those before.
+// BenchmarkSaveGrants writes what @token writes: n grants of a session that end together and extend earlier ones.
 func BenchmarkSaveGrants(b *testing.B) {
 	for _, n := range []int{1, 1000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
@@ -116,7 +116,7 @@ func BenchmarkSaveGrants(b *testing.B) {
 	}
 }
 
-// BenchmarkRevokeGrants revokes n grants on tokens, of every session, and makes them again.
+// BenchmarkRevokeGrants revokes n grants on tokens, of every session, and creates them again.
 func BenchmarkRevokeGrants(b *testing.B) {
 	for _, n := range []int{1, 1000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
@@ -135,7 +135,7 @@ func BenchmarkRevokeGrants(b *testing.B) {
 	}
 }
 
-// BenchmarkEnds ends sessions with a grant each, of callers at once.
+// BenchmarkEnds ends sessions with a grant each, by concurrent callers.
 func BenchmarkEnds(b *testing.B) {
 	db := openSQLite(b)
 	var n atomic.Int64

@@ -11,12 +11,12 @@ import (
 	"github.com/cloakroomhq/cloakroom/models"
 )
 
-// commit carries out a group in the order of arrival: batches, and at most one request of other work behind them.
+// commit carries out a group in the order of arrival: batches, then at most one request of other work.
 func (c *committer) commit(group []*request) {
 	var batches []*request
 	for _, r := range group {
 		switch {
-		case r.ctx.Err() != nil: // its caller has left, and was told nothing
+		case r.ctx.Err() != nil: // the caller has left without a result
 			r.result <- outcome{err: r.ctx.Err()}
 		case r.work == nil:
 			batches = append(batches, r)
@@ -29,14 +29,14 @@ func (c *committer) commit(group []*request) {
 	c.commitBatches(batches)
 }
 
-// commitBatches makes one transaction of the requests. On a disk that is nearly full, those that end something have a
-// transaction each, which may use the reserve.
+// commitBatches commits the requests in one transaction. On a disk that is nearly full, each request that ends something
+// has its own transaction, which may use the reserve.
 func (c *committer) commitBatches(group []*request) {
 	ends := false
 	for _, r := range group {
 		ends = ends || r.batch.Ends()
 	}
-	if !ends || c.reserve.spare() {
+	if !ends || c.reserve.hasSpareRoom() {
 		c.commitTogether(group)
 		return
 	}
@@ -53,8 +53,8 @@ func (c *committer) commitBatches(group []*request) {
 	c.commitTogether(adds)
 }
 
-// commitTogether makes one transaction of the requests; if it fails, one of each, so that a request that can't succeed
-// fails alone.
+// commitTogether commits the requests in one transaction. If it fails, each request gets its own, so that a request that
+// can't succeed fails alone.
 func (c *committer) commitTogether(group []*request) {
 	group = c.refuseWhereFull(group)
 	if len(group) == 1 {
@@ -75,7 +75,8 @@ func (c *committer) commitTogether(group []*request) {
 	}
 }
 
-// refuseWhereFull makes room for what the requests add. Where there is none it refuses those, and returns the others.
+// refuseWhereFull makes room for the rows that the requests add. If there is no room it refuses the requests that add
+// rows, and returns the others.
 func (c *committer) refuseWhereFull(group []*request) []*request {
 	growth, adds := int64(0), false
 	for _, r := range group {
@@ -120,8 +121,8 @@ func (c *committer) commitAlone(r *request) {
 
 func (c *committer) perform(r *request) error {
 	switch {
-	case r.alone:
-		return c.outside(r.ctx, r.work)
+	case r.noTransaction:
+		return c.runWithoutTransaction(r.ctx, r.work)
 	case r.grows:
 		if err := c.reserve.ensure(c.db.WithContext(context.WithoutCancel(r.ctx)), 0); err != nil {
 			return err
@@ -131,7 +132,7 @@ func (c *committer) perform(r *request) error {
 	return c.end(r.ctx, r.work)
 }
 
-// end runs work that ends something in a transaction, on a full disk with the reserve; it may run it twice.
+// end runs work that ends something in a transaction, which may use the reserve on a full disk. It may run work twice.
 func (c *committer) end(ctx context.Context, work func(tx *gorm.DB) error) error {
 	released := func(tx *gorm.DB) error {
 		if err := c.reserve.release(tx); err != nil {
@@ -143,17 +144,17 @@ func (c *committer) end(ctx context.Context, work func(tx *gorm.DB) error) error
 	if !isFull(err) {
 		return err
 	}
-	// The log may be at its end, with all of it written back or to be written back: then there is room at its start.
-	if again := c.outside(ctx, func(w *gorm.DB) error { return w.Exec("PRAGMA wal_checkpoint(RESTART)").Error }); again != nil {
+	// The log may have reached its end. Once all of it is written back, there is room at its start.
+	if again := c.runWithoutTransaction(ctx, func(w *gorm.DB) error { return w.Exec("PRAGMA wal_checkpoint(RESTART)").Error }); again != nil {
 		return errors.Join(err, again)
 	}
 	return c.transaction(ctx, released)
 }
 
 // transaction runs work in a transaction. The pool has one connection, and only this goroutine uses it, so
-// that BEGIN and COMMIT can be statements like the others: all of them stay prepared, which those of a
-// database/sql transaction do not. A panic is an error: the writer outlives it, and the rows are rolled
-// back. A caller that leaves does not stop a transaction half-way.
+// BEGIN and COMMIT can be ordinary statements: all statements stay prepared, which statements of a
+// database/sql transaction do not. A panic becomes an error: the rows are rolled back, and the writer
+// goes on. A caller that leaves does not stop a transaction half-way.
 func (c *committer) transaction(ctx context.Context, work func(tx *gorm.DB) error) (err error) {
 	tx := c.db.WithContext(context.WithoutCancel(ctx))
 	if err := begin(tx); err != nil {
@@ -173,8 +174,8 @@ func (c *committer) transaction(ctx context.Context, work func(tx *gorm.DB) erro
 	return work(tx)
 }
 
-// begin ends a transaction that a failed ROLLBACK has left open: with it, no write would succeed until the
-// next start.
+// begin starts a transaction. It ends one that a failed ROLLBACK has left open: otherwise no write would succeed
+// until the next start.
 func begin(tx *gorm.DB) error {
 	err := execute(tx, "BEGIN IMMEDIATE")
 	if err == nil || execute(tx, "ROLLBACK") != nil {
@@ -183,8 +184,8 @@ func begin(tx *gorm.DB) error {
 	return execute(tx, "BEGIN IMMEDIATE")
 }
 
-// outside runs work without a transaction; a panic is an error.
-func (c *committer) outside(ctx context.Context, work func(w *gorm.DB) error) (err error) {
+// runWithoutTransaction runs work without a transaction; a panic is an error.
+func (c *committer) runWithoutTransaction(ctx context.Context, work func(w *gorm.DB) error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("sqlite: panic: %v", r)
@@ -193,14 +194,15 @@ func (c *committer) outside(ctx context.Context, work func(w *gorm.DB) error) (e
 	return work(c.db.WithContext(context.WithoutCancel(ctx)))
 }
 
-// execute runs a statement that is in the engine's dialect already, through GORM's pool of prepared
-// statements, without building its text anew.
+// execute runs a statement in SQLite's dialect through GORM's pool of prepared statements. GORM does not build
+// its text again.
 func execute(tx *gorm.DB, text string, args ...any) error {
 	_, err := tx.Statement.ConnPool.ExecContext(tx.Statement.Context, text, args...)
 	return err
 }
 
-// ignoreNoTransaction: SQLite has rolled back by itself after some errors, such as a full disk.
+// ignoreNoTransaction drops the error of a ROLLBACK without a transaction: SQLite rolls back by itself after some
+// errors, such as a full disk.
 func ignoreNoTransaction(err error) error {
 	if err != nil && strings.Contains(err.Error(), "no transaction is active") {
 		return nil

@@ -15,7 +15,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/models"
 )
 
-// hold keeps the writer busy, so that what arrives meanwhile has to queue, until it is released.
+// hold keeps the writer busy until release is called, so that requests have to queue.
 func hold(t *testing.T, db *database) (release func()) {
 	t.Helper()
 	busy, free, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
@@ -35,8 +35,8 @@ func hold(t *testing.T, db *database) (release func()) {
 	return release
 }
 
-// insertBehind makes one concurrent request of each list of rows, all of which are waiting when the
-// writer is released, and returns their errors.
+// insertBehind makes one concurrent request of each list of rows, releases the writer when all of them
+// wait, and returns their errors.
 func insertBehind(t *testing.T, db *database, requests [][]models.Token) []error {
 	t.Helper()
 	release := hold(t, db)
@@ -59,7 +59,7 @@ func insertBehind(t *testing.T, db *database, requests [][]models.Token) []error
 	return errs
 }
 
-// TestGroupCommit: 200 requests that wait together become one transaction of a few statements.
+// TestGroupCommit: 200 requests that wait together are committed as one group, with one statement for each row.
 func TestGroupCommit(t *testing.T) {
 	t.Parallel()
 	db := openSQLite(t)
@@ -76,9 +76,9 @@ func TestGroupCommit(t *testing.T) {
 	require.Equal(t, 200, count(t, db, "grants"))
 }
 
-// TestBadRow: a request that can't succeed fails alone, and leaves nothing behind; the others of its
+// TestARequestThatCantSucceedFailsAlone: a request that can't succeed fails alone, and leaves nothing behind; the others of its
 // group are stored.
-func TestBadRow(t *testing.T) {
+func TestARequestThatCantSucceedFailsAlone(t *testing.T) {
 	t.Parallel()
 	db := openSQLite(t)
 	insert(t, db, []models.Token{row("taken", "bank")})
@@ -101,8 +101,8 @@ func TestBadRow(t *testing.T) {
 	require.Equal(t, []string{"u19"}, readable(t, db, "clinic", "s", noon, "u19"))
 }
 
-// TestOrder: inserts and other work keep the order in which they came.
-func TestOrder(t *testing.T) {
+// TestRequestsKeepTheirOrder: inserts and other work keep the order in which they came.
+func TestRequestsKeepTheirOrder(t *testing.T) {
 	t.Parallel()
 	db := openSQLite(t)
 	ctx := context.Background()
@@ -124,8 +124,8 @@ func TestOrder(t *testing.T) {
 	require.Equal(t, []string{"b"}, readable(t, db, "clinic", "s", noon, "a", "b", "c"))
 }
 
-// TestPanic: work that panics, or fails, is rolled back, and the writer lives.
-func TestPanic(t *testing.T) {
+// TestAPanicIsRolledBack: work that panics, or fails, is rolled back, and the writer goes on.
+func TestAPanicIsRolledBack(t *testing.T) {
 	t.Parallel()
 	db := openSQLite(t)
 	ctx := context.Background()
@@ -140,7 +140,7 @@ func TestPanic(t *testing.T) {
 	insert(t, db, []models.Token{row("a", "clinic")})
 }
 
-func TestClose(t *testing.T) {
+func TestCloseFinishesAcceptedRequests(t *testing.T) {
 	t.Parallel()
 	db := openSQLite(t)
 	ctx := context.Background()
@@ -150,7 +150,7 @@ func TestClose(t *testing.T) {
 	closed := make(chan error, 2)
 	go func() { closed <- db.Close() }()
 	go func() { closed <- db.Close() }()
-	for { // until Close has shut the door; what it accepted waits still
+	for { // until Close refuses new requests; the accepted one still waits
 		if err := db.queue.send(db.queue.queue, &request{ctx: ctx, batch: &models.Batch{}, result: make(chan outcome, 1)}); err != nil {
 			require.ErrorIs(t, err, models.ErrClosed)
 			break
@@ -164,8 +164,8 @@ func TestClose(t *testing.T) {
 	require.NoError(t, <-closed)
 }
 
-// TestAbort: what the writer has under way is rolled back, what waits behind it fails, and Close ends.
-func TestAbort(t *testing.T) {
+// TestAbortRollsBack: the transaction under way is rolled back, the request behind it fails, and Close returns.
+func TestAbortRollsBack(t *testing.T) {
 	t.Parallel()
 	db := openWith(t, Options{Path: filepath.Join(t.TempDir(), "rows.db"), Reserve: 1 << 20})
 	ctx := context.Background()
@@ -197,8 +197,8 @@ func TestAbort(t *testing.T) {
 	require.Zero(t, settings+tokens)
 }
 
-// TestCancel: a request whose client has left is not carried out if it still waits.
-func TestCancel(t *testing.T) {
+// TestACancelledRequestIsNotCarriedOut: a request that still waits when its context ends is not carried out.
+func TestACancelledRequestIsNotCarriedOut(t *testing.T) {
 	t.Parallel()
 	db := openSQLite(t)
 	gone, cancel := context.WithCancel(context.Background())

@@ -10,18 +10,18 @@ import (
 	"github.com/cloakroomhq/cloakroom/models"
 )
 
-// What bounds one commit, so that its first request does not wait long: requests, and their rows.
+// Limits of one commit, in requests and in their rows, so that its first request does not wait long.
 const (
 	maxGroup     = 256
 	maxGroupRows = 4096
 )
 
-// partEvery is after how many groups one part of a sweep has its turn, where requests never stop coming.
+// partEvery is the number of groups after which one part of a sweep runs, even if requests never stop coming.
 const partEvery = 8
 
-// committer is group commit: requests that arrive while a transaction is being made durable wait, and
-// all go into the next one. There is no timer; a lone request commits at once. Parts of sweeps have their turn when
-// nothing else waits, so that no request waits for more than one of them.
+// committer implements group commit: requests that arrive while a transaction is being made durable wait, and
+// share the next one. There is no timer; a lone request commits at once. Parts of sweeps run when nothing else
+// waits, so that a request waits for one part at most.
 type committer struct {
 	db      *gorm.DB
 	reserve *reserve
@@ -29,7 +29,7 @@ type committer struct {
 	parts   chan *request
 	done    chan struct{}
 
-	destroyed atomic.Bool // keys were, since Settle
+	destroyed atomic.Bool // whether keys were destroyed since the last Settle
 
 	mu     sync.RWMutex // held shared while sending, so that close never races a send
 	closed bool
@@ -37,16 +37,16 @@ type committer struct {
 
 // request is a batch, or any other work; its outcome arrives on result exactly once.
 type request struct {
-	ctx    context.Context
-	batch  *models.Batch
-	grants []models.Grant // those of the batch that are to be rows
-	lists  []grantList    // those that are to be lists
-	found  suspects       // of the batch's revocation
+	ctx        context.Context
+	batch      *models.Batch
+	grants     []models.Grant // of the batch, to be stored as rows
+	lists      []grantList    // of the batch, to be stored as lists
+	candidates candidates     // lists that the batch's revocation may change
 
-	work   func(tx *gorm.DB) error // nil: the batch
-	alone  bool                    // work is not to be in a transaction
-	grows  bool                    // work adds rows, and is refused while the reserve is not whole
-	result chan outcome
+	work          func(tx *gorm.DB) error // nil: the batch
+	noTransaction bool                    // work runs without a transaction
+	grows         bool                    // work adds rows, and is refused while the reserve is not whole
+	result        chan outcome
 }
 
 type outcome struct {
@@ -60,7 +60,7 @@ func newCommitter(db *gorm.DB, reserve *reserve) *committer {
 	return c
 }
 
-// size counts lists as the rows that they may become.
+// size returns the number of the request's rows. Lists count as the rows that they may become.
 func (r *request) size() int {
 	if r.batch == nil {
 		return 0
@@ -78,12 +78,12 @@ func (r *request) size() int {
 	return n
 }
 
-// inserts reports whether a request does nothing but insert tokens and grants: neighbours share statements.
+// inserts reports whether a request only inserts tokens and grants: neighbouring requests of this kind are merged.
 func (r *request) inserts() bool {
 	return r.batch != nil && !r.batch.Ends() && r.batch.Move == nil && len(r.batch.Used) == 0
 }
 
-// do runs work in a transaction of its own. On a full disk it has the reserve, and may be run twice.
+// do runs work in its own transaction. On a full disk the work may use the reserve, and may run twice.
 func (c *committer) do(ctx context.Context, work func(tx *gorm.DB) error) error {
 	return c.submit(c.queue, &request{ctx: ctx, work: work}).err
 }
@@ -93,14 +93,14 @@ func (c *committer) part(ctx context.Context, work func(tx *gorm.DB) error) erro
 	return c.submit(c.parts, &request{ctx: ctx, work: work}).err
 }
 
-// grow runs work that adds rows in a transaction of its own; ErrFull where there is no room beside the reserve.
+// grow runs work that adds rows in its own transaction. It returns ErrFull if there is no room beside the reserve.
 func (c *committer) grow(ctx context.Context, work func(tx *gorm.DB) error) error {
 	return c.submit(c.queue, &request{ctx: ctx, work: work, grows: true}).err
 }
 
-// alone runs work in the writer's turn, outside any transaction, when nothing else waits.
-func (c *committer) alone(ctx context.Context, work func(w *gorm.DB) error) error {
-	return c.submit(c.parts, &request{ctx: ctx, work: work, alone: true}).err
+// withoutTransaction runs work on the writer's goroutine, without a transaction, when nothing else waits.
+func (c *committer) withoutTransaction(ctx context.Context, work func(w *gorm.DB) error) error {
+	return c.submit(c.parts, &request{ctx: ctx, work: work, noTransaction: true}).err
 }
 
 func (c *committer) submit(queue chan<- *request, r *request) outcome {
@@ -152,7 +152,8 @@ func (c *committer) run() {
 	}
 }
 
-// next returns the next request: of the queue, or a part of a sweep if nothing waits there or if it has its turn.
+// next returns the next request: one from the queue, or a part of a sweep if the queue is empty. With part set, a part
+// of a sweep comes first.
 func (c *committer) next(part bool) (r *request, ok bool) {
 	first, second := c.queue, c.parts
 	if part {
@@ -170,7 +171,7 @@ func (c *committer) next(part bool) (r *request, ok bool) {
 	return r, ok
 }
 
-// gather takes what is waiting, without waiting for more. Other work is not grouped.
+// gather returns a group of the first request and those that wait already. A request of other work ends the group.
 func (c *committer) gather(first *request) []*request {
 	group := []*request{first}
 	if first.work != nil {

@@ -1,6 +1,6 @@
 // Package sqlite is the engine that keeps rows in one SQLite file: one writer with group commit, and readers that can't
-// write. Grants on many tokens are lists (docs/adr/0013); on a full disk a reserve lets what ends something succeed
-// (docs/adr/0022).
+// write. Grants on many tokens are stored as lists (docs/adr/0013). On a full disk a reserve lets revocations, deletions
+// and ends of sessions succeed (docs/adr/0022).
 package sqlite
 
 import (
@@ -19,9 +19,9 @@ import (
 	"github.com/cloakroomhq/cloakroom/models"
 )
 
-// Options say where the database is.
+// Options are the settings of a database.
 type Options struct {
-	Path    string // the SQLite file; made, with its folder, where absent
+	Path    string // the SQLite file; Open creates it and its folder if absent
 	Readers int    // connections for reads; 0: two per processor, at least four
 	Reserve int64  // bytes of the disk kept for revocations and deletions; 0: none
 }
@@ -29,7 +29,7 @@ type Options struct {
 // DB is the gateway's database, safe for concurrent use.
 type DB struct {
 	path  string
-	file  os.FileInfo // what path named when it was opened
+	file  os.FileInfo // the file at path when it was opened
 	read  *gorm.DB
 	write *gorm.DB
 	pools []*sql.DB
@@ -53,7 +53,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	if db.file, err = os.Stat(o.Path); err != nil {
 		return nil, fmt.Errorf("sqlite: opening the database: %w", err)
 	}
-	for err = db.start(ctx, o); isFull(err) && db.reserve.give(o.Path); {
+	for err = db.start(ctx, o); isFull(err) && db.reserve.shrinkStartFile(o.Path); {
 		err = db.start(ctx, o)
 	}
 	if err != nil {
@@ -73,9 +73,9 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 // start connects, and makes or migrates the tables.
 func (db *DB) start(ctx context.Context, o Options) (err error) {
 	db.pools = nil
-	// SQLite has one writer: one connection for it, and readers that can't write by mistake.
-	// A thousand grants change a page each, of an index: at SQLite's defaults, 2 MB of cache and a checkpoint
-	// after 4 MB of log, such a commit spills pages half-way and pays for a checkpoint every time.
+	// SQLite has one writer: it has one connection, and the readers can't write by mistake.
+	// Each of a thousand grants changes another page of an index. With SQLite's defaults, 2 MB of cache and a
+	// checkpoint after 4 MB of log, such a commit would spill pages half-way and run a checkpoint every time.
 	db.write, err = db.connect(sqliteDSN(o.Path, "cache_size(-16384)", fmt.Sprintf("wal_autocheckpoint(%d)", db.reserve.checkpoint())), 1)
 	if err != nil {
 		return err
@@ -90,11 +90,11 @@ func (db *DB) start(ctx context.Context, o Options) (err error) {
 	return err
 }
 
-// Full reports whether rows are not added, because the disk has no room beside the reserve.
-func (db *DB) Full() bool { return db.reserve != nil && db.reserve.short.Load() }
+// Full reports whether new rows are refused because the disk has no room beside the reserve.
+func (db *DB) Full() bool { return db.reserve != nil && db.reserve.incomplete.Load() }
 
-// KeepReserve makes the reserve whole where it is not. models.ErrFull means that the disk has no room for it, and that rows
-// are not added until it has.
+// KeepReserve makes the reserve whole. It returns models.ErrFull if the disk has no room for it; new rows are then refused
+// until it has.
 func (db *DB) KeepReserve(ctx context.Context) error {
 	if db.reserve == nil {
 		return nil
@@ -105,14 +105,14 @@ func (db *DB) KeepReserve(ctx context.Context) error {
 			return err
 		})
 		if err != nil {
-			db.reserve.short.Store(db.reserve.short.Load() || errors.Is(err, models.ErrFull))
+			db.reserve.incomplete.Store(db.reserve.incomplete.Load() || errors.Is(err, models.ErrFull))
 			return err
 		}
 	}
 	return nil
 }
 
-// createPrivate makes the file, readable by its owner only, before SQLite would make it wider.
+// createPrivate creates the file, readable by its owner only. SQLite would create it with wider permissions.
 func createPrivate(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
@@ -130,7 +130,7 @@ func (db *DB) connect(dsn string, conns int) (*gorm.DB, error) {
 		return nil, fmt.Errorf("sqlite: opening the database: %w", err)
 	}
 	if db.reserve != nil {
-		pool = sql.OpenDB(persistent{dsn, pool.Driver()})
+		pool = sql.OpenDB(persistentLog{dsn, pool.Driver()})
 	}
 	pool.SetMaxOpenConns(conns)
 	pool.SetMaxIdleConns(conns)
@@ -150,9 +150,9 @@ func (db *DB) connect(dsn string, conns int) (*gorm.DB, error) {
 	return g, nil
 }
 
-// query runs one of the hot reads through GORM's pool of prepared statements, without building the
-// statement's text anew each time: it is in the engine's dialect already. SQLite answers from the file in
-// microseconds, so a cancelled request is not worth the goroutine that would watch for it.
+// query runs one of the hot reads, in SQLite's dialect, through GORM's pool of prepared statements. GORM does
+// not build its text again. SQLite answers from the file in microseconds, so no goroutine watches for a
+// cancelled request.
 func (db *DB) query(ctx context.Context, text string, args []any) (*sql.Rows, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -160,11 +160,11 @@ func (db *DB) query(ctx context.Context, text string, args []any) (*sql.Rows, er
 	return db.read.ConnPool.QueryContext(context.WithoutCancel(ctx), text, args...)
 }
 
-// errMoved means that the open file is not what a restart would find.
+// errMoved means that a restart would not find the open file.
 var errMoved = errors.New("sqlite: the database's file has been moved or replaced")
 
-// Ready reports whether the database answers, from the file that its path names: a process keeps
-// reading and writing a file that was moved away, and all that it writes is lost to the next one.
+// Ready reports whether the database answers, from the file that its path names. A process goes on reading
+// and writing a file that was moved away, and the next process does not find what it wrote.
 func (db *DB) Ready(ctx context.Context) error {
 	file, err := os.Stat(db.path)
 	if err != nil {
@@ -183,7 +183,7 @@ func (db *DB) Close() error {
 		db.queue.close()
 		return db.closePools()
 	}
-	db.queue.destroyed.Store(true) // SQLite keeps the log for the reserve's sake, and may not keep what it holds
+	db.queue.destroyed.Store(true) // the log file stays for the reserve, and must not keep copies of destroyed keys
 	if err := db.Settle(context.Background()); errors.Is(err, models.ErrClosed) {
 		return nil
 	}
@@ -196,8 +196,8 @@ func (db *DB) Close() error {
 	return err
 }
 
-// Abort closes the connections without waiting, also while Close waits, which then returns soon: a transaction that is
-// under way is rolled back at its next statement, and what was accepted behind it fails.
+// Abort closes the connections without waiting. It may be called while Close waits; Close then returns soon. A transaction
+// under way is rolled back at its next statement, and requests that wait behind it fail.
 func (db *DB) Abort() error { return db.closePools() }
 
 func (db *DB) closePools() error {

@@ -17,17 +17,17 @@ import (
 	"modernc.org/sqlite" // the driver "sqlite": pure Go, see docs/adr/0003
 )
 
-// sqliteDialect lets GORM speak to modernc.org/sqlite, for which it ships no dialect that needs
-// no C compiler. Tables are made by migrations, so nothing here derives them from structs.
+// sqliteDialect connects GORM to modernc.org/sqlite, because GORM's own dialect for SQLite needs a C
+// compiler. Migrations make the tables, so nothing here derives tables from structs.
 type sqliteDialect struct{ pool *sql.DB }
 
-// sqliteDSN names a database file and what each of its connections is set to: durable commits
+// sqliteDSN returns the name of a database file with the settings of its connections: durable commits
 // (synchronous FULL in WAL mode), deleted content overwritten, transactions that take the write
 // lock at their start so that none fails half-way.
 func sqliteDSN(path string, pragmas ...string) string {
 	q := url.Values{
 		"_txlock":       {"immediate"},
-		"_journal_mode": {"WAL"}, // set after the pragmas, for the size of pages is fixed by it
+		"_journal_mode": {"WAL"}, // set after the pragmas, because it fixes the page size
 	}
 	for _, p := range append([]string{
 		"busy_timeout(10000)", "page_size(8192)", "synchronous(FULL)", "foreign_keys(ON)",
@@ -38,14 +38,14 @@ func sqliteDSN(path string, pragmas ...string) string {
 	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}).String()
 }
 
-// persistent connects so that the last connection to close leaves the log where it is, with the room that it has.
-type persistent struct {
+// persistentLog makes connections that keep the log file, with its allocated room, when the last of them closes.
+type persistentLog struct {
 	dsn    string
 	driver driver.Driver
 }
 
 // Connect implements driver.Connector.
-func (p persistent) Connect(context.Context) (driver.Conn, error) {
+func (p persistentLog) Connect(context.Context) (driver.Conn, error) {
 	c, err := p.driver.Open(p.dsn)
 	if err != nil {
 		return nil, err
@@ -61,7 +61,7 @@ func (p persistent) Connect(context.Context) (driver.Conn, error) {
 }
 
 // Driver implements driver.Connector.
-func (p persistent) Driver() driver.Driver { return p.driver }
+func (p persistentLog) Driver() driver.Driver { return p.driver }
 
 func (sqliteDialect) Name() string { return "sqlite" }
 

@@ -9,8 +9,8 @@ import (
 	"github.com/cloakroomhq/cloakroom/models"
 )
 
-// upsertEnded: what has ended stays so. Of two rows for one ID, the wider holds. The newer moment makes every replica
-// read the row again.
+// upsertEnded inserts a row, or raises each moment of the row that has the ID to the later one. The newer ended_at makes
+// every replica read the row again.
 func upsertEnded(tx *gorm.DB, e models.Ended) error {
 	later := map[string]any{}
 	for _, column := range []string{"issued_before", "ended_at", "expires_at"} {
@@ -19,7 +19,7 @@ func upsertEnded(tx *gorm.DB, e models.Ended) error {
 	return tx.Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "id"}}, DoUpdates: clause.Assignments(later)}).Create(&e).Error
 }
 
-// endBeforeGrants writes a note that lives longer than every grant that the session has.
+// endBeforeGrants writes a row that expires later than every grant of the session.
 func endBeforeGrants(tx *gorm.DB, e models.Ended) error {
 	for _, table := range []string{"grants", "grant_lists"} {
 		var last int64
@@ -31,7 +31,7 @@ func endBeforeGrants(tx *gorm.DB, e models.Ended) error {
 	return upsertEnded(tx, e)
 }
 
-// endedPage bounds what one statement of EndedSince returns, so that no reader holds the database long.
+// endedPage is the most rows that one statement of EndedSince returns, so that no reader holds the database long.
 const endedPage = 5000
 
 // EndedSince implements models.Rows, one statement for each page.

@@ -18,7 +18,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/models/modelstest"
 )
 
-// TestPragmas: what durability and secrecy rest on holds on every connection of both pools.
+// TestPragmas: the settings that durability and secrecy need hold on every connection of both pools.
 func TestPragmas(t *testing.T) {
 	t.Parallel()
 	db := openSQLite(t)
@@ -53,8 +53,8 @@ func TestReadersCannotWrite(t *testing.T) {
 	require.Equal(t, 1, count(t, db, "tokens"))
 }
 
-// TestFiles: the database and what stands beside it are the owner's alone, under any umask and name.
-func TestFiles(t *testing.T) {
+// TestFilesArePrivate: only the owner can access the database and the files beside it, under any umask and name.
+func TestFilesArePrivate(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "new", "fold er")
 	path := filepath.Join(dir, "r%o?w#s&.db")
@@ -80,8 +80,8 @@ func TestFiles(t *testing.T) {
 	require.Error(t, err)
 }
 
-// TestReopen: what was stored is there, and the migration is not made again.
-func TestReopen(t *testing.T) {
+// TestRowsStayAfterReopening: stored rows are there, and the migration does not run again.
+func TestRowsStayAfterReopening(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "rows.db")
 	db := openFile(t, path)
@@ -91,8 +91,8 @@ func TestReopen(t *testing.T) {
 	require.Equal(t, []string{"a"}, readable(t, db, "clinic", "s", noon, "a"))
 }
 
-// TestDurable: rows that InsertTokens has returned for are in the files, though nothing was closed.
-func TestDurable(t *testing.T) {
+// TestInsertedRowsAreDurable: when InsertTokens has returned, its rows are in the files, though nothing was closed.
+func TestInsertedRowsAreDurable(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	db := openFile(t, filepath.Join(dir, "rows.db"))
@@ -128,8 +128,8 @@ func TestDestroyedKeysAreGone(t *testing.T) {
 	}
 }
 
-// TestALeftTransactionIsEnded: what a failed ROLLBACK leaves open does not end all writing, and is not stored.
-func TestALeftTransactionIsEnded(t *testing.T) {
+// TestATransactionLeftOpenIsEnded: a transaction that a failed ROLLBACK leaves open does not block writes, and is not stored.
+func TestATransactionLeftOpenIsEnded(t *testing.T) {
 	t.Parallel()
 	db := openFile(t, filepath.Join(t.TempDir(), "rows.db"))
 	_, err := db.pools[0].Exec("BEGIN IMMEDIATE")
@@ -153,8 +153,8 @@ func TestNewerSchemaIsRefused(t *testing.T) {
 	require.ErrorContains(t, err, "newer")
 }
 
-// TestTwoOpenAtOnce: two processes' worth of handles share the file, each seeing what the other wrote.
-func TestTwoOpenAtOnce(t *testing.T) {
+// TestTwoOpenDatabasesShareAFile: two open databases share the file, as those of two processes do.
+func TestTwoOpenDatabasesShareAFile(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "rows.db")
 	var all sync.WaitGroup
@@ -184,7 +184,7 @@ func TestTwoOpenAtOnce(t *testing.T) {
 	require.Equal(t, 100, count(t, dbs[0], "tokens"))
 }
 
-// TestCloseWhileWriting: each insert that was told to be stored is, each other was told models.ErrClosed.
+// TestCloseWhileWriting: each insert that returned nil is stored, and each other returned models.ErrClosed.
 func TestCloseWhileWriting(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "rows.db")
@@ -223,8 +223,8 @@ func TestCloseWhileWriting(t *testing.T) {
 	require.Equal(t, n, count(t, db, "tokens"))
 }
 
-// TestACallerWhoLeavesMeanwhile is told nothing of what the writer goes on to do, and shares no memory with it.
-func TestACallerWhoLeavesMeanwhile(t *testing.T) {
+// TestACancelledCaller gets no result of the work that the writer goes on with, and shares no memory with it.
+func TestACancelledCaller(t *testing.T) {
 	t.Parallel()
 	db := openSQLite(t)
 	insert(t, db, []models.Token{row("a", "clinic"), row("b", "clinic")}, grant("s", "a", noon+100, 0), grant("s", "b", noon-100, 0))
@@ -242,8 +242,8 @@ func TestACallerWhoLeavesMeanwhile(t *testing.T) {
 			insert(t, db, nil, grant("s", "a", noon+100, 0), grant("s", "b", noon-100, 0))
 			lock, err := other.Begin()
 			require.NoError(t, err)
-			// This goroutine and the one that lets the writer go on tell one another by files: any lock or channel would
-			// order the writer's work after ours, and the race detector would find nothing.
+			// A file tells the goroutine that lets the writer go on to do so: any lock or channel would order the writer's
+			// work after ours, and the race detector would find nothing.
 			left, log, before := filepath.Join(t.TempDir(), "left"), db.path+"-wal", time.Unix(0, 0)
 			require.NoError(t, os.Chtimes(log, before, before))
 			go func() {
@@ -268,7 +268,7 @@ func TestACallerWhoLeavesMeanwhile(t *testing.T) {
 	}
 }
 
-// leavingContext ends when the writer, which asks each request's context once, has taken the request up.
+// leavingContext ends when the writer, which checks each request's context once, has begun with the request.
 type leavingContext struct {
 	context.Context
 	leave context.CancelFunc

@@ -17,14 +17,14 @@ import (
 
 const noon = modelstest.Noon
 
-// What the suite makes its rows with.
+// The suite's helpers that make rows.
 var (
 	digest, digests, hash                      = modelstest.Digest, modelstest.Digests, modelstest.Hash
 	row, expiring, grant, grantsOn, manyTokens = modelstest.Row, modelstest.Expiring, modelstest.Grant, modelstest.GrantsOn, modelstest.ManyTokens
 	ended                                      = modelstest.Ended
 )
 
-// database is one of this engine's, with the names that the suite has for batches.
+// database is a DB with the suite's methods for batches.
 type database struct {
 	*DB
 	modelstest.Writer
@@ -48,14 +48,14 @@ func openWith(t testing.TB, o Options) *database {
 	return &database{db, modelstest.Writer{Rows: db}}
 }
 
-// TestRows: this engine keeps the contract.
+// TestRows: this engine passes the contract suite.
 func TestRows(t *testing.T) {
 	modelstest.Run(t, func(t *testing.T) *modelstest.Database {
 		// With a reserve, as the gateway opens it.
 		db := openWith(t, Options{Path: filepath.Join(t.TempDir(), "rows.db"), Reserve: 1 << 20})
-		own, err := db.connect(sqliteDSN(db.path), 1)
+		conn, err := db.connect(sqliteDSN(db.path), 1)
 		require.NoError(t, err)
-		return &modelstest.Database{Writer: db.Writer, SQL: own}
+		return &modelstest.Database{Writer: db.Writer, SQL: conn}
 	})
 }
 
@@ -97,13 +97,13 @@ func count(t *testing.T, db *database, table string) (n int) {
 	return n
 }
 
-// statements records the SQL that reaches GORM's pools, but for the limits of transactions.
+// statements records the SQL that reaches GORM's pools, except BEGIN, COMMIT and ROLLBACK.
 type statements struct {
 	mu   sync.Mutex
 	list []string
 }
 
-// recording is a pool that notes what it runs.
+// recording is a pool that records the statements that it runs.
 type recording struct {
 	gorm.ConnPool
 	s *statements

@@ -9,7 +9,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/models"
 )
 
-// By hand: BenchmarkTokenGrants. The subquery is NULL for a session without rows: the join is skipped.
+// By hand: BenchmarkTokenGrants. The subquery is NULL for a session without rows, so the join is skipped.
 const (
 	tokenGrantsFrom  = `SELECT i.place, t.expires_at, g.read_until, g.store_until, NULL FROM `
 	tokenGrantsWhere = ` CROSS JOIN tokens t ON t.id = i.id
@@ -32,7 +32,7 @@ func (db *DB) TokenGrants(ctx context.Context, tenant string, session ids.Sessio
 	}
 	defer rows.Close()
 	found := make([]models.TokenGrant, 0, sorted.len())
-	var lists [16][]grantList // by the first half of a byte
+	var lists [16][]grantList // by the first hexadecimal digit of their tokens
 	var place, expires, read, store sql.NullInt64
 	var list sql.RawBytes
 	for rows.Next() {
@@ -65,7 +65,7 @@ func moment(n sql.NullInt64) *int64 {
 	return new(n.Int64)
 }
 
-// extend raises the ends to those of the lists that hold the token.
+// extend raises the grant's ends to the latest of the lists that contain its token.
 func extend(g *models.TokenGrant, lists []grantList) {
 	for i := range lists {
 		l := &lists[i]

@@ -15,9 +15,9 @@ import (
 
 // By hand: BenchmarkInsertTokens, BenchmarkInsertBatches, BenchmarkSaveGrants.
 //
-// One row a statement, with bound values. A statement of several rows that calls a function, such as json_each with unhex,
-// may fail half-way, so SQLite copies each page that it changes first (its statement journal, in memory): a group of
-// batches changes thousands of pages.
+// Each statement inserts one row, with bound values. A statement that inserts several rows and calls a function, such as
+// json_each with unhex, may fail half-way, so SQLite first copies each page that it changes (its statement journal, in
+// memory). A group of batches changes thousands of pages.
 const (
 	insertTokenSQL = `INSERT INTO tokens (id, tenant, object, sealed, created_at, expires_at, upload_until, purge_at, master_key)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
@@ -35,8 +35,8 @@ expires_at = CASE WHEN excluded.expires_at > grants.expires_at THEN excluded.exp
 	idListSQL = `(SELECT unhex(value) FROM json_each(?))`
 )
 
-// insertRows adds tokens and lists, and adds or extends grants. After an error, part of them may have been written: the
-// transaction is to be rolled back.
+// insertRows adds tokens and lists, and adds or extends grants. After an error some of them may be written: the caller
+// rolls the transaction back.
 func insertRows(tx *gorm.DB, tokens []models.Token, grants []models.Grant, lists []grantList) error {
 	for i := range tokens {
 		t := &tokens[i]
@@ -64,8 +64,8 @@ func upsertGrants(tx *gorm.DB, grants []models.Grant) error {
 	return nil
 }
 
-// list makes a JSON list of members that each have a comma in front.
-func list(members []byte) string {
+// jsonArray makes a JSON list of members that each have a comma in front.
+func jsonArray(members []byte) string {
 	if len(members) == 0 {
 		return "[]"
 	}
@@ -77,7 +77,7 @@ func appendHex(b, raw []byte) []byte {
 	return append(hex.AppendEncode(append(b, '"'), raw), '"')
 }
 
-// idList returns what follows IN, and its argument.
+// idList returns the text that follows IN, and its argument.
 func idList[D ids.Digest | ids.SessionHash](all []D) (text string, arg any) {
 	if len(all) == 1 {
 		return "(?)", all[0]
@@ -87,7 +87,7 @@ func idList[D ids.Digest | ids.SessionHash](all []D) (text string, arg any) {
 		raw := [32]byte(d)
 		b = appendHex(append(b, ','), raw[:])
 	}
-	return idListSQL, list(b)
+	return idListSQL, jsonArray(b)
 }
 
 // idIn is the condition that a column is one of the digests.
@@ -96,19 +96,19 @@ func idIn(column string, list []ids.Digest) clause.Expr {
 	return clause.Expr{SQL: column + " IN " + text, Vars: []any{arg}}
 }
 
-// idSource returns what follows FROM: a table i of each digest once with its place among them, which are sorted; its
-// arguments; and the digests. They are one blob, cut by substr: a list in JSON is read in twice the time.
+// idSource returns the text that follows FROM, its arguments, and the digests sorted and without duplicates. The text is a
+// table i of the digests and their places in this order. The digests are one blob, cut by substr: JSON takes twice as long.
 func idSource(all []ids.Digest) (text string, args []any, sorted tokenSet) {
 	if len(all) == 1 {
 		return `(SELECT ? AS id, 0 AS place) i`, []any{all[0]}, all[0][:]
 	}
 	sorted = newTokenSet(slices.Clone(all)) // in the order of the tables' keys
-	places := list(bytes.Repeat([]byte(",0"), sorted.len()))
+	places := jsonArray(bytes.Repeat([]byte(",0"), sorted.len()))
 	return `(SELECT substr(?, 32 * key + 1, 32) AS id, key AS place FROM json_each(?)) i`, []any{[]byte(sorted), places}, sorted
 }
 
-// mergeGrants leaves one row for each session and token, for no engine lets a statement upsert a row twice,
-// and puts them in the order of the keys, so that neighbours in the trees are written one after the other.
+// mergeGrants returns one row for each session and token, with the latest ends, in the order of the keys, so that
+// neighbours in the B-trees are written one after the other.
 func mergeGrants(grants []models.Grant) []models.Grant {
 	sorted := slices.Clone(grants)
 	slices.SortFunc(sorted, func(a, b models.Grant) int {

@@ -12,15 +12,15 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
-// Inspection is what a database's file holds, without opening it for use.
+// Inspection is the part of a database file's content that Inspect reads.
 type Inspection struct {
 	Have, Want int64             // versions of the schema: the file's, and this program's
-	KeysetMark []byte            // nil where none is kept yet
-	Purposes   map[string][]byte // what is kept for each purpose: its keys, sealed
+	KeysetMark []byte            // nil if none is stored yet
+	Purposes   map[string][]byte // the sealed keys of each purpose
 }
 
-// Inspect reads a database's file, and neither makes, migrates nor changes it; a running gateway may have it open. It
-// returns an error that wraps fs.ErrNotExist where there is none.
+// Inspect reads a database file without creating, migrating or changing it; a running gateway may have it open. If there
+// is no file, the error wraps fs.ErrNotExist.
 func Inspect(ctx context.Context, path string) (*Inspection, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("sqlite: %w", err)
@@ -46,7 +46,7 @@ func Inspect(ctx context.Context, path string) (*Inspection, error) {
 		return nil, fmt.Errorf("sqlite: reading the database: %w", err)
 	}
 	if tables < 2 {
-		return found, nil // it was made, and never migrated
+		return found, nil // the file was created, and never migrated
 	}
 	if err := pool.QueryRowContext(ctx, `SELECT MAX(version_id) FROM goose_db_version`).Scan(&found.Have); err != nil {
 		return nil, fmt.Errorf("sqlite: reading the schema's version: %w", err)

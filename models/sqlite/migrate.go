@@ -15,13 +15,13 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// migrateAttempts is how often opening and migrating is tried, over three seconds or so.
+// migrateAttempts is the number of attempts to open and migrate, over about three seconds.
 const migrateAttempts = 10
 
 var errNewer = errors.New("start a newer cloakroom")
 
-// migrate brings the schema to the newest version, one transaction per step. Another process may be opening the
-// same new file: the loser of that race fails somewhere, and finds everything made when it tries again.
+// migrate brings the schema to the newest version, one transaction per step. Another process may be migrating the
+// same new file: one of the two then fails, and succeeds when it tries again.
 func migrate(ctx context.Context, db *sql.DB) error {
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {

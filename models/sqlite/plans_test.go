@@ -12,9 +12,9 @@ import (
 	"github.com/cloakroomhq/cloakroom/models"
 )
 
-// TestStatements: however long the lists are, a read is one statement. A write is one for each row, which has no statement
-// journal (insert.go); grants that are lists are one in all.
-func TestStatements(t *testing.T) {
+// TestNumberOfStatements: a read is one statement, whatever the number of tokens. A write is one statement for each row, which has
+// no statement journal (insert.go); all grants that become lists are one statement.
+func TestNumberOfStatements(t *testing.T) {
 	t.Parallel()
 	db := openSQLite(t)
 	ctx := context.Background()
@@ -52,8 +52,8 @@ func TestStatements(t *testing.T) {
 	}
 }
 
-// TestPlans: every statement finds its rows by a key or an index.
-func TestPlans(t *testing.T) {
+// TestStatementsUseIndexes: every statement finds its rows by a key or an index.
+func TestStatementsUseIndexes(t *testing.T) {
 	t.Parallel()
 	db := openSQLite(t)
 	if db.read.Name() != "sqlite" {
@@ -108,15 +108,15 @@ func TestPlans(t *testing.T) {
 		require.NoError(t, rows.Err())
 		require.NoError(t, rows.Close())
 		if strings.Contains(query, "t.sealed, ") && strings.Contains(query, "grants g") {
-			require.Equal(t, "glt", searched, "the grant before the token, or time tells which tokens exist: %s", query)
+			require.Equal(t, "glt", searched, "the grant comes before the token, otherwise the duration reveals which tokens exist: %s", query)
 			ordered++
 		}
 	}
 	require.Equal(t, 2, ordered)
 }
 
-// TestEndedPlans: polls and sweeps find their rows by an index.
-func TestEndedPlans(t *testing.T) {
+// TestStatementsOnEndedUseIndexes: polls and sweeps find their rows by an index.
+func TestStatementsOnEndedUseIndexes(t *testing.T) {
 	t.Parallel()
 	db := openSQLite(t)
 	if db.read.Name() != "sqlite" {

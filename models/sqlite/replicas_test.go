@@ -11,14 +11,14 @@ import (
 	"github.com/cloakroomhq/cloakroom/models/modelstest"
 )
 
-// TestConsumeStateReplicas: two processes that have one file open agree on who was the first, and a restart
-// forgets nothing.
+// TestConsumeStateReplicas: two processes that have one file open agree on which call was the first, also after a
+// restart.
 func TestConsumeStateReplicas(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "rows.db")
 	a, b := openFile(t, path), openFile(t, path)
 	for round := range 5 {
-		require.EqualValues(t, 1, modelstest.Race(t, fmt.Sprint(round), a.DB, b.DB))
+		require.EqualValues(t, 1, modelstest.ConsumeStateRace(t, fmt.Sprint(round), a.DB, b.DB))
 	}
 	require.NoError(t, a.Close())
 	require.NoError(t, b.Close())
@@ -27,7 +27,7 @@ func TestConsumeStateReplicas(t *testing.T) {
 	require.False(t, first)
 }
 
-// TestSettingReplicas: two processes that have one file open agree on what is kept.
+// TestSettingReplicas: two processes that have one file open agree on the stored value.
 func TestSettingReplicas(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "rows.db")

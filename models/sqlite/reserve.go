@@ -24,12 +24,12 @@ const (
 	minStart    = 2 * indexRegion
 	maxStart    = 4 << 20
 
-	chunkPages = 16 // of a row of the table reserve
+	chunkPages = 16 // pages of a row of the table reserve
 	chunkSize  = chunkPages * pageSize
 	maxChunks  = 64
 )
 
-// What a row of each kind adds to the database at most, in bytes, its part of the indexes included.
+// The most bytes that a row of each kind adds to the database, indexes included.
 const (
 	tokenGrowth  = 2048
 	grantGrowth  = 1024
@@ -39,24 +39,25 @@ const (
 
 // reserve is room on the disk that only the database can use, and only to end something. With it, revocations and
 // deletions succeed on a full disk, whoever filled it. Rows are added only while it is whole, so that they never use it
-// up: docs/adr/0022. It has three parts.
+// up (docs/adr/0022). It has three parts.
 //
-// The log's: blocks allocated to the write-ahead log, whatever its length. The log begins at its start again once it is
-// written back, which needs room for new pages in the database: they are allocated before a transaction may add them.
+// In the log: blocks allocated to the write-ahead log, whatever its length. Once the log is written back, SQLite writes it
+// from its start again. Writing it back needs room for new pages in the database: these are allocated before a transaction
+// may add them.
 //
-// The database's: rows of zeros, whose pages are free once such a row is removed.
+// In the database: rows of zeros. Removing such a row frees its pages.
 //
-// A start needs 32 KiB for the log's index, which SQLite makes anew: a file of its own gives them up.
+// In a separate file: at a start SQLite creates the log's index, which needs 32 KiB. Shortening the file frees them.
 type reserve struct {
-	log    int64 // bytes of the write-ahead log
-	index  int64 // bytes of the log's index
-	start  int64 // bytes of the file that a start may use
-	chunks int   // rows of the table reserve
-	files  [4]*os.File
-	short  atomic.Bool // not whole when last looked at: no rows are added
+	log        int64 // bytes of the write-ahead log
+	index      int64 // bytes of the log's index
+	start      int64 // bytes of the file that a start may use
+	chunks     int   // rows of the table reserve
+	files      [4]*os.File
+	incomplete atomic.Bool // the reserve was not whole at the last check: new rows are refused
 }
 
-// newReserve parts a number of bytes; 0: nil, no reserve.
+// newReserve divides a number of bytes into the parts of a reserve. For 0 it returns nil: no reserve.
 func newReserve(bytes int64) *reserve {
 	if bytes == 0 {
 		return nil
@@ -68,7 +69,7 @@ func newReserve(bytes int64) *reserve {
 	return r
 }
 
-// checkpoint returns after how many frames the log is written back: while a third of the reserve's are left.
+// checkpoint returns the number of frames after which the log is written back. A third of the reserve's frames is then left.
 func (r *reserve) checkpoint() int64 {
 	if r == nil {
 		return checkpoint
@@ -76,8 +77,8 @@ func (r *reserve) checkpoint() int64 {
 	return max(16, min(checkpoint, r.log/frameSize/3*2))
 }
 
-// open opens the files, once SQLite has made them. They stay open as long as the database: closing a file ends the
-// locks of the whole process on it (POSIX), which are SQLite's.
+// open opens the files after SQLite has created them. They stay open as long as the database: closing a file releases all
+// locks of the process on it (POSIX), and these are SQLite's.
 func (r *reserve) open(path string) error {
 	for i, suffix := range []string{"", "-wal", "-shm", startSuffix} {
 		var err error
@@ -96,11 +97,11 @@ func (r *reserve) close() {
 	}
 }
 
-// startSuffix names the file that is given up for a start.
+// startSuffix is the suffix of the file that is shortened for a start.
 const startSuffix = "-reserve"
 
-// give frees half of what a start may use, and reports whether that could help.
-func (r *reserve) give(path string) bool {
+// shrinkStartFile frees half of the file that a start may use, and reports whether it did.
+func (r *reserve) shrinkStartFile(path string) bool {
 	if r == nil {
 		return false
 	}
@@ -108,62 +109,63 @@ func (r *reserve) give(path string) bool {
 	return err == nil && info.Size()/2 >= minStart && os.Truncate(path+startSuffix, info.Size()/2) == nil
 }
 
-// fill allocates what is missing, for a database of so many bytes. It returns models.ErrFull where that can't be.
+// fill allocates the missing blocks, for a database of size bytes. It returns models.ErrFull if the disk has no room.
 func (r *reserve) fill(size int64) error {
 	for i, want := range []int64{size, r.log, r.index, r.start} {
 		switch err := allocate(r.files[i], want); {
-		case errors.Is(err, errors.ErrUnsupported): // the file system can't; docs/operations.md
+		case errors.Is(err, errors.ErrUnsupported): // the file system can't allocate: docs/operations.md
 		case err != nil:
-			r.short.Store(true)
+			r.incomplete.Store(true)
 			return fmt.Errorf("%w: %w", models.ErrFull, err)
 		}
 	}
-	if err := r.files[3].Truncate(r.start); err != nil { // a length, so that it can be cut
+	if err := r.files[3].Truncate(r.start); err != nil { // only a file with a length can be shortened
 		return fmt.Errorf("sqlite: the reserve: %w", err)
 	}
-	r.short.Store(false)
+	r.incomplete.Store(false)
 	return nil
 }
 
-// ensure makes the reserve whole, and room for growth bytes beside it, in the writer's turn. It returns models.ErrFull where
-// that can't be.
+// ensure makes the reserve whole, with room for growth bytes beside it. It runs on the writer's goroutine. It returns
+// models.ErrFull if the disk has no room.
 func (r *reserve) ensure(w *gorm.DB, growth int64) error {
 	if r == nil {
 		return nil
 	}
-	pages, err := number(w, "PRAGMA page_count")
+	pages, err := queryNumber(w, "PRAGMA page_count")
 	if err != nil {
 		return err
 	}
 	return r.fill(pages*pageSize + max(growth, leastGrowth))
 }
 
-// release frees pages for a transaction that ends something, where the disk may have none.
+// release frees pages for a transaction that ends something, if the disk may have none.
 func (r *reserve) release(tx *gorm.DB) error {
-	if r.spare() {
+	if r.hasSpareRoom() {
 		return nil
 	}
-	free, err := number(tx, "PRAGMA freelist_count")
+	free, err := queryNumber(tx, "PRAGMA freelist_count")
 	if err != nil || free >= 2*chunkPages {
 		return err
 	}
 	return execute(tx, `DELETE FROM reserve WHERE id IN (SELECT id FROM reserve ORDER BY id DESC LIMIT 2)`)
 }
 
-// refill adds a row of zeros, and reports whether more are missing. It adds none where the disk has little room.
+// refill adds a row of zeros, and reports whether more are missing. If the disk has little room, it adds none and returns
+// models.ErrFull.
 func (r *reserve) refill(tx *gorm.DB) (more bool, err error) {
-	have, err := number(tx, "SELECT COUNT(*) FROM reserve")
+	have, err := queryNumber(tx, "SELECT COUNT(*) FROM reserve")
 	if err != nil || have >= int64(r.chunks) {
 		return false, err
 	}
-	if !r.spare() {
+	if !r.hasSpareRoom() {
 		return false, models.ErrFull
 	}
 	return true, execute(tx, `INSERT INTO reserve (room) VALUES (zeroblob(?))`, chunkSize-pageSize/2)
 }
 
-// number runs a statement that answers with one.
-func number(tx *gorm.DB, text string) (n int64, err error) {
+// queryNumber runs a statement that returns one number.
+func queryNumber(tx *gorm.DB, text string) (n int64, err error) {
 	rows, err := tx.Statement.ConnPool.QueryContext(tx.Statement.Context, text)
 	if err != nil {
 		return 0, err
@@ -175,12 +177,12 @@ func number(tx *gorm.DB, text string) (n int64, err error) {
 	return n, errors.Join(err, rows.Err())
 }
 
-// spare reports whether the reserve could be given up and got back, whoever else asks for room.
-func (r *reserve) spare() bool {
-	return r == nil || room(r.files[1]) > 2*(r.log+int64(r.chunks)*chunkSize)
+// hasSpareRoom reports whether the disk has so much room that the reserve could be released and allocated again.
+func (r *reserve) hasSpareRoom() bool {
+	return r == nil || freeBytes(r.files[1]) > 2*(r.log+int64(r.chunks)*chunkSize)
 }
 
-// growth bounds what a request adds to the database.
+// growth returns the most bytes that a request adds to the database.
 func (r *request) growth() int64 {
 	n := int64(len(r.batch.Tokens))*tokenGrowth + int64(len(r.grants)+len(r.batch.Used))*grantGrowth
 	for i := range r.batch.Tokens {
@@ -192,7 +194,8 @@ func (r *request) growth() int64 {
 	return n
 }
 
-// isFull reports whether SQLite could not write. Quotas and the log's index fail as I/O errors.
+// isFull reports whether SQLite had no room to write. A quota that is used up, and a log's index that can't grow, are I/O
+// errors.
 func isFull(err error) bool {
 	var e *sqlite.Error
 	if !errors.As(err, &e) {

@@ -51,8 +51,8 @@ func numbers(from, n int) (all []int) {
 	return all
 }
 
-// TestAFullDisk: with the disk full to its last block, and somebody taking all that is freed, rows are not added, and
-// revocations, deletions and ends succeed, more of them than the reserve holds at once, and are there after a restart.
+// TestAFullDisk: the disk is full to its last block, and a writer takes all blocks that are freed. New rows are refused.
+// Revocations, deletions and ends succeed, more of them than fit the reserve at once, and are there after a restart.
 func TestAFullDisk(t *testing.T) {
 	t.Parallel()
 	disktest.On(t, diskSize, func(t *testing.T, dir string) {
@@ -66,7 +66,7 @@ func TestAFullDisk(t *testing.T) {
 		require.ErrorIs(t, err, models.ErrFull)
 		require.True(t, db.Full())
 		endAll(t, db, 0, 1200)
-		require.ErrorIs(t, db.SaveGrants(ctx, manyGrants(10_000)), models.ErrFull, "what deletions freed is not taken for it")
+		require.ErrorIs(t, db.SaveGrants(ctx, manyGrants(10_000)), models.ErrFull, "new rows don't use the pages that deletions freed")
 		require.NoError(t, db.Settle(ctx))
 		require.NoError(t, db.Close())
 
@@ -135,7 +135,7 @@ func requireEnded(t *testing.T, db *database, from, n int) {
 	}
 }
 
-// TestAKillOnAFullDisk: what another process finds of the files as they are, on the full disk.
+// TestAKillOnAFullDisk: after a kill on a full disk another process finds all ends in the files.
 func TestAKillOnAFullDisk(t *testing.T) {
 	t.Parallel()
 	disktest.On(t, diskSize, func(t *testing.T, dir string) {
@@ -156,7 +156,7 @@ func TestAKillOnAFullDisk(t *testing.T) {
 	})
 }
 
-// TestTheDiskFillsWhileARequestIsWritten: the request fails as a whole, and those that end something don't.
+// TestTheDiskFillsWhileARequestIsWritten: the request fails as a whole, and requests that end something succeed.
 func TestTheDiskFillsWhileARequestIsWritten(t *testing.T) {
 	t.Parallel()
 	disktest.On(t, diskSize, func(t *testing.T, dir string) {
@@ -191,7 +191,7 @@ func TestTheDiskFillsWhileARequestIsWritten(t *testing.T) {
 	})
 }
 
-// TestALongListOnAFullDisk: a deletion of more than the reserve holds at once is done in parts.
+// TestALongListOnAFullDisk: a deletion that is too large for the reserve is done in parts.
 func TestALongListOnAFullDisk(t *testing.T) {
 	t.Parallel()
 	disktest.On(t, smallDisk, func(t *testing.T, dir string) {
@@ -218,7 +218,7 @@ func TestALongListOnAFullDisk(t *testing.T) {
 	})
 }
 
-// TestTheReserveStays: at its end the database has emptied its log, and keeps the log's room for the next start.
+// TestTheReserveStays: Close empties the log, and keeps the log's room for the next start.
 func TestTheReserveStays(t *testing.T) {
 	t.Parallel()
 	disktest.On(t, diskSize, func(t *testing.T, dir string) {

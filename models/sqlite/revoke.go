@@ -9,14 +9,15 @@ import (
 	"github.com/cloakroomhq/cloakroom/models"
 )
 
-// revocation is one of a batch: it revokes what is in force at the moment now.
+// revocation is the revocation of a batch: it revokes grants that are in force at the moment now.
 type revocation struct {
 	models.Revocation
 	now int64
 }
 
-// revoke does it at once, or in parts. With an error it may return how many were in force before.
-func (db *DB) revoke(ctx context.Context, f revocation, found suspects) (int, error) {
+// revoke revokes in one transaction, or in parts if that is too large for a full disk. With an error it may return how many
+// grants were in force before.
+func (db *DB) revoke(ctx context.Context, f revocation, found candidates) (int, error) {
 	revoked, err := db.revokeAtOnce(ctx, f, found)
 	if isFull(err) {
 		return db.revokeInParts(ctx, f, found)
@@ -24,13 +25,13 @@ func (db *DB) revoke(ctx context.Context, f revocation, found suspects) (int, er
 	return revoked, err
 }
 
-func (db *DB) revokeAtOnce(ctx context.Context, f revocation, found suspects) (int, error) {
-	o := db.queue.submit(db.queue.queue, &request{ctx: ctx, batch: &models.Batch{Now: f.now, Revoke: &f.Revocation}, found: found})
+func (db *DB) revokeAtOnce(ctx context.Context, f revocation, found candidates) (int, error) {
+	o := db.queue.submit(db.queue.queue, &request{ctx: ctx, batch: &models.Batch{Now: f.now, Revoke: &f.Revocation}, candidates: found})
 	return o.Revoked, o.err
 }
 
-// revoke looks into the lists that were found and, of sessions that the filter names, into all.
-func (f *revocation) revoke(tx *gorm.DB, found suspects) (int, error) {
+// revoke changes the lists that were found or, if the filter names a session, that session's lists, and rows.
+func (f *revocation) revoke(tx *gorm.DB, found candidates) (int, error) {
 	if f.Tokens != nil && len(f.Tokens) == 0 {
 		return 0, nil
 	}
@@ -47,7 +48,7 @@ func (f *revocation) revoke(tx *gorm.DB, found suspects) (int, error) {
 	return revoked + n, err
 }
 
-// clear ends the grants that a condition on their rows selects, and returns how many were in force.
+// clear revokes the grants whose rows match a condition, and returns how many were in force.
 func (f *revocation) clear(tx *gorm.DB, where string, args ...any) (n int, err error) {
 	for _, column := range f.columns() {
 		r := tx.Model(&models.Grant{}).Where(column+" > ?", f.now).Where(where, args...).Update(column, 0)
@@ -70,7 +71,7 @@ func (f *revocation) columns() []string {
 	}
 }
 
-// where needs no tenant for a session, whose digest contains it.
+// where returns a condition on rows. A session alone needs no tenant: its hash contains the tenant.
 func (f *revocation) where() (string, []any) {
 	if f.Tokens == nil {
 		return `session_id = ?`, []any{*f.Session}

@@ -11,25 +11,25 @@ import (
 	"github.com/cloakroomhq/cloakroom/models"
 )
 
-// No index leads from a token to the lists that hold it. Revocation by tokens of every session reads all lists of
-// their buckets outside the writer's turn, and leaves to the writer those that it found and those that were made since:
-// ids ascend in the order of commits, and what is made of a list has a new one.
+// There is no index from a token to the lists that contain it. A revocation by tokens, for every session, first reads all
+// lists of the tokens' buckets with a reader. The writer then reads only the lists that were found and those that were
+// created since: ids ascend in the order of commits, and a list that replaces another has a new id.
 
-// lookBatch is how many lists one statement reads, so that no reader holds up the log for long.
-const lookBatch = 1000
+// listBatch is the number of lists that one statement reads, so that no reader holds the log for long.
+const listBatch = 1000
 
-// suspects are lists that may hold tokens which are looked for.
-type suspects struct {
+// candidates are lists that may contain the tokens of a revocation.
+type candidates struct {
 	ids  []int64
-	seen int64 // no list up to this id is left out
+	seen int64 // all lists up to this id were read
 }
 
-// look finds the lists, of every session, that hold one of the tokens.
-func (db *DB) look(ctx context.Context, tokens []ids.Digest) (s suspects, err error) {
+// findLists finds the lists, of every session, that contain one of the tokens.
+func (db *DB) findLists(ctx context.Context, tokens []ids.Digest) (s candidates, err error) {
 	wanted := newMembers(tokens)
 	for {
 		rows, err := db.query(ctx, `SELECT `+listColumns+` FROM grant_lists
-WHERE id > ? AND bucket IN (SELECT value FROM json_each(?)) ORDER BY id LIMIT ?`, []any{s.seen, bucketList(tokens), lookBatch})
+WHERE id > ? AND bucket IN (SELECT value FROM json_each(?)) ORDER BY id LIMIT ?`, []any{s.seen, bucketList(tokens), listBatch})
 		if err != nil {
 			return s, err
 		}
@@ -38,19 +38,19 @@ WHERE id > ? AND bucket IN (SELECT value FROM json_each(?)) ORDER BY id LIMIT ?`
 			return s, err
 		}
 		for i := range lists {
-			if those, _ := lists[i].tokens.split(wanted.has); len(those) > 0 {
+			if matching, _ := lists[i].tokens.split(wanted.has); len(matching) > 0 {
 				s.ids = append(s.ids, lists[i].id)
 			}
 			s.seen = lists[i].id
 		}
-		if len(lists) < lookBatch {
+		if len(lists) < listBatch {
 			return s, nil
 		}
 	}
 }
 
-// lists returns those that may be concerned.
-func (f *revocation) lists(tx *gorm.DB, s suspects) ([]grantList, error) {
+// lists returns the lists that the revocation may change.
+func (f *revocation) lists(tx *gorm.DB, s candidates) ([]grantList, error) {
 	const all = `SELECT ` + listColumns + ` FROM grant_lists WHERE `
 	switch {
 	case f.Tokens == nil:
@@ -63,8 +63,8 @@ func (f *revocation) lists(tx *gorm.DB, s suspects) ([]grantList, error) {
 	}
 }
 
-// revokeLists takes the matching grants out of lists, and returns how many were in force and are not in force by a
-// row too: those are counted where rows are.
+// revokeLists removes the matching grants from lists, and returns how many were in force by a list alone. Grants that
+// are in force by a row too are counted with the rows.
 func (f *revocation) revokeLists(tx *gorm.DB, lists []grantList) (revoked int, err error) {
 	lists = slices.DeleteFunc(lists, func(l grantList) bool { return !f.concerns(l.readUntil, l.storeUntil) })
 	rows, revoked, err := f.countListed(tx, lists)
@@ -79,8 +79,8 @@ func (f *revocation) concerns(readUntil, storeUntil int64) bool {
 	return f.Kinds != ids.Store && readUntil > f.now || f.Kinds != ids.Read && storeUntil > f.now
 }
 
-// countListed returns the matching grants of lists whose tokens exist and are the tenant's, with what the table grants
-// says of them, and how many are in force by a list alone.
+// countListed returns the matching grants of lists whose tokens exist and belong to the tenant, with their ends in the
+// table grants, and how many are in force by a list alone.
 func (f *revocation) countListed(tx *gorm.DB, lists []grantList) (rows map[pair]models.TokenGrant, n int, err error) {
 	matches := func(ids.Digest) bool { return true }
 	if f.Tokens != nil {
@@ -89,9 +89,9 @@ func (f *revocation) countListed(tx *gorm.DB, lists []grantList) (rows map[pair]
 	listed := map[pair]models.TokenGrant{}
 	for i := range lists {
 		l := &lists[i]
-		those, _ := l.tokens.split(matches)
-		for j := range those.len() {
-			p := pair{l.session, those.at(j)}
+		matching, _ := l.tokens.split(matches)
+		for j := range matching.len() {
+			p := pair{l.session, matching.at(j)}
 			g := listed[p]
 			listed[p] = models.TokenGrant{ReadUntil: max(g.ReadUntil, l.readUntil), StoreUntil: max(g.StoreUntil, l.storeUntil)}
 		}
@@ -126,10 +126,10 @@ func pairList(pairs []pair) string {
 		b = appendHex(append(b, ",["...), pairs[i].session[:])
 		b = append(appendHex(append(b, ','), pairs[i].token[:]), ']')
 	}
-	return list(b)
+	return jsonArray(b)
 }
 
-// grantsOf returns, of those grants whose tokens exist and are the tenant's, what the table grants says.
+// grantsOf returns the listed grants whose tokens exist and belong to the tenant, with their ends in the table grants.
 //
 // By hand: BenchmarkRevokeGrants.
 func grantsOf(tx *gorm.DB, tenant string, listed map[pair]models.TokenGrant) (map[pair]models.TokenGrant, error) {
@@ -152,31 +152,31 @@ LEFT JOIN grants g ON g.session_id = i.session_id AND g.token_id = i.token_id WH
 	return rows, found.Err()
 }
 
-// rewrite puts in the place of each list what is left of it. Tokens that keep their other kind become a list, or rows
-// where they are few.
+// rewrite replaces each list by what is left of it. Tokens that keep their other kind become a list, or rows if they are
+// few.
 func (f *revocation) rewrite(tx *gorm.DB, lists []grantList, rows map[pair]models.TokenGrant) error {
-	var gone []int64
-	var fresh []grantList
-	var few []models.Grant
+	var removed []int64
+	var added []grantList
+	var asRows []models.Grant
 	for _, l := range lists {
-		those, others := l.tokens, tokenSet(nil)
+		matching, others := l.tokens, tokenSet(nil)
 		if f.Tokens != nil {
-			those, others = l.tokens.split(func(id ids.Digest) bool {
+			matching, others = l.tokens.split(func(id ids.Digest) bool {
 				_, ok := rows[pair{l.session, id}]
 				return ok
 			})
 		}
-		if len(those) == 0 {
+		if len(matching) == 0 {
 			continue
 		}
-		gone = append(gone, l.id)
+		removed = append(removed, l.id)
 		if len(others) > 0 {
 			rest := l
 			rest.tokens = others
-			fresh = append(fresh, rest)
+			added = append(added, rest)
 		}
 		keeps := l
-		keeps.tokens = those
+		keeps.tokens = matching
 		if f.Kinds != ids.Store {
 			keeps.readUntil = 0
 		}
@@ -185,14 +185,14 @@ func (f *revocation) rewrite(tx *gorm.DB, lists []grantList, rows map[pair]model
 		}
 		switch {
 		case keeps.expiresAt() <= f.now:
-		case len(others) == 0 || those.len() >= minList:
-			fresh = append(fresh, keeps)
+		case len(others) == 0 || matching.len() >= minList:
+			added = append(added, keeps)
 		default:
-			few = append(few, keeps.rows()...)
+			asRows = append(asRows, keeps.rows()...)
 		}
 	}
-	if err := replaceLists(tx, gone, fresh); err != nil || len(few) == 0 {
+	if err := replaceLists(tx, removed, added); err != nil || len(asRows) == 0 {
 		return err
 	}
-	return upsertGrants(tx, few)
+	return upsertGrants(tx, asRows)
 }

@@ -8,15 +8,15 @@ import (
 	"github.com/cloakroomhq/cloakroom/models"
 )
 
-// Parts of what a transaction can't hold on a full disk, where its bound is the log's reserve. A part that is too
-// large is halved, down to one.
+// Sizes of the parts of work that is too large for one transaction on a full disk, where the log's reserve is its limit.
+// A part that is too large is halved, down to one.
 const (
 	listPart = 64
 	rowPart  = 1024
 	readPart = 10_000 // grants that one statement reads
 )
 
-// inParts calls work with one part of a list after the other, and with smaller ones where there is no room.
+// inParts calls work with one part of a list after the other, and with smaller parts if there is no room.
 func inParts[T any](list []T, size int, work func([]T) error) error {
 	for len(list) > 0 {
 		n := min(size, len(list))
@@ -33,10 +33,10 @@ func inParts[T any](list []T, size int, work func([]T) error) error {
 	return nil
 }
 
-// revokeInParts revokes grants in as many transactions as are needed: those of lists, then those of rows, and at last
-// what was made since. It counts first, because parts can't tell which grants other parts have counted. With an error
-// it returns that number, or 0 where it could not count.
-func (db *DB) revokeInParts(ctx context.Context, f revocation, found suspects) (int, error) {
+// revokeInParts revokes grants in as many transactions as are needed: first grants in lists, then grants in rows, then
+// grants created since. It counts first, because a part can't know which grants other parts have counted. With an error
+// it returns that number, or 0 if it could not count.
+func (db *DB) revokeInParts(ctx context.Context, f revocation, found candidates) (int, error) {
 	read := db.read.WithContext(ctx)
 	lists, err := f.lists(read, found)
 	if err != nil {
@@ -66,7 +66,7 @@ func (db *DB) revokeInParts(ctx context.Context, f revocation, found suspects) (
 	if err != nil {
 		return n, err
 	}
-	since, err := db.revokeAtOnce(ctx, f, suspects{seen: found.seen})
+	since, err := db.revokeAtOnce(ctx, f, candidates{seen: found.seen})
 	return n + since, err
 }
 
@@ -87,7 +87,7 @@ func (f *revocation) count(tx *gorm.DB, lists []grantList) (int, error) {
 	return n, nil
 }
 
-// revokeRows revokes the grants that have rows of their own, in parts.
+// revokeRows revokes the grants that are rows, in parts.
 func (db *DB) revokeRows(ctx context.Context, f revocation) error {
 	for {
 		rows, err := db.matching(ctx, f)

@@ -15,7 +15,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/models"
 )
 
-// many is how many grants change several times the pages that smallReserve holds.
+// many grants change several times as many pages as smallReserve has.
 const (
 	many         = 5000
 	listed       = 1200 // grants of lists beside them
@@ -30,7 +30,7 @@ func openSmall(t *testing.T, path string) *database {
 	return db
 }
 
-// addGrants adds rows of both kinds without what else a request does: of a session or a token, where one is named.
+// addGrants inserts rows of both kinds directly, without a request. Without a session or a token it is random.
 func addGrants(t *testing.T, db *database, session, token string, until int64) {
 	t.Helper()
 	of := func(name string) string {
@@ -64,17 +64,17 @@ func addLists(t *testing.T, db *database, session string, n int) {
 	}
 }
 
-// fill fills a disk, and proves that a filter's grants don't fit one transaction.
+// fill fills a disk, and checks that a filter's grants don't fit one transaction.
 func fill(t *testing.T, db *database, dir string, f models.Revocation) {
 	t.Helper()
 	f.Tenant = "clinic"
 	disktest.Fill(t, dir)
 	require.ErrorIs(t, fillUp(db, 10_000), models.ErrFull)
-	_, err := db.revokeAtOnce(context.Background(), revocation{f, noon}, suspects{})
+	_, err := db.revokeAtOnce(context.Background(), revocation{f, noon}, candidates{})
 	require.True(t, isFull(err), "%v", err)
 }
 
-// killed opens the database as a kill would leave it.
+// killed opens a copy of the database as a kill would leave it.
 func killed(t *testing.T, path string) *database {
 	t.Helper()
 	copied := filepath.Join(t.TempDir(), "rows.db")
@@ -86,10 +86,10 @@ func killed(t *testing.T, path string) *database {
 	return openFile(t, copied)
 }
 
-// TestALargeSessionEndsOnAFullDisk: with more grants than a transaction has room for, and over a kill.
+// TestALargeSessionEndsOnAFullDisk: a session with more grants than fit one transaction ends, also if a kill follows.
 func TestALargeSessionEndsOnAFullDisk(t *testing.T) {
 	t.Parallel()
-	for name, until := range map[string]int64{"grants of the usual life": noon + 1000, "grants that live longer than the note": noon + 5000} {
+	for name, until := range map[string]int64{"grants of the usual life": noon + 1000, "grants that expire after the end's row": noon + 5000} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			disktest.On(t, smallDisk, func(t *testing.T, dir string) {
@@ -113,8 +113,8 @@ func TestALargeSessionEndsOnAFullDisk(t *testing.T) {
 	}
 }
 
-// TestASessionEndsWhereItsGrantsStay: it has ended all the same, and the note outlives them.
-func TestASessionEndsWhereItsGrantsStay(t *testing.T) {
+// TestASessionEndsThoughItsGrantsStay: if its grants can't be removed, it still ends, and the row expires after them.
+func TestASessionEndsThoughItsGrantsStay(t *testing.T) {
 	t.Parallel()
 	disktest.On(t, smallDisk, func(t *testing.T, dir string) {
 		path := filepath.Join(dir, "rows.db")
@@ -133,7 +133,7 @@ func TestASessionEndsWhereItsGrantsStay(t *testing.T) {
 	})
 }
 
-// TestManyGrantsAreRevokedOnAFullDisk: all of them, in parts, and no others.
+// TestManyGrantsAreRevokedOnAFullDisk: all matching grants are revoked, in parts, and no others.
 func TestManyGrantsAreRevokedOnAFullDisk(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
@@ -169,22 +169,22 @@ func TestManyGrantsAreRevokedOnAFullDisk(t *testing.T) {
 				require.NoError(t, err)
 				require.Zero(t, again)
 				require.Equal(t, []string{"u"}, readable(t, db, "clinic", "other", noon, "u"))
-				require.Equal(t, 1+c.stay, all(t, db))
+				require.Equal(t, 1+c.stay, countGrants(t, db))
 			})
 		})
 	}
 }
 
-// all counts grants, of rows and lists.
-func all(t *testing.T, db *database) int {
+// countGrants counts grants, of rows and lists.
+func countGrants(t *testing.T, db *database) int {
 	t.Helper()
 	n := 0
 	require.NoError(t, db.read.Raw("SELECT COALESCE(SUM(length(tokens)), 0) / 32 FROM grant_lists").Scan(&n).Error)
 	return n + count(t, db, "grants")
 }
 
-// TestPartsRevokeWhatOneTransactionDoes: the same grants, and they count the same, whatever the kinds.
-func TestPartsRevokeWhatOneTransactionDoes(t *testing.T) {
+// TestPartsRevokeTheSameAsOneTransaction: parts revoke and count the same grants as one transaction, whatever the kinds.
+func TestPartsRevokeTheSameAsOneTransaction(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	s := hash("s")
@@ -207,7 +207,9 @@ func TestPartsRevokeWhatOneTransactionDoes(t *testing.T) {
 				var left [2][]models.TokenGrant
 				for i, revoke := range []func(*database) (int, error){
 					func(db *database) (int, error) { return db.RevokeGrants(ctx, "clinic", f, noon) },
-					func(db *database) (int, error) { return db.revokeInParts(ctx, revocation{f, noon}, mustLook(t, db, f)) },
+					func(db *database) (int, error) {
+						return db.revokeInParts(ctx, revocation{f, noon}, mustFindLists(t, db, f))
+					},
 				} {
 					db := openFile(t, filepath.Join(t.TempDir(), "rows.db"))
 					addLists(t, db, "s", 400)
@@ -219,7 +221,7 @@ func TestPartsRevokeWhatOneTransactionDoes(t *testing.T) {
 					again, err := revoke(db)
 					require.NoError(t, err)
 					require.Zero(t, again)
-					stay[i] = all(t, db)
+					stay[i] = countGrants(t, db)
 					left[i], err = db.TokenGrants(ctx, "clinic", s, digests(some...), noon)
 					require.NoError(t, err)
 				}
@@ -231,18 +233,18 @@ func TestPartsRevokeWhatOneTransactionDoes(t *testing.T) {
 	}
 }
 
-// mustLook finds what RevokeGrants does.
-func mustLook(t *testing.T, db *database, f models.Revocation) (found suspects) {
+// mustFindLists finds the same lists as RevokeGrants.
+func mustFindLists(t *testing.T, db *database, f models.Revocation) (found candidates) {
 	t.Helper()
 	if f.Session == nil {
 		var err error
-		found, err = db.look(context.Background(), f.Tokens)
+		found, err = db.findLists(context.Background(), f.Tokens)
 		require.NoError(t, err)
 	}
 	return found
 }
 
-// TestATokenWithManyGrantsIsDestroyedOnAFullDisk: its key is, and its grants open nothing any more.
+// TestATokenWithManyGrantsIsDestroyedOnAFullDisk: its key is destroyed, and its grants open nothing.
 func TestATokenWithManyGrantsIsDestroyedOnAFullDisk(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()

@@ -16,8 +16,8 @@ import (
 	"github.com/cloakroomhq/cloakroom/models"
 )
 
-// TestStoredDataStays: a database that the code of commit c41d292 has made (testdata) opens, and says what it said. It
-// holds the tokens a, b (of the tenant bank), old (expired at noon), destroyed, and t0 to t99 with grants as lists.
+// TestStoredDataStays: a database made by the code of commit c41d292 (testdata) opens, with the same content. It has the
+// tokens a, b (of the tenant bank), old (expired at noon), destroyed, and t0 to t99 with grants as lists.
 func TestStoredDataStays(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
@@ -62,7 +62,7 @@ func TestStoredDataStays(t *testing.T) {
 	require.Equal(t, 100, revoked)
 }
 
-// TestMasterKeysOfStoredRows: the rows of a database without the column get it from their envelopes.
+// TestMasterKeysOfStoredRows: the migration that adds master_key fills it in from the envelopes.
 func TestMasterKeysOfStoredRows(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()

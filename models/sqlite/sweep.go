@@ -9,24 +9,23 @@ import (
 	"github.com/cloakroomhq/cloakroom/models"
 )
 
-// sweepPart is how many rows one part of a sweep changes. A request waits for one part at most.
+// sweepPart is the number of rows that one part of a sweep changes. A request waits for one part at most.
 const sweepPart = 100
 
-// DueTokens implements models.Rows. It reads which tokens are due outside the writer's turn, then destroys their keys in
-// parts.
-func (db *DB) DueTokens(ctx context.Context, now int64, limit int) (gone []models.Token, err error) {
+// DueTokens implements models.Rows. It reads the due tokens with a reader, then destroys their keys in parts.
+func (db *DB) DueTokens(ctx context.Context, now int64, limit int) (destroyed []models.Token, err error) {
 	var due []ids.Digest
 	err = db.read.WithContext(ctx).Model(&models.Token{}).Where("purge_at <= ?", now).Order("purge_at").Limit(limit).Pluck("id", &due).Error
 	if err != nil {
 		return nil, err
 	}
 	err = inParts(due, sweepPart, func(part []ids.Digest) error {
-		those := func(tx *gorm.DB) *gorm.DB { return tx.Where("purge_at <= ?", now).Where(idIn("id", part)) }
-		some, err := db.destroyPart(ctx, those, now, len(part) == 1, db.queue.part)
-		gone = append(gone, some...)
+		stillDue := func(tx *gorm.DB) *gorm.DB { return tx.Where("purge_at <= ?", now).Where(idIn("id", part)) }
+		some, err := db.destroyPart(ctx, stillDue, now, len(part) == 1, db.queue.part)
+		destroyed = append(destroyed, some...)
 		return err
 	})
-	return gone, err
+	return destroyed, err
 }
 
 // SweepGrants implements models.Rows. A list of grants counts as one row.
@@ -61,8 +60,8 @@ func (db *DB) SweepStates(ctx context.Context, now int64, limit int) (int, error
 	})
 }
 
-// sweep runs a deletion of a bounded number of rows in parts, each a transaction, until as many are gone as the limit
-// says or none is left. On a full disk the parts are as small as they need to be.
+// sweep removes up to limit rows in parts, each in its own transaction. If a part does not fit on a full disk, it is
+// halved.
 func (db *DB) sweep(ctx context.Context, limit int, remove func(tx *gorm.DB, limit int) *gorm.DB) (swept int, err error) {
 	size := sweepPart
 	for swept < limit {
@@ -91,7 +90,7 @@ func (db *DB) sweep(ctx context.Context, limit int, remove func(tx *gorm.DB, lim
 	return swept, nil
 }
 
-// latest returns what the last run of a work that succeeded has sent.
+// latest returns the value that the last run of the work has sent. The work has succeeded.
 func latest[T any](results chan T) T {
 	v := <-results
 	for {

@@ -13,7 +13,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/models"
 )
 
-// TestAWriteWaitsForOnePartOfASweep at most, however much is due.
+// TestAWriteWaitsForOnePartOfASweep at most, however many rows are due.
 func TestAWriteWaitsForOnePartOfASweep(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
@@ -76,8 +76,8 @@ func TestAWriteWaitsForOnePartOfASweep(t *testing.T) {
 	}
 }
 
-// TestASweepHasItsTurn among requests that never stop.
-func TestASweepHasItsTurn(t *testing.T) {
+// TestASweepRunsAmongRequests: a part of a sweep runs even if requests never stop coming.
+func TestASweepRunsAmongRequests(t *testing.T) {
 	t.Parallel()
 	write, part := &request{}, &request{}
 	c := &committer{queue: make(chan *request, 2), parts: make(chan *request, 2)}

@@ -12,8 +12,8 @@ import (
 
 const tokenColumns = `t.id, t.object, t.sealed, t.created_at, t.expires_at`
 
-// ReadableTokens implements models.Rows. It looks for the grant before the token, so that no time is spent on one token
-// that is not on another.
+// ReadableTokens implements models.Rows. It looks for the grant before the token, so that without a grant an existing
+// token takes the same time as an unknown one.
 //
 // By hand: BenchmarkReadableTokens.
 func (db *DB) ReadableTokens(ctx context.Context, tenant string, session ids.SessionHash, tokens []ids.Digest, now int64) ([]models.Token, error) {
@@ -60,59 +60,59 @@ func (db *DB) selectTokens(ctx context.Context, query string, args []any) ([]mod
 	return found, rows.Err()
 }
 
-// chosen are tokens to destroy, by a condition on the table.
-type chosen func(tx *gorm.DB) *gorm.DB
+// tokenFilter selects tokens to destroy, by a condition on the table.
+type tokenFilter func(tx *gorm.DB) *gorm.DB
 
-// tenants chooses those of a destruction that have their keys.
-func tenants(d *models.Destruction) chosen {
+// tokensOfTenant selects the tokens of a destruction that belong to its tenant and have their keys.
+func tokensOfTenant(d *models.Destruction) tokenFilter {
 	return func(tx *gorm.DB) *gorm.DB {
 		return tx.Where("tenant = ? AND sealed IS NOT NULL", d.Tenant).Where(idIn("id", d.Tokens))
 	}
 }
 
-// destroy destroys keys, and removes the grants on the tokens if it is to.
-func (c *committer) destroy(tx *gorm.DB, which chosen, now int64, grants bool) (gone []models.Token, err error) {
-	err = which(tx.Model(&models.Token{})).Select("id", "object", "upload_until").Find(&gone).Error
-	if err != nil || len(gone) == 0 {
+// destroy destroys keys and, if grants is set, removes the grants on the tokens.
+func (c *committer) destroy(tx *gorm.DB, which tokenFilter, now int64, grants bool) (destroyed []models.Token, err error) {
+	err = which(tx.Model(&models.Token{})).Select("id", "object", "upload_until").Find(&destroyed).Error
+	if err != nil || len(destroyed) == 0 {
 		return nil, err
 	}
 	c.destroyed.Store(true)
-	tokens := make([]ids.Digest, len(gone))
-	for i := range gone {
-		tokens[i] = gone[i].ID
+	tokens := make([]ids.Digest, len(destroyed))
+	for i := range destroyed {
+		tokens[i] = destroyed[i].ID
 	}
 	err = tx.Model(&models.Token{}).Where(idIn("id", tokens)).Updates(map[string]any{"sealed": nil, "master_key": 0, "purge_at": now}).Error
 	if err != nil || !grants {
-		return gone, err
+		return destroyed, err
 	}
-	return gone, tx.Where(idIn("token_id", tokens)).Delete(&models.Grant{}).Error
+	return destroyed, tx.Where(idIn("token_id", tokens)).Delete(&models.Grant{}).Error
 }
 
-// destroyPart is destroy by way of the writer. On a full disk it leaves the grants of a token that is alone.
-func (db *DB) destroyPart(ctx context.Context, which chosen, now int64, alone bool, by func(context.Context, func(*gorm.DB) error) error) ([]models.Token, error) {
-	destroy := func(grants bool) (gone []models.Token, err error) {
+// destroyPart has the writer run destroy. On a full disk, if the part is one token (alone), its grants stay.
+func (db *DB) destroyPart(ctx context.Context, which tokenFilter, now int64, alone bool, by func(context.Context, func(*gorm.DB) error) error) ([]models.Token, error) {
+	destroy := func(grants bool) (destroyed []models.Token, err error) {
 		result := make(chan []models.Token, 2) // the writer may run it twice; the caller may have left
 		err = by(ctx, func(tx *gorm.DB) error {
-			gone, err := db.queue.destroy(tx, which, now, grants)
+			destroyed, err := db.queue.destroy(tx, which, now, grants)
 			if err == nil {
-				result <- gone
+				result <- destroyed
 			}
 			return err
 		})
 		if err == nil {
-			gone = latest(result)
+			destroyed = latest(result)
 		}
-		return gone, err
+		return destroyed, err
 	}
-	gone, err := destroy(true)
+	destroyed, err := destroy(true)
 	if isFull(err) && alone {
 		return destroy(false)
 	}
-	return gone, err
+	return destroyed, err
 }
 
-// purge removes the rows of destroyed tokens. One whose upload may still arrive is kept until it can't, so that the
-// sweeper deletes that object too.
+// purge removes the rows of destroyed tokens. A row stays while an upload may still arrive, so that the sweeper deletes
+// the uploaded object too.
 func purge(tx *gorm.DB, tokens []ids.Digest, now int64) error {
 	destroyed := tx.Where("sealed IS NULL").Where(idIn("id", tokens)).Session(&gorm.Session{})
 	err := destroyed.Model(&models.Token{}).Where("upload_until > ?", now).Update("purge_at", gorm.Expr("upload_until")).Error

@@ -10,17 +10,17 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/ids"
 )
 
-// tokenSet is digests, ascending and each once, one after the other: as a list of grants is stored.
+// tokenSet is a set of digests in the form in which a list of grants is stored: ascending, one after the other.
 type tokenSet []byte
 
 const digestSize = len(ids.Digest{})
 
 var errNoDigests = errors.New("sqlite: a row does not hold digests")
 
-// newTokenSet sorts all, and takes them over.
+// newTokenSet returns the set of all. It sorts all in place.
 func newTokenSet(all []ids.Digest) tokenSet {
 	slices.SortFunc(all, func(a, b ids.Digest) int {
-		if c := cmp.Compare(binary.BigEndian.Uint64(a[:]), binary.BigEndian.Uint64(b[:])); c != 0 { // of hashes, nearly always
+		if c := cmp.Compare(binary.BigEndian.Uint64(a[:]), binary.BigEndian.Uint64(b[:])); c != 0 { // decides between nearly all hashes
 			return c
 		}
 		return bytes.Compare(a[:], b[:])
@@ -37,7 +37,7 @@ func (s tokenSet) len() int { return len(s) / digestSize }
 
 func (s tokenSet) at(i int) ids.Digest { return ids.Digest(s[i*digestSize:]) }
 
-// search returns where a digest is, or would be.
+// search returns the index where a digest is or would be, and whether it is there.
 func (s tokenSet) search(id ids.Digest) (int, bool) {
 	low, high := 0, s.len()
 	for low < high {
@@ -59,7 +59,7 @@ func (s tokenSet) has(id ids.Digest) bool {
 	return ok
 }
 
-// within reports whether every member is one of the other's.
+// within reports whether the other set contains every member.
 func (s tokenSet) within(other tokenSet) bool {
 	for i := range s.len() {
 		at, ok := other.search(s.at(i))
@@ -72,18 +72,18 @@ func (s tokenSet) within(other tokenSet) bool {
 }
 
 // split returns the members for which in is true, and the others.
-func (s tokenSet) split(in func(ids.Digest) bool) (those, others tokenSet) {
+func (s tokenSet) split(in func(ids.Digest) bool) (matching, others tokenSet) {
 	for i := range s.len() {
 		if id := s.at(i); in(id) {
-			those = append(those, id[:]...)
+			matching = append(matching, id[:]...)
 		} else {
 			others = append(others, id[:]...)
 		}
 	}
-	return those, others
+	return matching, others
 }
 
-// buckets cuts the set where the first hexadecimal digit changes.
+// buckets splits the set by the first hexadecimal digit.
 func (s tokenSet) buckets() (cut []tokenSet) {
 	for len(s) > 0 {
 		end := digestSize
@@ -109,10 +109,10 @@ func bucketList(all []ids.Digest) string {
 			b = append(append(append(b, `,"`...), bucketOf(all[i][0])...), '"')
 		}
 	}
-	return list(b)
+	return jsonArray(b)
 }
 
-// members answers whether a digest is one of those that it was made of.
+// members is a set of digests.
 type members map[ids.Digest]struct{}
 
 func newMembers(all []ids.Digest) members {

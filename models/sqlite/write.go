@@ -26,11 +26,11 @@ func (db *DB) Write(ctx context.Context, b models.Batch) (models.Result, error) 
 	}
 	if b.Revoke != nil && b.Revoke.Session == nil {
 		var err error
-		if r.found, err = db.look(ctx, b.Revoke.Tokens); err != nil {
+		if r.candidates, err = db.findLists(ctx, b.Revoke.Tokens); err != nil {
 			return models.Result{}, err
 		}
 	}
-	if db.endsBeforeGrants(&b) && !db.reserve.spare() {
+	if db.endsBeforeGrants(&b) && !db.reserve.hasSpareRoom() {
 		return db.endFirst(ctx, r)
 	}
 	o := db.queue.submit(db.queue.queue, r)
@@ -63,12 +63,12 @@ func (c *committer) apply(tx *gorm.DB, r *request) (done models.Result, err erro
 	}
 	if b.Revoke != nil {
 		f := revocation{*b.Revoke, b.Now}
-		if done.Revoked, err = f.revoke(tx, r.found); err != nil {
+		if done.Revoked, err = f.revoke(tx, r.candidates); err != nil {
 			return done, err
 		}
 	}
 	if b.Destroy != nil {
-		if done.Destroyed, err = c.destroy(tx, tenants(b.Destroy), b.Now, true); err != nil {
+		if done.Destroyed, err = c.destroy(tx, tokensOfTenant(b.Destroy), b.Now, true); err != nil {
 			return done, err
 		}
 	}
@@ -78,7 +78,7 @@ func (c *committer) apply(tx *gorm.DB, r *request) (done models.Result, err erro
 	return done, err
 }
 
-// applyAll carries out the batches of a group in a transaction. Neighbours that insert only share their statements.
+// applyAll carries out the batches of a group in a transaction. Neighbours that only insert are merged.
 func (c *committer) applyAll(tx *gorm.DB, group []*request, results []models.Result) (err error) {
 	for i := 0; i < len(group); {
 		end := i
@@ -103,13 +103,13 @@ func (c *committer) applyAll(tx *gorm.DB, group []*request, results []models.Res
 	return nil
 }
 
-// endsBeforeGrants reports whether what the batch ends may be committed before the grants that it revokes.
+// endsBeforeGrants reports whether the batch's Ended may be committed before its grants are revoked.
 func (db *DB) endsBeforeGrants(b *models.Batch) bool {
 	return len(b.Ended) > 0 && b.Revoke != nil && b.Destroy == nil && len(b.Purge) == 0 && !b.Adds()
 }
 
-// endFirst commits what has ended, by itself, then revokes the grants. It has ended once it is durable, whatever becomes
-// of the grants: those for which there is no room stay, and what has ended outlives them.
+// endFirst commits Ended by itself, then revokes the grants. The end holds once Ended is durable, even if some grants can't
+// be revoked for lack of room: the row of Ended expires later than they do.
 func (db *DB) endFirst(ctx context.Context, r *request) (models.Result, error) {
 	err := db.queue.do(ctx, func(tx *gorm.DB) error {
 		for _, e := range r.batch.Ended {
@@ -122,18 +122,18 @@ func (db *DB) endFirst(ctx context.Context, r *request) (models.Result, error) {
 	if err != nil {
 		return models.Result{}, err
 	}
-	revoked, _ := db.revoke(ctx, revocation{*r.batch.Revoke, r.batch.Now}, r.found)
+	revoked, _ := db.revoke(ctx, revocation{*r.batch.Revoke, r.batch.Now}, r.candidates)
 	return models.Result{Revoked: revoked}, nil
 }
 
-// writeInParts carries out on a full disk what one transaction can't hold; full is why.
+// writeInParts carries out a batch that is too large for one transaction on a full disk; full is that transaction's error.
 func (db *DB) writeInParts(ctx context.Context, r *request, full error) (done models.Result, err error) {
 	b := r.batch
 	switch {
 	case db.endsBeforeGrants(b):
 		return db.endFirst(ctx, r)
 	case b.Revoke != nil && len(b.Ended) == 0 && b.Destroy == nil && len(b.Purge) == 0:
-		done.Revoked, err = db.revokeInParts(ctx, revocation{*b.Revoke, b.Now}, r.found)
+		done.Revoked, err = db.revokeInParts(ctx, revocation{*b.Revoke, b.Now}, r.candidates)
 	case b.Destroy != nil && len(b.Ended) == 0 && b.Revoke == nil && len(b.Purge) == 0:
 		done.Destroyed, err = db.destroyInParts(ctx, b.Destroy, b.Now)
 	default:
@@ -146,11 +146,11 @@ func (db *DB) writeInParts(ctx context.Context, r *request, full error) (done mo
 }
 
 // destroyInParts destroys keys in as many transactions as are needed.
-func (db *DB) destroyInParts(ctx context.Context, d *models.Destruction, now int64) (gone []models.Token, err error) {
+func (db *DB) destroyInParts(ctx context.Context, d *models.Destruction, now int64) (destroyed []models.Token, err error) {
 	err = inParts(d.Tokens, len(d.Tokens), func(part []ids.Digest) error {
-		some, err := db.destroyPart(ctx, tenants(&models.Destruction{Tenant: d.Tenant, Tokens: part}), now, len(part) == 1, db.queue.do)
-		gone = append(gone, some...)
+		some, err := db.destroyPart(ctx, tokensOfTenant(&models.Destruction{Tenant: d.Tenant, Tokens: part}), now, len(part) == 1, db.queue.do)
+		destroyed = append(destroyed, some...)
 		return err
 	})
-	return gone, err
+	return destroyed, err
 }

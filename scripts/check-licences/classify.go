@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// mark is wording by which a licence is known: all of it must be there.
+// mark is the wording that identifies a licence: the text must have all of it.
 type mark struct {
 	licence string
 	wording []string
 }
 
-// refused are licences that would bind who links the program, or forbid uses of it.
+// refused are licences that would bind users who link the program, or forbid some uses of it.
 var refused = []mark{
 	{"AGPL", []string{"gnu affero general public license"}},
 	{"LGPL", []string{"gnu lesser general public license"}},
@@ -32,7 +32,7 @@ var refused = []mark{
 	{"CC BY-NC", []string{"noncommercial"}},
 }
 
-// permitted go from the most to the least wordy: BSD-3-Clause holds all of BSD-2-Clause.
+// permitted are ordered from the longest wording to the shortest: BSD-3-Clause contains all of BSD-2-Clause.
 var permitted = []mark{
 	{"Apache-2.0", []string{"apache license", "version 2.0"}},
 	{"BSD-3-Clause", []string{"redistribution and use in source and binary forms", "neither the name"}},
@@ -47,10 +47,10 @@ var permitted = []mark{
 	{"public domain", []string{"public domain"}},
 }
 
-var errUnknown = errors.New("no licence that is known here: read it, then teach scripts/check-licences")
+var errUnknown = errors.New("unknown licence: read it, then add it to scripts/check-licences")
 
-// classify names the permissive licence of a text. One mention of a refused licence refuses the text,
-// also where it is one of several or only talked about: then somebody reads it.
+// classify names the permissive licence of a text. One mention of a refused licence refuses the text, even if
+// the licence is one of several or only mentioned: then a person has to read the text.
 func classify(text string) (string, error) {
 	text = strings.ToLower(strings.Join(strings.Fields(text), " "))
 	for _, m := range refused {

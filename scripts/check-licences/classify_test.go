@@ -36,7 +36,7 @@ func TestClassify(t *testing.T) {
 	}
 }
 
-// A copyleft module that a change would link is named.
+// The error names a copyleft module that a change would link.
 func TestRefusesLinkedModule(t *testing.T) {
 	dir := t.TempDir()
 	m := &linked{name: "example.org/m v1.0.0", root: dir, folders: map[string]bool{dir: true}}

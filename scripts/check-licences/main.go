@@ -1,6 +1,6 @@
-// Check-licences fails where something copyleft, or of no known licence, is linked into what we ship:
-// the program and the public packages, on every system that we build for. Tests and benchmarks may use
-// what they like; none of it leaves the machine.
+// Check-licences fails if a module with a copyleft or an unknown licence is linked into what we ship: the
+// program and the public packages, on every system that we build for. Tests and benchmarks may use any
+// module, because they are not shipped.
 package main
 
 import (
@@ -17,7 +17,7 @@ import (
 	"strings"
 )
 
-// shipped are the folders of the packages whose dependencies count; those that are there, are taken.
+// shipped are the folders of the packages whose dependencies are checked, if they exist.
 var shipped = []string{".", "gateway", "appkit", "client", "directives"}
 
 var systems = []string{"linux", "darwin", "windows"}
@@ -61,7 +61,7 @@ func run(ctx context.Context, out io.Writer) error {
 	return errors.Join(append(problems, err)...)
 }
 
-// list adds what is linked on a system.
+// list adds the modules that are linked on a system.
 func list(ctx context.Context, system string, modules map[string]*linked) error {
 	args := []string{"list", "-deps", "-json=Dir,Module"}
 	for _, folder := range shipped {
@@ -133,7 +133,7 @@ func (m *linked) licences() ([]string, error) {
 
 func bearsLicence(file string) bool {
 	name := strings.ToUpper(file)
-	if strings.HasSuffix(name, ".GO") || name == "LICENSE-LOGO" { // code, and a picture's
+	if strings.HasSuffix(name, ".GO") || name == "LICENSE-LOGO" { // code, and the licence of a picture
 		return false
 	}
 	return strings.Contains(name, "LICENSE") || strings.Contains(name, "LICENCE") ||

@@ -11,12 +11,12 @@ import (
 	"github.com/cloakroomhq/cloakroom/models"
 )
 
-// Grants on many tokens that begin and end together are stored as lists of tokens: a thousand grants are sixteen rows
-// side by side, where as rows of their own they change a page of an index each (docs/adr/0013). A list is never
-// changed: what extends it is another, and of all that hold a token the latest end is the grant's.
+// Grants on many tokens that begin and end together are stored as lists of tokens: a thousand grants are sixteen
+// neighbouring rows. As separate rows each would change another page of an index (docs/adr/0013). A list is never changed:
+// another list extends it. A grant's end is the latest of all lists that contain the token.
 const (
-	minList  = 64 // grants of one call, of one session, that end together
-	maxLists = 64 // of one session and bucket, so that reading stays bounded; the others are rows
+	minList  = 64 // fewest grants of one call and one session, with the same ends, that become a list
+	maxLists = 64 // of one session and bucket, so that the time of a read stays bounded; further lists become rows
 )
 
 // grantList is one row of the table grant_lists.
@@ -32,7 +32,7 @@ func (l *grantList) expiresAt() int64 { return max(l.readUntil, l.storeUntil) }
 
 func (l *grantList) bucket() string { return bucketOf(l.tokens[0]) }
 
-// rows are the same grants, each for itself.
+// rows returns the list's grants as rows.
 func (l *grantList) rows() []models.Grant {
 	rows := make([]models.Grant, l.tokens.len())
 	for i := range rows {
@@ -41,12 +41,12 @@ func (l *grantList) rows() []models.Grant {
 	return rows
 }
 
-// takeLists makes lists of those grants that are many and end together, and returns the others as they are.
+// takeLists makes lists of grants that end together, if there are at least minList, and returns the others unchanged.
 func takeLists(grants []models.Grant) (lists []grantList, others []models.Grant) {
 	if len(grants) < minList {
 		return nil, grants
 	}
-	together := map[models.Grant][]ids.Digest{} // by what they have in common
+	together := map[models.Grant][]ids.Digest{} // by session and ends
 	for _, g := range grants {
 		id := g.TokenID
 		g.TokenID = ids.Digest{}
@@ -66,7 +66,8 @@ func takeLists(grants []models.Grant) (lists []grantList, others []models.Grant)
 	return lists, others
 }
 
-// saveLists stores lists in place of those that they cover. It returns as rows the lists for which a session has too many.
+// saveLists stores lists, and removes stored lists that they cover. If a session has too many lists already, it returns
+// the grants of the new list as rows.
 func saveLists(tx *gorm.DB, lists []grantList) (rows []models.Grant, err error) {
 	var sessions []ids.SessionHash
 	for i := range lists {
@@ -89,23 +90,23 @@ func saveLists(tx *gorm.DB, lists []grantList) (rows []models.Grant, err error) 
 		places[p] = append(places[p], l)
 	}
 	var covered []int64
-	var fresh []grantList
+	var added []grantList
 	for _, l := range lists {
 		p := place{l.session, l.bucket()}
 		places[p] = slices.DeleteFunc(places[p], func(old grantList) bool {
-			gone := old.id != 0 && old.readUntil <= l.readUntil && old.storeUntil <= l.storeUntil && old.tokens.within(l.tokens)
-			if gone {
+			replaced := old.id != 0 && old.readUntil <= l.readUntil && old.storeUntil <= l.storeUntil && old.tokens.within(l.tokens)
+			if replaced {
 				covered = append(covered, old.id)
 			}
-			return gone
+			return replaced
 		})
 		if len(places[p]) >= maxLists {
 			rows = append(rows, l.rows()...)
 			continue
 		}
-		places[p], fresh = append(places[p], l), append(fresh, l)
+		places[p], added = append(places[p], l), append(added, l)
 	}
-	return rows, replaceLists(tx, covered, fresh)
+	return rows, replaceLists(tx, covered, added)
 }
 
 // By hand, here and for all reads of lists: BenchmarkSaveGrants, BenchmarkRevokeGrants.
@@ -119,20 +120,20 @@ SELECT unhex(value->>0), value->>1, value->>2, value->>3, value->>4, substr(?, v
 	deleteListsSQL = `DELETE FROM grant_lists WHERE id IN (SELECT value FROM json_each(?))`
 )
 
-// replaceLists is one statement for those that go, and one for those that come.
-func replaceLists(tx *gorm.DB, gone []int64, fresh []grantList) error {
-	if len(gone) > 0 {
-		if err := execute(tx, deleteListsSQL, numberList(gone)); err != nil {
+// replaceLists removes lists with one statement, and inserts lists with another.
+func replaceLists(tx *gorm.DB, removed []int64, added []grantList) error {
+	if len(removed) > 0 {
+		if err := execute(tx, deleteListsSQL, numberList(removed)); err != nil {
 			return err
 		}
 	}
-	if len(fresh) == 0 {
+	if len(added) == 0 {
 		return nil
 	}
-	tokens := make([]byte, 0, len(fresh)*len(fresh[0].tokens))
-	b := make([]byte, 0, 160*len(fresh))
-	for i := range fresh {
-		l := &fresh[i]
+	tokens := make([]byte, 0, len(added)*len(added[0].tokens))
+	b := make([]byte, 0, 160*len(added))
+	for i := range added {
+		l := &added[i]
 		b = appendHex(append(b, ",["...), l.session[:])
 		b = append(append(append(b, `,"`...), l.bucket()...), '"')
 		for _, n := range []int64{l.readUntil, l.storeUntil, l.expiresAt(), int64(len(tokens)) + 1, int64(len(l.tokens))} {
@@ -141,10 +142,10 @@ func replaceLists(tx *gorm.DB, gone []int64, fresh []grantList) error {
 		b = append(b, ']')
 		tokens = append(tokens, l.tokens...)
 	}
-	return execute(tx, insertListsSQL, tokens, list(b))
+	return execute(tx, insertListsSQL, tokens, jsonArray(b))
 }
 
-// selectLists runs a query for listColumns.
+// selectLists runs a query that returns listColumns.
 func selectLists(tx *gorm.DB, text string, args ...any) ([]grantList, error) {
 	rows, err := tx.Statement.ConnPool.QueryContext(tx.Statement.Context, text, args...)
 	if err != nil {
@@ -173,5 +174,5 @@ func numberList(numbers []int64) string {
 	for _, n := range numbers {
 		b = strconv.AppendInt(append(b, ','), n, 10)
 	}
-	return list(b)
+	return jsonArray(b)
 }

@@ -7,13 +7,13 @@ import (
 	"github.com/cloakroomhq/cloakroom/models"
 )
 
-// moveGrants returns how many grants were in force.
+// moveGrants moves a session's grants to another session, and returns how many were in force.
 func moveGrants(tx *gorm.DB, m *models.Move, now int64) (moved int, err error) {
 	if m.From == m.To {
 		return 0, nil
 	}
 	f := revocation{models.Revocation{Tenant: m.Tenant, Session: &m.From}, now}
-	lists, err := f.lists(tx, suspects{})
+	lists, err := f.lists(tx, candidates{})
 	if err != nil {
 		return 0, err
 	}
@@ -39,18 +39,18 @@ func moveGrants(tx *gorm.DB, m *models.Move, now int64) (moved int, err error) {
 const moveRowsSQL = `INSERT INTO grants (session_id, token_id, read_until, store_until, expires_at)
 SELECT ?, token_id, read_until, store_until, expires_at FROM grants WHERE session_id = ?` + extendGrantSQL
 
-// moveLists makes the same lists for the other session, as if they were its own and new.
+// moveLists replaces the lists by new lists of the other session with the same grants.
 func moveLists(tx *gorm.DB, lists []grantList, to ids.SessionHash, now int64) error {
-	var gone []int64
-	var again []grantList
+	var removed []int64
+	var added []grantList
 	for _, l := range lists {
-		gone = append(gone, l.id)
+		removed = append(removed, l.id)
 		if l.expiresAt() > now {
-			again = append(again, grantList{session: to, readUntil: l.readUntil, storeUntil: l.storeUntil, tokens: l.tokens})
+			added = append(added, grantList{session: to, readUntil: l.readUntil, storeUntil: l.storeUntil, tokens: l.tokens})
 		}
 	}
-	if err := replaceLists(tx, gone, nil); err != nil {
+	if err := replaceLists(tx, removed, nil); err != nil {
 		return err
 	}
-	return insertRows(tx, nil, nil, again)
+	return insertRows(tx, nil, nil, added)
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/models"
 )
 
-// testListExtend: the latest end is the grant's, of rows and lists; a list that another covers goes.
+// testListExtend: a grant's end is the latest of rows and lists; a list that another covers is removed.
 func testListExtend(t *testing.T, db *Database) {
 	ctx := context.Background()
 	tokens, names := ManyTokens("t", many+10)
@@ -35,7 +35,7 @@ func testListExtend(t *testing.T, db *Database) {
 	require.Len(t, Readable(t, db, "clinic", "s", noon+900, names...), 1)
 }
 
-// testListRevoke: in each form, counting what is in force by a list and a row once.
+// testListRevoke: each form of revocation counts a grant that is in force by a list and a row once.
 func testListRevoke(t *testing.T, db *Database) {
 	ctx := context.Background()
 	tokens, names := ManyTokens("t", many)
@@ -56,7 +56,7 @@ func testListRevoke(t *testing.T, db *Database) {
 		"all tokens":         {models.Revocation{Tokens: Digests(names...), Kinds: ids.Read | ids.Store}, 4 * n, [4]int{}},
 		"all tokens' STORE":  {models.Revocation{Tokens: Digests(names...), Kinds: ids.Store}, 2 * n, [4]int{n, 0, n, 0}},
 		"a session's tokens": {models.Revocation{Session: &s1, Tokens: Digests(names[0], names[1])}, 4, [4]int{n - 2, n - 2, n, n}},
-		"of them the READ":   {models.Revocation{Session: &s1, Tokens: Digests(names[0], names[1]), Kinds: ids.Read}, 2, [4]int{n - 2, n, n, n}},
+		"their READ":         {models.Revocation{Session: &s1, Tokens: Digests(names[0], names[1]), Kinds: ids.Read}, 2, [4]int{n - 2, n, n, n}},
 		"unknown tokens":     {models.Revocation{Tokens: Digests("x", "y")}, 0, [4]int{n, n, n, n}},
 	} {
 		require.NoError(t, db.SQL.Exec("DELETE FROM grants").Error)
@@ -64,7 +64,7 @@ func testListRevoke(t *testing.T, db *Database) {
 		for _, s := range []string{"s1", "s2"} {
 			require.NoError(t, db.SaveGrants(ctx, GrantsOn(s, noon+100, noon+100, names...)))
 			require.NoError(t, db.SaveGrants(ctx, GrantsOn(s, noon+200, 0, names...)))
-			require.NoError(t, db.SaveGrants(ctx, GrantsOn(s, noon+50, noon-1, names[:7]...))) // rows of what lists hold
+			require.NoError(t, db.SaveGrants(ctx, GrantsOn(s, noon+50, noon-1, names[:7]...))) // rows of grants that lists have too
 		}
 		got, err := db.RevokeGrants(ctx, "clinic", test.filter, noon)
 		require.NoError(t, err, name)
@@ -90,7 +90,7 @@ func testListRevoke(t *testing.T, db *Database) {
 	}
 }
 
-// testListTenants: a list opens nothing of another tenant's, whose revocations don't reach it.
+// testListTenants: another tenant can't read by a list, and its revocations don't change the list.
 func testListTenants(t *testing.T, db *Database) {
 	ctx := context.Background()
 	tokens, names := ManyTokens("t", many)
@@ -107,7 +107,7 @@ func testListTenants(t *testing.T, db *Database) {
 	RequireHeld(t, db, "s", noon+100, 0, names...)
 }
 
-// testListDestroy: a destroyed token opens nothing and counts for nothing, though a list still has its hash.
+// testListDestroy: a destroyed token is neither readable nor counted, though a list still has its hash.
 func testListDestroy(t *testing.T, db *Database) {
 	ctx := context.Background()
 	tokens, names := ManyTokens("t", many)

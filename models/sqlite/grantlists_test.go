@@ -12,7 +12,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/models"
 )
 
-// TestListThreshold: many grants that end together are lists, few are rows, and a call may hold both.
+// TestListThreshold: many grants that end together become lists, few become rows, and one call may have both.
 func TestListThreshold(t *testing.T) {
 	t.Parallel()
 	db := openSQLite(t)
@@ -30,7 +30,7 @@ func TestListThreshold(t *testing.T) {
 	requireHeld(t, db, "many", noon+100, noon+200, names...)
 	requireHeld(t, db, "mixed", noon+5, 0, names...)
 
-	// A token named twice, and an end of its own.
+	// A token that is named twice, and a token with another end.
 	require.NoError(t, db.SaveGrants(ctx, append(grantsOn("own", noon+100, 0, append(names, names[3])...), grant("own", names[0], 0, noon+7))))
 	requireHeld(t, db, "own", noon+100, 0, names[1:]...)
 	read, store, _ := held(t, db, "clinic", "own", names[0])
@@ -38,8 +38,8 @@ func TestListThreshold(t *testing.T) {
 	require.Equal(t, minList, count(t, db, "grants"))
 }
 
-// TestListSweep: lists go as rows do, in batches, when the later of their ends has passed.
-func TestListSweep(t *testing.T) {
+// TestListsAreSwept: lists are swept as rows are, in batches, when the later of their ends has passed.
+func TestListsAreSwept(t *testing.T) {
 	t.Parallel()
 	db := openSQLite(t)
 	ctx := context.Background()
@@ -57,8 +57,8 @@ func TestListSweep(t *testing.T) {
 	require.Equal(t, 16, count(t, db, "grant_lists"))
 }
 
-// TestTooManyLists: what a session has more than reading is to be held up by becomes rows.
-func TestTooManyLists(t *testing.T) {
+// TestListsBeyondTheBoundBecomeRows: a list beyond the bound for a session and bucket becomes rows.
+func TestListsBeyondTheBoundBecomeRows(t *testing.T) {
 	t.Parallel()
 	db := openSQLite(t)
 	ctx := context.Background()
@@ -76,14 +76,14 @@ func TestTooManyLists(t *testing.T) {
 	require.Equal(t, maxLists, most)
 	require.NoError(t, db.SaveGrants(ctx, grantsOn("s", noon+1000, noon+1000, names...)))
 	requireHeld(t, db, "s", noon+1000, noon+1000, names...)
-	require.Equal(t, minList, count(t, db, "grants"), "what covers others has room")
+	require.Equal(t, minList, count(t, db, "grants"), "a list that covers others replaces them")
 	n, err := db.RevokeGrants(ctx, "clinic", models.Revocation{Tokens: digests(names[0])}, noon)
 	require.NoError(t, err)
 	require.Equal(t, 2, n)
 }
 
-// TestListStatements: however many tokens a list has.
-func TestListStatements(t *testing.T) {
+// TestNumberOfStatementsForLists: the number of statements does not depend on the number of tokens.
+func TestNumberOfStatementsForLists(t *testing.T) {
 	t.Parallel()
 	db := openSQLite(t)
 	ctx := context.Background()
@@ -114,25 +114,25 @@ func TestListStatements(t *testing.T) {
 	}
 }
 
-// TestListsMadeMeanwhile: lists that come while a revocation looks for those to change are not left out.
-func TestListsMadeMeanwhile(t *testing.T) {
+// TestRevocationIncludesListsCreatedMeanwhile: a revocation includes lists that are created while it looks for the lists to change.
+func TestRevocationIncludesListsCreatedMeanwhile(t *testing.T) {
 	t.Parallel()
 	db := openSQLite(t)
 	ctx := context.Background()
 	tokens, names := manyTokens("t", minList)
 	insert(t, db, tokens)
 	require.NoError(t, db.SaveGrants(ctx, grantsOn("before", noon+100, 0, names...)))
-	found, err := db.look(ctx, digests(names[0]))
+	found, err := db.findLists(ctx, digests(names[0]))
 	require.NoError(t, err)
 	require.Len(t, found.ids, 1)
-	require.NoError(t, db.SaveGrants(ctx, grantsOn("before", noon+200, 0, names...))) // the list that was found goes
+	require.NoError(t, db.SaveGrants(ctx, grantsOn("before", noon+200, 0, names...))) // replaces the list that was found
 	require.NoError(t, db.SaveGrants(ctx, grantsOn("after", noon+100, 0, names...)))
 	f := revocation{models.Revocation{Tenant: "clinic", Tokens: digests(names[0])}, noon}
 	lists, err := f.lists(db.read.WithContext(ctx), found)
 	require.NoError(t, err)
 	require.Len(t, slices.DeleteFunc(lists, func(l grantList) bool { return !l.tokens.has(digest(names[0])) }), 2)
 
-	// Ids are not used again when all lists are gone, or a new one would look old.
+	// Ids are not used again when all lists are removed: otherwise a new list would look old.
 	require.NoError(t, second(db.SweepGrants(ctx, noon+200, 1000)))
 	require.Zero(t, count(t, db, "grant_lists"))
 	require.NoError(t, db.SaveGrants(ctx, grantsOn("late", noon+300, 0, names...)))

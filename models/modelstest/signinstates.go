@@ -26,18 +26,18 @@ func testConsumeState(t *testing.T, db *Database) {
 	cancel()
 	first, err := db.ConsumeState(gone, Digest("c"), noon)
 	require.Error(t, err)
-	require.False(t, first, "who has left is never told to be the first")
+	require.False(t, first, "a cancelled caller is never the first")
 }
 
 func testConsumeStateRace(t *testing.T, db *Database) {
 	for round := range 5 {
-		require.EqualValues(t, 1, Race(t, fmt.Sprint(round), db))
+		require.EqualValues(t, 1, ConsumeStateRace(t, fmt.Sprint(round), db))
 	}
 	require.Equal(t, 5, count(t, db, "sign_in_states"))
 }
 
-// Race lets fifty goroutines consume one state, over the databases in turn, and returns how many were the first.
-func Race(t *testing.T, name string, dbs ...models.Rows) int64 {
+// ConsumeStateRace has fifty goroutines consume one state, over the databases in turn, and returns how many were the first.
+func ConsumeStateRace(t *testing.T, name string, dbs ...models.Rows) int64 {
 	t.Helper()
 	var won atomic.Int64
 	var all sync.WaitGroup

@@ -16,7 +16,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/models/sqlite"
 )
 
-// proof is a store that is asked for its proof alone.
+// proof is a store that implements only its test.
 type proof struct {
 	objects.Store
 	err error
@@ -29,7 +29,7 @@ type noObserver struct{}
 
 func (noObserver) SpaceFree(string, int64) {}
 
-func newRoom(t *testing.T, free *int64, store objects.Store) *room {
+func newAdmission(t *testing.T, free *int64, store objects.Store) *admission {
 	t.Helper()
 	rows, err := sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(t.TempDir(), "rows.db")})
 	require.NoError(t, err)
@@ -40,21 +40,21 @@ func newRoom(t *testing.T, free *int64, store objects.Store) *room {
 		Stat: func(string) (int64, int64, error) { return *free, 1000, nil },
 	})
 	require.NoError(t, err)
-	return &room{Monitor: m, rows: rows, store: store, log: log, tell: func(string, bool) {}}
+	return &admission{Monitor: m, rows: rows, store: store, log: log, tell: func(string, bool) {}}
 }
 
-// TestAProofThatIsPutOff: without room no store is asked, and no value taken until one has been, and has passed.
+// TestAProofThatIsPutOff: without room the store is not tested. No value is accepted until the store has passed its test.
 func TestAProofThatIsPutOff(t *testing.T) {
-	refused := func(t *testing.T, r *room) {
+	refused := func(t *testing.T, r *admission) {
 		t.Helper()
 		public := fault.Public(r.Admit(t.Context(), 1))
 		require.Equal(t, fault.Unavailable, public.Code)
 		require.Equal(t, space.RetryAfter, public.RetryAfter)
 		require.Error(t, r.ready(t.Context()))
 	}
-	t.Run("it passes once there is room", func(t *testing.T) {
+	t.Run("the test passes once there is room", func(t *testing.T) {
 		free := int64(99)
-		r := newRoom(t, &free, &proof{})
+		r := newAdmission(t, &free, &proof{})
 		require.True(t, shortage(r.prove(t.Context())))
 		r.proveAgain(t.Context())
 		refused(t, r)
@@ -67,7 +67,7 @@ func TestAProofThatIsPutOff(t *testing.T) {
 	t.Run("the store itself is full", func(t *testing.T) {
 		free := int64(1000)
 		store := &proof{err: fmt.Errorf("write: %w", objects.ErrNoSpace)}
-		r := newRoom(t, &free, store)
+		r := newAdmission(t, &free, store)
 		require.True(t, shortage(r.prove(t.Context())))
 		refused(t, r)
 		require.NoError(t, r.storeReady(t.Context()))
@@ -78,7 +78,7 @@ func TestAProofThatIsPutOff(t *testing.T) {
 	t.Run("the store keeps values in clear", func(t *testing.T) {
 		free := int64(99)
 		store := &proof{err: objects.ErrUnsuitable}
-		r := newRoom(t, &free, store)
+		r := newAdmission(t, &free, store)
 		require.True(t, shortage(r.prove(t.Context())))
 		free = 1000
 		r.proveAgain(t.Context())
@@ -88,7 +88,7 @@ func TestAProofThatIsPutOff(t *testing.T) {
 	t.Run("a start with room", func(t *testing.T) {
 		free := int64(1000)
 		for _, err := range []error{objects.ErrUnsuitable, errors.New("no answer")} {
-			require.False(t, shortage(newRoom(t, &free, &proof{err: err}).prove(t.Context())), "it is refused")
+			require.False(t, shortage(newAdmission(t, &free, &proof{err: err}).prove(t.Context())), "the start is refused")
 		}
 	})
 }

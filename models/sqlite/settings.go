@@ -5,24 +5,9 @@ import (
 	"errors"
 
 	"gorm.io/gorm"
-	"gorm.io/gorm/clause"
 
 	"github.com/cloakroomhq/cloakroom/models"
 )
-
-// useStates notes that the states of sign-ins are used, and returns for each whether this was the first time: of any
-// number of concurrent calls, in any number of processes, exactly one is told so.
-func useStates(tx *gorm.DB, used []models.UsedState) (first []bool, err error) {
-	first = make([]bool, len(used))
-	for i, s := range used {
-		r := tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&s)
-		if r.Error != nil {
-			return nil, r.Error
-		}
-		first[i] = r.RowsAffected == 1
-	}
-	return first, nil
-}
 
 // Setting implements models.Rows.
 func (db *DB) Setting(ctx context.Context, name string, initial []byte) ([]byte, error) {
