@@ -55,7 +55,7 @@ func TestTheDirectiveOfAnotherServerFailsClosed(t *testing.T) {
 	require.Equal(t, []string{"INTERNAL take.token"}, w.ask(t, bothWays, nil).refused())
 }
 
-func TestTwoServersKeepApart(t *testing.T) {
+func TestTwoServersShareNoGrants(t *testing.T) {
 	a, b := newWorld(t), newWorld(t)
 	a.OnRecord, b.OnRecord = give(record(0)), give(record(0))
 	for range 2 {

@@ -30,10 +30,10 @@ type wantedToken struct {
 // create makes sure that every returned token's grants exist, in at most one call.
 func (t *Tokens) create(ctx context.Context, op *operation, returned []pending) gqlerror.List {
 	session, _ := op.session() // there is one: note saw to it
-	now, version := t.opts.Now(), t.recent.version()
+	now, version := t.opts.Now(), t.cache.version()
 	fresh := returned[:0]
 	for _, p := range returned {
-		if p.kinds &^= t.recent.has(session, p.token, p.kinds, p.duration, now); p.kinds != 0 {
+		if p.kinds &^= t.cache.has(session, p.token, p.kinds, p.duration, now); p.kinds != 0 {
 			fresh = append(fresh, p)
 		}
 	}
@@ -55,7 +55,7 @@ func (t *Tokens) create(ctx context.Context, op *operation, returned []pending) 
 			kinds, life := kindsOf(b.grants[i].Kinds, 0), b.grants[i].Duration
 			for w := range b.created(i, &granted[i]) {
 				w.exist |= kinds
-				t.recent.remember(session, w.token, kinds, life, now, granted[i].ExpiresAt, version)
+				t.cache.remember(session, w.token, kinds, life, now, granted[i].ExpiresAt, version)
 			}
 		}
 	}

@@ -7,14 +7,14 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// inData parts the tokens that stand in a response's data from those that do not.
-func inData(response *graphql.Response, returned []pending, root string) (here, absent []pending) {
+// splitPresent parts the tokens that stand in a response's data from those that do not.
+func splitPresent(response *graphql.Response, returned []pending, root string) (here, absent []pending) {
 	var data any
 	if err := json.Unmarshal(response.Data, &data); err != nil {
 		return returned, nil // a scalar that writes no JSON; a grant too many opens nothing by itself
 	}
 	for _, p := range returned {
-		if standsIn(data, response.Path, p.path(root)) {
+		if hasValueAt(data, response.Path, p.path(root)) {
 			here = append(here, p)
 		} else {
 			absent = append(absent, p)
@@ -23,8 +23,8 @@ func inData(response *graphql.Response, returned []pending, root string) (here, 
 	return here, absent
 }
 
-// standsIn reports whether something stands at a path of the response whose part below base data is.
-func standsIn(data any, base, path ast.Path) bool {
+// hasValueAt reports whether something stands at a path of the response whose part below base data is.
+func hasValueAt(data any, base, path ast.Path) bool {
 	if len(path) < len(base) {
 		return false
 	}

@@ -76,7 +76,7 @@ func required(t *testing.T, imports ...string) []string {
 	return slices.Sorted(slices.Values(paths))
 }
 
-func TestABackendsModuleGainsNoOther(t *testing.T) {
+func TestABackendsModuleGainsNoOtherDependency(t *testing.T) {
 	gqlgen := []string{"github.com/99designs/gqlgen/graphql", "github.com/99designs/gqlgen/graphql/handler", "github.com/vektah/gqlparser/v2"}
 	with := required(t, append(gqlgen, "github.com/cloakroomhq/cloakroom/directives")...)
 	without := required(t, gqlgen...)

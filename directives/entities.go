@@ -33,7 +33,7 @@ func checkEntities(schema *ast.Schema) error {
 	coordinate := schema.Query.Name + "." + entitiesField
 	arg := entities.Arguments.ForName(representationsArgument)
 	if arg == nil || len(entities.Arguments) != 1 || arg.Type.String() != "[_Any!]!" {
-		return wrong(coordinate, "takes other arguments than representations: [_Any!]!, in which @token verifies tokens")
+		return schemaError(coordinate, "takes other arguments than representations: [_Any!]!, in which @token verifies tokens")
 	}
 	for _, def := range schema.Types {
 		for _, f := range def.Fields {
@@ -51,7 +51,7 @@ func checkEntities(schema *ast.Schema) error {
 }
 
 func anyElsewhere(coordinate string) error {
-	return wrong(coordinate, "takes _Any, whose tokens @token verifies in %s alone; use an input type", entitiesField)
+	return schemaError(coordinate, "takes _Any, whose tokens @token verifies in %s alone; use an input type", entitiesField)
 }
 
 // outputs returns what holds tokens in a representation of a type. Of an abstract type it is that of all types that it

@@ -158,7 +158,7 @@ func TestRepresentationsInTheDocument(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoRepresentationIsRefused(t *testing.T) {
+func TestMalformedRepresentationsAreRefused(t *testing.T) {
 	for name, r := range map[string]any{
 		"no name":                  v("text", tok(1)),
 		"a name that is no string": v("__typename", 7, "text", tok(1)),
@@ -187,7 +187,7 @@ func TestWhatIsNoRepresentationIsRefused(t *testing.T) {
 	})
 }
 
-func TestNobodySendsARepresentationWithATokenIn(t *testing.T) {
+func TestRepresentationsWithTokensNeedASession(t *testing.T) {
 	s := newSubgraph(t)
 	s.grants.all = true
 	r := request(t, allEntities, v("r", []any{rep("Note", "text", tok(1))}))
@@ -200,7 +200,7 @@ func TestNobodySendsARepresentationWithATokenIn(t *testing.T) {
 }
 
 // What an entity returns is granted as ever: here its key, which the session may read, and a token of its row.
-func TestAnEntityGivesGrantsAsAnyFieldDoes(t *testing.T) {
+func TestFieldsOfEntitiesCreateGrants(t *testing.T) {
 	s := newSubgraph(t)
 	s.grants.hold(read, tok(1), tok(2))
 	a := s.ask(t, allEntities, v("r", []any{rep("Note", "text", tok(1)), rep("Note", "id", "7"), rep("Visit", "id", "1", "scan", tok(2))}))

@@ -91,7 +91,7 @@ func goOffline(t *testing.T, dir string, args ...string) (string, error) {
 	return string(out), err
 }
 
-func TestTheIncludeTakesNoNameOfTheApplication(t *testing.T) {
+func TestTheDeclarationTakesNoTypeNameOfTheApplication(t *testing.T) {
 	require.NoError(t, os.MkdirAll("testdata", 0o700))
 	t.Run("every exported type is among those that are tried", func(t *testing.T) {
 		out, err := goOffline(t, ".", "doc", "-short", ".")

@@ -28,13 +28,13 @@ const (
 // walker finds the tokens among an operation's coerced argument values, as gqlgen will hand them to
 // resolvers: literals, variables and defaults, through nested inputs and lists.
 type walker struct {
-	tokens    *Tokens
-	variables map[string]any
-	found     []occurrence
-	steps     int
-	refused   *gqlerror.Error                  // the first reason why the operation can't be verified
-	plain     map[*ast.FragmentDefinition]bool // no annotated argument stands in these
-	values    map[*ast.Field]map[string]any    // the arguments of a field, which fragments show many times
+	tokens      *Tokens
+	variables   map[string]any
+	found       []occurrence
+	steps       int
+	refused     *gqlerror.Error                  // the first reason why the operation can't be verified
+	unannotated map[*ast.FragmentDefinition]bool // no annotated argument stands in these
+	values      map[*ast.Field]map[string]any    // the arguments of a field, which fragments show many times
 }
 
 // walk returns the tokens in an operation's arguments.
@@ -43,7 +43,7 @@ func (t *Tokens) walk(oc *graphql.OperationContext) (found []occurrence, refused
 		return nil, nil
 	}
 	w := walker{
-		tokens: t, variables: oc.Variables, plain: map[*ast.FragmentDefinition]bool{}, values: map[*ast.Field]map[string]any{},
+		tokens: t, variables: oc.Variables, unannotated: map[*ast.FragmentDefinition]bool{}, values: map[*ast.Field]map[string]any{},
 	}
 	defer func() {
 		if recover() != nil { // gqlparser panics at literals that it let pass, such as an Int of 30 digits
@@ -83,11 +83,11 @@ func (w *walker) selections(set ast.SelectionSet, path ast.Path) (annotated bool
 }
 
 func (w *walker) spread(fragment *ast.FragmentDefinition, path ast.Path) bool {
-	if w.plain[fragment] {
+	if w.unannotated[fragment] {
 		return false
 	}
 	annotated := w.selections(fragment.SelectionSet, path)
-	w.plain[fragment] = !annotated
+	w.unannotated[fragment] = !annotated
 	return annotated
 }
 
@@ -207,7 +207,7 @@ func (t *Tokens) input(ctx context.Context, parent map[string]any, next graphql.
 		if t.schema != nil && !t.early && graphql.HasOperationContext(ctx) {
 			return next(ctx) // for the functions that reckon; InterceptOperation verifies before anything else runs
 		}
-		op = t.beforehand(ctx)
+		op = t.earlyOperation(ctx)
 	}
 	if op == nil || op.tokens != t {
 		return nil, noExtension()

@@ -22,7 +22,7 @@ func (o *observer) GrantsVerified(_ context.Context, n int, _ time.Duration, err
 	o.seen = append(o.seen, fmt.Sprint("verified ", n, " ", err))
 }
 
-func TestTheObserverHearsOfEachCall(t *testing.T) {
+func TestTheObserverIsToldOfEachCall(t *testing.T) {
 	o := &observer{}
 	var asked atomic.Int64
 	w := newWorld(t, func(options *directives.Options) {

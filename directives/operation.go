@@ -87,7 +87,7 @@ func operationFrom(ctx context.Context) *operation {
 // arguments, in one call, and refuses the operation if one lacks its grant.
 func (t *Tokens) InterceptOperation(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
 	oc := graphql.GetOperationContext(ctx)
-	op, _ := oc.Stats.GetExtension(earlyOperation).(*operation)
+	op, _ := oc.Stats.GetExtension(earlyOperationKey).(*operation)
 	if op == nil || op.tokens != t {
 		op = t.newOperation(ctx)
 	}
@@ -107,21 +107,21 @@ func (t *Tokens) newOperation(ctx context.Context) *operation {
 	}
 }
 
-// earlyOperation is where beforehand keeps an operation until it begins.
-const earlyOperation = "CloakroomTokens"
+// earlyOperationKey is where earlyOperation keeps an operation until it begins.
+const earlyOperationKey = "CloakroomTokens"
 
-// beforehand returns an operation that has not begun yet, verified. gqlgen reads arguments before, to reckon an operation's
+// earlyOperation returns an operation that has not begun yet, verified. gqlgen reads arguments before, to reckon an operation's
 // complexity, and then runs the functions of the application that do so, and its resolvers of input fields.
-func (t *Tokens) beforehand(ctx context.Context) *operation {
+func (t *Tokens) earlyOperation(ctx context.Context) *operation {
 	if t.schema == nil || !graphql.HasOperationContext(ctx) {
 		return nil
 	}
 	oc := graphql.GetOperationContext(ctx)
-	op, _ := oc.Stats.GetExtension(earlyOperation).(*operation)
+	op, _ := oc.Stats.GetExtension(earlyOperationKey).(*operation)
 	if op == nil || op.tokens != t {
 		op = t.newOperation(ctx)
 		_ = op.inspect(ctx, oc) // kept in op: InterceptOperation answers with it
-		oc.Stats.SetExtension(earlyOperation, op)
+		oc.Stats.SetExtension(earlyOperationKey, op)
 	}
 	return op
 }
@@ -155,7 +155,7 @@ func (t *Tokens) verify(ctx context.Context, op *operation, found []occurrence) 
 	}
 	session, ok := op.session()
 	if !ok {
-		return at(found, codeUnauthenticated, "Sign in: a token can't be taken from nobody.")
+		return errorsAt(found, codeUnauthenticated, "Sign in: a token can't be taken from nobody.")
 	}
 	checks, distinct := op.checks(found)
 	if distinct > t.opts.MaxTokens {
@@ -167,7 +167,7 @@ func (t *Tokens) verify(ctx context.Context, op *operation, found []occurrence) 
 	if len(checks) > 0 {
 		missing, err := t.callVerify(ctx, session, checks)
 		if err != nil {
-			return waiting(at(found, codeOf(err), unverified), err)
+			return waiting(errorsAt(found, codeOf(err), unverified), err)
 		}
 		for _, c := range checks {
 			op.verified[grantKey{c.Token, kindsOf([]GrantKind{c.Kind}, 0)}] = true
@@ -175,7 +175,7 @@ func (t *Tokens) verify(ctx context.Context, op *operation, found []occurrence) 
 		for _, c := range missing {
 			key := grantKey{c.Token, kindsOf([]GrantKind{c.Kind}, 0)}
 			if _, asked := op.verified[key]; !asked { // it answers another question
-				return at(found, codeUnavailable, unverified)
+				return errorsAt(found, codeUnavailable, unverified)
 			}
 			op.verified[key] = false
 		}
@@ -186,7 +186,7 @@ func (t *Tokens) verify(ctx context.Context, op *operation, found []occurrence) 
 			bad = append(bad, o)
 		}
 	}
-	return at(bad, codeGrantRequired, "This session may not use this token here.")
+	return errorsAt(bad, codeGrantRequired, "This session may not use this token here.")
 }
 
 // checks returns each check that was not made yet, once, and how many there are with those that were made.
@@ -224,8 +224,8 @@ const unverified = "The grants of this token can't be verified at the moment: tr
 // maxErrors bounds how many paths one refusal names.
 const maxErrors = 100
 
-// at names each place once: a field that is selected twice is one field.
-func at(found []occurrence, code, message string) (errs gqlerror.List) {
+// errorsAt names each place once: a field that is selected twice is one field.
+func errorsAt(found []occurrence, code, message string) (errs gqlerror.List) {
 	seen := map[string]bool{}
 	for _, o := range found {
 		if name := o.path.String(); !seen[name] && len(errs) < maxErrors {

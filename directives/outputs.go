@@ -144,7 +144,7 @@ func (op *operation) take(response *graphql.Response) []pending {
 	if len(returned) == 0 || len(response.Errors) == 0 && response.HasNext == nil {
 		return returned
 	}
-	here, absent := inData(response, returned, op.root)
+	here, absent := splitPresent(response, returned, op.root)
 	if response.HasNext != nil && *response.HasNext && len(absent) > 0 {
 		op.mu.Lock()
 		op.pending = append(absent, op.pending...)

@@ -86,7 +86,7 @@ func TestAliasesFragmentsInterfacesAndUnions(t *testing.T) {
 	}}, w.grants.created())
 }
 
-func TestWhatIsNoTokenGetsAnErrorAtItsPath(t *testing.T) {
+func TestMalformedTokensGetAnErrorAtTheirPath(t *testing.T) {
 	w := newWorld(t)
 	r := record(0)
 	r.List = []string{tok(1), "", "not a token"}
@@ -152,7 +152,7 @@ func TestATokenWhoseParentFailedIsNotGranted(t *testing.T) {
 	require.Equal(t, [][]string{{tok(70) + " READ 0s"}}, w.grants.created())
 }
 
-func TestNobodyGetsNoToken(t *testing.T) {
+func TestReturnedTokensNeedASession(t *testing.T) {
 	w := newWorld(t)
 	w.OnRecord = give(record(0))
 	r := request(t, `{ record { name text list mapped { token } } }`, nil)

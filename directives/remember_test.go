@@ -31,7 +31,7 @@ func TestTheNextOperationDoesNotWriteAgain(t *testing.T) {
 	require.Len(t, w.grants.created()[2], 3)
 }
 
-func TestOnlyWhatIsMissingIsWritten(t *testing.T) {
+func TestOnlyMissingGrantsAreCreated(t *testing.T) {
 	w := newWorld(t)
 	w.OnRecord = give(record(0))
 	w.ask(t, `{ record { text } }`, nil)
@@ -39,7 +39,7 @@ func TestOnlyWhatIsMissingIsWritten(t *testing.T) {
 	require.Equal(t, []string{tok(7) + " READ 0s", tok(8) + " READ 0s"}, w.grants.created()[1])
 }
 
-func TestHalfOfALifeAhead(t *testing.T) {
+func TestGrantsAreCreatedAgainAfterHalfOfTheirLife(t *testing.T) {
 	w := newWorld(t, func(o *directives.Options) { o.Remember = time.Hour })
 	w.OnRecord = give(record(0))
 	w.ask(t, `{ record { required } }`, nil) // 90 seconds
@@ -51,7 +51,7 @@ func TestHalfOfALifeAhead(t *testing.T) {
 	require.Len(t, w.grants.creates, 2)
 }
 
-func TestRememberingNothing(t *testing.T) {
+func TestANegativeRememberDisablesTheCache(t *testing.T) {
 	w := newWorld(t, func(o *directives.Options) { o.Remember = -1 })
 	w.OnRecord = give(record(0))
 	for n := range 3 {
@@ -95,7 +95,7 @@ func TestARevocationDuringCreationIsNotForgotten(t *testing.T) {
 	require.Len(t, w.grants.creates, 2)
 }
 
-func TestGrantsThatNobodyAskedForAreNotBelieved(t *testing.T) {
+func TestAnswersThatDoNotFitTheCallAreRejected(t *testing.T) {
 	w := newWorld(t)
 	w.OnRecord = give(record(0))
 	later := time.Now().Add(time.Hour)

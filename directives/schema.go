@@ -33,7 +33,7 @@ type SchemaError struct {
 // Error implements error.
 func (e *SchemaError) Error() string { return e.Coordinate + ": " + e.Message }
 
-func wrong(coordinate, format string, args ...any) error {
+func schemaError(coordinate, format string, args ...any) error {
 	return &SchemaError{coordinate, fmt.Sprintf(format, args...)}
 }
 
@@ -61,7 +61,7 @@ func CheckSchema(schema *ast.Schema) error {
 func checkDeclaration(schema *ast.Schema) error {
 	have := schema.Directives[directiveName]
 	if have == nil {
-		return wrong("@token", "is not declared: include Cloakroom's token.graphqls in the schema")
+		return schemaError("@token", "is not declared: include Cloakroom's token.graphqls in the schema")
 	}
 	doc, err := parser.ParseSchema(&ast.Source{Name: "token.graphqls", Input: Declaration})
 	if err != nil {
@@ -78,7 +78,7 @@ func checkDeclaration(schema *ast.Schema) error {
 		same = same && other != nil && other.Type.String() == a.Type.String() && other.DefaultValue == nil
 	}
 	if !same || !sameTypes(schema, doc) {
-		return wrong("@token", "is declared in another way: include Cloakroom's token.graphqls, and no declaration of your own")
+		return schemaError("@token", "is declared in another way: include Cloakroom's token.graphqls, and no declaration of your own")
 	}
 	return nil
 }
@@ -108,9 +108,9 @@ func checkDirectives(schema *ast.Schema) error {
 			coordinate := fmt.Sprintf("@%s(%s:)", name, a.Name)
 			switch {
 			case annotated(a.Directives):
-				errs = append(errs, wrong(coordinate, "@token can't stand on a directive's argument"))
+				errs = append(errs, schemaError(coordinate, "@token can't stand on a directive's argument"))
 			case len(holders[a.Type.Name()]) > 0:
-				errs = append(errs, wrong(coordinate, "%s has fields with @token, which can't be verified in a directive's argument; "+
+				errs = append(errs, schemaError(coordinate, "%s has fields with @token, which can't be verified in a directive's argument; "+
 					"give it an input type without", a.Type.Name()))
 			}
 		}
@@ -129,21 +129,21 @@ func checkUse(schema *ast.Schema, coordinate string, typ *ast.Type, uses ast.Dir
 	}
 	def := schema.Types[typ.Name()]
 	if def == nil || def.Kind != ast.Scalar || slices.Contains(textless, def.Name) {
-		return wrong(coordinate, "@token stands on %s; only String, ID, custom scalars with a string form and lists of them can be tokens", typ)
+		return schemaError(coordinate, "@token stands on %s; only String, ID, custom scalars with a string form and lists of them can be tokens", typ)
 	}
 	if arg := use.Arguments.ForName("grants"); arg != nil && arg.Value.Kind == ast.ListValue && len(arg.Value.Children) == 0 {
-		return wrong(coordinate, "@token names no grants; leave the argument out for the default")
+		return schemaError(coordinate, "@token names no grants; leave the argument out for the default")
 	}
 	if arg := use.Arguments.ForName("duration"); arg != nil && arg.Value.Kind != ast.NullValue {
 		if d, err := time.ParseDuration(arg.Value.Raw); err != nil || d <= 0 {
-			return wrong(coordinate, "%q is no duration; write 90s or 15m", arg.Value.Raw)
+			return schemaError(coordinate, "%q is no duration; write 90s or 15m", arg.Value.Raw)
 		}
 	}
 	return nil
 }
 
 // checkImplementations: gqlgen runs the directives of the object's field, never the interface's; but the operation
-// that selects the interface's field names its arguments, and those are what can be verified beforehand.
+// that selects the interface's field names its arguments, and those are what can be verified earlyOperation.
 func checkImplementations(schema *ast.Schema, def *ast.Definition, field *ast.FieldDefinition) error {
 	var errs []error
 	for _, impl := range schema.GetPossibleTypes(def) {
@@ -152,12 +152,12 @@ func checkImplementations(schema *ast.Schema, def *ast.Definition, field *ast.Fi
 			continue
 		}
 		if annotated(field.Directives) && !annotated(f.Directives) {
-			errs = append(errs, wrong(impl.Name+"."+f.Name, "lacks the @token that %s.%s has", def.Name, f.Name))
+			errs = append(errs, schemaError(impl.Name+"."+f.Name, "lacks the @token that %s.%s has", def.Name, f.Name))
 		}
 		for _, a := range field.Arguments {
 			other := f.Arguments.ForName(a.Name)
 			if other != nil && requiredBy(a.Directives) != requiredBy(other.Directives) {
-				errs = append(errs, wrong(fmt.Sprintf("%s.%s(%s:)", impl.Name, f.Name, a.Name),
+				errs = append(errs, schemaError(fmt.Sprintf("%s.%s(%s:)", impl.Name, f.Name, a.Name),
 					"requires other grants by @token than %s.%s(%s:) does", def.Name, f.Name, a.Name))
 			}
 		}

@@ -128,7 +128,7 @@ func TestBatchesAreGrantedInOneCall(t *testing.T) {
 
 // gqlgen reads arguments before the operation begins where a function reckons its complexity. In this schema inputs have
 // resolvers, which then run: so the operation is verified before, also where the limit refuses it afterwards.
-func TestComplexityIsReckonedOfVerifiedTokens(t *testing.T) {
+func TestComplexityFunctionsReadVerifiedTokens(t *testing.T) {
 	for name, field := range map[string]string{"resolver": "resolved", "omittable": "omittable"} {
 		t.Run(name, func(t *testing.T) {
 			s := newShapes(t, extension.FixedComplexityLimit(100))

@@ -10,7 +10,7 @@ import (
 
 // STORE gives a value a home in the application; whoever the application then shows the row to may read it, also the
 // session that stored it. An input that takes only what its session may itself read says so (docs/adr/0023).
-func TestStoreGivesAHomeAndTheRowGivesReading(t *testing.T) {
+func TestStoreAllowsSavingAndAReturnedRowGrantsRead(t *testing.T) {
 	for _, c := range []struct {
 		field, holds string
 		held         []directives.GrantKind

@@ -19,7 +19,7 @@ func checkEvents(es graphql.ExecutableSchema) error {
 	var errs []error
 	for _, f := range root.Fields {
 		if annotated(f.Directives) {
-			errs = append(errs, wrong(root.Name+"."+f.Name, "@token can't stand on a subscription's field in a schema with "+
+			errs = append(errs, schemaError(root.Name+"."+f.Name, "@token can't stand on a subscription's field in a schema with "+
 				"@subscriptionContext; return an object whose field has it"))
 		}
 	}

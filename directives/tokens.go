@@ -54,7 +54,7 @@ type Tokens struct {
 	fields   map[*ast.FieldDefinition][]position // fields that take tokens, with the arguments that hold them
 	entities *ast.FieldDefinition                // federation's, in a subgraph whose representations hold tokens
 	early    bool                                // the operation is verified before its complexity is reckoned
-	recent   *recent
+	cache    *grantCache
 }
 
 var _ interface {
@@ -80,9 +80,9 @@ func New(o Options) (*Tokens, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	t := &Tokens{opts: o, recent: newRecent(o.Memory, o.Remember)}
+	t := &Tokens{opts: o, cache: newGrantCache(o.Memory, o.Remember)}
 	if r, ok := o.Grants.(Revoker); ok {
-		r.OnRevoke(t.recent.forget)
+		r.OnRevoke(t.cache.forget)
 	}
 	return t, nil
 }
@@ -112,7 +112,7 @@ func (t *Tokens) Validate(es graphql.ExecutableSchema) error {
 		return fmt.Errorf("directives: %w", err)
 	}
 	t.learn(schema)
-	t.early = readsByCode(es)
+	t.early = inputsRunCode(es)
 	return nil
 }
 

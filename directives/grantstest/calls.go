@@ -36,7 +36,7 @@ func (s suite) revoked(t *testing.T) {
 	require.Empty(t, s.verify(t, t.Name(), check))
 }
 
-func (s suite) told(t *testing.T) {
+func (s suite) revocationsReported(t *testing.T) {
 	revoker, ok := s.Grants.(directives.Revoker)
 	if !ok {
 		return
@@ -79,7 +79,7 @@ func (s suite) empty(t *testing.T) {
 	require.Empty(t, granted)
 }
 
-func (s suite) ended(t *testing.T) {
+func (s suite) endedContext(t *testing.T) {
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
 	late, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
@@ -112,7 +112,7 @@ func (s suite) deadline(t *testing.T) {
 	}
 }
 
-func (s suite) many(t *testing.T, n int) {
+func (s suite) manyTokens(t *testing.T, n int) {
 	tokens := s.Tokens(t, n)
 	from := time.Now()
 	created := s.create(t, t.Name(), grantsOf(tokens, 15*time.Minute, read, store)...)
@@ -121,9 +121,9 @@ func (s suite) many(t *testing.T, n int) {
 		ends(t, at, from, 15*time.Minute)
 	}
 	require.Empty(t, s.verify(t, t.Name(), checksOf(tokens, read)...))
-	half, gone := tokens[:n/2], tokens[:n/50] // checks of both kinds, as many as one call takes
-	s.Revoke(t, t.Name(), gone)
-	require.Equal(t, checksOf(gone, read, store), s.verify(t, t.Name(), checksOf(half, read, store)...))
+	half, revoked := tokens[:n/2], tokens[:n/50] // checks of both kinds, as many as one call takes
+	s.Revoke(t, t.Name(), revoked)
+	require.Equal(t, checksOf(revoked, read, store), s.verify(t, t.Name(), checksOf(half, read, store)...))
 }
 
 func (s suite) concurrent(t *testing.T) {

@@ -65,8 +65,8 @@ func (s suite) kinds(t *testing.T) {
 	require.Empty(t, s.verify(t, t.Name(), checksOf(tokens[:1], read, store)...))
 }
 
-// together: entries of several tokens and both kinds, among them one without tokens.
-func (s suite) together(t *testing.T) {
+// severalTokens: entries of several tokens and both kinds, among them one without tokens.
+func (s suite) severalTokens(t *testing.T) {
 	tokens := s.Tokens(t, 5)
 	foreign := s.Foreign(t, 1)[0]
 	from := time.Now()
@@ -109,9 +109,9 @@ func (s suite) defaultLife(t *testing.T) {
 	ends(t, s.create(t, t.Name(), one(token, 0, read))[directives.Check{Token: token, Kind: read}], from, s.Default)
 }
 
-// strangers: another application's tokens, ones that never were, ones of another prefix, and what is no
+// foreignTokens: another application's tokens, ones that never were, ones of another prefix, and what is no
 // token at all.
-func (s suite) strangers(t *testing.T) {
+func (s suite) foreignTokens(t *testing.T) {
 	own := s.Tokens(t, 2)
 	tokens := []string{
 		own[0], s.Foreign(t, 1)[0], "tok-00000000-0000-4000-8000-000000000000",

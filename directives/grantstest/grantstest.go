@@ -42,22 +42,22 @@ func Run(t *testing.T, b Backend) {
 		"creation is idempotent":                   s.idempotent,
 		"extension never shortens":                 s.extension,
 		"kinds and durations are each one's own":   s.kinds,
-		"many tokens in one entry":                 s.together,
+		"many tokens in one entry":                 s.severalTokens,
 		"the earliest end is told":                 s.earliest,
 		"a grant that names no life has a default": s.defaultLife,
-		"strangers' tokens hold nothing up":        s.strangers,
+		"strangers' tokens hold nothing up":        s.foreignTokens,
 		"what is missing comes in order":           s.missing,
 		"revoked grants are missing":               s.revoked,
-		"revocations are told":                     s.told,
+		"revocations are told":                     s.revocationsReported,
 		"sessions are separate":                    s.sessions,
 		"empty lists are nothing to do":            s.empty,
 		"a grant without kinds is refused":         s.noKinds,
 		"a session without a name is refused":      s.noSession,
 		"a life over the maximum is refused":       s.tooLong,
-		"an ended context ends the call":           s.ended,
-		"a short deadline is kept":                 s.deadline,
-		"a thousand":                               func(t *testing.T) { s.many(t, 1000) },
-		"ten thousand":                             func(t *testing.T) { s.many(t, MaxGrants) },
+		"an ended context ends the call":           s.endedContext,
+		"a short deadline is both":                 s.deadline,
+		"a thousand":                               func(t *testing.T) { s.manyTokens(t, 1000) },
+		"ten thousand":                             func(t *testing.T) { s.manyTokens(t, MaxGrants) },
 		"concurrent calls":                         s.concurrent,
 		"one request per call":                     s.oneRequest,
 	} {
@@ -77,7 +77,7 @@ func (s suite) create(t testing.TB, session string, grants ...directives.Grant) 
 	for i, asked := range grants {
 		g := granted[i]
 		require.Equal(t, g.ExpiresAt.IsZero(), len(g.Missing) == len(asked.Tokens), "a moment, unless every token is missing")
-		require.Equal(t, keep(asked.Tokens, g.Missing), g.Missing, "in the order asked for")
+		require.Equal(t, intersect(asked.Tokens, g.Missing), g.Missing, "in the order asked for")
 		for _, token := range asked.Tokens {
 			if slices.Contains(g.Missing, token) {
 				continue
@@ -93,17 +93,17 @@ func (s suite) create(t testing.TB, session string, grants ...directives.Grant) 
 	return ends
 }
 
-// keep returns those of all that are in some.
-func keep(all, some []string) (kept []string) {
+// intersect returns those of all that are in some.
+func intersect(all, some []string) (both []string) {
 	if len(some) == 0 {
 		return some
 	}
 	for _, t := range all {
 		if slices.Contains(some, t) {
-			kept = append(kept, t)
+			both = append(both, t)
 		}
 	}
-	return kept
+	return both
 }
 
 func (s suite) verify(t testing.TB, session string, checks ...directives.Check) []directives.Check {

@@ -10,59 +10,59 @@ import (
 // recent remembers which grants were created a moment ago, so that the next operation of the same session
 // does not write them again. It is bounded, and what it says is true for a short time only: see
 // Options.Remember.
-type recent struct {
-	seed    maphash.Seed
-	most    time.Duration
-	forgets atomic.Uint64
-	shards  [16]shard
+type grantCache struct {
+	seed          maphash.Seed
+	maxAge        time.Duration
+	invalidations atomic.Uint64
+	shards        [16]shard
 }
 
 type shard struct {
 	mu      sync.Mutex
 	max     int
-	entries map[recentKey]recentGrants
+	entries map[cacheKey]cacheEntry
 }
 
-type recentKey struct{ session, token string }
+type cacheKey struct{ session, token string }
 
-// recentGrants are a token's grants, one for each bit of a kindSet.
-type recentGrants [2]recentGrant
+// cacheEntry are a token's grants, one for each bit of a kindSet.
+type cacheEntry [2]cachedGrant
 
-type recentGrant struct {
+type cachedGrant struct {
 	duration time.Duration // as it was asked for
 	until    time.Time     // when it is created again
 }
 
 // covers reports whether the grant spares creating one of this duration. The gateway's default (0) compares
 // with itself only.
-func (g recentGrant) covers(duration time.Duration, now time.Time) bool {
+func (g cachedGrant) covers(duration time.Duration, now time.Time) bool {
 	return now.Before(g.until) && (g.duration == duration || duration > 0 && g.duration > duration)
 }
 
-func newRecent(limit int, most time.Duration) *recent {
-	r := &recent{seed: maphash.MakeSeed(), most: most}
-	for i := range r.shards {
-		r.shards[i].max = max(1, limit/len(r.shards))
-		r.shards[i].entries = map[recentKey]recentGrants{}
+func newGrantCache(limit int, maxAge time.Duration) *grantCache {
+	c := &grantCache{seed: maphash.MakeSeed(), maxAge: maxAge}
+	for i := range c.shards {
+		c.shards[i].max = max(1, limit/len(c.shards))
+		c.shards[i].entries = map[cacheKey]cacheEntry{}
 	}
-	return r
+	return c
 }
 
-func (r *recent) shard(token string) *shard {
-	return &r.shards[maphash.String(r.seed, token)%uint64(len(r.shards))]
+func (c *grantCache) shard(token string) *shard {
+	return &c.shards[maphash.String(c.seed, token)%uint64(len(c.shards))]
 }
 
 // version changes with every call of forget.
-func (r *recent) version() uint64 { return r.forgets.Load() }
+func (c *grantCache) version() uint64 { return c.invalidations.Load() }
 
 // has returns those of the kinds that were created a moment ago, with this life or a longer one.
-func (r *recent) has(session, token string, kinds kindSet, duration time.Duration, now time.Time) (have kindSet) {
-	if r.most <= 0 {
+func (c *grantCache) has(session, token string, kinds kindSet, duration time.Duration, now time.Time) (have kindSet) {
+	if c.maxAge <= 0 {
 		return 0
 	}
-	s := r.shard(token)
+	s := c.shard(token)
 	s.mu.Lock()
-	g, ok := s.entries[recentKey{session, token}]
+	g, ok := s.entries[cacheKey{session, token}]
 	s.mu.Unlock()
 	if !ok {
 		return 0
@@ -77,15 +77,15 @@ func (r *recent) has(session, token string, kinds kindSet, duration time.Duratio
 
 // remember notes grants that a call created which began at version. What was forgotten since may be what
 // the call created, so then nothing is noted.
-func (r *recent) remember(session, token string, kinds kindSet, duration time.Duration, now, expires time.Time, version uint64) {
-	until := now.Add(min(r.most, expires.Sub(now)/2))
+func (c *grantCache) remember(session, token string, kinds kindSet, duration time.Duration, now, expires time.Time, version uint64) {
+	until := now.Add(min(c.maxAge, expires.Sub(now)/2))
 	if !until.After(now) {
 		return
 	}
-	s, key := r.shard(token), recentKey{session, token}
+	s, key := c.shard(token), cacheKey{session, token}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if r.forgets.Load() != version {
+	if c.invalidations.Load() != version {
 		return
 	}
 	g, ok := s.entries[key]
@@ -94,7 +94,7 @@ func (r *recent) remember(session, token string, kinds kindSet, duration time.Du
 	}
 	for i := range g {
 		if kinds&(1<<i) != 0 {
-			g[i] = recentGrant{duration, until}
+			g[i] = cachedGrant{duration, until}
 		}
 	}
 	s.entries[key] = g
@@ -117,13 +117,13 @@ func (s *shard) evict(now time.Time) {
 }
 
 // forget drops what is remembered of a session ("" for all) and of tokens (nil for all).
-func (r *recent) forget(session string, tokens []string) {
-	r.forgets.Add(1)
+func (c *grantCache) forget(session string, tokens []string) {
+	c.invalidations.Add(1)
 	if session != "" && tokens != nil {
 		for _, t := range tokens {
-			s := r.shard(t)
+			s := c.shard(t)
 			s.mu.Lock()
-			delete(s.entries, recentKey{session, t})
+			delete(s.entries, cacheKey{session, t})
 			s.mu.Unlock()
 		}
 		return
@@ -132,8 +132,8 @@ func (r *recent) forget(session string, tokens []string) {
 	for _, t := range tokens {
 		matches[t] = true
 	}
-	for i := range r.shards {
-		s := &r.shards[i]
+	for i := range c.shards {
+		s := &c.shards[i]
 		s.mu.Lock()
 		for k := range s.entries {
 			if (session == "" || k.session == session) && (tokens == nil || matches[k.token]) {

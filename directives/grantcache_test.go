@@ -11,11 +11,11 @@ import (
 
 var start = time.Unix(1_800_000_000, 0)
 
-func TestRecentCoversItsLifeAndShorterOnes(t *testing.T) {
-	r := newRecent(100, 5*time.Second)
-	r.remember("s", "t", readOnly, 15*time.Minute, start, start.Add(15*time.Minute), r.version())
+func TestGrantCacheCoversItsLifeAndShorterOnes(t *testing.T) {
+	c := newGrantCache(100, 5*time.Second)
+	c.remember("s", "t", readOnly, 15*time.Minute, start, start.Add(15*time.Minute), c.version())
 	has := func(session string, kinds kindSet, d time.Duration, after time.Duration) kindSet {
-		return r.has(session, "t", kinds, d, start.Add(after))
+		return c.has(session, "t", kinds, d, start.Add(after))
 	}
 	require.Equal(t, readOnly, has("s", readOnly|storeOnly, 15*time.Minute, 0))
 	require.Equal(t, readOnly, has("s", readOnly, time.Minute, 4*time.Second), "a shorter life")
@@ -26,33 +26,33 @@ func TestRecentCoversItsLifeAndShorterOnes(t *testing.T) {
 	require.Zero(t, has("s", storeOnly, 15*time.Minute, 0))
 }
 
-func TestRecentEndsAtHalfOfALife(t *testing.T) {
-	r := newRecent(100, time.Hour)
-	r.remember("s", "t", readOnly, time.Minute, start, start.Add(time.Minute), r.version())
-	require.Equal(t, readOnly, r.has("s", "t", readOnly, time.Minute, start.Add(30*time.Second-1)))
-	require.Zero(t, r.has("s", "t", readOnly, time.Minute, start.Add(30*time.Second)))
-	r.remember("s", "gone", readOnly, time.Minute, start, start.Add(-time.Second), r.version())
-	require.Zero(t, r.has("s", "gone", readOnly, time.Minute, start))
+func TestGrantCacheEndsAtHalfOfALife(t *testing.T) {
+	c := newGrantCache(100, time.Hour)
+	c.remember("s", "t", readOnly, time.Minute, start, start.Add(time.Minute), c.version())
+	require.Equal(t, readOnly, c.has("s", "t", readOnly, time.Minute, start.Add(30*time.Second-1)))
+	require.Zero(t, c.has("s", "t", readOnly, time.Minute, start.Add(30*time.Second)))
+	c.remember("s", "gone", readOnly, time.Minute, start, start.Add(-time.Second), c.version())
+	require.Zero(t, c.has("s", "gone", readOnly, time.Minute, start))
 }
 
-func (r *recent) size() (n int) {
-	for i := range r.shards {
-		n += len(r.shards[i].entries)
+func (c *grantCache) size() (n int) {
+	for i := range c.shards {
+		n += len(c.shards[i].entries)
 	}
 	return n
 }
 
-func TestRecentIsBounded(t *testing.T) {
+func TestGrantCacheIsBounded(t *testing.T) {
 	const limit = 1600
-	r := newRecent(limit, time.Minute)
+	c := newGrantCache(limit, time.Minute)
 	for n := range 20 * limit {
 		now := start.Add(time.Duration(n) * time.Millisecond)
-		r.remember("s", fmt.Sprint(n), readOnly, time.Hour, now, now.Add(time.Hour), r.version())
-		require.LessOrEqual(t, r.size(), limit)
+		c.remember("s", fmt.Sprint(n), readOnly, time.Hour, now, now.Add(time.Hour), c.version())
+		require.LessOrEqual(t, c.size(), limit)
 	}
-	require.Greater(t, r.size(), limit/2, "it is used")
+	require.Greater(t, c.size(), limit/2, "it is used")
 	last := start.Add(20 * limit * time.Millisecond)
-	require.Equal(t, readOnly, r.has("s", fmt.Sprint(20*limit-1), readOnly, time.Hour, last))
+	require.Equal(t, readOnly, c.has("s", fmt.Sprint(20*limit-1), readOnly, time.Hour, last))
 }
 
 func TestForget(t *testing.T) {
@@ -69,17 +69,17 @@ func TestForget(t *testing.T) {
 		"no token of any at all": {"", []string{}, []string{"a1", "a2", "b1", "b2"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := newRecent(100, time.Minute)
+			cache := newGrantCache(100, time.Minute)
 			for _, s := range []string{"a", "b"} {
 				for _, tok := range []string{"1", "2"} {
-					r.remember(s, tok, readOnly, 0, start, start.Add(time.Hour), r.version())
+					cache.remember(s, tok, readOnly, 0, start, start.Add(time.Hour), cache.version())
 				}
 			}
-			r.forget(c.session, c.tokens)
+			cache.forget(c.session, c.tokens)
 			var left []string
 			for _, s := range []string{"a", "b"} {
 				for _, tok := range []string{"1", "2"} {
-					if r.has(s, tok, readOnly, 0, start) != 0 {
+					if cache.has(s, tok, readOnly, 0, start) != 0 {
 						left = append(left, s+tok)
 					}
 				}
@@ -90,25 +90,25 @@ func TestForget(t *testing.T) {
 }
 
 // Whatever the interleaving, a grant that was created before a revocation is not remembered after it.
-func TestForgetBeatsWhatBeganBefore(t *testing.T) {
+func TestForgetDropsGrantsOfCallsThatBeganBefore(t *testing.T) {
 	for n := range 2000 {
-		r := newRecent(100, time.Minute)
-		version := r.version()
+		c := newGrantCache(100, time.Minute)
+		version := c.version()
 		var both sync.WaitGroup
 		both.Add(2)
 		go func() {
 			defer both.Done()
-			r.remember("s", "t", readOnly, 0, start, start.Add(time.Hour), version)
+			c.remember("s", "t", readOnly, 0, start, start.Add(time.Hour), version)
 		}()
 		go func() {
 			defer both.Done()
 			if n%2 == 0 {
-				r.forget("", nil)
+				c.forget("", nil)
 				return
 			}
-			r.forget("s", []string{"t"})
+			c.forget("s", []string{"t"})
 		}()
 		both.Wait()
-		require.Zero(t, r.has("s", "t", readOnly, 0, start))
+		require.Zero(t, c.has("s", "t", readOnly, 0, start))
 	}
 }

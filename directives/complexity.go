@@ -9,15 +9,15 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// ownDirectives run no code of the application's while an input is read: this package's, GraphQL's and gqlgen's.
-var ownDirectives = []string{directiveName, "deprecated", "goField", "goModel", "goTag", "goEnum", "specifiedBy", "oneOf"}
+// passiveDirectives run no code of the application's while an input is read: this package's, GraphQL's and gqlgen's.
+var passiveDirectives = []string{directiveName, "deprecated", "goField", "goModel", "goTag", "goEnum", "specifiedBy", "oneOf"}
 
-// readsByCode reports whether reading an operation's inputs runs code of the application's that may do more than
+// inputsRunCode reports whether reading an operation's inputs runs code of the application's that may do more than
 // read: resolvers of input fields, and directives of its own on inputs. gqlgen reads inputs before the operation
 // begins, to reckon its complexity. Where nothing runs but the functions that reckon, the operation is verified once its
 // complexity has passed, so that one that is refused for it costs no call; otherwise before. What can't be told is taken
 // for code.
-func readsByCode(es graphql.ExecutableSchema) bool {
+func inputsRunCode(es graphql.ExecutableSchema) bool {
 	schema := es.Schema()
 	resolvers, ok := resolversOf(es)
 	if !ok {
@@ -25,19 +25,21 @@ func readsByCode(es graphql.ExecutableSchema) bool {
 	}
 	for _, def := range schema.Types {
 		if def.Kind == ast.InputObject {
-			if slices.ContainsFunc(resolvers, func(name string) bool { return strings.EqualFold(plain(name), plain(def.Name)) }) {
+			if slices.ContainsFunc(resolvers, func(name string) bool {
+				return strings.EqualFold(withoutUnderscores(name), withoutUnderscores(def.Name))
+			}) {
 				return true
 			}
-			if foreign(def.Directives) {
+			if hasOther(def.Directives) {
 				return true
 			}
 		}
 		for _, f := range def.Fields {
-			if def.Kind == ast.InputObject && foreign(f.Directives) {
+			if def.Kind == ast.InputObject && hasOther(f.Directives) {
 				return true
 			}
 			for _, a := range f.Arguments {
-				if foreign(a.Directives) {
+				if hasOther(a.Directives) {
 					return true
 				}
 			}
@@ -65,9 +67,9 @@ func resolversOf(es graphql.ExecutableSchema) (names []string, ok bool) {
 	return names, true
 }
 
-// plain is a name without what gqlgen may change of it.
-func plain(name string) string { return strings.ReplaceAll(name, "_", "") }
+// withoutUnderscores is a name without what gqlgen may change of it.
+func withoutUnderscores(name string) string { return strings.ReplaceAll(name, "_", "") }
 
-func foreign(uses ast.DirectiveList) bool {
-	return slices.ContainsFunc(uses, func(d *ast.Directive) bool { return !slices.Contains(ownDirectives, d.Name) })
+func hasOther(uses ast.DirectiveList) bool {
+	return slices.ContainsFunc(uses, func(d *ast.Directive) bool { return !slices.Contains(passiveDirectives, d.Name) })
 }
