@@ -9,14 +9,14 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// passiveDirectives run no code of the application's while an input is read: this package's, GraphQL's and gqlgen's.
+// passiveDirectives run no application code while an input is read: this package's, GraphQL's and gqlgen's.
 var passiveDirectives = []string{directiveName, "deprecated", "goField", "goModel", "goTag", "goEnum", "specifiedBy", "oneOf"}
 
-// inputsRunCode reports whether reading an operation's inputs runs code of the application's that may do more than
-// read: resolvers of input fields, and directives of its own on inputs. gqlgen reads inputs before the operation
-// begins, to reckon its complexity. Where nothing runs but the functions that reckon, the operation is verified once its
-// complexity has passed, so that one that is refused for it costs no call; otherwise before. What can't be told is taken
-// for code.
+// inputsRunCode reports whether reading an operation's inputs runs application code that may do more than read:
+// resolvers of input fields, and the application's directives on inputs. gqlgen reads inputs before the operation
+// begins, to calculate its complexity. If only complexity functions run then, the operation is verified after the
+// complexity check, so that an operation which that check refuses costs no call; otherwise it is verified before. If the
+// Go type of the executable schema does not show its resolvers, the answer is true.
 func inputsRunCode(es graphql.ExecutableSchema) bool {
 	schema := es.Schema()
 	resolvers, ok := resolversOf(es)

@@ -16,7 +16,7 @@ import (
 type (
 	withQuery interface{ Query() any }
 	withInput interface{ MyInput() any }
-	// otherSchema is not made by gqlgen's generator.
+	// otherSchema is a schema that gqlgen did not generate.
 	otherSchema struct{ graphql.ExecutableSchema }
 )
 
@@ -34,7 +34,7 @@ type fixed struct {
 
 func (f *fixed) Schema() *ast.Schema { return f.schema }
 
-// TestInputsRunCode: what could run before the operation is verified is found, and what can't be told counts as code.
+// TestInputsRunCode: code that could run before the operation is verified is found, and an unknown kind of schema counts as code.
 func TestInputsRunCode(t *testing.T) {
 	schema := func(text string) *ast.Schema {
 		s, err := gqlparser.LoadSchema(&ast.Source{Input: directives.Declaration + `

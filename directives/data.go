@@ -7,11 +7,11 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// splitPresent parts the tokens that stand in a response's data from those that do not.
+// splitPresent separates the tokens that are in a response's data from those that are not.
 func splitPresent(response *graphql.Response, returned []pending, root string) (here, absent []pending) {
 	var data any
 	if err := json.Unmarshal(response.Data, &data); err != nil {
-		return returned, nil // a scalar that writes no JSON; a grant too many opens nothing by itself
+		return returned, nil // a scalar wrote invalid JSON: create all grants, since an unused grant reveals nothing
 	}
 	for _, p := range returned {
 		if hasValueAt(data, response.Path, p.path(root)) {
@@ -23,7 +23,7 @@ func splitPresent(response *graphql.Response, returned []pending, root string) (
 	return here, absent
 }
 
-// hasValueAt reports whether something stands at a path of the response whose part below base data is.
+// hasValueAt reports whether the response has a non-null value at path; data is the subtree at base.
 func hasValueAt(data any, base, path ast.Path) bool {
 	if len(path) < len(base) {
 		return false

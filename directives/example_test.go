@@ -8,7 +8,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/directives"
 )
 
-// everybody holds every grant: a stand-in for a client.Client, or for a gateway in the same process.
+// everybody accepts every grant and check. It replaces a client.Client, or a gateway in the same process.
 type everybody struct{}
 
 func (everybody) CreateGrants(_ context.Context, _ string, wanted []directives.Grant) (made []directives.Granted, err error) {

@@ -7,9 +7,8 @@ import (
 	"time"
 )
 
-// recent remembers which grants were created a moment ago, so that the next operation of the same session
-// does not write them again. It is bounded, and what it says is true for a short time only: see
-// Options.Remember.
+// grantCache holds grants that were created recently, so that the next operation of the same session does not
+// create them again. It is bounded, and its entries expire soon: see Options.Remember.
 type grantCache struct {
 	seed          maphash.Seed
 	maxAge        time.Duration
@@ -25,16 +24,16 @@ type shard struct {
 
 type cacheKey struct{ session, token string }
 
-// cacheEntry are a token's grants, one for each bit of a kindSet.
+// cacheEntry has a token's grants, one for each bit of a kindSet.
 type cacheEntry [2]cachedGrant
 
 type cachedGrant struct {
-	duration time.Duration // as it was asked for
-	until    time.Time     // when it is created again
+	duration time.Duration // as requested
+	until    time.Time     // from then on it is created again
 }
 
-// covers reports whether the grant spares creating one of this duration. The gateway's default (0) compares
-// with itself only.
+// covers reports whether a grant of this duration need not be created. The gateway's default (0) is covered only
+// by itself.
 func (g cachedGrant) covers(duration time.Duration, now time.Time) bool {
 	return now.Before(g.until) && (g.duration == duration || duration > 0 && g.duration > duration)
 }
@@ -55,7 +54,7 @@ func (c *grantCache) shard(token string) *shard {
 // version changes with every call of forget.
 func (c *grantCache) version() uint64 { return c.invalidations.Load() }
 
-// has returns those of the kinds that were created a moment ago, with this life or a longer one.
+// has returns those of the kinds that were created recently, with this life or a longer one.
 func (c *grantCache) has(session, token string, kinds kindSet, duration time.Duration, now time.Time) (have kindSet) {
 	if c.maxAge <= 0 {
 		return 0
@@ -75,8 +74,8 @@ func (c *grantCache) has(session, token string, kinds kindSet, duration time.Dur
 	return have
 }
 
-// remember notes grants that a call created which began at version. What was forgotten since may be what
-// the call created, so then nothing is noted.
+// remember adds the grants that a call created; the call began at version. If forget was called since, it may have
+// been for these grants, so they are not added.
 func (c *grantCache) remember(session, token string, kinds kindSet, duration time.Duration, now, expires time.Time, version uint64) {
 	until := now.Add(min(c.maxAge, expires.Sub(now)/2))
 	if !until.After(now) {
@@ -100,8 +99,8 @@ func (c *grantCache) remember(session, token string, kinds kindSet, duration tim
 	s.entries[key] = g
 }
 
-// evict drops what has passed, and then, if need be, more of what there is until a quarter is free: so that its
-// cost is spread over many additions.
+// evict drops expired entries, and then, if necessary, others until a quarter of the shard is free, so that its cost
+// is spread over many additions.
 func (s *shard) evict(now time.Time) {
 	for k, g := range s.entries {
 		if !now.Before(g[0].until) && !now.Before(g[1].until) {
@@ -116,7 +115,7 @@ func (s *shard) evict(now time.Time) {
 	}
 }
 
-// forget drops what is remembered of a session ("" for all) and of tokens (nil for all).
+// forget drops the entries of a session ("" for all) on tokens (nil for all).
 func (c *grantCache) forget(session string, tokens []string) {
 	c.invalidations.Add(1)
 	if session != "" && tokens != nil {

@@ -21,7 +21,7 @@ func TestGrantCacheCoversItsLifeAndShorterOnes(t *testing.T) {
 	require.Equal(t, readOnly, has("s", readOnly, time.Minute, 4*time.Second), "a shorter life")
 	require.Zero(t, has("s", readOnly, time.Hour, 0), "a longer one")
 	require.Zero(t, has("s", readOnly, 0, 0), "the gateway's default may be longer")
-	require.Zero(t, has("s", readOnly, 15*time.Minute, 5*time.Second), "its time has passed")
+	require.Zero(t, has("s", readOnly, 15*time.Minute, 5*time.Second), "after it has expired")
 	require.Zero(t, has("other", readOnly, 15*time.Minute, 0))
 	require.Zero(t, has("s", storeOnly, 15*time.Minute, 0))
 }
@@ -89,7 +89,7 @@ func TestForget(t *testing.T) {
 	}
 }
 
-// Whatever the interleaving, a grant that was created before a revocation is not remembered after it.
+// In every interleaving, a grant whose creation began before a revocation is not remembered after it.
 func TestForgetDropsGrantsOfCallsThatBeganBefore(t *testing.T) {
 	for n := range 2000 {
 		c := newGrantCache(100, time.Minute)

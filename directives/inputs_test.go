@@ -129,7 +129,7 @@ func TestInputAndOutputOfOneField(t *testing.T) {
 }
 
 func TestTooManyInputTokensAreRefused(t *testing.T) {
-	w := newWorld(t, func(o *directives.Options) { o.MaxTokens = 3 }) // a token of which both kinds are needed is two checks
+	w := newWorld(t, func(o *directives.Options) { o.MaxTokens = 3 }) // a token that needs both kinds is two checks
 	w.grants.all = true
 	query := `mutation($l: [String!]) { take(list: $l, deep: {both: "` + tok(1) + `"}) }`
 	require.Empty(t, w.ask(t, query, map[string]any{"l": []string{tok(1), tok(2), tok(2)}}).Errors)

@@ -165,7 +165,7 @@ func TestReturnedTokensNeedASession(t *testing.T) {
 	require.Empty(t, w.grants.creates)
 }
 
-// recorder notes whether grants existed when the first byte was written.
+// recorder notes how many creating calls came before the first written byte.
 type recorder struct {
 	*httptest.ResponseRecorder
 	grants *fakeGrants

@@ -15,8 +15,8 @@ import (
 	"github.com/cloakroomhq/cloakroom/directives"
 )
 
-// requestDrawer draws requests to servers whose resolvers record every string that reaches them, by whatever path. Some of
-// the tokens in annotated positions are foreign.
+// requestDrawer draws requests to servers whose resolvers record every string that reaches them. Some of the tokens in
+// annotated positions are foreign.
 type requestDrawer struct {
 	*rapid.T
 	held, foreign []string
@@ -26,7 +26,7 @@ func (s *requestDrawer) chance(percent int) bool {
 	return rapid.IntRange(1, 100).Draw(s.T, "chance") <= percent
 }
 
-// token draws one for an annotated position, seldom a foreign one.
+// token draws a token for an annotated position, in 8 % of cases a foreign one.
 func (s *requestDrawer) token() string {
 	token := tok(len(s.held) + len(s.foreign) + 1)
 	if s.chance(8) {
@@ -90,7 +90,7 @@ func (s *requestDrawer) representation() map[string]any {
 	return r
 }
 
-// written is a value as it stands in a document.
+// written returns a value as a document has it.
 func written(t require.TestingT, value any) string {
 	raw, err := json.Marshal(value)
 	require.NoError(t, err)
@@ -118,7 +118,7 @@ func (s *requestDrawer) request() (query string, variables map[string]any) {
 	return "query($r: [_Any!]!) { " + body + " }", variables
 }
 
-// The oracle knows nothing of the walk: it looks at what has reached resolvers and at what was asked of the gateway.
+// The oracle does not use the walk: it compares the strings that reached resolvers with the checks that were made.
 func TestNoForeignTokenReachesAResolver(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		s := &requestDrawer{T: rt}

@@ -69,8 +69,8 @@ func TestARevokedGrantComesBack(t *testing.T) {
 	}
 	require.Equal(t, 1, ask())
 	w.grants.revoke("alice", []string{tok(2)})
-	require.Equal(t, 2, ask(), "at once on the replica that revoked")
-	require.Equal(t, []string{tok(2) + " READ 0s"}, w.grants.created()[1], "and no other")
+	require.Equal(t, 2, ask(), "immediately, on the replica that revoked")
+	require.Equal(t, []string{tok(2) + " READ 0s"}, w.grants.created()[1], "only the revoked grant is created")
 	w.grants.revoke("", []string{tok(7)})
 	require.Equal(t, 3, ask())
 	w.grants.revoke("bob", nil)
@@ -79,7 +79,7 @@ func TestARevokedGrantComesBack(t *testing.T) {
 	require.Equal(t, 4, ask())
 	require.Len(t, w.grants.created()[3], 3)
 
-	w.clock.pass(directives.DefaultRemember - 1) // revoked elsewhere: nobody tells
+	w.clock.pass(directives.DefaultRemember - 1) // revoked by another replica: the cache is not told
 	require.Equal(t, 4, ask())
 	w.clock.pass(1)
 	require.Equal(t, 5, ask(), "within the stated time")
@@ -103,11 +103,11 @@ func TestAnswersThatDoNotFitTheCallAreRejected(t *testing.T) {
 		answer []directives.Granted
 		want   string
 	}{
-		"no answer":                {nil, "UNAVAILABLE"},
-		"more answers than asked":  {[]directives.Granted{{ExpiresAt: later}, {ExpiresAt: later}}, "UNAVAILABLE"},
-		"no moment":                {[]directives.Granted{{}}, "GRANT_REQUIRED"},
-		"a token that is missing":  {[]directives.Granted{{ExpiresAt: later, Missing: []string{tok(77), tok(2)}}}, "GRANT_REQUIRED"},
-		"a token of nobody's call": {[]directives.Granted{{ExpiresAt: later, Missing: []string{tok(77)}}}, "GRANT_REQUIRED"},
+		"no answer":               {nil, "UNAVAILABLE"},
+		"more answers than asked": {[]directives.Granted{{ExpiresAt: later}, {ExpiresAt: later}}, "UNAVAILABLE"},
+		"no expiry":               {[]directives.Granted{{}}, "GRANT_REQUIRED"},
+		"a token that is missing": {[]directives.Granted{{ExpiresAt: later, Missing: []string{tok(77), tok(2)}}}, "GRANT_REQUIRED"},
+		"a token of no call":      {[]directives.Granted{{ExpiresAt: later, Missing: []string{tok(77)}}}, "GRANT_REQUIRED"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tokens, err := directives.New(directives.Options{Grants: rubbish{test.answer}, Session: session})
@@ -122,7 +122,7 @@ func TestAnswersThatDoNotFitTheCallAreRejected(t *testing.T) {
 	}
 }
 
-// rubbish answers with what nobody asked for.
+// rubbish returns an answer that does not fit the call.
 type rubbish struct{ answer []directives.Granted }
 
 func (r rubbish) CreateGrants(context.Context, string, []directives.Grant) ([]directives.Granted, error) {

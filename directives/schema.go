@@ -57,7 +57,7 @@ func CheckSchema(schema *ast.Schema) error {
 	return errors.Join(errs...)
 }
 
-// checkDeclaration wants the declaration of token.graphqls, whatever its descriptions.
+// checkDeclaration compares the schema's declaration of @token with token.graphqls, without descriptions.
 func checkDeclaration(schema *ast.Schema) error {
 	have := schema.Directives[directiveName]
 	if have == nil {
@@ -99,7 +99,7 @@ func sameTypes(schema *ast.Schema, declared *ast.SchemaDocument) bool {
 	return true
 }
 
-// checkDirectives: arguments of directives are read apart from those of fields, and would go unverified.
+// checkDirectives refuses tokens in arguments of directives: these are read separately from those of fields, and are not verified.
 func checkDirectives(schema *ast.Schema) error {
 	var errs []error
 	holders := holdersOf(schema)
@@ -118,10 +118,10 @@ func checkDirectives(schema *ast.Schema) error {
 	return errors.Join(errs...)
 }
 
-// textless are scalars that are not text: GraphQL's own, and those that gqlgen binds to maps, to any and to files.
+// textless are scalars that are not text: GraphQL's numbers and booleans, and those that gqlgen binds to maps, to any and to files.
 var textless = []string{"Int", "Float", "Boolean", "Map", "Any", "_Any", "Upload"}
 
-// checkUse wants a scalar with a string form, or lists of one, kinds and a duration that mean something.
+// checkUse checks an annotation: the type is a scalar with a string form or a list of them, and kinds and duration are valid.
 func checkUse(schema *ast.Schema, coordinate string, typ *ast.Type, uses ast.DirectiveList) error {
 	use := uses.ForName(directiveName)
 	if use == nil {
@@ -136,14 +136,15 @@ func checkUse(schema *ast.Schema, coordinate string, typ *ast.Type, uses ast.Dir
 	}
 	if arg := use.Arguments.ForName("duration"); arg != nil && arg.Value.Kind != ast.NullValue {
 		if d, err := time.ParseDuration(arg.Value.Raw); err != nil || d <= 0 {
-			return schemaError(coordinate, "%q is no duration; write 90s or 15m", arg.Value.Raw)
+			return schemaError(coordinate, "%q is not a duration; write 90s or 15m", arg.Value.Raw)
 		}
 	}
 	return nil
 }
 
-// checkImplementations: gqlgen runs the directives of the object's field, never the interface's; but the operation
-// that selects the interface's field names its arguments, and those are what can be verified earlyOperation.
+// checkImplementations requires that objects repeat the annotations of their interfaces. gqlgen runs the directives of the
+// object's field, never the interface's; but an operation that selects the interface's field is verified by the
+// interface's arguments.
 func checkImplementations(schema *ast.Schema, def *ast.Definition, field *ast.FieldDefinition) error {
 	var errs []error
 	for _, impl := range schema.GetPossibleTypes(def) {
@@ -167,7 +168,7 @@ func checkImplementations(schema *ast.Schema, def *ast.Definition, field *ast.Fi
 
 func annotated(directives ast.DirectiveList) bool { return directives.ForName(directiveName) != nil }
 
-// requiredBy returns the kinds that an input requires: none without an annotation.
+// requiredBy returns the kinds of grants that an input requires: none without an annotation.
 func requiredBy(directives ast.DirectiveList) kindSet {
 	if use := directives.ForName(directiveName); use != nil {
 		return kindsNamed(use, storeOnly)

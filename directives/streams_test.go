@@ -88,7 +88,7 @@ func aSubscriptionsInputIsVerified(t *testing.T, subscribe subscriber) {
 	require.Len(t, w.grants.created(), 1)
 }
 
-// deferred asks over the multipart transport and hands each payload's parts to each.
+// deferred sends a query over the multipart transport and calls each with every payload.
 func (w *world) deferred(t *testing.T, query string, each func(payload map[string]any)) {
 	t.Helper()
 	srv := httptest.NewServer(w)

@@ -339,7 +339,7 @@ type GrantKind string
 const (
 	// The session may detokenize the token.
 	GrantKindRead GrantKind = "READ"
-	// The application may save the token for the session. Whoever it then shows the row to may read it.
+	// The application may save the token for the session. Each session to which it returns the row may then read the value.
 	GrantKindStore GrantKind = "STORE"
 )
 

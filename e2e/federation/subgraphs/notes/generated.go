@@ -293,8 +293,8 @@ resolver runs if one is missing. An input that takes only what the session may i
 a federated subgraph, a token in a representation needs the grants that its field creates.
 ` + "`" + `duration` + "`" + ` bounds the life of the grants that are created.
 
-Backends include this declaration and get the behaviour from Cloakroom's Go runtime. It takes two names of
-theirs, ` + "`" + `@token` + "`" + ` and ` + "`" + `GrantKind` + "`" + `. In the gateway's own schema it documents what the gateway itself does in its domain.
+Backends include this declaration and get the behaviour from Cloakroom's Go runtime. It reserves two names in
+their schema, ` + "`" + `@token` + "`" + ` and ` + "`" + `GrantKind` + "`" + `. In the gateway's own schema it documents which grants the gateway creates and requires.
 """
 directive @token(
   "Which grants: created on output (default ` + "`" + `READ` + "`" + `), required on input (default ` + "`" + `STORE` + "`" + `)."
@@ -307,7 +307,7 @@ directive @token(
 enum GrantKind {
   "The session may detokenize the token."
   READ
-  "The application may save the token for the session. Whoever it then shows the row to may read it."
+  "The application may save the token for the session. Each session to which it returns the row may then read the value."
   STORE
 }
 `, BuiltIn: false},
