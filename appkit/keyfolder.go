@@ -69,8 +69,8 @@ func (k *Keys) Reload() error {
 	if k.folder == "" {
 		return errors.New("keys: they are of no folder: use LoadKeys, or Replace")
 	}
-	k.reading.Lock()
-	defer k.reading.Unlock()
+	k.reloading.Lock()
+	defer k.reloading.Unlock()
 	names, err := keyFiles(k.folder)
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("keys: %w: make the folder, for the application's user alone", err)

@@ -15,9 +15,9 @@ import (
 // Keys are the keys of one application: one signs, all are published. Safe for concurrent use, while they
 // are replaced too.
 type Keys struct {
-	folder  string     // of LoadKeys; "" for NewKeys
-	reading sync.Mutex // two Reloads at a time could leave the older one's keys
-	current atomic.Pointer[keySet]
+	folder    string     // of LoadKeys; "" for NewKeys
+	reloading sync.Mutex // two Reloads at a time could leave the older one's keys
+	current   atomic.Pointer[keySet]
 }
 
 // keySet is one version of the keys; it is never changed.

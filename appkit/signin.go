@@ -68,16 +68,16 @@ func (k *Kit) serveSignIn(w http.ResponseWriter, r *http.Request) {
 	header.Set("Content-Security-Policy", k.signIn.static)
 	if r.Method != http.MethodGet {
 		header.Set("Allow", http.MethodGet)
-		k.say(w, http.StatusMethodNotAllowed, codeBadUserInput, "This address is a step of signing in, and takes no such request.")
+		k.messagePage(w, http.StatusMethodNotAllowed, codeBadUserInput, "This address is a step of signing in, and takes no such request.")
 		return
 	}
 	if !k.isNavigation(r) {
-		k.say(w, http.StatusForbidden, codeForbidden, "This address is a step of signing in: a browser opens it as a page.")
+		k.messagePage(w, http.StatusForbidden, codeForbidden, "This address is a step of signing in: a browser opens it as a page.")
 		return
 	}
 	state, ok := stateOf(r.URL)
 	if !ok {
-		k.say(w, http.StatusBadRequest, codeBadUserInput, "This address is a step of signing in, and is not complete: begin again at the application.")
+		k.messagePage(w, http.StatusBadRequest, codeBadUserInput, "This address is a step of signing in, and is not complete: begin again at the application.")
 		return
 	}
 	session, err := k.session(w, r)
@@ -91,7 +91,7 @@ func (k *Kit) serveSignIn(w http.ResponseWriter, r *http.Request) {
 	}
 	if err != nil {
 		k.options.Logger.ErrorContext(r.Context(), "no sign-in", slog.Any("error", err))
-		k.say(w, http.StatusInternalServerError, codeInternal, "The application has a problem: try again later.")
+		k.messagePage(w, http.StatusInternalServerError, codeInternal, "The application has a problem: try again later.")
 		return
 	}
 	header.Set("Content-Security-Policy", k.signIn.policy)
@@ -101,7 +101,7 @@ func (k *Kit) serveSignIn(w http.ResponseWriter, r *http.Request) {
 func (k *Kit) sendToLogin(w http.ResponseWriter, r *http.Request, state string) {
 	page := k.options.SignInPage
 	if page == "" {
-		k.say(w, http.StatusUnauthorized, codeUnauthenticated, "Sign in to the application first.")
+		k.messagePage(w, http.StatusUnauthorized, codeUnauthenticated, "Sign in to the application first.")
 		return
 	}
 	separator := "?"
@@ -120,7 +120,7 @@ func (k *Kit) SignInReturn(to string) bool {
 }
 
 // isNavigation goes by what browsers say of a request (Fetch Metadata), and no page can change. A browser too old to
-// say it, and what is no browser, is let through: what is answered serves nobody but the browser that the state is bound to.
+// messagePage it, and what is no browser, is let through: what is answered serves nobody but the browser that the state is bound to.
 func (k *Kit) isNavigation(r *http.Request) bool {
 	only := func(name string, allowed ...string) bool {
 		values := r.Header.Values(name)

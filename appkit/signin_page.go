@@ -56,8 +56,8 @@ func pagePolicy(script string, origins []string) string {
 	}, "; ")
 }
 
-// say answers with a page that says why there is no sign-in.
-func (k *Kit) say(w http.ResponseWriter, status int, code, message string) {
+// messagePage answers with a page that says why there is no sign-in.
+func (k *Kit) messagePage(w http.ResponseWriter, status int, code, message string) {
 	render(w, status, messagePage, messageData{Message: message, Code: code, Home: k.signIn.home})
 }
 

@@ -42,21 +42,21 @@ func (c call) MakeRequest(ctx context.Context, op *graphql.Request, into *graphq
 	for attempt := 1; ; attempt++ {
 		jwt, err := c.credentials.get(ctx, refused)
 		if err != nil {
-			return ended(ctx, err)
+			return contextError(ctx, err)
 		}
 		err = c.send(ctx, jwt, body, into)
 		switch {
 		case err == nil:
 			return nil
 		case ctx.Err() != nil:
-			return ended(ctx, err)
+			return contextError(ctx, err)
 		case refused == "" && errors.Is(err, ErrUnauthenticated):
 			refused = jwt // once, and at once
 			continue
 		case errors.Is(err, ErrUnauthenticated):
-			c.refused.log(ctx, err, jwt)
+			c.refusals.log(ctx, err, jwt)
 			return err
-		case attempt >= c.attempts || !unreached(err) && (!repeatable[op.OpName] || !transient(err)):
+		case attempt >= c.attempts || !neverSent(err) && (!repeatable[op.OpName] || !transient(err)):
 			return err
 		}
 		if !pause(ctx, attempt) {
@@ -76,12 +76,12 @@ func (c call) send(ctx context.Context, jwt string, body []byte, into *graphql.R
 	r.Header.Set("Authorization", "Bearer "+jwt)
 	answer, err := c.http.Do(r)
 	if err != nil {
-		return broken(err)
+		return unreachable(err)
 	}
 	defer answer.Body.Close()
 	raw, err := io.ReadAll(io.LimitReader(answer.Body, c.maxAnswer+1))
 	if err != nil {
-		return broken(err)
+		return unreachable(err)
 	}
 	if int64(len(raw)) > c.maxAnswer {
 		return failure(ErrBadAnswer, nil, "the answer has more than %d bytes", c.maxAnswer)
@@ -141,9 +141,9 @@ func ofStatus(status int) error {
 	return failure(code, nil, "HTTP status %d, without an answer of the gateway's form", status)
 }
 
-// broken is a request that had no answer. The URL that net/http puts around the cause is left out: that of a
+// unreachable is a request that had no answer. The URL that net/http puts around the cause is left out: that of a
 // signed request is a secret.
-func broken(err error) error {
+func unreachable(err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {
 		err = u.Err
@@ -151,8 +151,8 @@ func broken(err error) error {
 	return failure(ErrUnavailable, err, "the gateway can't be reached: %s", redact(err.Error()))
 }
 
-// ended is err once the call's time is over: the cause is the context's, which errors.Is finds.
-func ended(ctx context.Context, err error) error {
+// contextError is err once the call's time is over: the cause is the context's, which errors.Is finds.
+func contextError(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() == nil:
 		return err
@@ -163,8 +163,8 @@ func ended(ctx context.Context, err error) error {
 	}
 }
 
-// unreached reports whether the gateway can't have received the request: there was no connection.
-func unreached(err error) bool {
+// neverSent reports whether the gateway can't have received the request: there was no connection.
+func neverSent(err error) bool {
 	var op *net.OpError
 	return errors.As(err, &op) && op.Op == "dial"
 }

@@ -55,7 +55,7 @@ type Client struct {
 	timeout     time.Duration
 	attempts    int
 	maxAnswer   int64
-	refused     *refused
+	refusals    *refusalLog
 
 	mu        sync.RWMutex
 	listeners []func(session string, tokens []string)
@@ -90,7 +90,7 @@ func New(o Options) (*Client, error) {
 	return &Client{
 		endpoint: endpoint, http: &own, timeout: o.Timeout, attempts: o.Attempts, maxAnswer: o.MaxAnswer,
 		credentials: &credentials{fetch: o.Credentials, now: o.Now, timeout: o.Timeout},
-		refused:     &refused{logger: o.Logger, now: o.Now},
+		refusals:    &refusalLog{logger: o.Logger, now: o.Now},
 	}, nil
 }
 

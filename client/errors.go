@@ -30,7 +30,7 @@ const (
 // ErrBadAnswer is this package's own: what came back is not an answer of the gateway.
 const ErrBadAnswer Code = "BAD_ANSWER"
 
-var known = map[Code]bool{
+var contractCodes = map[Code]bool{
 	ErrUnauthenticated: true, ErrForbidden: true, ErrBadUserInput: true, ErrGrantRequired: true, ErrSessionChanged: true,
 	ErrLimitExceeded: true, ErrRateLimited: true, ErrUnavailable: true, ErrInternal: true, ErrBadAnswer: true,
 }
@@ -75,7 +75,7 @@ func (e *Error) Error() string {
 // Is reports whether target is the error's Code.
 func (e *Error) Is(target error) bool {
 	code, ok := target.(Code)
-	return ok && (code == e.Code || code == ErrInternal && !known[e.Code])
+	return ok && (code == e.Code || code == ErrInternal && !contractCodes[e.Code])
 }
 
 // RateLimited returns how long to wait, and whether the error is an ErrRateLimited: package directives passes that on.

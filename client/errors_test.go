@@ -59,7 +59,7 @@ func TestOptions(t *testing.T) {
 }
 
 // An empty list of tokens must not become no list, which means every token.
-func TestRevokingNothing(t *testing.T) {
+func TestAnEmptyListRevokesNothing(t *testing.T) {
 	f := newFake(t, ok(`{"data":{"revokeGrants":{"revoked":99}}}`))
 	c := newClient(t, f.URL, always, nil)
 	n, err := c.RevokeGrants(t.Context(), client.Revocation{Session: "s", Tokens: []string{}})
@@ -71,7 +71,7 @@ func TestRevokingNothing(t *testing.T) {
 }
 
 // Sessions that can't be told apart, or have no name, carry nothing.
-func TestCarryingNowhere(t *testing.T) {
+func TestCarryGrantsRefusesBadSessions(t *testing.T) {
 	f := newFake(t, ok(`{"data":{"carryGrants":{"carried":99}}}`))
 	c := newClient(t, f.URL, always, nil)
 	for _, ids := range [][2]string{{"s", "s"}, {"", "s"}, {"s", ""}, {"s", "\xff"}} {
@@ -82,7 +82,7 @@ func TestCarryingNowhere(t *testing.T) {
 }
 
 // Where a revocation's answer is lost it may have been made: listeners are told.
-func TestLostRevocationIsTold(t *testing.T) {
+func TestListenersAreToldOfALostRevocation(t *testing.T) {
 	c := newClient(t, newFake(t, dropped).URL, always, nil)
 	told := 0
 	c.OnRevoke(func(string, []string) { told++ })

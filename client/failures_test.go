@@ -34,7 +34,7 @@ func noSecrets(t testing.TB, err error) {
 	}
 }
 
-func TestDown(t *testing.T) {
+func TestAnUnreachableGateway(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	require.NoError(t, l.Close())
@@ -49,7 +49,7 @@ func TestDown(t *testing.T) {
 }
 
 // A request that can't have arrived is sent again, whatever it does.
-func TestUnreachedIsRepeated(t *testing.T) {
+func TestRequestsThatCouldNotArriveAreRepeated(t *testing.T) {
 	f := newFake(t, ok(`{"data":{"tokenize":{"token":"`+token+`","upload":`+signedBody+`}}}`))
 	dials := 0
 	transport := &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -106,7 +106,7 @@ func TestRetries(t *testing.T) {
 }
 
 // Slow at every stage; the call ends with its deadline, its timeout or its cancellation.
-func TestSlow(t *testing.T) {
+func TestSlowAnswersEndInTime(t *testing.T) {
 	release := make(chan struct{})
 	arrived := make(chan struct{}, 100)
 	hang := func(w http.ResponseWriter, r *http.Request) {
@@ -163,7 +163,7 @@ func TestNoWaitBeyondTheDeadline(t *testing.T) {
 	require.Less(t, f.requests.Load(), int64(100), "it backs off")
 }
 
-func TestRubbish(t *testing.T) {
+func TestMalformedAnswersAreErrors(t *testing.T) {
 	huge := func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		for range 64 {

@@ -183,7 +183,7 @@ func (c *Client) RevokeGrants(ctx context.Context, r Revocation) (int, error) {
 			return 0, err
 		}
 	}
-	defer c.tell(r.Session, r.Tokens)
+	defer c.notifyRevoked(r.Session, r.Tokens)
 	answer, err := revokeGrants(ctx, call{c}, revokeGrantsInput{SessionId: given(r.Session), Tokens: r.Tokens, Kinds: r.Kinds})
 	if err != nil {
 		return 0, err
@@ -204,7 +204,7 @@ func (c *Client) CarryGrants(ctx context.Context, from, to string) (int, error) 
 	if from == to {
 		return 0, failure(ErrBadUserInput, nil, "grants are carried from one session to another")
 	}
-	defer c.tell(from, nil)
+	defer c.notifyRevoked(from, nil)
 	answer, err := carryGrants(ctx, call{c}, carryGrantsInput{FromSessionId: from, ToSessionId: to})
 	if err != nil {
 		return 0, err
@@ -220,7 +220,7 @@ func (c *Client) EndSession(ctx context.Context, session string) (int, error) {
 	if err := checkSession(session); err != nil {
 		return 0, err
 	}
-	defer c.tell(session, nil)
+	defer c.notifyRevoked(session, nil)
 	answer, err := endSession(ctx, call{c}, endSessionInput{SessionId: session})
 	if err != nil {
 		return 0, err
@@ -235,7 +235,7 @@ func (c *Client) DeleteTokens(ctx context.Context, tokens []string) (int, error)
 	if len(tokens) == 0 {
 		return 0, nil
 	}
-	defer c.tell("", tokens)
+	defer c.notifyRevoked("", tokens)
 	answer, err := deleteTokens(ctx, call{c}, tokens)
 	if err != nil {
 		return 0, err
@@ -258,7 +258,7 @@ func (c *Client) OnRevoke(f func(session string, tokens []string)) {
 	c.listeners = append(c.listeners, f)
 }
 
-func (c *Client) tell(session string, tokens []string) {
+func (c *Client) notifyRevoked(session string, tokens []string) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	for _, f := range c.listeners {

@@ -88,7 +88,7 @@ func (c *Client) storage(ctx context.Context, r SignedRequest, body io.ReadClose
 	}
 	answer, err := c.http.Do(request)
 	if err != nil {
-		return nil, lost(err)
+		return nil, storeUnreachable(err)
 	}
 	if answer.StatusCode != http.StatusOK {
 		_ = answer.Body.Close()
@@ -97,8 +97,8 @@ func (c *Client) storage(ctx context.Context, r SignedRequest, body io.ReadClose
 	return answer, nil
 }
 
-// lost leaves out the signed URL that net/http puts around the cause.
-func lost(err error) error {
+// storeUnreachable leaves out the signed URL that net/http puts around the cause.
+func storeUnreachable(err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {
 		err = u.Err

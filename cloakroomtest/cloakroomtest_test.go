@@ -97,8 +97,8 @@ func TestFailures(t *testing.T) {
 	}
 }
 
-// TestNothingStays: what a gateway kept is gone with its test, and is where TMPDIR says if that is set.
-func TestNothingStays(t *testing.T) {
+// TestDatabaseFoldersAreRemoved: what a gateway kept is gone with its test, and is where TMPDIR says if that is set.
+func TestDatabaseFoldersAreRemoved(t *testing.T) {
 	start := func(t *testing.T) []string {
 		t.Helper()
 		gw := cloakroomtest.Start(t)

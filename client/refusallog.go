@@ -13,9 +13,9 @@ import (
 // refusedEvery is how often the log gets a refusal of the client's own credential, which every call meets alike.
 const refusedEvery = 10 * time.Second
 
-// refused logs that the gateway does not accept the client's own credential: the application's mistake, or its
+// refusalLog logs that the gateway does not accept the client's own credential: the application's mistake, or its
 // operator's, and nothing that its users can mend.
-type refused struct {
+type refusalLog struct {
 	logger *slog.Logger
 	now    func() time.Time
 
@@ -26,7 +26,7 @@ type refused struct {
 
 // log says what the gateway says, and of the JWT whom it is of and for: the two names that have to be those of the
 // gateway's settings. Nothing else of the JWT is read.
-func (r *refused) log(ctx context.Context, err error, jwt string) {
+func (r *refusalLog) log(ctx context.Context, err error, jwt string) {
 	now := r.now()
 	r.mu.Lock()
 	if !r.logged.IsZero() && now.Sub(r.logged) < refusedEvery {
