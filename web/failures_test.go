@@ -133,7 +133,7 @@ func TestDarkTheme(t *testing.T) {
 }
 
 // A browser test that cannot see a violation would prove nothing.
-func TestWatchfulness(t *testing.T) {
+func TestBrowserTestsSeeViolations(t *testing.T) {
 	s := webtest.Start(t)
 	p := browser.Open(t, s.Gateway.URL, "")
 	p.SignedIn()
@@ -157,7 +157,7 @@ func TestWatchfulness(t *testing.T) {
 }
 
 // A value that is no text is offered for saving, and markup is shown as text, never as a page.
-func TestOtherValues(t *testing.T) {
+func TestBinaryAndMarkupValues(t *testing.T) {
 	s := webtest.Start(t)
 	p := browser.Open(t, s.Gateway.URL, artifacts)
 	p.SignedIn()
