@@ -590,7 +590,7 @@ scalar TokenID
 
 type Query {
   note(text: TokenID! @token): Note
-  "Takes only what the session may itself read."
+  "Takes only tokens that the session may read."
   own(text: TokenID! @token(grants: [READ, STORE])): Note
   seen(text: TokenID! @token(grants: [READ])): Note
 }
@@ -602,7 +602,7 @@ type Note @key(fields: "text") @key(fields: "id") {
   attachment: TokenID @token
 }
 
-"A nested key, whose type gives more than reading."
+"A nested key, whose type creates more than READ grants."
 type Author @key(fields: "card { token }") {
   name: String!
   card: Card!
@@ -617,7 +617,7 @@ type Letter @key(fields: "text") {
   text: TokenID! @token
 }
 
-"What another subgraph has: a token, tokens in lists, and objects of many types."
+"Fields of another subgraph: a token, tokens in lists, and objects of many types."
 type Visit @key(fields: "id") {
   id: ID!
   scan: TokenID @external @token
@@ -643,7 +643,7 @@ type Reminder {
   text: String @token(grants: [STORE])
 }
 
-"Only the type that implements it says that its key is a token."
+"Only the implementing type has the annotation on its key."
 interface Item @key(fields: "ref") {
   ref: ID!
 }

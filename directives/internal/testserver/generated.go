@@ -594,11 +594,11 @@ enum GrantKind {
 	{Name: "../../tokenid.graphqls", Input: `"Opaque reference to one value: a prefix and a random UUID, as in tok-2b58d9b2-83c1-4e9b-9692-b149112810c8."
 scalar TokenID
 `, BuiltIn: false},
-	{Name: "../../../conformance/schemas/shapes.graphqls", Input: `"A custom scalar whose Go type writes itself."
+	{Name: "../../../conformance/schemas/shapes.graphqls", Input: `"A custom scalar whose Go type has its own marshaler."
 scalar Ref
 "A custom scalar that is a Go string with a String method that hides it."
 scalar Code
-"Whatever JSON holds."
+"Any JSON value."
 scalar Json
 
 interface Node {
