@@ -9,7 +9,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/web/webtest"
 )
 
-// A person who presses New session hands the screen to somebody else.
+// After New session, another person may use the screen.
 func TestNoDataOfTheFormerSessionStays(t *testing.T) {
 	s := webtest.Start(t)
 	const secret, typed = "078-05-1120", "half a value"
