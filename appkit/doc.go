@@ -25,7 +25,7 @@
 // # Session ids
 //
 // The session id that an application keeps in its cookie is a credential. It is never signed into
-// a JWT: the claim "sid" is [SessionID] of it, a one-way derivation, so that nobody can derive the cookie
+// a JWT: the claim "sid" is [SessionID] of it, a one-way derivation, so that the cookie can't be derived
 // from a JWT, a log line or the gateway's memory. appkit derives it, and not each application,
 // because nothing shows from outside that an application does not. An application that names a session to
 // the gateway itself, for example in createGrants(sessionId:), uses SessionID too.

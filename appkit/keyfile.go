@@ -27,8 +27,9 @@ const (
 // LoadOrCreateKey reads the private JWK in the file, and makes one there (mode 0600) if there is no
 // file. The folder must exist. A file that other users can read is refused.
 //
-// Errors name the file and the remedy, and never quote the file. Those of the file system are wrapped: fs.ErrNotExist for the folder,
-// fs.ErrPermission. Others have no sentinel: other users can read the file, it is too long, or it holds no key (those of ParseKey).
+// Errors name the file and the remedy, and never quote the file. Those of the file system are wrapped: fs.ErrNotExist for
+// the folder, fs.ErrPermission. Others have no sentinel: other users can read the file, it is too long, or it holds no key
+// (those of ParseKey).
 func LoadOrCreateKey(path string) (*Key, error) {
 	data, err := loadOrCreate(path, func() ([]byte, error) {
 		key, err := GenerateKey()

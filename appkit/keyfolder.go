@@ -62,9 +62,9 @@ func AddKey(folder string, signsFrom time.Time) (*Key, error) {
 	return LoadOrCreateKey(path)
 }
 
-// Reload reads the folder of LoadKeys again; on an error the keys stay as they were. Errors: those of LoadOrCreateKey for a file;
-// fs.ErrNotExist, wrapped, for the folder; and without a sentinel: the keys are not from LoadKeys, the last file was removed, there are
-// more than 32, two are the same key, or several have no time in their names.
+// Reload reads the folder of LoadKeys again; on an error the keys stay as they were. Errors: those of LoadOrCreateKey for
+// a file; fs.ErrNotExist, wrapped, for the folder; and without a sentinel: the keys are not from LoadKeys, the last file
+// was removed, there are more than 32, two are the same key, or several have no time in their names.
 func (k *Keys) Reload() error {
 	if k.folder == "" {
 		return errors.New("keys: they were not loaded from a folder: use LoadKeys, or Replace")

@@ -16,7 +16,7 @@ import (
 // Path is where a Kit is mounted.
 const Path = "/.cloakroom/"
 
-// ErrNoSession is what a Session callback returns, wrapped or not, for a caller without a session.
+// ErrNoSession is the error of a Session callback, wrapped or not, for a caller without a session.
 var ErrNoSession = errors.New("no session")
 
 const (

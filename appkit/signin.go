@@ -131,7 +131,8 @@ func (k *Kit) isNavigation(r *http.Request) bool {
 		k.isOwnOrigin(r.Header.Values("Origin"))
 }
 
-// isOwnOrigin accepts a request without Origin, as usual for navigations, and one from an allowed origin, for example after a login form.
+// isOwnOrigin accepts a request without Origin, as usual for navigations, and one from an allowed origin, for example after
+// a login form.
 func (k *Kit) isOwnOrigin(origins []string) bool {
 	if len(origins) == 0 {
 		return true

@@ -47,8 +47,8 @@ var messagePage = template.Must(template.New("message").Parse(`<!doctype html>
 </html>
 `))
 
-// pagePolicy returns a Content-Security-Policy. Browsers apply form-action also to every redirect after the form's post, so it has
-// to allow the pages where a sign-in may end.
+// pagePolicy returns a Content-Security-Policy. Browsers apply form-action also to every redirect after the form's post, so
+// it has to allow the pages where a sign-in may end.
 func pagePolicy(script string, origins []string) string {
 	list := strings.Join(origins, " ")
 	return strings.Join([]string{

@@ -21,8 +21,9 @@ const (
 	assertionTTL  = time.Minute
 )
 
-// SessionToken returns a JWT that authenticates its bearer as the session at the gateway, and the JWT's expiry. Errors: ErrNoSession,
-// wrapped, for an ended session; ctx's error; and without a sentinel: ID or Subject is malformed, or the JWT can't be signed.
+// SessionToken returns a JWT that authenticates its bearer as the session at the gateway, and the JWT's expiry. Errors:
+// ErrNoSession, wrapped, for an ended session; ctx's error; and without a sentinel: ID or Subject is malformed, or the JWT
+// can't be signed.
 func (k *Kit) SessionToken(ctx context.Context, session Session) (token string, expiresAt time.Time, err error) {
 	if err := checkSession(session); err != nil {
 		return "", time.Time{}, fmt.Errorf("session token: %w", err)
@@ -44,8 +45,8 @@ func (k *Kit) ApplicationToken(ctx context.Context) (token string, expiresAt tim
 	return k.sign(ctx, tokenType, k.options.ApplicationSubject, k.options.ApplicationTokenTTL, map[string]any{"roles": []string{"application"}})
 }
 
-// assertion returns a JWT that names to the gateway the session of the browser with this state. The claim s_hash binds it to the
-// state, as in an ID token of FAPI 1.0 Part 2, section 5.1.
+// assertion returns a JWT that names to the gateway the session of the browser with this state. The claim s_hash binds it
+// to the state, as in an ID token of FAPI 1.0 Part 2, section 5.1.
 func (k *Kit) assertion(ctx context.Context, session Session, state string) (string, error) {
 	if err := checkSession(session); err != nil {
 		return "", err

@@ -21,7 +21,7 @@ const (
 	DefaultMaxAnswer = 32 << 20
 )
 
-// Options are what New needs. Endpoint and Credentials are required.
+// Options are the settings of New. Endpoint and Credentials are required.
 type Options struct {
 	// Endpoint is the gateway's base URL, such as https://gateway.example. It must be https, except on loopback.
 	Endpoint string

@@ -97,7 +97,8 @@ func (c *Client) storage(ctx context.Context, r SignedRequest, body io.ReadClose
 	return answer, nil
 }
 
-// storeUnreachable returns the error of a request without an answer, without the signed URL that net/http puts around the cause.
+// storeUnreachable returns the error of a request without an answer. It leaves out the signed URL that net/http puts around
+// the cause.
 func storeUnreachable(err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {

@@ -7,8 +7,8 @@
 //	gw.RequireGrant(t, session.ID, token, grant.Read)
 //
 // It is the real gateway with the embedded object store: loopback listeners on free ports, values in the test's temporary
-// folder, one application whose JWTs it trusts. Database and keys are in memory on Linux (in /dev/shm, if that has a GiB free and
-// temporary files go to /tmp), otherwise in the test's temporary folder. It ends with the test.
+// folder, one application whose JWTs it trusts. Database and keys are in memory on Linux (in /dev/shm, if that has a GiB free
+// and temporary files go to /tmp), otherwise in the test's temporary folder. It ends with the test.
 package cloakroomtest
 
 import (

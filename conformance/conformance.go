@@ -43,7 +43,7 @@ type Case struct {
 	Steps []Step `json:"steps,omitempty"` // instead of one operation
 }
 
-// Step is one operation and what is expected of it.
+// Step is one operation and its expected outcome.
 type Step struct {
 	After     string          `json:"after,omitempty"`   // the time that passes before it
 	Revoked   []string        `json:"revoked,omitempty"` // tokens whose grants are revoked before it, through this runtime's client

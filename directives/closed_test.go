@@ -97,7 +97,8 @@ func TestArgumentsThatChangeAfterTheyWereVerified(t *testing.T) {
 	require.Zero(t, w.Ran.Load())
 }
 
-// calculating replaces the server by one that calculates a field's complexity from its argument; extensions are added in this order.
+// calculating replaces the server by one that calculates a field's complexity from its argument; extensions are added in
+// this order.
 func calculating(w *world, before, after []graphql.HandlerExtension) {
 	config := testserver.Config{Resolvers: w.Resolver, Directives: testserver.DirectiveRoot{Token: w.tokens.Directive}}
 	config.Complexity.Query.Echo = func(_ int, token *directives.TokenID) int { return len(*token) }

@@ -67,7 +67,7 @@ func resolversOf(es graphql.ExecutableSchema) (names []string, ok bool) {
 	return names, true
 }
 
-// withoutUnderscores is a name without what gqlgen may change of it.
+// withoutUnderscores returns a name without underscores, which gqlgen may remove.
 func withoutUnderscores(name string) string { return strings.ReplaceAll(name, "_", "") }
 
 func hasOther(uses ast.DirectiveList) bool {

@@ -34,7 +34,7 @@ type fixed struct {
 
 func (f *fixed) Schema() *ast.Schema { return f.schema }
 
-// TestInputsRunCode: code that could run before the operation is verified is found, and an unknown kind of schema counts as code.
+// TestInputsRunCode: code that could run before the operation is verified is found; an unknown kind of schema counts as code.
 func TestInputsRunCode(t *testing.T) {
 	schema := func(text string) *ast.Schema {
 		s, err := gqlparser.LoadSchema(&ast.Source{Input: directives.Declaration + `

@@ -16,7 +16,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/directives/internal/testserver"
 )
 
-// resolveShapes makes the server of shapes.graphqls return what a case says.
+// resolveShapes makes the server of shapes.graphqls return a case's values.
 func resolveShapes(t *testing.T, r *testserver.Resolver, c *conformance.Case) {
 	t.Helper()
 	r.OnRecord = resolved[*testserver.Record](t, c, "Query.record")

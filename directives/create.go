@@ -96,7 +96,8 @@ func (b *batch) ask(token string, kinds kindSet, life time.Duration) {
 	b.grants = append(b.grants, Grant{Tokens: append(make([]string, 0, len(b.tokens)), token), Kinds: kinds.list(), Duration: life})
 }
 
-// created returns the tokens of an entry on which the grants exist: none if the answer lists a token that was not in the request.
+// created returns the tokens of an entry on which the grants exist: none if the answer lists a token that was not in the
+// request.
 func (b *batch) created(entry int, granted *Granted) iter.Seq[*wantedToken] {
 	return func(yield func(*wantedToken) bool) {
 		if granted.ExpiresAt.IsZero() {

@@ -45,7 +45,7 @@ func TestTheRuntimeLinksNothingThatGqlgenDoesNot(t *testing.T) {
 	}
 }
 
-// required returns what go.mod of a throwaway module with this program requires once it is tidy.
+// required returns the requirements in the tidy go.mod of a temporary module with this program.
 func required(t *testing.T, imports ...string) []string {
 	t.Helper()
 	dir := t.TempDir()

@@ -8,8 +8,8 @@
 //	  GrantKind: { model: [github.com/cloakroomhq/cloakroom/directives.GrantKind] }
 //	  TokenID: { model: [github.com/cloakroomhq/cloakroom/directives.TokenID] }
 //
-// (never by autobind, which binds every type of the schema that has the name of a type of this package) and installs one value in
-// two places:
+// (never by autobind, which binds every type of the schema that has the name of a type of this package) and installs one
+// value in two places:
 //
 //	tokens, err := directives.New(directives.Options{Grants: grants, Session: session})
 //	schema := graph.NewExecutableSchema(graph.Config{

@@ -11,7 +11,7 @@ import (
 type (
 	// Grant asks for the same grants on each of several tokens.
 	Grant = grant.Request
-	// Granted is what exists of one Grant.
+	// Granted is the result of one Grant.
 	Granted = grant.Granted
 	// Check asks whether a session holds a grant.
 	Check = grant.Check

@@ -110,8 +110,8 @@ func (t *Tokens) newOperation(ctx context.Context) *operation {
 // earlyOperationKey is the key of the operation in the statistics of gqlgen's OperationContext, until the operation begins.
 const earlyOperationKey = "CloakroomTokens"
 
-// earlyOperation verifies an operation that has not begun, and returns it. gqlgen reads arguments before an operation begins, to
-// calculate its complexity, and then runs the application's complexity functions and its resolvers of input fields.
+// earlyOperation verifies an operation that has not begun, and returns it. gqlgen reads arguments before an operation
+// begins, to calculate its complexity, and then runs the application's complexity functions and its resolvers of input fields.
 func (t *Tokens) earlyOperation(ctx context.Context) *operation {
 	if t.schema == nil || !graphql.HasOperationContext(ctx) {
 		return nil

@@ -38,8 +38,8 @@ func (p *pending) path(root string) ast.Path {
 // tokens of the resolved value. On an input it passes the value on only if its tokens were verified, as they are
 // before any resolver runs.
 //
-// Errors are those of next, as they are, or a *gqlerror.Error with extensions.code: UNAUTHENTICATED without a session, INTERNAL for
-// a value that can't be a token or where the server does not Use the runtime.
+// Errors are those of next, unchanged, or a *gqlerror.Error with extensions.code: UNAUTHENTICATED without a session, INTERNAL
+// for a value that can't be a token or if the server does not Use the runtime.
 //
 // If the compiler finds []GrantKind of another package where this method is assigned, gqlgen.yml lacks
 //

@@ -146,7 +146,7 @@ func TestATokenWhoseParentFailedIsNotGranted(t *testing.T) {
 	w.OnRecord = give(record(0))
 	w.OnSecret = give(ptr(tok(70)))
 	refuse = true
-	a := w.ask(t, `{ secret record { text strict } }`, nil) // strict is not null: its failure takes the record away
+	a := w.ask(t, `{ secret record { text strict } }`, nil) // strict is not null: its failure removes the record
 	require.Len(t, a.Errors, 1)
 	require.Nil(t, a.Data["record"])
 	require.Equal(t, [][]string{{tok(70) + " READ 0s"}}, w.grants.created())

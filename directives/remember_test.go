@@ -110,7 +110,7 @@ func TestAnswersThatDoNotFitTheCallAreRejected(t *testing.T) {
 		"a token of no call":      {[]directives.Granted{{ExpiresAt: later, Missing: []string{tok(77)}}}, "GRANT_REQUIRED"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			tokens, err := directives.New(directives.Options{Grants: rubbish{test.answer}, Session: session})
+			tokens, err := directives.New(directives.Options{Grants: misfit{test.answer}, Session: session})
 			require.NoError(t, err)
 			w.handler = serve(w.Resolver, tokens.Directive)
 			w.handler.Use(tokens)
@@ -122,13 +122,13 @@ func TestAnswersThatDoNotFitTheCallAreRejected(t *testing.T) {
 	}
 }
 
-// rubbish returns an answer that does not fit the call.
-type rubbish struct{ answer []directives.Granted }
+// misfit returns an answer that does not fit the call.
+type misfit struct{ answer []directives.Granted }
 
-func (r rubbish) CreateGrants(context.Context, string, []directives.Grant) ([]directives.Granted, error) {
+func (r misfit) CreateGrants(context.Context, string, []directives.Grant) ([]directives.Granted, error) {
 	return r.answer, nil
 }
 
-func (rubbish) VerifyGrants(context.Context, string, []directives.Check) ([]directives.Check, error) {
+func (misfit) VerifyGrants(context.Context, string, []directives.Check) ([]directives.Check, error) {
 	return []directives.Check{{Token: tok(77), Kind: "?"}, {}}, nil
 }

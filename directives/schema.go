@@ -12,7 +12,7 @@ import (
 	"github.com/vektah/gqlparser/v2/parser"
 )
 
-// Declaration is what a backend includes in its schema: @token, and the enum GrantKind of its argument.
+// Declaration is the part that a backend includes in its schema: @token, and the enum GrantKind of its argument.
 //
 //go:embed token.graphqls
 var Declaration string
@@ -99,7 +99,8 @@ func sameTypes(schema *ast.Schema, declared *ast.SchemaDocument) bool {
 	return true
 }
 
-// checkDirectives refuses tokens in arguments of directives: these are read separately from those of fields, and are not verified.
+// checkDirectives refuses tokens in arguments of directives: these are read separately from those of fields, and are not
+// verified.
 func checkDirectives(schema *ast.Schema) error {
 	var errs []error
 	holders := holdersOf(schema)
@@ -118,7 +119,8 @@ func checkDirectives(schema *ast.Schema) error {
 	return errors.Join(errs...)
 }
 
-// textless are scalars that are not text: GraphQL's numbers and booleans, and those that gqlgen binds to maps, to any and to files.
+// textless are scalars that are not text: GraphQL's numbers and booleans, and those that gqlgen binds to maps, to any and to
+// files.
 var textless = []string{"Int", "Float", "Boolean", "Map", "Any", "_Any", "Upload"}
 
 // checkUse checks an annotation: the type is a scalar with a string form or a list of them, and kinds and duration are valid.

@@ -18,9 +18,9 @@ const (
 	DefaultMemory    = 100_000
 )
 
-// Options are what New needs. Grants and Session are required.
+// Options are the settings of New. Grants and Session are required.
 type Options struct {
-	// Grants is where grants are created and verified.
+	// Grants creates and verifies grants.
 	Grants Grants
 	// Session returns the id of the calling session, as in the session's JWT, and false if the request has
 	// none. It is called at most once per operation, and only if the operation has a token.

@@ -19,8 +19,8 @@ func (t TokenID) Valid() bool { return ids.ValidToken(string(t)) }
 // MarshalGQL implements graphql.Marshaler.
 func (t TokenID) MarshalGQL(w io.Writer) { graphql.MarshalString(string(t)).MarshalGQL(w) }
 
-// UnmarshalGQL implements graphql.Unmarshaler. It returns an error, which has no sentinel and does not hold the value, for a value
-// that is not a string.
+// UnmarshalGQL implements graphql.Unmarshaler. It returns an error, which has no sentinel and does not hold the value, for a
+// value that is not a string.
 func (t *TokenID) UnmarshalGQL(v any) error {
 	s, ok := v.(string)
 	if !ok {

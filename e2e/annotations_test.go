@@ -33,7 +33,7 @@ func TestTheSchemasAnnotationsMatchTheGateway(t *testing.T) {
 	inputs := map[string]func(jwt, token string) stack.Response{
 		"Mutation.detokenize(token)": func(jwt, token string) stack.Response { return s.Detokenize(t, jwt, token) },
 	}
-	told := 0
+	checked := 0
 	for _, a := range found {
 		t.Run(a.at, func(t *testing.T) {
 			if a.input {
@@ -44,9 +44,9 @@ func TestTheSchemasAnnotationsMatchTheGateway(t *testing.T) {
 				givesExactly(t, s, a.grants, outputs[a.at])
 			}
 		})
-		told++
+		checked++
 	}
-	assert.Equal(t, len(outputs)+len(inputs), told, "the schema lacks an annotation that is listed here")
+	assert.Equal(t, len(outputs)+len(inputs), checked, "the schema lacks an annotation that is listed here")
 }
 
 func givesExactly(t *testing.T, s *stack.Stack, grants []string, get func(jwt string) string) {

@@ -138,7 +138,7 @@ func TestAnAuthProxy(t *testing.T) {
 	defer echo.Close()
 	origin, s := startAuthProxy(t, echo.URL)
 
-	ann, stranger := oidc.NewBrowser(t, ""), oidc.NewBrowser(t, "")
+	ann, anonymous := oidc.NewBrowser(t, ""), oidc.NewBrowser(t, "")
 	send := func(browser *http.Client, path string, change func(*http.Request)) stack.Answer {
 		t.Helper()
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, origin+path, strings.NewReader(`{"query":"{ viewer { subject tenant } }"}`))
@@ -173,8 +173,8 @@ func TestAnAuthProxy(t *testing.T) {
 		}
 		require.Len(t, tokens, 1, "%s: %v", name, arrived)
 		require.NotEqual(t, mallory, tokens[0], name)
-		require.Equal(t, http.StatusUnauthorized, send(stranger, "/graphql", forge).Status, name)
-		require.Equal(t, http.StatusUnauthorized, send(stranger, "/echo", forge).Status, name)
+		require.Equal(t, http.StatusUnauthorized, send(anonymous, "/graphql", forge).Status, name)
+		require.Equal(t, http.StatusUnauthorized, send(anonymous, "/echo", forge).Status, name)
 	}
 	crossSitePages(t, ann, origin)
 
@@ -184,7 +184,7 @@ func TestAnAuthProxy(t *testing.T) {
 	require.NoError(t, err)
 	direct.Header.Set("Content-Type", "application/json")
 	direct.Header["OIDC_id_token"] = []string{mallory}
-	require.Equal(t, http.StatusUnauthorized, answerOf(t, stranger, direct).Status)
+	require.Equal(t, http.StatusUnauthorized, answerOf(t, anonymous, direct).Status)
 }
 
 // crossSitePages sends the requests that another site's page could make a signed-in browser send through the proxy.

@@ -94,7 +94,7 @@ func TestEachFieldBelongsToOneKindOfCaller(t *testing.T) {
 	}{
 		{"a session", me.JWT, "", "FORBIDDEN", ""},
 		{"an application", app, "FORBIDDEN", "", ""},
-		{"nobody", "", "UNAUTHENTICATED", "UNAUTHENTICATED", "UNAUTHENTICATED"},
+		{"no credential", "", "UNAUTHENTICATED", "UNAUTHENTICATED", "UNAUTHENTICATED"},
 	} {
 		for _, group := range []struct {
 			fields map[string]string

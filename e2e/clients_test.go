@@ -49,7 +49,8 @@ func clientCredentials(t *testing.T, s *stack.Stack) map[string]string {
 	return map[string]string{"session": jwt, "expired": s.ExpiredJWT(t), "cookie": strings.Join(pairs, "; ")}
 }
 
-// typed is a folder beside node_modules, so that packages are found, with one program's source and graphql-codegen's types for it.
+// typed is a folder beside node_modules, so that packages are found, with one program's source and graphql-codegen's types
+// for it.
 type typed struct{ dir string }
 
 func generateTypes(t *testing.T, schema, program string) typed {
@@ -136,7 +137,8 @@ func runsByID(t *testing.T, manifest string) {
 	assert.Equal(t, "FORBIDDEN", listed.Query(t, me.JWT, stack.Viewer, nil).Code())
 }
 
-// A page of a sibling site, in a real browser: its GET with a bearer token and tracing headers passes the preflight and is answered.
+// A page of a sibling site, in a real browser: its GET with a bearer token and tracing headers passes the preflight and is
+// answered.
 func TestASiblingsPageMayTraceItsGETs(t *testing.T) {
 	s := stack.Start(t)
 	p := browser.Open(t, s.AppURL+"/try", "")

@@ -14,7 +14,7 @@ import (
 // MaxGrants is how many grants or checks one call must take.
 const MaxGrants = 10_000
 
-// Backend is an implementation under test, and what the suite needs around it.
+// Backend is an implementation under test, and the functions that the suite needs.
 type Backend struct {
 	Grants directives.Grants
 	// Tokens returns the first n, MaxGrants at most, of the application's own tokens.
@@ -25,7 +25,7 @@ type Backend struct {
 	Revoke func(t testing.TB, session string, tokens []string)
 	// Default is the life of a grant that names none.
 	Default time.Duration
-	// Requests returns how many requests Grants has sent over the network; nil where it sends none.
+	// Requests returns how many requests Grants has sent over the network; nil if it sends none.
 	Requests func() int
 }
 

@@ -104,5 +104,5 @@ server.listen(0, '127.0.0.1', () => {
     if (JSON.parse(line).rotate) handle = newProvider(issuer);
     console.log('{}');
   });
-  commands.on('close', () => process.exit(0)); // whoever started it has gone
+  commands.on('close', () => process.exit(0)); // the parent process has ended
 });

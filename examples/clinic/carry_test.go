@@ -16,7 +16,8 @@ import (
 	"github.com/cloakroomhq/cloakroom/examples/clinic"
 )
 
-// TestALoginCarriesItsOwnVisitorsGrants: grants move from the session of the browser's own cookie to the new one, and in no other case.
+// TestALoginCarriesItsOwnVisitorsGrants: grants move from the session of the browser's own cookie to the new one, and in no
+// other case.
 func TestALoginCarriesItsOwnVisitorsGrants(t *testing.T) {
 	var carried [][2]string
 	var failure error

@@ -48,7 +48,7 @@ const (
 type Options struct {
 	// BaseURL is the address of this application in browsers, such as http://127.0.0.1:8082.
 	BaseURL string
-	// GatewayURL is the gateway's base URL; its /graphql is what the page calls.
+	// GatewayURL is the gateway's base URL; the page calls its /graphql.
 	GatewayURL string
 	// ObjectsURL is any URL of the object store in browsers. The page may connect to its origin,
 	// and to no other except the gateway's.

@@ -27,22 +27,22 @@ var (
 // @token's, which are GraphQL errors already. It logs any other error, and sends "internal error".
 func presenter(log *slog.Logger) graphql.ErrorPresenterFunc {
 	return func(ctx context.Context, err error) *gqlerror.Error {
-		var told refusal
+		var shown refusal
 		var already *gqlerror.Error
 		switch {
-		case errors.As(err, &told):
+		case errors.As(err, &shown):
 		case errors.Is(err, store.ErrNotFound):
-			told = errNoPatient
+			shown = errNoPatient
 		case errors.Is(err, store.ErrNotAllowed):
-			told = errNotAllowed
+			shown = errNotAllowed
 		case errors.As(err, &already) && already.Err == nil:
 			return graphql.DefaultErrorPresenter(ctx, already)
 		default:
 			log.ErrorContext(ctx, "an operation failed", slog.Any("error", err))
-			told = errInternal
+			shown = errInternal
 		}
 		return &gqlerror.Error{
-			Message: told.message, Path: graphql.GetPath(ctx), Extensions: map[string]any{"code": told.code},
+			Message: shown.message, Path: graphql.GetPath(ctx), Extensions: map[string]any{"code": shown.code},
 		}
 	}
 }
