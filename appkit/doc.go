@@ -1,6 +1,6 @@
-// Package appkit is what an application's backend mounts so that its users' sessions reach the
-// Cloakroom gateway. It signs short JWTs for the application's own sessions, publishes the keys
-// that verify them, and makes the application's own credential.
+// Package appkit gives the users' sessions of an application access to the Cloakroom gateway. The
+// application's backend mounts it. It signs short-lived JWTs for the application's own sessions, publishes
+// the keys that verify them, and makes the application's own credential.
 //
 //	key, err := appkit.LoadOrCreateKey("signing-key.jwk")
 //	keys, err := appkit.NewKeys(key)
@@ -19,39 +19,39 @@
 //     {"token":"…","expiresAt":"…"}.
 //   - GET /.cloakroom/sign-in?state=: the application's half of the gateway's redirect flow.
 //
-// Everything else there is a 404. Errors have the gateway's shape,
+// Every other path below it is a 404. Errors have the gateway's shape,
 // {"errors":[{"message","extensions":{"code"}}]}, with the gateway's codes; those of the sign-in are pages.
 //
 // # Session ids
 //
 // The session id that an application keeps in its cookie is a credential. It is never signed into
-// a JWT: the claim "sid" is [SessionID] of it, a one-way derivation, so that a JWT, a log line or the
-// gateway's memory never leads back to the cookie. appkit does it rather than each application,
-// because forgetting it can't be seen from outside. An application that names a session to the
-// gateway itself, as in createGrants(sessionId:), names it by SessionID too.
+// a JWT: the claim "sid" is [SessionID] of it, a one-way derivation, so that the cookie can't be derived
+// from a JWT, a log line or the gateway's memory. appkit derives it, and not each application,
+// because nothing shows from outside that an application does not. An application that names a session to
+// the gateway itself, for example in createGrants(sessionId:), uses SessionID too.
 //
 // # Who may ask for a session token
 //
 // A browser sends the application's cookie with requests that other sites cause. The session
 // endpoint therefore answers only pages of the application's own origin and of
-// Options.AllowedOrigins, and requests that no web page made.
+// Options.AllowedOrigins, and requests that do not come from a web page.
 //
 // # Sign-in
 //
-// Instead of holding a JWT, a page can have the gateway keep its session in a cookie. It opens
-// the gateway's /session/ensure, in its place or in a frame; the gateway sends the browser to
-// /.cloakroom/sign-in with a state; and that answers, for the caller's session, with a page that posts a signed
-// assertion to the gateway's /session/create, which sets the cookie and returns to the page that was asked for. No
+// Instead of holding a JWT, a page can have the gateway keep its session in a cookie. The page opens the
+// gateway's /session/ensure, as a navigation or in a frame. The gateway redirects the browser to
+// /.cloakroom/sign-in with a state, which answers with a page that posts a signed assertion for the caller's
+// session to the gateway's /session/create. That sets the cookie and redirects to the requested page. No
 // credential is ever part of a URL.
 //
-// Any site can open the sign-in in a user's browser. It learns nothing by that, and the gateway refuses a
-// state that it gave to another browser. But the Options.Session callback runs: where it makes sessions for
-// visitors, a request whose cookies the browser withheld must not replace the login's cookie. SameSite=Lax, or a
-// cookie of its own for the visitor's session, sees to that. In a frame of another site no cookie without
-// SameSite=None is sent at all, so the sign-in works in frames of the application's own site.
+// Any site can open the sign-in in a user's browser. The site learns nothing, and the gateway refuses a
+// state that it gave to another browser. But the Options.Session callback runs: if it makes sessions for
+// visitors, a request from which the browser withheld the cookies must not replace the login's cookie. Use
+// SameSite=Lax, or a separate cookie for the visitor's session. In a frame of another site, browsers send
+// only cookies with SameSite=None, so the sign-in works in frames of the application's own site.
 //
-// Where there is no session, the browser goes to Options.SignInPage, with return_to=/.cloakroom/sign-in?state=… in the
-// query. [Kit.SignInReturn] says whether to follow it after the login:
+// Without a session, the browser is redirected to Options.SignInPage, with return_to=/.cloakroom/sign-in?state=… in the
+// query. [Kit.SignInReturn] reports whether to follow it after the login:
 //
 //	to := r.FormValue("return_to")
 //	if !kit.SignInReturn(to) {
@@ -59,28 +59,28 @@
 //	}
 //	http.Redirect(w, r, to, http.StatusSeeOther)
 //
-// A sign-in may end on pages of the application's own origin and of Options.AllowedOrigins. Browsers stop it at
-// others, whatever the gateway allows: the page's Content-Security-Policy (form-action) binds redirects too.
+// A sign-in may end on pages of the application's own origin and of Options.AllowedOrigins. Browsers block others,
+// even if the gateway allows them: the page's Content-Security-Policy (form-action) applies to redirects too.
 //
-// # Signing out, and becoming somebody else
+// # Signing out, and signing in as another user
 //
 // The gateway doesn't see the application's logins end. At logout, at a new login in the same browser and wherever else a
-// session ends, end it at the gateway as well, by SessionID of its id, with client.EndSession: its grants are gone, and
+// session ends, end it at the gateway as well, by SessionID of its id, with client.EndSession: its grants are revoked, and
 // its JWTs and its cookie are refused from then on. After a login the page opens /session/ensure again: until
 // then the cookie is the former session's.
 //
 // # The session in the application's own requests
 //
 // [Kit.Middleware] puts the caller's session into the context, by the same callback, with any router and any
-// session library; [SessionFrom] returns it. [GatewaySession] returns its id as the gateway knows
-// it, which is what the @token runtime asks for:
+// session library; [SessionFrom] returns it. [GatewaySession] returns its id at the gateway, which the
+// @token runtime needs:
 //
 //	tokens, err := directives.New(directives.Options{Grants: grants, Session: appkit.GatewaySession})
 //	mux.Handle("/graphql", kit.Middleware(graphqlServer))
 //
 // # Keys
 //
-// [Keys] holds several keys: the newest signs, all are published. [LoadKeys] reads them from a folder, and says how to
-// rotate them without a restart and without a moment at which a verifier doesn't know the key
+// [Keys] holds several keys: the newest signs, all are published. [LoadKeys] reads them from a folder. Its
+// documentation says how to rotate them without a restart, so that verifiers always know the key
 // that signs: [AddKey] publishes a key [KeyLead] before it signs.
 package appkit

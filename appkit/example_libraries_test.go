@@ -12,7 +12,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/appkit"
 )
 
-// exampleKit is a kit whose logins are the given callback's.
+// exampleKit returns a kit with the given Session callback.
 func exampleKit(session func(http.ResponseWriter, *http.Request) (appkit.Session, error)) *appkit.Kit {
 	key, err := appkit.GenerateKey() // an application loads its keys: LoadKeys
 	if err != nil {
@@ -32,7 +32,7 @@ func exampleKit(session func(http.ResponseWriter, *http.Request) (appkit.Session
 	return kit
 }
 
-// visit logs in, and asks the application who it takes the browser for, before and after.
+// visit logs in, and requests the application as the same browser before and after.
 func visit(app http.Handler) {
 	ask := func(path string, cookies []*http.Cookie) *http.Response {
 		r := httptest.NewRequest(http.MethodPost, path, nil)
@@ -49,14 +49,14 @@ func visit(app http.Handler) {
 	fmt.Println("session token:", ask("/.cloakroom/session", cookies).Status)
 }
 
-// graphqlServer stands for the application's own; @token asks appkit.GatewaySession in the same way.
+// graphqlServer stands for the application's server; @token calls appkit.GatewaySession in the same way.
 var graphqlServer = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 	if _, ok := appkit.GatewaySession(r.Context()); !ok {
 		http.Error(w, "sign in first", http.StatusUnauthorized)
 	}
 })
 
-// With github.com/alexedwards/scs, the session's own token is the id, and it exists once it was saved.
+// With github.com/alexedwards/scs, the session's own token is the id, and the session exists once it is saved.
 func ExampleKit_Middleware_scs() {
 	manager := scs.New()
 	kit := exampleKit(func(_ http.ResponseWriter, r *http.Request) (appkit.Session, error) {
@@ -75,7 +75,7 @@ func ExampleKit_Middleware_scs() {
 		}
 		manager.Put(r.Context(), "user", "user-7")
 	})
-	visit(manager.LoadAndSave(mux)) // around everything: it loads before the callback asks
+	visit(manager.LoadAndSave(mux)) // outermost: it loads the session before the callback reads it
 	// Output:
 	// before: 401 Unauthorized
 	// after: 200 OK
@@ -99,7 +99,7 @@ func ExampleKit_Middleware_gorilla() {
 	mux.Handle("/graphql", kit.Middleware(graphqlServer))
 	mux.HandleFunc("/login", func(w http.ResponseWriter, r *http.Request) { // after checking the password
 		session, _ := store.New(r, "app")
-		session.Values["id"], session.Values["user"] = "an unguessable id, as of rand.Text()", "user-7"
+		session.Values["id"], session.Values["user"] = "an unguessable id, such as rand.Text()", "user-7"
 		if err := session.Save(r, w); err != nil {
 			log.Fatal(err)
 		}

@@ -58,8 +58,8 @@ func Example() {
 	// 200
 }
 
-// Where the gateway keeps the session in a cookie, it sends browsers here to learn whose session they have; those without one
-// go to the application's login page, and come back.
+// If the gateway keeps the session in a cookie, it redirects browsers here to learn their session; a browser without a
+// session is redirected to the application's login page, and returns after the login.
 func ExampleKit_SignInReturn() {
 	kit := exampleKit(func(http.ResponseWriter, *http.Request) (appkit.Session, error) {
 		return appkit.Session{}, appkit.ErrNoSession

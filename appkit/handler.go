@@ -13,7 +13,7 @@ const (
 	sessionPath = Path + "session"
 	signInPath  = Path + "sign-in"
 
-	jwksCacheControl = "public, max-age=60" // a new key is known within a minute
+	jwksCacheControl = "public, max-age=60" // verifiers see a new key within a minute
 	preflightSeconds = "600"
 )
 
@@ -56,7 +56,7 @@ func (k *Kit) serveSession(w http.ResponseWriter, r *http.Request) {
 	switch k.judge(r) {
 	case refused:
 		refuse(w, http.StatusForbidden, codeForbidden,
-			"this page's origin may not have session tokens; the application's AllowedOrigins lists those that may")
+			"this page's origin may not get session tokens; add it to the application's AllowedOrigins")
 		return
 	case crossOrigin:
 		w.Header().Set("Access-Control-Allow-Origin", r.Header.Get("Origin"))
@@ -119,7 +119,7 @@ func refuse(w http.ResponseWriter, status int, code, message string) {
 
 func answer(w http.ResponseWriter, status int, body any) {
 	encoded, err := json.Marshal(body)
-	if err != nil { // only a year beyond 9999 can't be written
+	if err != nil { // only a year beyond 9999 can't be encoded
 		status, encoded = http.StatusInternalServerError, []byte(`{"errors":[{"message":"internal error","extensions":{"code":"INTERNAL"}}]}`)
 	}
 	w.Header().Set("Content-Type", "application/json")

@@ -68,7 +68,7 @@ func send(kit http.Handler, method, path string, headers map[string]string) *htt
 	return recorder
 }
 
-// verify checks the token as the gateway does, by the published keys alone.
+// verify checks the token as the gateway does, with only the published keys.
 func verify(t *testing.T, kit http.Handler, token string) jwt.Token {
 	t.Helper()
 	set, err := jwk.Parse(send(kit, http.MethodGet, "/.cloakroom/jwks.json", nil).Body.Bytes())

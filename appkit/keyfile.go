@@ -1,9 +1,9 @@
 package appkit
 
-// Policy of secret files: one is created whole or not at all (written beside, synced, then linked
-// into place, so that of two processes that start together both use the first one's), only its
-// owner can read it, and one that others can read is refused rather than repaired, since it
-// may have been read already.
+// Policy of secret files: a file is created completely or not at all. It is written under another name,
+// synced and linked into place, so that two processes that start together use the same file. Only its
+// owner can read it. A file that others can read is refused and not repaired, since it may have been
+// read already.
 
 import (
 	"bytes"
@@ -25,10 +25,11 @@ const (
 )
 
 // LoadOrCreateKey reads the private JWK in the file, and makes one there (mode 0600) if there is no
-// file. The folder must exist. A file that anybody but its owner can read is refused.
+// file. The folder must exist. A file that other users can read is refused.
 //
-// Errors name the file and the remedy, and never quote the file. Those of the file system are wrapped: fs.ErrNotExist for the folder,
-// fs.ErrPermission. Others have no sentinel: the file can be read by others, is too long, or holds no key (those of ParseKey).
+// Errors name the file and the remedy, and never quote the file. Those of the file system are wrapped: fs.ErrNotExist for
+// the folder, fs.ErrPermission. Others have no sentinel: other users can read the file, it is too long, or it holds no key
+// (those of ParseKey).
 func LoadOrCreateKey(path string) (*Key, error) {
 	data, err := loadOrCreate(path, func() ([]byte, error) {
 		key, err := GenerateKey()
@@ -42,7 +43,7 @@ func LoadOrCreateKey(path string) (*Key, error) {
 	}
 	key, err := ParseKey(data)
 	if err != nil {
-		return nil, fmt.Errorf("signing key %s: %w (or move the file away and a new key is made)", path, err)
+		return nil, fmt.Errorf("signing key %s: %w (or move the file away: then a new key is made)", path, err)
 	}
 	return key, nil
 }
@@ -61,7 +62,7 @@ func LoadOrCreateSecret(path string) ([]byte, error) {
 	}
 	secret, err := base64.RawURLEncoding.Strict().DecodeString(string(bytes.TrimSpace(data)))
 	if err != nil || len(secret) != secretSize {
-		return nil, fmt.Errorf("secret %s: not %d bytes in base64url: move the file away and a new one is made",
+		return nil, fmt.Errorf("secret %s: not %d bytes in base64url: move the file away, then a new one is made",
 			path, secretSize)
 	}
 	return secret, nil
@@ -93,11 +94,11 @@ func readSecretFile(path string) ([]byte, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a file: name a file", path)
+		return nil, fmt.Errorf("%s is not a regular file: give the path of a file", path)
 	}
 	if mode := info.Mode().Perm(); runtime.GOOS != "windows" && mode&0o077 != 0 {
-		return nil, fmt.Errorf("%s has mode %04o, others than its owner may have read it: "+
-			"replace the secret, or if nobody did, run chmod 600 %[1]s", path, mode)
+		return nil, fmt.Errorf("%s has mode %04o, so other users may have read it: "+
+			"replace the secret, or if nobody has read it, run chmod 600 %[1]s", path, mode)
 	}
 	data, err := io.ReadAll(io.LimitReader(file, maxSecretFile+1))
 	if err == nil && len(data) > maxSecretFile {
@@ -106,7 +107,7 @@ func readSecretFile(path string) ([]byte, error) {
 	return data, err
 }
 
-// createSecretFile returns an error that is fs.ErrExist if the file exists by now.
+// createSecretFile returns an error that wraps fs.ErrExist if the file exists already.
 func createSecretFile(path string, data []byte) error {
 	folder := filepath.Dir(path)
 	temp, err := os.CreateTemp(folder, "."+filepath.Base(path)+"-*") // mode 0600
@@ -118,7 +119,7 @@ func createSecretFile(path string, data []byte) error {
 	if err = errors.Join(err, temp.Sync(), temp.Close()); err != nil {
 		return err
 	}
-	// A link, unlike a rename, never replaces what another process has put there.
+	// A link, unlike a rename, never replaces another process's file.
 	if err := os.Link(temp.Name(), path); err != nil {
 		return err
 	}
@@ -126,7 +127,7 @@ func createSecretFile(path string, data []byte) error {
 }
 
 func syncFolder(path string) error {
-	if runtime.GOOS == "windows" { // which can't sync a folder
+	if runtime.GOOS == "windows" { // Windows can't sync a folder
 		return nil
 	}
 	folder, err := os.Open(path)

@@ -1,9 +1,9 @@
 package appkit
 
-// Policy of a folder of keys: every *.jwk file in it is a key, and is published. A file's name may say from
-// when its key signs, as 20260504T100000Z.jwk; of the keys whose time has come the latest signs. The time
-// stands in the name because that survives copies, mounted secrets and backups, which a file's own times
-// don't, and because ls shows it.
+// Policy of a folder of keys: every *.jwk file in it is a key, and is published. A file's name may have the time
+// from which its key signs, such as 20260504T100000Z.jwk; of the keys whose time is past, the latest signs. The
+// time is in the name because names survive copies, mounted secrets and backups, unlike a file's own times,
+// and because ls shows them.
 
 import (
 	"context"
@@ -18,8 +18,8 @@ import (
 	"time"
 )
 
-// KeyLead is how long a new key is published before it signs, unless AddKey is told otherwise: twice the five
-// minutes after which the gateway asks for the keys again.
+// KeyLead is how long a new key is published before it signs, unless AddKey gets another time: twice the five
+// minutes after which the gateway fetches the keys again.
 const KeyLead = 10 * time.Minute
 
 const (
@@ -29,15 +29,15 @@ const (
 	maxKeyFiles   = 32
 )
 
-// LoadKeys reads every key file (*.jwk) in the folder. All keys are published. The one that signs is the
-// latest of those whose time has come, which is the time in the file's name, as 20260504T100000Z.jwk; a file
-// of another name signs from the beginning. Where there is no key, one is made. The folder must exist, and a file
-// that anybody but its owner can read is refused.
+// LoadKeys reads every key file (*.jwk) in the folder. All keys are published. The latest key whose time is past
+// signs; its time is in the file's name, such as 20260504T100000Z.jwk, and a key in a file with another name signs
+// from the beginning. If there is no key, one is made. The folder must exist, and a file that other users can
+// read is refused.
 //
 // To rotate: AddKey, with every replica calling Reload (or running Watch) within KeyLead; the new key is
-// published at once, and signs when KeyLead is over, which needs nobody. When the last JWT of the old key
-// has expired, delete its file, and Reload. A key that may have leaked is deleted at once: what it
-// signed is refused as soon as verifiers fetch the keys again.
+// published at once, and signs after KeyLead without further calls. When the last JWT of the old key
+// has expired, delete its file, and Reload. Delete a key that may have leaked at once: verifiers refuse its JWTs
+// as soon as they fetch the keys again.
 //
 // Its errors are those of Reload.
 func LoadKeys(folder string) (*Keys, error) {
@@ -48,32 +48,32 @@ func LoadKeys(folder string) (*Keys, error) {
 	return keys, nil
 }
 
-// AddKey makes a new key in the folder, which signs from the given moment: KeyLead from now unless set.
-// An earlier moment is for a key that has to replace a leaked one: until verifiers fetch the keys again,
-// some will refuse what it signs. Errors: a key of that moment exists, which has no sentinel, and those of LoadOrCreateKey.
+// AddKey makes a new key in the folder, which signs from the given time: KeyLead from now unless set.
+// An earlier time is for a key that has to replace a leaked one: until verifiers fetch the keys again,
+// some refuse its JWTs. Errors: a key with that time exists, which has no sentinel, and those of LoadOrCreateKey.
 func AddKey(folder string, signsFrom time.Time) (*Key, error) {
 	if signsFrom.IsZero() {
 		signsFrom = time.Now().Add(KeyLead)
 	}
 	path := filepath.Join(folder, signsFrom.UTC().Format(keyTimeFormat)+keyExtension)
 	if _, err := os.Lstat(path); err == nil {
-		return nil, fmt.Errorf("signing key: %s exists: name another moment", path)
+		return nil, fmt.Errorf("signing key: %s exists: give another time", path)
 	}
 	return LoadOrCreateKey(path)
 }
 
-// Reload reads the folder of LoadKeys again; on an error the keys stay as they were. Errors: those of LoadOrCreateKey for a file;
-// fs.ErrNotExist, wrapped, for the folder; and without a sentinel: the keys are not LoadKeys', the last file is gone, there are more
-// than 32, two are the same key, or several have no time in their names.
+// Reload reads the folder of LoadKeys again; on an error the keys stay as they were. Errors: those of LoadOrCreateKey for
+// a file; fs.ErrNotExist, wrapped, for the folder; and without a sentinel: the keys are not from LoadKeys, the last file
+// was removed, there are more than 32, two are the same key, or several have no time in their names.
 func (k *Keys) Reload() error {
 	if k.folder == "" {
-		return errors.New("keys: they are of no folder: use LoadKeys, or Replace")
+		return errors.New("keys: they were not loaded from a folder: use LoadKeys, or Replace")
 	}
-	k.reading.Lock()
-	defer k.reading.Unlock()
+	k.reloading.Lock()
+	defer k.reloading.Unlock()
 	names, err := keyFiles(k.folder)
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("keys: %w: make the folder, for the application's user alone", err)
+		return fmt.Errorf("keys: %w: make the folder, readable by the application's user alone", err)
 	}
 	if err != nil {
 		return fmt.Errorf("keys: %w", err)
@@ -99,7 +99,7 @@ func (k *Keys) Reload() error {
 	slices.SortStableFunc(timed, func(a, b timedKey) int { return b.from.Compare(a.from) })
 	if n := len(timed); n > 1 && timed[n-2].from.IsZero() {
 		return fmt.Errorf("keys: several files in %s have no time in their names: "+
-			"rename all but the oldest to when they sign from, as 20260504T100000Z.jwk", k.folder)
+			"rename all but the oldest to the time from which they sign, such as 20260504T100000Z.jwk", k.folder)
 	}
 	return k.replace(timed)
 }
@@ -121,7 +121,7 @@ func keyFiles(folder string) ([]string, error) {
 	return names, nil
 }
 
-// Watch calls Reload at every interval until ctx ends, and logs what fails (nil: slog.Default()).
+// Watch calls Reload at every interval until ctx ends, and logs errors to logger (nil: slog.Default()).
 func (k *Keys) Watch(ctx context.Context, interval time.Duration, logger *slog.Logger) {
 	if logger == nil {
 		logger = slog.Default()

@@ -16,7 +16,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/appkit"
 )
 
-// signer returns the id of the key that signs at a moment.
+// signer returns the id of the key that signs at a time.
 func signer(t *testing.T, keys *appkit.Keys, now time.Time) string {
 	t.Helper()
 	kit := newKit(t, func(o *appkit.Options) { o.Keys, o.Now = keys, func() time.Time { return now } })
@@ -45,15 +45,15 @@ func TestRotation(t *testing.T) {
 	require.Equal(t, first, signer(t, keys, clock))
 	require.Equal(t, first, signer(t, keys, clock.Add(appkit.KeyLead-time.Second)))
 
-	// It signs when its time has come, without a reload, and what the first one signed still verifies.
+	// It signs from its time on, without a reload, and JWTs of the first key still verify.
 	require.Equal(t, next.ID(), signer(t, keys, clock.Add(appkit.KeyLead)))
 	require.Contains(t, string(keys.JWKS()), first)
 
-	// The first is retired.
+	// The first key is deleted.
 	require.NoError(t, os.Remove(filepath.Join(folder, "first.jwk")))
 	require.NoError(t, keys.Reload())
 	require.NotContains(t, string(keys.JWKS()), first)
-	require.Equal(t, next.ID(), signer(t, keys, clock), "a key before its time is better than none")
+	require.Equal(t, next.ID(), signer(t, keys, clock), "a key signs before its time if there is no other")
 }
 
 func TestAddKeyLeavesVerifiersTime(t *testing.T) {
@@ -99,7 +99,7 @@ func TestABadFolderLeavesTheKeysAsTheyWere(t *testing.T) {
 	require.NoError(t, os.RemoveAll(folder))
 	require.Error(t, keys.Reload())
 	require.NoError(t, os.Mkdir(folder, 0o700))
-	require.ErrorContains(t, keys.Reload(), "any more", "a folder that was emptied by mistake grows no new key")
+	require.ErrorContains(t, keys.Reload(), "any more", "no key is made in a folder that was emptied by mistake")
 	require.Equal(t, before, string(keys.JWKS()))
 
 	_, err = appkit.LoadKeys(filepath.Join(folder, "missing"))

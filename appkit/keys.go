@@ -29,8 +29,8 @@ func GenerateKey() (*Key, error) {
 	return newKey(raw)
 }
 
-// ParseKey reads a private JWK: EC, P-256, for ES256 signatures. Members that say nothing about
-// that, and a "kid" other than the thumbprint, are dropped. Errors say what is wrong without quoting data; they have no sentinel.
+// ParseKey reads a private JWK: EC, P-256, for ES256 signatures. Other members, and a "kid" other than the
+// thumbprint, are dropped. Errors say what is wrong without quoting data; they have no sentinel.
 func ParseKey(data []byte) (*Key, error) {
 	parsed, err := jwk.ParseKey(data)
 	if err != nil {
@@ -50,7 +50,7 @@ func ParseKey(data []byte) (*Key, error) {
 	return fromScalar(private)
 }
 
-// fromScalar rebuilds the key from its secret alone, and refuses one whose public half is another's.
+// fromScalar rebuilds the key from its secret alone, and refuses a key whose public half does not belong to it.
 func fromScalar(private jwk.ECDSAPrivateKey) (*Key, error) {
 	const size = 32
 	if len(private.D()) != size || len(private.X()) != size || len(private.Y()) != size {
@@ -76,7 +76,7 @@ func newKey(raw *ecdsa.PrivateKey) (*Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	// From the raw public key, not from the private JWK: nothing else can be carried over.
+	// From the raw public key and not from the private JWK, so that no other member is published.
 	public, err := labelled(raw.Public())
 	if err != nil {
 		return nil, err

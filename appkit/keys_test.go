@@ -45,7 +45,7 @@ func TestLoadOrCreateKeyKeepsTheKey(t *testing.T) {
 
 	left, err := os.ReadDir(filepath.Dir(path))
 	require.NoError(t, err)
-	require.Len(t, left, 1, "no temporary file stays")
+	require.Len(t, left, 1, "no temporary file is left")
 }
 
 func TestLoadOrCreateKeyGivesProcessesThatRaceOneKey(t *testing.T) {
@@ -99,7 +99,7 @@ func TestLoadOrCreateKeyNamesTheFileAndTheWayOut(t *testing.T) {
 		})
 	}
 	_, err := appkit.LoadOrCreateKey(t.TempDir())
-	require.ErrorContains(t, err, "is not a file")
+	require.ErrorContains(t, err, "is not a regular file")
 	_, err = appkit.LoadOrCreateKey(inFolder(t, "missing/key.jwk"))
 	require.ErrorIs(t, err, os.ErrNotExist)
 }

@@ -12,12 +12,12 @@ import (
 	"github.com/lestrrat-go/jwx/v2/jwk"
 )
 
-// Keys are the keys of one application: one signs, all are published. Safe for concurrent use, while they
-// are replaced too.
+// Keys are the keys of one application: one signs, all are published. Safe for concurrent use, also while they
+// are replaced.
 type Keys struct {
-	folder  string     // of LoadKeys; "" for NewKeys
-	reading sync.Mutex // two Reloads at a time could leave the older one's keys
-	current atomic.Pointer[keySet]
+	folder    string     // of LoadKeys; "" for NewKeys
+	reloading sync.Mutex // with two Reloads at a time, the older keys could win
+	current   atomic.Pointer[keySet]
 }
 
 // keySet is one version of the keys; it is never changed.
@@ -26,14 +26,14 @@ type keySet struct {
 	published []byte     // the public JSON Web Key Set
 }
 
-// timedKey is a key, and the moment from which it signs; zero: from the beginning.
+// timedKey is a key, and the time from which it signs; zero: from the beginning.
 type timedKey struct {
 	*Key
 	from time.Time
 }
 
-// NewKeys makes a set: newest signs, and the older ones stay published so that what they signed
-// still verifies. Errors, which have no sentinel: a key is nil, or stands there twice.
+// NewKeys makes a set: newest signs, and the older keys stay published so that their JWTs still
+// verify. Errors, which have no sentinel: a key is nil, or is given twice.
 func NewKeys(newest *Key, older ...*Key) (*Keys, error) {
 	keys := &Keys{}
 	if err := keys.Replace(newest, older...); err != nil {
@@ -42,8 +42,8 @@ func NewKeys(newest *Key, older ...*Key) (*Keys, error) {
 	return keys, nil
 }
 
-// Replace puts other keys in the place of all these, under the rules of NewKeys; on an error nothing
-// changes. A newest key that verifiers have not seen published should come by LoadKeys instead. Its errors are those of NewKeys.
+// Replace replaces all keys, under the rules of NewKeys; on an error nothing changes. To introduce a newest key that
+// verifiers have not fetched yet, use LoadKeys instead. Its errors are those of NewKeys.
 func (k *Keys) Replace(newest *Key, older ...*Key) error {
 	timed := make([]timedKey, 0, 1+len(older))
 	for _, key := range append([]*Key{newest}, older...) {
@@ -73,9 +73,9 @@ func (k *Keys) replace(keys []timedKey) error {
 	return nil
 }
 
-// signer returns the newest key that may sign by now. Where every key's time is still to come, a clock is
-// wrong or the keys before were deleted too soon; then the one with the earliest time signs, since
-// verifiers have known it the longest, and not signing would shut everybody out.
+// signer returns the newest key whose time is past. If every key's time is in the future, a clock is wrong or
+// earlier keys were deleted too soon; then the key with the earliest time signs: verifiers have had it the
+// longest, and without a signer no session would get a token.
 func (k *Keys) signer(now time.Time) (*Key, error) {
 	set := k.current.Load()
 	if set == nil {

@@ -16,7 +16,7 @@ import (
 // Path is where a Kit is mounted.
 const Path = "/.cloakroom/"
 
-// ErrNoSession is what a Session callback returns, wrapped or not, for a caller without a session.
+// ErrNoSession is the error of a Session callback, wrapped or not, for a caller without a session.
 var ErrNoSession = errors.New("no session")
 
 const (
@@ -28,14 +28,14 @@ const (
 
 // Session is one login at the application. It formats as its subject with every verb.
 type Session struct {
-	// ID is the application's own id of the session. It stays here: JWTs hold SessionID of it.
+	// ID is the application's own id of the session. It is never sent: JWTs hold SessionID of it.
 	// It must be unguessable for SessionID to hide it.
 	ID string
-	// Subject names the user, as the claim "sub", which whoever holds the JWT can read: an opaque
-	// user id rather than an address. At most 255 bytes.
+	// Subject names the user, as the claim "sub". Every holder of the JWT can read it, so use an opaque
+	// user id and not an address. At most 255 bytes.
 	Subject string
-	// ExpiresAt is when the session ends at the application; zero: not known. What appkit signs for the session
-	// ends no later, nor does the gateway's cookie, and a session that has ended is none.
+	// ExpiresAt is when the session ends at the application; zero: not known. JWTs for the session and the gateway's
+	// cookie expire no later, and an ended session counts as no session.
 	ExpiresAt time.Time
 }
 
@@ -44,9 +44,8 @@ func (s Session) Format(state fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(state, "[session of %q]", s.Subject)
 }
 
-// SessionID returns the name under which the gateway knows the application's session: the claim
-// "sid", and what createGrants, verifyGrants, revokeGrants, carryGrants and endSession take for a session's id. It is
-// one-way.
+// SessionID returns the id of the application's session at the gateway: the claim "sid", and the session id of
+// createGrants, verifyGrants, revokeGrants, carryGrants and endSession. The application's id can't be derived from it.
 func SessionID(applicationSessionID string) string {
 	sum := sha256.Sum256([]byte("cloakroom/appkit/session-id/v1\x00" + applicationSessionID))
 	return base64.RawURLEncoding.EncodeToString(sum[:])
@@ -58,28 +57,28 @@ type Options struct {
 	Issuer string
 	// Audience is the gateway's base URL, the claim "aud".
 	Audience string
-	// Keys sign, and are published.
+	// Keys sign JWTs, and are published.
 	Keys *Keys
-	// Session returns the caller's session. It may make one, and may set cookies and other
-	// headers for that, but writes no answer. It runs only for callers that may have a token, and
+	// Session returns the caller's session. It may make one, and may set cookies and other headers
+	// for that, but writes no body. It runs only for callers that may get a token, and
 	// for navigations to /.cloakroom/sign-in, which any site can cause.
 	Session func(http.ResponseWriter, *http.Request) (Session, error)
 	// AllowedOrigins are further origins whose pages may get session tokens with the user's
-	// cookie (CORS with credentials), may show the sign-in in a frame, and may be where it ends. Each
+	// cookie (CORS with credentials), may show the sign-in in a frame, and may be its last page. Each
 	// is exact, such as https://www.example.org.
 	AllowedOrigins []string
-	// SignInPage is the application's own page for logging in, a path such as /login. Sign-in sends those without a
-	// session there, with where to go afterwards in the query parameter return_to: see Kit.SignInReturn. Unless set,
-	// they get a page that says so.
+	// SignInPage is the application's own page for logging in, a path such as /login. Sign-in redirects browsers without
+	// a session to it, with the path to return to in the query parameter return_to: see Kit.SignInReturn. Unless set,
+	// they get a page that says that they have to sign in.
 	SignInPage string
 	// SessionTokenTTL is how long a session token lives: 1s to 1h, 5m unless set. The gateway
-	// has a maximum of its own.
+	// has its own maximum.
 	SessionTokenTTL time.Duration
 	// ApplicationTokenTTL is the same for the application's own token.
 	ApplicationTokenTTL time.Duration
 	// ApplicationSubject is the "sub" of the application's own token: Issuer unless set.
 	ApplicationSubject string
-	// Logger gets the errors that callers aren't told: slog.Default() unless set.
+	// Logger gets the errors that are not sent to callers: slog.Default() unless set.
 	Logger *slog.Logger
 	// Now is the clock: time.Now unless set.
 	Now func() time.Time
@@ -133,7 +132,7 @@ func (k *Kit) session(w http.ResponseWriter, r *http.Request) (Session, error) {
 	return session, err
 }
 
-// now is the clock in whole seconds, which is how JWTs count.
+// now is the clock in whole seconds, the unit of JWTs.
 func (k *Kit) now() time.Time { return k.options.Now().UTC().Truncate(time.Second) }
 
 func withDefaults(options Options) Options {
@@ -173,7 +172,7 @@ func baseURL(name, value string) (string, error) {
 	case !isASCII(parsed.Host):
 		return refuse("has a host that isn't ASCII (use its xn-- form)")
 	case strings.ContainsAny(parsed.Host, noHost):
-		return refuse("has a host with characters that no host has")
+		return refuse("has a host with invalid characters")
 	case parsed.User != nil:
 		return refuse("holds credentials")
 	case strings.ContainsAny(value, "?#"):

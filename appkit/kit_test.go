@@ -14,7 +14,7 @@ func TestNewNamesEveryBadOption(t *testing.T) {
 	for _, name := range []string{"Issuer", "Audience", "Keys", "Session"} {
 		require.ErrorContains(t, err, name)
 	}
-	require.NotContains(t, err.Error(), "ApplicationSubject", "which has a default")
+	require.NotContains(t, err.Error(), "ApplicationSubject", "this option has a default")
 }
 
 func TestNewRefusesABadOption(t *testing.T) {

@@ -8,8 +8,8 @@ import (
 	"unicode"
 )
 
-// noHost are characters that net/url lets a host have and no host has. In a Content-Security-Policy they would
-// begin something else.
+// noHost are characters that net/url accepts in a host and that are not valid in one. In a Content-Security-Policy
+// they have other meanings.
 const noHost = "!$&'()*+,;=<>\"` "
 
 // verdict is what a request's origin allows.
@@ -21,7 +21,7 @@ const (
 	crossOrigin // allowed, and answered with CORS headers
 )
 
-// judge decides by what a browser says of the page that made the request. A browser sends an Origin
+// judge decides by the headers in which a browser describes the page that made the request. A browser sends an Origin
 // with every POST, and no page can change it; a request with neither header isn't from a page.
 func (k *Kit) judge(r *http.Request) verdict {
 	switch origins := r.Header.Values("Origin"); len(origins) {
@@ -50,7 +50,7 @@ func judgeSite(sites []string) verdict {
 	return sameOrigin
 }
 
-// checkOrigin accepts an origin only as a browser writes it, because that is what it's compared to.
+// checkOrigin accepts an origin only as a browser writes it, because it is compared with the browser's header.
 func checkOrigin(origin string) error {
 	parsed, err := url.Parse(origin)
 	if err == nil && (parsed.Scheme == "https" || parsed.Scheme == "http") && parsed.Hostname() != "" &&
@@ -58,7 +58,7 @@ func checkOrigin(origin string) error {
 		return nil
 	}
 	return fmt.Errorf("AllowedOrigins: %q is not an origin: "+
-		"write scheme, host in lower case, and the port unless it is the scheme's own, as in https://www.example.org", origin)
+		"write scheme, host in lower case, and the port unless it is the scheme's default, for example https://www.example.org", origin)
 }
 
 // originOf returns the URL's origin as a browser writes it.

@@ -1,9 +1,9 @@
 package appkit
 
-// Policy of sign-in, the application's half of the gateway's redirect flow. The gateway sends a browser here with a
-// state of its own making. Who may use that state is for the gateway to judge, which has bound it to the browser;
-// judged here is that the request is a page being opened, and that the state can be nothing but a state. What is
-// signed goes to the gateway alone, in the body of a form post: never into a URL, a log or a Referer header.
+// Policy of sign-in, the application's half of the gateway's redirect flow. The gateway redirects a browser here with
+// a state. The gateway has bound the state to the browser, and checks the binding itself. This handler checks that the
+// request is a navigation, and that the state has the form of a state. The signed assertion goes to the gateway alone,
+// in the body of a form post: never into a URL, a log or a Referer header.
 
 import (
 	"errors"
@@ -18,16 +18,16 @@ import (
 const (
 	maxState = 4 << 10 // bytes
 
-	stateQuery = "state=" // what the query begins with; there is one spelling of it
+	stateQuery = "state=" // the beginning of the query; no other spelling is accepted
 )
 
-// signIn is what of sign-in is known at the start.
+// signIn holds the parts of sign-in that do not change after the start.
 type signIn struct {
-	path   string // as browsers see it
+	path   string // in the browser's URL
 	create string // the gateway's endpoint for assertions
-	home   string // where those go whom no sign-in can help
+	home   string // link on error pages: the application's start page
 	policy string // of the page with the form
-	static string // of pages that only say something
+	static string // of pages with only a message
 }
 
 func newSignIn(options Options, gateway string) signIn {
@@ -48,7 +48,7 @@ func newSignIn(options Options, gateway string) signIn {
 	}
 }
 
-// checkSignInPage wants a path of this application's origin and nothing that a browser takes for another's.
+// checkSignInPage requires a path of this application's origin that no browser reads as another origin's URL.
 func checkSignInPage(page string) error {
 	if page == "" {
 		return nil
@@ -63,21 +63,21 @@ func checkSignInPage(page string) error {
 func (k *Kit) serveSignIn(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("Cache-Control", "no-store")
-	// The form's Origin has to be the application's, which no-referrer would make "null".
+	// The form's Origin has to be the application's; with no-referrer it would be "null".
 	header.Set("Referrer-Policy", "strict-origin")
 	header.Set("Content-Security-Policy", k.signIn.static)
 	if r.Method != http.MethodGet {
 		header.Set("Allow", http.MethodGet)
-		k.say(w, http.StatusMethodNotAllowed, codeBadUserInput, "This address is a step of signing in, and takes no such request.")
+		k.answerPage(w, http.StatusMethodNotAllowed, codeBadUserInput, "This address is a step of signing in, and accepts only GET.")
 		return
 	}
 	if !k.isNavigation(r) {
-		k.say(w, http.StatusForbidden, codeForbidden, "This address is a step of signing in: a browser opens it as a page.")
+		k.answerPage(w, http.StatusForbidden, codeForbidden, "This address is a step of signing in: open it as a page in a browser.")
 		return
 	}
 	state, ok := stateOf(r.URL)
 	if !ok {
-		k.say(w, http.StatusBadRequest, codeBadUserInput, "This address is a step of signing in, and is not complete: begin again at the application.")
+		k.answerPage(w, http.StatusBadRequest, codeBadUserInput, "This address is a step of signing in, and is incomplete: start again at the application.")
 		return
 	}
 	session, err := k.session(w, r)
@@ -91,7 +91,7 @@ func (k *Kit) serveSignIn(w http.ResponseWriter, r *http.Request) {
 	}
 	if err != nil {
 		k.options.Logger.ErrorContext(r.Context(), "no sign-in", slog.Any("error", err))
-		k.say(w, http.StatusInternalServerError, codeInternal, "The application has a problem: try again later.")
+		k.answerPage(w, http.StatusInternalServerError, codeInternal, "The application has a problem: try again later.")
 		return
 	}
 	header.Set("Content-Security-Policy", k.signIn.policy)
@@ -101,7 +101,7 @@ func (k *Kit) serveSignIn(w http.ResponseWriter, r *http.Request) {
 func (k *Kit) sendToLogin(w http.ResponseWriter, r *http.Request, state string) {
 	page := k.options.SignInPage
 	if page == "" {
-		k.say(w, http.StatusUnauthorized, codeUnauthenticated, "Sign in to the application first.")
+		k.answerPage(w, http.StatusUnauthorized, codeUnauthenticated, "Sign in to the application first.")
 		return
 	}
 	separator := "?"
@@ -112,26 +112,27 @@ func (k *Kit) sendToLogin(w http.ResponseWriter, r *http.Request, state string) 
 	http.Redirect(w, r, page+separator+back.Encode(), http.StatusSeeOther)
 }
 
-// SignInReturn reports whether a return_to that SignInPage was given leads back into a sign-in, and nowhere else. Redirect to
-// it after the login then, and otherwise to a page of your own: anybody can write a link to SignInPage.
+// SignInReturn reports whether a return_to that SignInPage received leads back into a sign-in, and nowhere else. If so,
+// redirect to it after the login; otherwise redirect to one of your pages, since anybody can write a link to SignInPage.
 func (k *Kit) SignInReturn(to string) bool {
 	state, ok := strings.CutPrefix(to, k.signIn.path+"?"+stateQuery)
 	return ok && isState(state)
 }
 
-// isNavigation goes by what browsers say of a request (Fetch Metadata), and no page can change. A browser too old to
-// say it, and what is no browser, is let through: what is answered serves nobody but the browser that the state is bound to.
+// isNavigation checks the headers in which browsers describe a request (Fetch Metadata), which no page can change. A client
+// without them, an old browser or another program, passes: only the browser that the state is bound to can use the answer.
 func (k *Kit) isNavigation(r *http.Request) bool {
 	only := func(name string, allowed ...string) bool {
 		values := r.Header.Values(name)
 		return len(values) == 0 || len(values) == 1 && slices.Contains(allowed, values[0])
 	}
 	return only("Sec-Fetch-Mode", "navigate") && only("Sec-Fetch-Dest", "document", "iframe", "frame") &&
-		only("Sec-Purpose") && // a prefetch would use the state up
+		only("Sec-Purpose") && // a prefetch would use up the state
 		k.isOwnOrigin(r.Header.Values("Origin"))
 }
 
-// isOwnOrigin lets no Origin pass, which is usual, and those who may lead here: after a login form, for instance.
+// isOwnOrigin accepts a request without Origin, as usual for navigations, and one from an allowed origin, for example after
+// a login form.
 func (k *Kit) isOwnOrigin(origins []string) bool {
 	if len(origins) == 0 {
 		return true
@@ -140,7 +141,7 @@ func (k *Kit) isOwnOrigin(origins []string) bool {
 	return len(origins) == 1 && known
 }
 
-// stateOf returns the query's state, where the query is just that.
+// stateOf returns the query's state, if the query has nothing else.
 func stateOf(u *url.URL) (string, bool) {
 	state, ok := strings.CutPrefix(u.RawQuery, stateQuery)
 	return state, ok && isState(state)

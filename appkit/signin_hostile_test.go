@@ -12,7 +12,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/appkit"
 )
 
-// requirePage wants a page that can do nothing, and that bears the code.
+// requirePage requires a page without scripts or forms that shows the code.
 func requirePage(t testing.TB, answer *httptest.ResponseRecorder, status int, code string) {
 	t.Helper()
 	require.Equal(t, status, answer.Code, answer.Body)
@@ -129,7 +129,7 @@ func TestHostileRequestsGetNoAssertion(t *testing.T) {
 			recorder := httptest.NewRecorder()
 			kit.ServeHTTP(recorder, request)
 			requirePage(t, recorder, test.status, codes[test.status])
-			require.False(t, asked, "a session was asked for, and might have been made")
+			require.False(t, asked, "the Session callback ran, and might have made a session")
 			require.NotContains(t, recorder.Body.String(), "alert(1)")
 			require.Empty(t, recorder.Header().Values("Set-Cookie"))
 			require.Empty(t, recorder.Header().Values("Access-Control-Allow-Origin"))
@@ -137,7 +137,7 @@ func TestHostileRequestsGetNoAssertion(t *testing.T) {
 	}
 }
 
-// signInRequest bypasses what url.Parse would refuse: a server sees what the client has written.
+// signInRequest sets the raw query, which url.Parse might refuse, since a server gets the client's text unchecked.
 func signInRequest(query string) *http.Request {
 	request := httptest.NewRequest(http.MethodGet, signInURL, nil)
 	request.Header.Set("Cookie", "login=abc")
@@ -154,7 +154,7 @@ func signInRequest(query string) *http.Request {
 func TestNavigationsOfAllKindsAreServed(t *testing.T) {
 	kit := newKit(t, nil)
 	for _, headers := range []map[string]string{
-		{}, // a browser from before Fetch Metadata
+		{}, // a browser without Fetch Metadata
 		{"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document", "Sec-Fetch-Site": "cross-site", "Sec-Fetch-User": "?1"},
 		{"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe", "Sec-Fetch-Site": "cross-site"},
 		{"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "frame", "Sec-Fetch-Site": "same-origin"},
@@ -183,8 +183,8 @@ func TestNewRefusesASignInPageThatMayBeAnothers(t *testing.T) {
 	}
 }
 
-// FuzzSignIn lets a state be anything: what is answered is a page with that state and nothing else of the caller's, or
-// a refusal without any of it.
+// FuzzSignIn sends any state: the answer is a page with that state and no other input of the caller, or a refusal
+// without any input.
 func FuzzSignIn(f *testing.F) {
 	keys, err := appkit.GenerateKey()
 	require.NoError(f, err)

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// submitScript runs while the page loads, so that what it opens takes the page's place in the browser's history: Back
-// leads past it.
+// submitScript runs while the page loads, so that the next page replaces this one in the browser's history and Back
+// skips it.
 const submitScript = "document.forms[0].submit()"
 
 var submitHash = func() string {
@@ -47,7 +47,7 @@ var messagePage = template.Must(template.New("message").Parse(`<!doctype html>
 </html>
 `))
 
-// pagePolicy is a Content-Security-Policy. Browsers hold form-action against every redirect that follows the form's post too, so
+// pagePolicy returns a Content-Security-Policy. Browsers apply form-action also to every redirect after the form's post, so
 // it has to allow the pages where a sign-in may end.
 func pagePolicy(script string, origins []string) string {
 	list := strings.Join(origins, " ")
@@ -56,14 +56,14 @@ func pagePolicy(script string, origins []string) string {
 	}, "; ")
 }
 
-// say answers with a page that says why there is no sign-in.
-func (k *Kit) say(w http.ResponseWriter, status int, code, message string) {
+// answerPage answers with a page that gives the reason why there is no sign-in.
+func (k *Kit) answerPage(w http.ResponseWriter, status int, code, message string) {
 	render(w, status, messagePage, messageData{Message: message, Code: code, Home: k.signIn.home})
 }
 
 func render(w http.ResponseWriter, status int, page *template.Template, data any) {
 	var body bytes.Buffer
-	if err := page.Execute(&body, data); err != nil { // the pages are fixed, and the data strings
+	if err := page.Execute(&body, data); err != nil { // can't fail: the templates are constant, and the data strings
 		http.Error(w, "internal error", http.StatusInternalServerError)
 		return
 	}

@@ -26,13 +26,13 @@ const (
 
 var loggedIn = map[string]string{"Cookie": "login=abc", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
 
-// form is what a browser would send from the page.
+// form is the form that a browser would submit from the page.
 type form struct {
 	action string
 	fields map[string][]string
 }
 
-// readForm finds the only form of the page, by a parser of its own.
+// readForm finds the page's only form, with an HTML parser.
 func readForm(t testing.TB, answer *httptest.ResponseRecorder) form {
 	t.Helper()
 	root, err := html.Parse(answer.Body)
@@ -107,7 +107,7 @@ func TestSignInSendsTheGatewayAnAssertion(t *testing.T) {
 	message, err := jws.ParseString(assertion)
 	require.NoError(t, err)
 	headers := message.Signatures()[0].ProtectedHeaders()
-	require.Equal(t, "cloakroom-sign-in+jwt", headers.Type(), "which no session token has")
+	require.Equal(t, "cloakroom-sign-in+jwt", headers.Type(), "no session token has this type")
 	require.Equal(t, "ES256", headers.Algorithm().String())
 	require.NotEmpty(t, headers.KeyID())
 }
@@ -147,7 +147,7 @@ func TestSignInWithoutASession(t *testing.T) {
 			require.True(t, ok, location)
 			back, err := url.QueryUnescape(back)
 			require.NoError(t, err)
-			require.Equal(t, "/clinic"+signInURL+"?state="+state, back, "as browsers reach it")
+			require.Equal(t, "/clinic"+signInURL+"?state="+state, back, "the path in the browser's URL")
 			require.True(t, kit.SignInReturn(back))
 			require.Equal(t, "no-store", answer.Header().Get("Cache-Control"))
 		})

@@ -17,12 +17,13 @@ import (
 
 const (
 	tokenType     = "JWT"
-	assertionType = "cloakroom-sign-in+jwt" // keeps assertions and session tokens from passing for each other
+	assertionType = "cloakroom-sign-in+jwt" // so that an assertion is not accepted as a session token, or the reverse
 	assertionTTL  = time.Minute
 )
 
-// SessionToken returns a JWT that makes its bearer that session at the gateway, and when it ends. Errors: ErrNoSession, wrapped,
-// for a session that has ended; ctx's error; and without a sentinel: ID or Subject is malformed, or the JWT can't be signed.
+// SessionToken returns a JWT that authenticates its bearer as the session at the gateway, and the JWT's expiry. Errors:
+// ErrNoSession, wrapped, for an ended session; ctx's error; and without a sentinel: ID or Subject is malformed, or the JWT
+// can't be signed.
 func (k *Kit) SessionToken(ctx context.Context, session Session) (token string, expiresAt time.Time, err error) {
 	if err := checkSession(session); err != nil {
 		return "", time.Time{}, fmt.Errorf("session token: %w", err)
@@ -37,15 +38,15 @@ func (k *Kit) SessionToken(ctx context.Context, session Session) (token string, 
 	return k.sign(ctx, tokenType, session.Subject, ttl, map[string]any{"sid": SessionID(session.ID)})
 }
 
-// ApplicationToken returns a JWT that makes its bearer the application itself at the gateway, and
-// when it ends. It is for the backend's own requests and never leaves it for a browser. Errors: ctx's error, and those of signing, as
-// for SessionToken.
+// ApplicationToken returns a JWT that authenticates its bearer as the application at the gateway, and the JWT's
+// expiry. It is for the backend's own requests: never send it to a browser. Errors: ctx's error, and those of
+// signing, as for SessionToken.
 func (k *Kit) ApplicationToken(ctx context.Context) (token string, expiresAt time.Time, err error) {
 	return k.sign(ctx, tokenType, k.options.ApplicationSubject, k.options.ApplicationTokenTTL, map[string]any{"roles": []string{"application"}})
 }
 
-// assertion tells the gateway whose session the browser has that bears this state. The claim s_hash binds it to the state, as
-// an ID token is bound in FAPI 1.0 Part 2, section 5.1.
+// assertion returns a JWT that names to the gateway the session of the browser with this state. The claim s_hash binds it
+// to the state, as in an ID token of FAPI 1.0 Part 2, section 5.1.
 func (k *Kit) assertion(ctx context.Context, session Session, state string) (string, error) {
 	if err := checkSession(session); err != nil {
 		return "", err

@@ -49,7 +49,7 @@ func TestApplicationTokenIsNoSession(t *testing.T) {
 
 func TestSessionIDIsStableDistinctAndNotTheCookie(t *testing.T) {
 	const cookie = "cookie-value"
-	// Known answer: applications in other languages compute it too, and it never changes.
+	// Known answer: applications in other languages compute it too, so it must never change.
 	require.Equal(t, "_RU-C8XVSA9Opwrga6GTGtJj45XJbMa08caLVt9kBFw", appkit.SessionID(cookie))
 	require.NotEqual(t, appkit.SessionID(cookie), appkit.SessionID(cookie+"2"))
 

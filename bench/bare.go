@@ -20,7 +20,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/ids"
 )
 
-// canned is a real answer to every operation, by the names of their root fields.
+// canned has a real answer to every operation, by the names of their root fields.
 type canned struct {
 	Viewer          *model.Viewer
 	Detokenize      *model.DetokenizePayload
@@ -29,8 +29,8 @@ type canned struct {
 	TokenizeBatch   []*model.TokenizePayload
 }
 
-// bareServer serves the gateway's executor as gqlgen recommends, with resolvers that hand out what is
-// ready made: no callers, checks, rows, keys, signatures, logs or metrics. It is the cost of GraphQL over HTTP
+// bareServer serves the gateway's executor as gqlgen recommends, with resolvers that return prepared
+// answers: no callers, checks, rows, keys, signatures, logs or metrics. It shows the cost of GraphQL over HTTP
 // in Go, for the same request and the same bytes of answer.
 func bareServer(args []string) error {
 	flags := flag.NewFlagSet("bare-server", flag.ExitOnError)
@@ -65,7 +65,7 @@ func bareHandler(c *canned) http.Handler {
 	return server
 }
 
-// bare embeds interfaces that are nil: a field that is not measured panics, and is no field of the plan.
+// bare embeds nil interfaces: a field that is not measured panics, but the plan has no such field.
 type bare struct {
 	graph.MutationResolver
 	graph.QueryResolver

@@ -21,14 +21,14 @@ const (
 	rowsPerInsert     = 50
 	rowsPerCommit     = 200_000
 	grantsPerSession  = 10
-	sealedSize        = 123 // of an envelope with a data key and {"contentType":"text/plain"}
+	sealedSize        = 123 // bytes of an envelope with a data key and {"contentType":"text/plain"}
 	permutationFactor = 7_368_787
 	fillerKey         = 0x7a3c91e5 // id of the master key that rows name
 )
 
-// fillDatabase makes the product's tables in a new file and writes n tokens and n grants on them, whose
-// columns are random and as long as real ones. Ids are drawn in ascending order, evenly over their range, and indexes are
-// made last, so that every page is written once.
+// fillDatabase makes the product's tables in a new file and writes n tokens and n grants on them, with random
+// columns as long as real ones. Ids ascend, evenly over their range, and indexes are made last, so that every page
+// is written once.
 func fillDatabase(ctx context.Context, path string, n int) (err error) {
 	made, err := sqlite.Open(ctx, sqlite.Options{Path: path})
 	if err != nil {
@@ -43,7 +43,7 @@ func fillDatabase(ctx context.Context, path string, n int) (err error) {
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	db.SetMaxOpenConns(1)
-	// What a crash would lose here is made again.
+	// After a crash, the benchmark makes the database again.
 	for _, p := range []string{"journal_mode=OFF", "synchronous=OFF", "locking_mode=EXCLUSIVE", "cache_size=-262144"} {
 		if _, err := db.ExecContext(ctx, "PRAGMA "+p); err != nil {
 			return err
@@ -70,7 +70,7 @@ func fillDatabase(ctx context.Context, path string, n int) (err error) {
 	return nil
 }
 
-// dropIndexes drops all that a migration has made by name, and returns what makes them again.
+// dropIndexes drops all indexes that a migration has made by name, and returns the statements that make them again.
 func dropIndexes(ctx context.Context, db *sql.DB) ([]string, error) {
 	rows, err := db.QueryContext(ctx, `SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL AND tbl_name IN ('tokens', 'grants')`)
 	if err != nil {
@@ -137,7 +137,7 @@ func insertText(into string, columns, rows int) string {
 	return "INSERT INTO " + into + " VALUES " + strings.TrimSuffix(strings.Repeat(row+",", rows), ",")
 }
 
-// tokenRows returns what appends the columns of the token i: that of an upload some days ago.
+// tokenRows returns a function that appends the columns of token i, which was uploaded some days ago.
 func tokenRows(n int, now int64) func(int, []any) []any {
 	return func(i int, args []any) []any {
 		id := spreadID('t', i, n)
@@ -151,8 +151,8 @@ func tokenRows(n int, now int64) func(int, []any) []any {
 	}
 }
 
-// grantRows returns what appends the columns of the grant i: sessions hold ten each, for tokens that exist,
-// and ends lie in the hours to come, so that nothing is swept.
+// grantRows returns a function that appends the columns of grant i: each session holds ten, for existing tokens,
+// which end in later hours, so that none is swept.
 func grantRows(n int, now int64) func(int, []any) []any {
 	var tokens [][]byte
 	return func(i int, args []any) []any {

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestFiller: the rows that benchmarks read have all columns of real ones, but for those that may be NULL.
+// TestFiller: the rows that benchmarks read have all columns of real rows, except nullable ones.
 func TestFiller(t *testing.T) {
 	const n = 200
 	path := filepath.Join(t.TempDir(), "rows.db")

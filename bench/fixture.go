@@ -28,13 +28,13 @@ const (
 	issuerName = "https://app.bench.example"
 )
 
-// Rates are counted as in production; the load is that of a whole site from few sessions, so that none may refuse it.
+// Rates are counted as in production, but few sessions send the load of a whole site, so the limits must not refuse it.
 const (
 	beyondLoad      = "{per_second: 1000000000, burst: 1000000000}"
 	beyondLoadBytes = "{per_second: 1000000000000000, burst: 1000000000000000}"
 )
 
-// fixture is one gateway's folder: its configuration, its sessions and what they hold.
+// fixture is one gateway's folder: its configuration, its sessions and their tokens.
 type fixture struct {
 	dir, config string
 	address     string // of the gateway
@@ -45,8 +45,8 @@ type fixture struct {
 	client      *http.Client
 }
 
-// newFixture writes the settings of a gateway as an operator would, defaults wherever they can stand: an
-// embedded store, of which only the signing of requests is exercised, and an issuer with inline keys.
+// newFixture writes the settings of a gateway as an operator would, with as many defaults as possible: an
+// embedded store, which only signs requests here, and an issuer with inline keys.
 func newFixture(dir string, sessions int) (*fixture, error) {
 	ports, err := freePorts(2)
 	if err != nil {
@@ -100,7 +100,7 @@ rates:
 	return f, err
 }
 
-// signed returns a JWT with one claim beside the registered ones.
+// signed returns a JWT with one claim in addition to the registered ones.
 func signed(key jwk.Key, subject, claim string, value any) (string, error) {
 	now := time.Now().Truncate(time.Second)
 	unsigned, err := jwt.NewBuilder().Issuer(issuerName).Audience([]string{"gateway"}).Subject(subject).
@@ -112,7 +112,7 @@ func signed(key jwk.Key, subject, claim string, value any) (string, error) {
 	return string(text), err
 }
 
-// fill makes n tokens for every session, through the gateway, which therefore must run.
+// fill makes n tokens for every session, through the running gateway.
 func (f *fixture) fill(ctx context.Context, n int) error {
 	f.tokens = make([][]string, len(f.jwts))
 	next := make(chan int)
@@ -157,7 +157,7 @@ func (f *fixture) fillSession(ctx context.Context, i, n int) error {
 	return nil
 }
 
-// ask sends a request of a session to a server, and returns the answer if it is without errors.
+// ask sends a session's request to a server, and returns the answer if it has no errors.
 func (f *fixture) ask(ctx context.Context, address string, session int, body []byte) ([]byte, error) {
 	return f.askPath(ctx, address, "/graphql", session, body)
 }
@@ -184,7 +184,7 @@ func (f *fixture) askPath(ctx context.Context, address, path string, session int
 	return text, nil
 }
 
-// freePorts returns loopback addresses that nothing listens on.
+// freePorts returns loopback addresses without a listener.
 func freePorts(n int) ([]string, error) {
 	addresses := make([]string, n)
 	for i := range addresses {

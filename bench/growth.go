@@ -11,19 +11,19 @@ import (
 
 const (
 	smallRows   = 10_000
-	growthGoal  = 1.2  // times the time of the small database
-	bytesPerRow = 1000 // of free disk: a token, a grant, their indexes, and what sorting those needs
+	growthGoal  = 1.2  // ratio to the time with the small database
+	bytesPerRow = 1000 // of free disk: a token, a grant, their indexes, and the space for sorting these
 )
 
-// grow compares detokenize against two databases: one of 10 thousand tokens and grants, all of which are asked
-// for, and one with as many and millions of others beside. Both gateways are up at once.
+// grow compares detokenize with two databases: one of 10 thousand tokens and grants, all of which are used, and one
+// with the same number and millions of others. Both gateways run at the same time.
 func (b *bench) grow(ctx context.Context) (err error) {
 	var disk syscall.Statfs_t
 	if err := syscall.Statfs(b.work, &disk); err != nil {
 		return err
 	}
 	if free := disk.Bavail * uint64(disk.Bsize); free < uint64(b.rows)*bytesPerRow {
-		return fmt.Errorf("%s has %d MiB free, and %d rows need %d: name another folder by -dir or fewer -rows",
+		return fmt.Errorf("%s has %d MiB free, and %d rows need %d: give another folder with -dir or fewer -rows",
 			b.work, free>>20, b.rows, b.rows*bytesPerRow>>20)
 	}
 	p := pair{name: "detokenize"}
@@ -65,8 +65,8 @@ func (b *bench) grow(ctx context.Context) (err error) {
 	return nil
 }
 
-// grown starts a gateway whose database holds rows of others and then, made by the gateway itself, the
-// 10 thousand that are asked for. It returns how long starting again took.
+// grown starts a gateway whose database holds rows of other sessions and then, made by the gateway itself, the
+// 10 thousand that are used. It returns how long a second start took.
 func (b *bench) grown(ctx context.Context, dir string, rows int) (*fixture, *process, time.Duration, error) {
 	f, err := newFixture(dir, b.sessions)
 	if err != nil {

@@ -16,8 +16,8 @@ import (
 	"github.com/cloakroomhq/cloakroom/gateway"
 )
 
-// BenchmarkList asks for the list in this process, without the network to the backend: what a token costs in
-// allocations is the difference to plain, by the rows.
+// BenchmarkList requests the list in this process, without the network to the backend: the allocations for a token
+// are the difference to plain, divided by the rows.
 func BenchmarkList(b *testing.B) {
 	f, err := newFixture(b.TempDir(), 10)
 	require.NoError(b, err)
@@ -58,7 +58,7 @@ func BenchmarkList(b *testing.B) {
 					b.Fatalf("status %d: %s", w.status, w.start)
 				}
 			}
-			ask() // the first remembers
+			ask() // the first request fills the cache
 			b.ReportAllocs()
 			before := processorTime()
 			for b.Loop() {
@@ -71,7 +71,7 @@ func BenchmarkList(b *testing.B) {
 	require.NoError(b, <-served)
 }
 
-// processorTime is that of this process.
+// processorTime returns the processor time of this process.
 func processorTime() time.Duration {
 	var u syscall.Rusage
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)

@@ -15,16 +15,16 @@ import (
 	"time"
 )
 
-// The list has little of the default run: one request is a thousand rows.
+// The list needs less load than the default run: one request has a thousand rows.
 const (
 	listRows   = 1000
 	listRounds = 10
 	listConns  = 4
-	listSettle = 150 * time.Millisecond // a cold slice leaves a large heap and a log to be checkpointed behind
+	listSettle = 150 * time.Millisecond // after a cold slice there are a large heap and a log to checkpoint
 )
 
-// listWays are the ways to serve the list with @token, and the most time that each may take, in times of that
-// without.
+// listWays are the ways to serve the list with @token, and the highest allowed ratio of each one's time to the time
+// without @token.
 var listWays = []struct {
 	name, path string
 	goal       float64 // 0: none
@@ -36,7 +36,7 @@ var listWays = []struct {
 	{"cold, gateway over loopback", "/loopback/cold", 0, true},
 }
 
-// lists are a backend with a gateway in its process, and a gateway beside it.
+// lists has a backend with a gateway in its process, and a separate gateway.
 type lists struct {
 	backend, gateway *process
 	address, plan    string
@@ -44,7 +44,7 @@ type lists struct {
 	allocations      map[string]float64 // of one request, by path
 }
 
-// lists starts both, and plans the load. The tokens must exist before the backend has rows: each gateway makes its
+// lists starts both, and plans the load. The tokens must exist before the backend has rows, so each gateway makes its
 // own first.
 func (b *bench) lists(ctx context.Context, debug string) (l *lists, err error) {
 	l = &lists{allocations: map[string]float64{}}
@@ -85,7 +85,7 @@ func (b *bench) lists(ctx context.Context, debug string) (l *lists, err error) {
 	return l, l.pair(ctx)
 }
 
-// filled starts a gateway that makes the tokens of the rows.
+// filled starts a gateway, and makes the tokens of the rows with it.
 func (b *bench) filled(ctx context.Context, f *fixture, file string) (*process, error) {
 	p, err := start(ctx, b.product, "serve", "--config", f.config)
 	if err != nil {
@@ -145,7 +145,7 @@ func (l *lists) pair(ctx context.Context) error {
 	return writePlan(l.plan, targets)
 }
 
-// ask returns an answer without errors.
+// ask sends a query, and returns the answer if it has no errors.
 func (l *lists) ask(ctx context.Context, path, query string) (string, error) {
 	f := fixture{jwts: []string{"session-0"}, client: &http.Client{Timeout: time.Minute}}
 	text, err := f.askPath(ctx, l.address, path, 0, body(query, nil))
@@ -224,7 +224,7 @@ func (l *lists) print(all []compared) {
 	}
 }
 
-// profileList takes profiles of the backend, in each way.
+// profileList takes profiles of the backend, for each way.
 func (b *bench) profileList(ctx context.Context) (err error) {
 	debug, err := freePorts(1)
 	if err != nil {

@@ -26,14 +26,14 @@ import (
 	"github.com/cloakroomhq/cloakroom/gateway"
 )
 
-// The list, asked for without and with the annotation: both answers are the same bytes.
+// The queries of the list without and with the annotation: both answers have the same bytes.
 const (
 	plainListQuery = `query { rows { id name email city born visits token: plain } }`
 	tokenListQuery = `query { rows { id name email city born visits token } }`
 )
 
-// listServer is a backend with one list, on a path of its own for each way to serve it: with the gateway in its
-// own process, which has the first tokens, and with the one at -remote, which has the others.
+// listServer is a backend with one list, on a separate path for each way to serve it: with the gateway in its
+// own process, which has the tokens of -own, and with the gateway at -remote, which has those of -others.
 func listServer(args []string) error {
 	flags := flag.NewFlagSet("list-server", flag.ExitOnError)
 	listen, config, debug := flags.String("listen", "", ""), flags.String("config", "", ""), flags.String("debug", "", "")
@@ -88,7 +88,7 @@ func listServer(args []string) error {
 	return g.Serve(ctx, gateway.Listeners{})
 }
 
-// loopbackGrants are those of another process.
+// loopbackGrants returns the grants of a gateway in another process.
 func loopbackGrants(endpoint, jwt string) (directives.Grants, error) {
 	return client.New(client.Options{Endpoint: endpoint, Credentials: func(context.Context) (string, time.Time, error) {
 		return jwt, time.Now().Add(time.Hour), nil
@@ -134,7 +134,7 @@ func listHandler(rows list.Resolver, o *directives.Options) http.Handler {
 	if o == nil {
 		return withSession(newListServer(config))
 	}
-	o.Timeout = 30 * time.Second // a slow machine is to give slow figures, not none
+	o.Timeout = 30 * time.Second // on a slow machine the figures are slow, but there are some
 	tokens, err := directives.New(*o)
 	if err != nil {
 		panic(err) // not reached: the options are complete
@@ -154,7 +154,7 @@ func newListServer(config list.Config) *handler.Server {
 
 type sessionKey struct{}
 
-// withSession stands for a backend's own login.
+// withSession replaces a backend's own login.
 func withSession(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		session := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
@@ -167,7 +167,7 @@ func requestSession(ctx context.Context) (string, bool) {
 	return session, ok
 }
 
-// countAllocations counts those of one request of a path in this process, without a network to the caller.
+// countAllocations counts the allocations of one request of a path in this process, without a network to the caller.
 func countAllocations(w http.ResponseWriter, r *http.Request, h http.Handler) {
 	path, query := r.FormValue("path"), r.FormValue("query")
 	text := string(body(query, nil))
@@ -185,7 +185,7 @@ type readCloser struct{ *strings.Reader }
 
 func (readCloser) Close() error { return nil }
 
-// discard takes an answer as net/http would, and keeps the start of it.
+// discard accepts an answer like net/http, and keeps its first bytes.
 type discard struct {
 	header http.Header
 	start  []byte

@@ -18,22 +18,22 @@ import (
 	"time"
 )
 
-// answerStart is how an answer without errors begins, of the gateway and of the bare server.
+// answerStart is the beginning of an answer without errors, from the gateway and from the bare server.
 const answerStart = `{"data":`
 
-// target is a contender as the load generator sees it.
+// target is a contender's address and requests for the load generator.
 type target struct {
 	Name, Address string
 	Requests      [][]byte // whole HTTP requests; each is drawn at random
 }
 
-// order asks the load generator for one slice.
+// order requests one slice from the load generator.
 type order struct {
 	Target string
 	For    time.Duration
 }
 
-// result is what came of it.
+// result is the result of a slice.
 type result struct {
 	Requests int
 	Elapsed  time.Duration
@@ -43,8 +43,8 @@ type result struct {
 
 func (r result) rate() float64 { return float64(r.Requests) / r.Elapsed.Seconds() }
 
-// loadGenerator keeps connections open to every contender and, for each order on its standard input,
-// lets those of one contender ask in closed loops: requests are ready made, and answers only looked at.
+// loadGenerator keeps connections open to every contender and, for each order on its standard input, sends
+// requests on those of one contender in closed loops: requests are prepared, and answers are only checked.
 func loadGenerator(args []string) error {
 	flags := flag.NewFlagSet("load-generator", flag.ExitOnError)
 	plan, conns := flags.String("plan", "", ""), flags.Int("conns", 64, "")
@@ -86,7 +86,7 @@ func loadGenerator(args []string) error {
 	}
 }
 
-// slice lets every connection ask until the time is over, and finish what it asked.
+// slice lets every connection send requests until the time is over, and waits for their answers.
 func slice(conns []*conn, requests [][]byte, length time.Duration) result {
 	start := time.Now()
 	end := start.Add(length)
@@ -137,7 +137,7 @@ var (
 	chunked       = []byte("Transfer-Encoding: chunked")
 )
 
-// answer reads one answer, as Go's server writes them, and checks that it is 200 and without errors.
+// answer reads one answer in the form of Go's server, and checks that it is 200 and has no errors.
 func (c *conn) answer() error {
 	line, err := c.r.ReadSlice('\n')
 	if err != nil {
@@ -188,7 +188,7 @@ func (c *conn) answer() error {
 	}
 }
 
-// chunk reads the line with a chunk's length; that of the last is 0.
+// chunk reads the line with a chunk's length; the last chunk's length is 0.
 func (c *conn) chunk() (int, error) {
 	line, err := c.r.ReadSlice('\n')
 	if err != nil {

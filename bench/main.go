@@ -1,6 +1,6 @@
 // Bench measures the gateway against a bare gqlgen server that answers the same bytes without doing any
-// work; see README.md for what the figures mean. It starts every server, and the load generator, as a
-// process of its own on loopback, and removes what it wrote.
+// work; README.md explains the figures. It starts every server, and the load generator, as a separate
+// process on loopback, and removes its files.
 package main
 
 import (
@@ -33,7 +33,7 @@ type options struct {
 }
 
 func main() {
-	// The processes that the benchmark starts are this program again, under another name.
+	// The benchmark's child processes are this program with a subcommand.
 	if len(os.Args) > 1 {
 		if child, ok := children[os.Args[1]]; ok {
 			exit(child(os.Args[2:]))
@@ -45,12 +45,12 @@ func main() {
 	flag.IntVar(&o.conns, "conns", 64, "keep-alive connections, each a closed loop")
 	flag.IntVar(&o.sessions, "sessions", 1000, "sessions that requests are drawn from")
 	flag.IntVar(&o.tokens, "tokens", 100, "tokens of each session that requests are drawn from")
-	flag.IntVar(&o.starts, "starts", 10, "how often starting is measured; 0: not at all")
+	flag.IntVar(&o.starts, "starts", 10, "number of measured starts; 0: none")
 	flag.BoolVar(&o.growth, "growth", false, "measure the growth from 10 thousand rows to -rows instead")
 	flag.IntVar(&o.rows, "rows", 10_000_000, "tokens, and as many grants, in the large database of -growth")
 	flag.StringVar(&o.profile, "profile", "", "write CPU and allocation profiles into this folder instead")
-	flag.StringVar(&o.dir, "dir", os.TempDir(), "where to put databases; -growth needs about 7 GB for 10 million rows")
-	flag.StringVar(&o.product, "product", "", "the gateway's program; built from this folder where empty")
+	flag.StringVar(&o.dir, "dir", os.TempDir(), "folder for databases; -growth needs about 7 GB for 10 million rows")
+	flag.StringVar(&o.product, "product", "", "the gateway's program; built from this folder if empty")
 	flag.StringVar(&o.only, "only", "", "one part of the run: throughput (with memory), token, session, start or store")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -106,7 +106,7 @@ func run(ctx context.Context, o options) (err error) {
 	return b.parts(ctx)
 }
 
-// parts runs what the command line selects, of which the report has a table each.
+// parts runs the parts that the command line selects; the report has a table for each.
 func (b *bench) parts(ctx context.Context) error {
 	known := false
 	for _, part := range []struct {
@@ -144,7 +144,7 @@ func (b *bench) build(ctx context.Context) error {
 	return nil
 }
 
-// progress tells a person what takes so long; results alone go to standard output.
+// progress reports the current step on standard error; standard output has only results.
 func progress(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, "bench: "+format+"\n", args...)
 }

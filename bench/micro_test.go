@@ -16,8 +16,8 @@ import (
 	"github.com/cloakroomhq/cloakroom/gateway"
 )
 
-// BenchmarkHandlers asks the handlers in this process, without the network: what remains is the work, and
-// allocs/op counts it exactly, on a busy machine too. Some ten allocations are the benchmark's own.
+// BenchmarkHandlers calls the handlers in this process, without the network: allocs/op counts their allocations
+// exactly, on a busy machine too. About ten allocations are the benchmark's own.
 func BenchmarkHandlers(b *testing.B) {
 	f, err := newFixture(b.TempDir(), 100)
 	require.NoError(b, err)

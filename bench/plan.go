@@ -14,13 +14,13 @@ import (
 	"time"
 )
 
-// How many ready-made requests a contender draws from: enough for every session and thousands of tokens.
+// How many prepared requests a contender draws from: enough for every session and thousands of tokens.
 const (
 	singles = 10_000
 	batches = 1_000
 )
 
-// requests returns ready-made requests for an operation, each by a random session for its own tokens.
+// requests returns prepared requests for an operation, each of a random session for its own tokens.
 func (f *fixture) requests(operation, address string) [][]byte {
 	n := singles
 	if operation == "detokenizeBatch" || operation == "tokenizeBatch" {
@@ -58,7 +58,7 @@ func (f *fixture) body(operation string, session int) []byte {
 	panic("no operation " + operation)
 }
 
-// answers asks the gateway for one answer of each operation, for the bare server to repeat.
+// answers gets one answer of each operation from the gateway, for the bare server to repeat.
 func (f *fixture) answers(ctx context.Context, path string) error {
 	all := map[string]json.RawMessage{}
 	for _, o := range operations {
@@ -80,23 +80,23 @@ func (f *fixture) answers(ctx context.Context, path string) error {
 	return os.WriteFile(path, text, 0o600)
 }
 
-// pair is two contenders that are given the same requests.
+// pair is two contenders with the same requests.
 type pair struct {
 	name       string
 	goal       float64
 	slow       bool
-	settle     time.Duration // of load before each pair of slices, that is not measured
+	settle     time.Duration // unmeasured load before each pair of slices
 	real, base contender
 }
 
 type contender struct {
 	target  string
 	process *process
-	beside  *process // another, whose processor time is counted too; or nil
+	beside  *process // another process whose processor time is counted too; or nil
 	bytes   int      // of one answer
 }
 
-// cpu is the processor time that the contender has used.
+// cpu returns the processor time that the contender has used.
 func (c *contender) cpu() time.Duration {
 	if c.beside == nil {
 		return c.process.cpu()
@@ -110,7 +110,7 @@ type servers struct {
 	gateway, bare *process
 	bareAddress   string
 	plan          string
-	idle          float64 // MiB of the gateway before it was asked anything
+	idle          float64 // MiB of the gateway before the first request
 	pairs         []pair
 }
 
@@ -167,8 +167,8 @@ func (s *servers) pair(ctx context.Context) error {
 			c.bytes = len(text)
 			targets = append(targets, target{c.target, c.address, s.fixture.requests(o.name, c.address)})
 		}
-		if d := p.real.bytes - p.base.bytes; d*50 > p.base.bytes || -d*50 > p.base.bytes { // a moment may lack its zeros
-			return fmt.Errorf("%s: answers have %d and %d bytes, and must be alike", o.name, p.real.bytes, p.base.bytes)
+		if d := p.real.bytes - p.base.bytes; d*50 > p.base.bytes || -d*50 > p.base.bytes { // a time may lack trailing zeros
+			return fmt.Errorf("%s: answers have %d and %d bytes, and may differ by 2 %% at most", o.name, p.real.bytes, p.base.bytes)
 		}
 		s.pairs = append(s.pairs, p)
 	}

@@ -23,8 +23,8 @@ type process struct {
 	started time.Time
 }
 
-// start runs a program until stop is called or ctx ends. Its log is written to the null device, by a
-// system call for each line as to any other file.
+// start runs a program until stop is called or ctx ends. It writes its log to the null device, with a
+// system call for each line as for any other file.
 func start(ctx context.Context, program string, args ...string) (p *process, err error) {
 	p = &process{cmd: exec.CommandContext(ctx, program, args...)}
 	p.cmd.Cancel = func() error { return p.cmd.Process.Signal(syscall.SIGTERM) }
@@ -75,13 +75,13 @@ func (p *process) ready(ctx context.Context, address string) (time.Duration, err
 			}
 		}
 		if ctx.Err() != nil {
-			return 0, fmt.Errorf("%v does not get ready; set BENCH_LOGS=1 to see why: %w", p.cmd.Args, ctx.Err())
+			return 0, fmt.Errorf("%v does not become ready; set BENCH_LOGS=1 to see why: %w", p.cmd.Args, ctx.Err())
 		}
 		time.Sleep(time.Millisecond)
 	}
 }
 
-// cpu is the processor time that the child has used, from proc_pid_stat(5), in ticks of 10 ms.
+// cpu returns the processor time that the child has used, from proc_pid_stat(5), in ticks of 10 ms.
 func (p *process) cpu() time.Duration {
 	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
 	fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])

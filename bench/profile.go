@@ -16,7 +16,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/gateway"
 )
 
-// profiledGateway is `cloakroom serve` with Go's profiler beside it, on an address of its own.
+// profiledGateway runs `cloakroom serve` with Go's profiler on a separate address.
 func profiledGateway(args []string) error {
 	flags := flag.NewFlagSet("profiled-gateway", flag.ExitOnError)
 	config, debug := flags.String("config", "", ""), flags.String("debug", "", "")
@@ -38,7 +38,7 @@ func profiledGateway(args []string) error {
 	return g.Serve(ctx, gateway.Listeners{})
 }
 
-// serveDebug serves net/http/pprof, which registers itself with the default mux; "" for nowhere.
+// serveDebug serves net/http/pprof, which registers itself with the default mux; for "" it does nothing.
 func serveDebug(address string) {
 	if address == "" {
 		return

@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// The operations, as a browser client sends them: all that a payload has, tokens in variables.
+// The operations, as a browser client sends them: all fields of a payload, tokens in variables.
 const (
 	signedFields = `{ method url headers { name value } expiresAt }`
 
@@ -30,7 +30,7 @@ const (
 	slowly = 3
 )
 
-// tokenizeInput is what every token is made from: its size and media type are signed into the upload.
+// tokenizeInput is the input for every token: its size and media type are signed into the upload.
 var tokenizeInput = map[string]any{"size": 1024, "metadata": map[string]any{"contentType": "text/plain"}}
 
 func tokenizeInputs(n int) []any {

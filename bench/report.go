@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// printMachine says where and when, for figures without that mean nothing.
+// printMachine prints the machine and the time, without which figures mean nothing.
 func (b *bench) printMachine() {
 	model := runtime.GOARCH
 	text, _ := os.ReadFile("/proc/cpuinfo")
@@ -53,7 +53,7 @@ func printMemory(s *servers, all []compared) {
 	}
 	row("gateway", fmt.Sprintf("%.0f", s.idle), s.gateway, own)
 	row("bare server", "", s.bare, bare)
-	fmt.Println("\nMemory that is not anonymous is pages of files, the program above all: the kernel takes them back when it wants.")
+	fmt.Println("\nMemory that is not anonymous is pages of files, mainly of the program: the kernel can reclaim them at any time.")
 }
 
 func verdict(goal, have float64) string {
@@ -67,7 +67,7 @@ func verdict(goal, have float64) string {
 	}
 }
 
-// atMost is the verdict on a ratio that is the better the smaller it is.
+// atMost returns the verdict on a ratio of which smaller values are better.
 func atMost(goal, have float64) string {
 	switch {
 	case goal == 0:

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// measured is what the slices of one contender came to.
+// measured has the results of one contender's slices.
 type measured struct {
 	rates    []float64 // requests a second, by round
 	p50, p99 []float64 // milliseconds, by round
@@ -17,20 +17,20 @@ type measured struct {
 	memory   float64 // the most anonymous memory, MiB, at the end of any slice
 }
 
-// compared is one pair's outcome.
+// compared has the results of one pair.
 type compared struct {
 	pair
 	real, base measured
 	ratios     []float64 // real to base, by round
 }
 
-// perRequest is the server's processor time for one request.
+// perRequest returns the server's processor time for one request.
 func (m *measured) perRequest() time.Duration {
 	return m.cpu / time.Duration(max(m.requests, 1))
 }
 
-// compare runs the rounds: in each, every pair has a slice of one contender and at once a slice of the
-// other, whose order changes from round to round. What slows the machine down slows both.
+// compare runs the rounds: in each, every pair has a slice of one contender and immediately a slice of the other,
+// in an order that changes from round to round. Other load on the machine slows both.
 func (b *bench) compare(ctx context.Context, g *generator, pairs []pair) ([]compared, error) {
 	all := make([]compared, len(pairs))
 	for i, p := range pairs {
@@ -66,7 +66,7 @@ func (b *bench) compare(ctx context.Context, g *generator, pairs []pair) ([]comp
 	return all, nil
 }
 
-// measure gives each of the pair a slice.
+// measure runs a slice of each contender of the pair.
 func (c *compared) measure(g *generator, length time.Duration, realFirst bool) error {
 	real := func() error { return c.real.slice(g, c.pair.real, length) }
 	base := func() error { return c.base.slice(g, c.pair.base, length) }
@@ -99,7 +99,7 @@ func (m *measured) slice(g *generator, c contender, length time.Duration) error 
 	return nil
 }
 
-// afterLoad is how long the servers are left alone before their memory is read.
+// afterLoad is how long the servers are idle before their memory is read.
 const afterLoad = 10 * time.Second
 
 // quantile returns the value below which a share of the values lies.
@@ -111,8 +111,8 @@ func quantile(values []float64, share float64) float64 {
 	return sorted[int(share*float64(len(sorted)-1)+0.5)]
 }
 
-// median is between the two middle values of an even number: which server came first alternates, so that each may be of
-// another order.
+// median returns the mean of the two middle values of an even number: the first server alternates, so the two may come
+// from different orders.
 func median(values []float64) float64 {
 	if len(values) == 0 {
 		return 0

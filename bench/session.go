@@ -24,15 +24,15 @@ const (
 	perRound       = 200 // operations of each contender in a round
 )
 
-// timed is one contender of the session's part: what it takes in a round of operations, of which the index is
-// that of a JWT.
+// timed is one contender of the session part, with its times in rounds of operations; an operation's index is that of a
+// JWT.
 type timed struct {
 	name   string
 	do     func(i int) error
 	rounds []float64 // nanoseconds of an operation
 }
 
-// together times contenders in rounds: each in turn, another one first in each round.
+// together times contenders in rounds: one after the other, with a different first one in each round.
 func together(ctx context.Context, rounds int, all []*timed, before func() error) error {
 	for round := range rounds {
 		if ctx.Err() != nil {
@@ -57,7 +57,7 @@ func together(ctx context.Context, rounds int, all []*timed, before func() error
 	return nil
 }
 
-// against returns what one contender took beside another, by round.
+// against compares one contender's times with another's, by round.
 func (c *timed) against(base *timed, how func(own, base float64) float64) []float64 {
 	all := make([]float64, len(c.rounds))
 	for i := range all {
@@ -71,7 +71,7 @@ func quotient(own, base float64) float64   { return own / base }
 
 func (c *timed) micros() string { return micros(time.Duration(median(c.rounds))) }
 
-// allocations are those of one operation.
+// allocations returns the allocations of one operation.
 func (c *timed) allocations() float64 {
 	i := -1
 	return testing.AllocsPerRun(perRound-1, func() {
@@ -82,12 +82,12 @@ func (c *timed) allocations() float64 {
 	})
 }
 
-// uncounted is an Observer.
+// uncounted is an Observer that counts nothing.
 type uncounted struct{}
 
 func (uncounted) Credential(string) {}
 
-// credentials measures what credentials cost: in this process, without the network.
+// credentials measures the cost of credentials, in this process, without the network.
 func (b *bench) credentials(ctx context.Context) error {
 	fmt.Println()
 	b.printMachine()
@@ -100,7 +100,7 @@ func (b *bench) credentials(ctx context.Context) error {
 	return nil
 }
 
-// remembered asks the whole gateway's handler for nothing, with a JWT that it knows and without one.
+// remembered sends requests without work to the whole gateway's handler, with a remembered JWT and without one.
 func (b *bench) remembered(ctx context.Context) (err error) {
 	f, err := newFixture(filepath.Join(b.work, "session"), 1)
 	if err != nil {
@@ -156,7 +156,7 @@ func (b *bench) remembered(ctx context.Context) (err error) {
 	return nil
 }
 
-// firstVerification compares a JWT that was never seen with jwx alone.
+// firstVerification compares the first verification of a JWT with jwx alone.
 func (b *bench) firstVerification(ctx context.Context) error {
 	fmt.Println("| first verification | `jws.Verify` | `jwt.Parse`, validating | ours | to `jws.Verify`: median | 10 % to 90 % of rounds | goal | to `jwt.Parse` | allocations: `jws.Verify` | `jwt.Parse` | ours |\n|---|---:|---:|---:|---:|---|---|---:|---:|---:|---:|")
 	for _, s := range signers {

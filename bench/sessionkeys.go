@@ -67,7 +67,7 @@ func newIssuerKey(s signer) (*issuerKey, error) {
 	return &issuerKey{s.alg, private, raw.Public(), set}, err
 }
 
-// jwts are of n sessions.
+// jwts returns the JWTs of n sessions.
 func (k *issuerKey) jwts(n int, issuer string) ([]string, error) {
 	now := time.Now().Truncate(time.Second)
 	all := make([]string, n)
@@ -86,7 +86,7 @@ func (k *issuerKey) jwts(n int, issuer string) ([]string, error) {
 	return all, nil
 }
 
-// authenticator trusts the key, and remembers nothing yet.
+// authenticator returns an authenticator that trusts the key, with an empty cache.
 func (k *issuerKey) authenticator() (*credential.Authenticator, error) {
 	return credential.New(credential.Options{
 		Issuers: []credential.Issuer{{
@@ -97,7 +97,7 @@ func (k *issuerKey) authenticator() (*credential.Authenticator, error) {
 	})
 }
 
-// bearers are requests with JWTs.
+// bearers returns requests with JWTs.
 func bearers(texts ...string) []*http.Request {
 	all := make([]*http.Request, len(texts))
 	for i, text := range texts {
@@ -106,8 +106,8 @@ func bearers(texts ...string) []*http.Request {
 	return all
 }
 
-// refusals measures what a refused JWT costs, by how far it gets. None is remembered, so that its cost is
-// the same each time.
+// refusals measures the cost of a refused JWT, by the check that refuses it. None is remembered, so the cost is the
+// same each time.
 func (b *bench) refusals(ctx context.Context) error {
 	k, err := newIssuerKey(signers[0])
 	if err != nil {
@@ -152,7 +152,7 @@ func (b *bench) refusals(ctx context.Context) error {
 	return nil
 }
 
-// distinct are as many members of other names.
+// distinct returns n JSON members with different names.
 func distinct(n int) string {
 	var s strings.Builder
 	for i := range n {

@@ -15,8 +15,8 @@ const (
 	settle    = 2 * time.Second
 )
 
-// startup measures the time from starting the program to the first 200 of /readyz, with an empty folder
-// and with the one left behind, and the memory of a gateway that nobody has asked anything.
+// startup measures the time from starting the program to the first 200 of /readyz, with an empty folder and with
+// the folder of a former run, and the memory of a gateway before its first request.
 func (b *bench) startup(ctx context.Context) error {
 	fmt.Printf("\n| start | ready: median ms | slowest of %d | goal | idle memory: MiB | of which anonymous | goal |\n|---|---:|---:|---|---:|---:|---|\n", b.starts)
 	for _, command := range []string{"serve", "dev"} {
@@ -65,7 +65,7 @@ func (b *bench) startOnce(ctx context.Context, command, dir string) (*process, t
 	args := []string{"dev", "--data", dir, "--listen", ports[0], "--objects-listen", ports[1], "--app-listen", ports[2]}
 	address := ports[0]
 	if command == "serve" {
-		// New settings each time, which name new ports; the folder's database, keys and objects stay.
+		// New settings each time, with new ports; the folder's database, keys and objects stay.
 		f, err := newFixture(dir, 0)
 		if err != nil {
 			return nil, 0, err

@@ -17,18 +17,18 @@ import (
 	"github.com/cloakroomhq/cloakroom/graph/model"
 )
 
-// What a well-behaved client transfers, how often, and what an attack may cost it.
+// Transfers of a well-behaved client, their number, and how much an attack may slow them down.
 const (
 	storeValue   = 8 << 20
 	storeRepeats = 250
-	storeGoal    = 2.0   // times as long as without the attack
+	storeGoal    = 2.0   // ratio to the time without the attack
 	storeMemory  = 256.0 // MiB
 	attackConns  = 8000
-	attackHosts  = 32 // addresses that they come from
+	attackHosts  = 32 // client addresses
 )
 
-// store measures uploads and downloads of one session of the embedded store, while another session attacks it: half of
-// its connections are uploads that send a byte a second, the other half downloads that are not read.
+// store measures uploads and downloads of one session of the embedded store, while another session attacks the store: half
+// of the attack's connections are uploads that send a byte a second, the other half downloads that are not read.
 func (b *bench) store(ctx context.Context) (err error) {
 	if err := os.Setenv("CLOAKROOM_OBJECTS_DOWNLOAD_LIFETIME", "30m"); err != nil { // one signed download serves the whole attack
 		return err
@@ -83,7 +83,7 @@ func (b *bench) store(ctx context.Context) (err error) {
 	return nil
 }
 
-// storeAttacked is one attack, and what it cost.
+// storeAttacked is one attack, and the times of transfers under it.
 type storeAttacked struct {
 	name   string
 	reopen bool
@@ -91,7 +91,7 @@ type storeAttacked struct {
 	said   attackReport
 }
 
-// attacked measures while the attack goes on.
+// attacked measures transfers during the attack.
 func (b *bench) attacked(ctx context.Context, f *fixture, plan attackPlan, a *storeAttacked) error {
 	file := filepath.Join(f.dir, "attack.json")
 	text, err := json.Marshal(plan)
@@ -186,7 +186,7 @@ func (f *fixture) redeem(ctx context.Context, session int, token string) (*model
 	return made.Data.DetokenizeBatch[0].Download, nil
 }
 
-// attack prepares what session 1 sends.
+// attack prepares the requests of session 1.
 func (f *fixture) attack(ctx context.Context) (plan attackPlan, err error) {
 	const batch = 1000
 	for len(plan.Uploads) < attackConns/2 {
@@ -216,7 +216,7 @@ func (f *fixture) attack(ctx context.Context) (plan attackPlan, err error) {
 	return plan, err
 }
 
-// head is the head of a signed request, as it is on the wire.
+// head returns the head of a signed request, as it is sent.
 func head(r *model.SignedRequest, size int) string {
 	var b strings.Builder
 	u, _ := url.Parse(r.URL)

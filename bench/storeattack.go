@@ -15,24 +15,24 @@ import (
 	"time"
 )
 
-// reopenAfter is when a connection that was closed is opened again: 800 a second, spread evenly, for the attack's processors
-// are those of the store, and of what is measured.
+// reopenAfter returns how long after its close a connection is opened again: 800 a second, spread evenly, because the attack
+// shares its processors with the store and with the measured client.
 func reopenAfter() time.Duration { return 5*time.Second + rand.N(reopenSlowest-5*time.Second) }
 
 const reopenSlowest = 15 * time.Second
 
-// attackPlan is what an attack on the embedded store sends.
+// attackPlan has the requests of an attack on the embedded store.
 type attackPlan struct {
 	Address  string
 	Uploads  []string // heads, each with the first byte of its body
 	Download string
 }
 
-// attackReport is what became of it: written once when the attack is at its full strength, and at the end.
+// attackReport has the attack's counts: written once when all connections are open, and at the end.
 type attackReport struct{ Opened, Most, Busy int64 }
 
-// storeAttack keeps attackConns connections to the store; one that the store closes is opened again after
-// reopenAfter, if that is asked for.
+// storeAttack keeps attackConns connections to the store; if the plan asks for it, a connection that the store closes is
+// opened again after reopenAfter.
 func storeAttack(args []string) error {
 	flags := flag.NewFlagSet("store-attack", flag.ExitOnError)
 	file, reopen := flags.String("plan", "", ""), flags.Bool("reopen", false, "")
@@ -52,11 +52,11 @@ func storeAttack(args []string) error {
 	tried.Add(attackConns)
 	for i := range attackConns {
 		all.Go(func() { a.connection(ctx, i, tried.Done) })
-		time.Sleep(200 * time.Microsecond) // 5,000 a second: the processors are shared with what is measured
+		time.Sleep(200 * time.Microsecond) // 5,000 a second: the measured client shares the processors
 	}
 	tried.Wait()
 	if *reopen {
-		time.Sleep(reopenSlowest) // by then each that was closed has been opened again, and they are spread evenly
+		time.Sleep(reopenSlowest) // by then each closed connection has been opened again, and they are spread evenly
 	}
 	out := json.NewEncoder(os.Stdout)
 	if err := out.Encode(a.report()); err != nil {
@@ -137,7 +137,7 @@ func (a *attacker) once(ctx context.Context, i int, begun func()) {
 	a.wait(conn)
 }
 
-// wait reads an answer's status, and no more of a download; it returns when the connection is closed.
+// wait reads an answer's status, and nothing of a download's body; it returns when the connection is closed.
 func (a *attacker) wait(conn net.Conn) {
 	var line [12]byte
 	if _, err := io.ReadFull(conn, line[:]); err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/gatewaytest"
 )
 
-// Both kinds for 1,000 tokens of a session that has none yet: durable, over loopback. In process is the same
+// Creates both kinds for 1,000 tokens of a session without grants: durable, over loopback. "In process" is the same
 // without GraphQL, HTTP and JSON.
 func BenchmarkCreateGrants1000(b *testing.B) {
 	g := gatewaytest.Start(b, nil)
@@ -34,7 +34,7 @@ func BenchmarkCreateGrants1000(b *testing.B) {
 	}
 }
 
-// Both kinds of 1,000 tokens, all held: one list of 2,000 checks.
+// Verifies both kinds for 1,000 tokens, all held: one list of 2,000 checks.
 func BenchmarkVerifyGrants1000(b *testing.B) {
 	g := gatewaytest.Start(b, nil)
 	tokens := tokensOf(g, gatewaytest.Own)(b, 1000)

@@ -19,18 +19,18 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 )
 
-// repeatable are the operations that may run twice: they read, or what they do again changes nothing.
+// repeatable are the operations that may run twice: they only read, or a second run changes nothing.
 var repeatable = map[string]bool{
 	"createGrants": true, "verifyGrants": true,
 	"detokenize": true, "detokenizeBatch": true, "token": true, "viewer": true, "endSession": true,
 }
 
-// call is one operation under way: what genqlient's functions send through.
+// call is the graphql.Client through which genqlient's functions send an operation.
 type call struct{ *Client }
 
 var _ graphql.Client = call{}
 
-// MakeRequest implements graphql.Client: it sends the operation, again where that is safe.
+// MakeRequest implements graphql.Client: it sends the operation, and repeats it where that is safe.
 func (c call) MakeRequest(ctx context.Context, op *graphql.Request, into *graphql.Response) error {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
@@ -42,21 +42,21 @@ func (c call) MakeRequest(ctx context.Context, op *graphql.Request, into *graphq
 	for attempt := 1; ; attempt++ {
 		jwt, err := c.credentials.get(ctx, refused)
 		if err != nil {
-			return ended(ctx, err)
+			return contextError(ctx, err)
 		}
 		err = c.send(ctx, jwt, body, into)
 		switch {
 		case err == nil:
 			return nil
 		case ctx.Err() != nil:
-			return ended(ctx, err)
+			return contextError(ctx, err)
 		case refused == "" && errors.Is(err, ErrUnauthenticated):
-			refused = jwt // once, and at once
+			refused = jwt // repeat once, without a pause
 			continue
 		case errors.Is(err, ErrUnauthenticated):
-			c.refused.log(ctx, err, jwt)
+			c.refusals.log(ctx, err, jwt)
 			return err
-		case attempt >= c.attempts || !unreached(err) && (!repeatable[op.OpName] || !transient(err)):
+		case attempt >= c.attempts || !neverSent(err) && (!repeatable[op.OpName] || !transient(err)):
 			return err
 		}
 		if !pause(ctx, attempt) {
@@ -76,27 +76,27 @@ func (c call) send(ctx context.Context, jwt string, body []byte, into *graphql.R
 	r.Header.Set("Authorization", "Bearer "+jwt)
 	answer, err := c.http.Do(r)
 	if err != nil {
-		return broken(err)
+		return unreachable(err)
 	}
 	defer answer.Body.Close()
 	raw, err := io.ReadAll(io.LimitReader(answer.Body, c.maxAnswer+1))
 	if err != nil {
-		return broken(err)
+		return unreachable(err)
 	}
 	if int64(len(raw)) > c.maxAnswer {
 		return failure(ErrBadAnswer, nil, "the answer has more than %d bytes", c.maxAnswer)
 	}
 	err = decode(answer.StatusCode, answer.Header.Get("Content-Type"), raw, into)
 	var limited *Error
-	if errors.As(err, &limited) && limited.Code == ErrRateLimited && limited.RetryAfter == 0 { // by a proxy in front
+	if errors.As(err, &limited) && limited.Code == ErrRateLimited && limited.RetryAfter == 0 { // the answer of a proxy
 		seconds, _ := strconv.ParseFloat(answer.Header.Get("Retry-After"), 64)
 		limited.RetryAfter = wait(seconds)
 	}
 	return err
 }
 
-// decode reads an answer: its data into into, its errors as ours. What is no GraphQL answer is judged by its
-// status alone; nothing of its body is kept.
+// decode reads an answer's data into into, and returns its errors as this package's. For an answer that is not
+// GraphQL the error comes from the status alone; nothing of its body is kept.
 func decode(status int, contentType string, raw []byte, into *graphql.Response) error {
 	var answer struct {
 		Data   json.RawMessage `json:"data"`
@@ -117,12 +117,12 @@ func decode(status int, contentType string, raw []byte, into *graphql.Response) 
 		return failure(ErrBadAnswer, nil, "the answer holds neither data nor errors")
 	}
 	if json.Unmarshal(answer.Data, into.Data) != nil { // its error may quote the answer
-		return failure(ErrBadAnswer, nil, "the answer's data is not of the schema's form")
+		return failure(ErrBadAnswer, nil, "the answer's data does not fit the schema")
 	}
-	if t, ok := into.Data.(*tokenResponse); ok && t.Token == nil { // null is an answer to this one; nothing is not
+	if t, ok := into.Data.(*tokenResponse); ok && t.Token == nil { // this operation may answer null, but not leave the field out
 		var members map[string]json.RawMessage
 		if json.Unmarshal(answer.Data, &members) != nil || members["token"] == nil {
-			return failure(ErrBadAnswer, nil, "the answer is not of the operation that was sent")
+			return failure(ErrBadAnswer, nil, "the answer does not belong to the operation that was sent")
 		}
 	}
 	return nil
@@ -138,12 +138,12 @@ func ofStatus(status int) error {
 	if !ok {
 		code = ErrBadAnswer
 	}
-	return failure(code, nil, "HTTP status %d, without an answer of the gateway's form", status)
+	return failure(code, nil, "HTTP status %d, without an answer in the gateway's format", status)
 }
 
-// broken is a request that had no answer. The URL that net/http puts around the cause is left out: that of a
-// signed request is a secret.
-func broken(err error) error {
+// unreachable returns the error of a request without an answer. It leaves out the URL that net/http puts around the
+// cause: that of a signed request is a secret.
+func unreachable(err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {
 		err = u.Err
@@ -151,8 +151,8 @@ func broken(err error) error {
 	return failure(ErrUnavailable, err, "the gateway can't be reached: %s", redact(err.Error()))
 }
 
-// ended is err once the call's time is over: the cause is the context's, which errors.Is finds.
-func ended(ctx context.Context, err error) error {
+// contextError returns err, or, if ctx has ended, an error whose cause is the context's, which errors.Is finds.
+func contextError(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() == nil:
 		return err
@@ -163,28 +163,28 @@ func ended(ctx context.Context, err error) error {
 	}
 }
 
-// unreached reports whether the gateway can't have received the request: there was no connection.
-func unreached(err error) bool {
+// neverSent reports whether the gateway can't have received the request, because there was no connection.
+func neverSent(err error) bool {
 	var op *net.OpError
 	return errors.As(err, &op) && op.Op == "dial"
 }
 
 func transient(err error) bool { return errors.Is(err, ErrUnavailable) }
 
-// Waits before the next attempt: a random part of a time that doubles, so that clients don't come back as one.
+// Waits before the next attempt: a random part of a time that doubles.
 const (
 	firstPause = 50 * time.Millisecond
 	mostPause  = time.Second
 )
 
-// jitter returns a random part of d, so that clients which failed together don't come back together.
+// jitter returns a random part of d, so that clients that failed at the same time don't repeat at the same time.
 func jitter(d time.Duration) time.Duration {
 	var b [8]byte
 	_, _ = rand.Read(b[:]) // never fails: crypto/rand
 	return time.Duration(binary.BigEndian.Uint64(b[:]) % uint64(max(d, 1)))
 }
 
-// pause waits, and reports false where the context leaves no time for it and an answer.
+// pause waits, and reports false if the context's deadline leaves no time for the wait and an answer.
 func pause(ctx context.Context, attempt int) bool {
 	most := min(firstPause<<min(attempt-1, 10), mostPause)
 	wait := most/2 + jitter(most/2)

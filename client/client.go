@@ -21,29 +21,29 @@ const (
 	DefaultMaxAnswer = 32 << 20
 )
 
-// Options are what New needs. Endpoint and Credentials are required.
+// Options are the settings of New. Endpoint and Credentials are required.
 type Options struct {
-	// Endpoint is the gateway's base URL, such as https://gateway.example. It is https, but for loopback.
+	// Endpoint is the gateway's base URL, such as https://gateway.example. It must be https, except on loopback.
 	Endpoint string
-	// Credentials returns the JWT to call the gateway with, and when it ends: an application's
-	// (appkit.Kit.ApplicationToken) or a session's. The JWT is used until shortly before it ends, and callers
-	// that need the next one share one call, whose context no caller's cancellation ends. A zero expiresAt
-	// means that the JWT is not kept.
+	// Credentials returns the JWT to call the gateway with, and when it expires: an application's
+	// (appkit.Kit.ApplicationToken) or a session's. The JWT is used until shortly before it expires, and callers
+	// that need the next one share one call, which no caller's cancellation ends. A JWT with a zero expiresAt
+	// is used only by the calls that wait for it.
 	Credentials func(ctx context.Context) (token string, expiresAt time.Time, err error)
-	// HTTPClient sends the requests; nil: one with keep-alive for many parallel calls. Redirects are
-	// never followed. The gateway takes no compressed requests and compresses no answers; where a proxy
+	// HTTPClient sends the requests; nil: a client with keep-alive for many parallel calls. Redirects are
+	// never followed. The gateway takes no compressed requests and compresses no answers; if a proxy
 	// compresses them, the default client decompresses.
 	HTTPClient *http.Client
-	// Timeout bounds each call, its repetitions included, within the context's deadline; 0: DefaultTimeout.
-	// Upload and Download last as long as their contexts.
+	// Timeout bounds each call with its repetitions, within the context's deadline; 0: DefaultTimeout.
+	// Upload and Download are bounded by their contexts alone.
 	Timeout time.Duration
-	// Attempts is how often one call is sent at most; 0: DefaultAttempts, 1: never again.
+	// Attempts is how often one call is sent at most; 0: DefaultAttempts, 1: no repetition.
 	Attempts int
 	// MaxAnswer bounds an answer of the gateway, in bytes after decompression; 0: DefaultMaxAnswer.
 	MaxAnswer int64
-	// Now is the clock that JWTs expire by; nil: time.Now.
+	// Now is the clock for the expiry of JWTs; nil: time.Now.
 	Now func() time.Time
-	// Logger gets a warning, once in a while, while the gateway refuses the credential; nil: slog.Default().
+	// Logger gets a warning, at most every 10 seconds, while the gateway refuses the credential; nil: slog.Default().
 	Logger *slog.Logger
 }
 
@@ -55,7 +55,7 @@ type Client struct {
 	timeout     time.Duration
 	attempts    int
 	maxAnswer   int64
-	refused     *refused
+	refusals    *refusalLog
 
 	mu        sync.RWMutex
 	listeners []func(session string, tokens []string)
@@ -90,7 +90,7 @@ func New(o Options) (*Client, error) {
 	return &Client{
 		endpoint: endpoint, http: &own, timeout: o.Timeout, attempts: o.Attempts, maxAnswer: o.MaxAnswer,
 		credentials: &credentials{fetch: o.Credentials, now: o.Now, timeout: o.Timeout},
-		refused:     &refused{logger: o.Logger, now: o.Now},
+		refusals:    &refusalLog{logger: o.Logger, now: o.Now},
 	}, nil
 }
 
@@ -101,8 +101,8 @@ func setDefault[T comparable](field *T, value T) {
 	}
 }
 
-// defaultTransport keeps as many connections to the one gateway as parallel calls needed, for less time
-// than the gateway keeps them (http.idle_timeout, 2m unless set).
+// defaultTransport keeps as many connections to the gateway as parallel calls needed, for less time than the
+// gateway keeps them (http.idle_timeout, 2m unless set).
 func defaultTransport() *http.Transport {
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
@@ -127,7 +127,7 @@ func graphqlURL(base string) (string, error) {
 	case base == "":
 		return refuse("is missing")
 	case err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http":
-		return refuse("is no absolute URL")
+		return refuse("is not an absolute URL")
 	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
 		return refuse("holds a user, a query or a fragment")
 	case !confidential(u):
@@ -136,7 +136,7 @@ func graphqlURL(base string) (string, error) {
 	return strings.TrimSuffix(u.String(), "/") + "/graphql", nil
 }
 
-// confidential reports whether nobody on the way can read what is sent to a URL: it is https, or loopback.
+// confidential reports whether requests to a URL can't be read on the network: it is https, or loopback.
 func confidential(u *url.URL) bool {
 	if u.Scheme == "https" {
 		return true

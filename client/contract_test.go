@@ -14,8 +14,8 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/gatewaytest"
 )
 
-// The whole contract against a whole gateway: a session stores and reads a value, the application sees,
-// revokes and deletes.
+// The whole contract against a whole gateway: a session stores and reads a value, the application reads what is known
+// of its token, revokes its grants and deletes it.
 func TestContract(t *testing.T) {
 	g := gatewaytest.Start(t, nil)
 	session := newClient(t, g.URL, g.Session(gatewaytest.Own, "login"), nil)
@@ -85,7 +85,7 @@ func TestContract(t *testing.T) {
 	require.Equal(t, 1, n)
 }
 
-// A logout: grants are gone, the session's JWT is refused, and nothing that is still under way is an error.
+// At a logout, grants are revoked and the session's JWT is refused; operations that are still running get no error.
 func TestEndSession(t *testing.T) {
 	g := gatewaytest.Start(t, nil)
 	session, other := newClient(t, g.URL, g.Session(gatewaytest.Own, "login"), nil), newClient(t, g.URL, g.Session(gatewaytest.Own, "other"), nil)
@@ -103,7 +103,7 @@ func TestEndSession(t *testing.T) {
 	require.ErrorIs(t, err, client.ErrForbidden)
 	n, err := foreign.EndSession(ctx, id)
 	require.NoError(t, err)
-	require.Zero(t, n, "another application's session of the same id")
+	require.Zero(t, n, "another application's session with the same id")
 	_, err = session.Viewer(ctx)
 	require.NoError(t, err)
 
@@ -120,7 +120,7 @@ func TestEndSession(t *testing.T) {
 	require.Zero(t, n)
 
 	granted, err := app.CreateGrants(ctx, id, grantsOf([]string{made.Token}))
-	require.NoError(t, err, "a response that meets a logout on its way")
+	require.NoError(t, err, "grants for a response during the logout")
 	require.Equal(t, []directives.Granted{{Missing: []string{made.Token}}}, granted)
 	missing, err := app.VerifyGrants(ctx, id, checksOf([]string{made.Token}))
 	require.NoError(t, err)
@@ -132,7 +132,7 @@ func TestEndSession(t *testing.T) {
 	require.ErrorIs(t, err, client.ErrBadUserInput)
 }
 
-// What is not for this kind of caller, and what is malformed or too much, is told apart.
+// Operations for the other kind of caller, malformed input and too large input have different codes.
 func TestRefusals(t *testing.T) {
 	g := gatewaytest.Start(t, nil)
 	session := newClient(t, g.URL, g.Session(gatewaytest.Own, "login"), nil)
@@ -156,7 +156,7 @@ func TestRefusals(t *testing.T) {
 	require.ErrorIs(t, err, client.ErrLimitExceeded)
 }
 
-// The gateway's own metrics say how many requests there were.
+// The gateway's own metrics count the requests.
 func TestOneRequestByTheGatewaysMetrics(t *testing.T) {
 	g := gatewaytest.Start(t, nil)
 	b := backend(t, g)
@@ -171,9 +171,9 @@ func TestOneRequestByTheGatewaysMetrics(t *testing.T) {
 	require.Equal(t, 1, g.Requests(t, "verifyGrants"))
 }
 
-// TestEmptyValue: a value of no bytes is a value, whether its size is said or not.
+// TestEmptyValue: a value can have 0 bytes, whether its size is given or not.
 func TestEmptyValue(t *testing.T) {
-	for name, size := range map[string]*int64{"size said": new(int64(0)), "size not said": nil} {
+	for name, size := range map[string]*int64{"size given": new(int64(0)), "size not given": nil} {
 		t.Run(name, func(t *testing.T) {
 			g := gatewaytest.Start(t, nil)
 			session := newClient(t, g.URL, g.Session(gatewaytest.Own, "login"), nil)

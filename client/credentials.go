@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// credentials keeps the JWT. Within the last part of its life it is renewed in the background, while it
-// goes on being used; callers wait for a new one only where there is none that can be used.
+// credentials keeps the JWT. In the last part of its life the JWT is renewed in the background and still used;
+// callers wait for a new one only if they have no usable JWT.
 type credentials struct {
 	fetch   func(context.Context) (string, time.Time, error)
 	now     func() time.Time
@@ -23,21 +23,21 @@ type credentials struct {
 	flight *flight
 }
 
-// flight is one call to fetch, which every caller that needs a new JWT waits for.
+// flight is one call to fetch, shared by all callers that need a new JWT.
 type flight struct {
 	done chan struct{}
 	jwt  string
 	err  error
 }
 
-// Shares of a JWT's life, and bounds on them: it is renewed that long before its end, and no longer used that
-// long before, so that it does not expire on its way.
+// Shares of a JWT's life, and their bounds: how long before its end the JWT is renewed, and how long before its end it
+// is no longer used, so that it does not expire before it reaches the gateway.
 const (
 	renewShare, renewMost = 5, 30 * time.Second
 	spareShare, spareMost = 20, 2 * time.Second
 )
 
-// get returns a JWT other than refused, which is one that the gateway did not accept, or "".
+// get returns a JWT other than refused, the one that the gateway did not accept ("": none).
 func (c *credentials) get(ctx context.Context, refused string) (string, error) {
 	c.mu.Lock()
 	if c.jwt == refused {
@@ -89,7 +89,7 @@ func (c *credentials) fly(ctx context.Context, f *flight) {
 	c.end = end.Add(-min(life/spareShare, spareMost))
 }
 
-// ask calls the application's function; its panic must not end the process from our goroutine.
+// ask calls the application's function, and returns its panic as an error: in this goroutine it would end the process.
 func (c *credentials) ask(ctx context.Context) (jwt string, end time.Time, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -101,7 +101,7 @@ func (c *credentials) ask(ctx context.Context) (jwt string, end time.Time, err e
 	case err != nil:
 		return "", time.Time{}, fmt.Errorf("client: credentials: %w", err)
 	case jwt == "" || strings.ContainsFunc(jwt, func(r rune) bool { return r <= ' ' || r > '~' }):
-		return "", time.Time{}, errors.New("client: Options.Credentials returned what is no JWT")
+		return "", time.Time{}, errors.New("client: Options.Credentials returned a string that is not a JWT")
 	case !end.IsZero() && !c.now().Before(end):
 		return "", time.Time{}, errors.New("client: Options.Credentials returned a JWT that has expired")
 	}

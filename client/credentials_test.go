@@ -15,7 +15,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/gatewaytest"
 )
 
-// signer is credentials whose JWTs are numbered, last for a minute of its own clock, and are counted.
+// signer makes numbered JWTs that last for a minute of its clock, and counts them.
 type signer struct {
 	mu    sync.Mutex
 	clock time.Time
@@ -77,13 +77,13 @@ func TestJWTIsRenewedBeforeItEnds(t *testing.T) {
 	s.pass(47 * time.Second)
 	require.Equal(t, "Bearer a", used())
 	require.Equal(t, 1, s.count())
-	s.pass(2 * time.Second) // within the last fifth: renewed while it is still used
+	s.pass(2 * time.Second) // within the last fifth: renewed, and still used
 	used()
 	require.Eventually(t, func() bool { return used() == "Bearer b" }, 10*time.Second, time.Millisecond)
 	require.Equal(t, 2, s.count())
-	s.pass(time.Hour) // long over: nobody calls with it
+	s.pass(time.Hour) // expired: no call uses it
 	require.Equal(t, "Bearer c", used())
-	// While it can be used, trouble with the next one hurts nobody; then it is told.
+	// An error of the next JWT is returned only when the current one is no longer used.
 	s.mu.Lock()
 	s.err = errors.New("the signer is away")
 	s.mu.Unlock()
@@ -99,7 +99,7 @@ func TestOneCallForAJWT(t *testing.T) {
 	c := newClient(t, newFake(t, viewerOf).URL, s.credentials, func(o *client.Options) { o.Now = s.now })
 	const callers = 20
 	errs := make(chan error, callers)
-	// The first to ask leaves before the answer: the others get it all the same.
+	// The first caller is cancelled before the answer: the others still get it.
 	ctx, leave := context.WithCancel(t.Context())
 	first := make(chan error, 1)
 	go func() { _, err := c.Viewer(ctx); first <- err }()
@@ -147,7 +147,7 @@ func TestBadCredentials(t *testing.T) {
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 }
 
-// Without an end, a JWT is not kept.
+// A JWT without an expiry is not kept.
 func TestJWTWithoutAnEnd(t *testing.T) {
 	asked := atomic.Int64{}
 	c := newClient(t, newFake(t, ok(grantedBody)).URL, func(context.Context) (string, time.Time, error) {
@@ -161,8 +161,8 @@ func TestJWTWithoutAnEnd(t *testing.T) {
 	require.EqualValues(t, 3, asked.Load())
 }
 
-// A JWT that the gateway no longer takes, though it should last, is replaced once; also for what is not
-// repeated otherwise, because nothing was done.
+// A JWT that the gateway refuses before its expiry is replaced once, also for operations that are not repeated
+// otherwise, because a refused request changes nothing.
 func TestRefusedJWTIsReplaced(t *testing.T) {
 	g := gatewaytest.Start(t, nil)
 	asked := 0

@@ -17,7 +17,7 @@ const (
 	fuzzToken = "tok-2b58d9b2-83c1-4e9b-9692-b149112810c8"
 )
 
-// transport answers every request in the same way, without a network.
+// transport gives every request the same answer, without a network.
 type transport struct {
 	status      int
 	contentType string
@@ -32,8 +32,8 @@ func (f transport) RoundTrip(*http.Request) (*http.Response, error) {
 	return w.Result(), nil
 }
 
-// FuzzAnswers: whatever comes back, no method panics, no grant is taken for held that the answer does not
-// vouch for, what is returned is whole, and no error shows the JWT.
+// FuzzAnswers: for every answer, no method panics, no grant counts as held unless the answer says so, results are
+// complete, and no error shows the JWT.
 func FuzzAnswers(f *testing.F) {
 	for _, body := range []string{
 		`{"data":{"createGrants":{"grants":[{"expiresAt":"2030-01-01T00:00:00Z","missing":[]}]}}}`,
@@ -71,7 +71,7 @@ func try(t *testing.T, c *Client, body string) {
 	errs := make([]error, 0, 11)
 	note := func(err error, sound bool) {
 		if errs = append(errs, err); err == nil && !sound {
-			t.Errorf("taken for an answer: %q", body)
+			t.Errorf("accepted as an answer: %q", body)
 		}
 	}
 	made, err := c.Tokenize(ctx, Value{})

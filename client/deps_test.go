@@ -17,9 +17,9 @@ var _ interface {
 	directives.Revoker
 } = (*client.Client)(nil)
 
-// TestWhatAClientLinks: a program that calls the gateway links no GraphQL server, and nothing of ours but what speaks of
-// grants.
-func TestWhatAClientLinks(t *testing.T) {
+// TestTheClientLinksNoGraphQLServer: a program that calls the gateway links no GraphQL server, and of this module only
+// the packages listed here.
+func TestTheClientLinksNoGraphQLServer(t *testing.T) {
 	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", ".")
 	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=", "GOPROXY=off")
 	out, err := cmd.Output()

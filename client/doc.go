@@ -7,16 +7,16 @@
 //	})
 //	tokens, err := directives.New(directives.Options{Grants: gateway, Session: session})
 //
-// One Client serves a whole process; it is safe for concurrent use and keeps connections alive. Who it
-// is at the gateway, an application or a session, is said by the JWT that Credentials returns: the gateway
-// refuses what is not for that kind of caller with FORBIDDEN.
+// One Client serves a whole process; it is safe for concurrent use and keeps connections alive. The JWT that
+// Credentials returns makes it an application or a session at the gateway, which refuses operations for the other
+// kind of caller with FORBIDDEN.
 //
 // # Calls
 //
 // Every method makes one HTTP request, and none for an empty list. It ends with its context, and after
-// Options.Timeout at the latest. A request is sent again only where that is safe:
+// Options.Timeout at the latest. A request is sent again only if that is safe:
 //
-//   - whatever the method, if no connection could be made, or if the gateway refused the JWT (then once,
+//   - for every method, if no connection could be made, or if the gateway refused the JWT (then once,
 //     with a new one);
 //   - CreateGrants, VerifyGrants, EndSession, Detokenize, DetokenizeBatch, Token and Viewer also if the connection
 //     broke, or the gateway answered 502, 503, 504 or UNAVAILABLE.
@@ -26,11 +26,11 @@
 //
 // # Errors
 //
-// Whatever the gateway refuses is an *Error with its code, and errors.Is tells codes apart:
+// A refusal by the gateway is an *Error with its code, and errors.Is compares codes:
 //
 //	if errors.Is(err, client.ErrGrantRequired) { … }
 //
-// A gateway that can't be reached is ErrUnavailable too, around the cause; an answer that isn't the
+// If the gateway can't be reached, the error is ErrUnavailable too and wraps the cause; an answer that isn't the
 // gateway's is ErrBadAnswer. No error's text holds a JWT, a token or a signed URL.
 package client
 

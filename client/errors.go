@@ -14,7 +14,7 @@ import (
 // Code is extensions.code of an error, and itself an error to compare with: errors.Is(err, ErrForbidden).
 type Code string
 
-// The codes of the contract; graph/schema/errors.graphqls says what each asks for.
+// The codes of the contract; graph/schema/errors.graphqls says what to do for each.
 const (
 	ErrUnauthenticated Code = "UNAUTHENTICATED"
 	ErrForbidden       Code = "FORBIDDEN"
@@ -23,14 +23,14 @@ const (
 	ErrSessionChanged  Code = "SESSION_CHANGED"
 	ErrLimitExceeded   Code = "LIMIT_EXCEEDED"
 	ErrRateLimited     Code = "RATE_LIMITED"
-	ErrUnavailable     Code = "UNAVAILABLE" // also: the gateway can't be reached, or not in time
+	ErrUnavailable     Code = "UNAVAILABLE" // also: the gateway can't be reached in time
 	ErrInternal        Code = "INTERNAL"    // also: a code that this version doesn't know
 )
 
-// ErrBadAnswer is this package's own: what came back is not an answer of the gateway.
+// ErrBadAnswer is this package's own code: the answer is not the gateway's.
 const ErrBadAnswer Code = "BAD_ANSWER"
 
-var known = map[Code]bool{
+var contractCodes = map[Code]bool{
 	ErrUnauthenticated: true, ErrForbidden: true, ErrBadUserInput: true, ErrGrantRequired: true, ErrSessionChanged: true,
 	ErrLimitExceeded: true, ErrRateLimited: true, ErrUnavailable: true, ErrInternal: true, ErrBadAnswer: true,
 }
@@ -38,16 +38,16 @@ var known = map[Code]bool{
 // Error implements error.
 func (c Code) Error() string { return "cloakroom: " + string(c) }
 
-// Error is one error of the gateway, or of the way to it. Where the gateway answered with several, they
+// Error is one error of the gateway, or of the connection to it. If the gateway answered with several, they
 // are joined: errors.Is finds each, errors.As the first.
 type Error struct {
-	// Code is one of the contract's, or ErrBadAnswer; one that this package doesn't know is kept as it is.
+	// Code is one of the contract's, or ErrBadAnswer; an unknown code is kept as it is.
 	Code Code
-	// Message is for people: tokens, JWTs and signed URLs are cut out of it.
+	// Message is for people: tokens, JWTs and signed URLs are removed from it.
 	Message string
 	// Path names the field, argument or input at fault: names are strings, indexes of lists ints. It may be nil.
 	Path []any
-	// RetryAfter is how long an ErrRateLimited asks to wait; 0 for any other, or where nothing was said.
+	// RetryAfter is how long to wait after an ErrRateLimited; 0 for other codes, or if the answer names no time.
 	RetryAfter time.Duration
 
 	cause error
@@ -75,23 +75,23 @@ func (e *Error) Error() string {
 // Is reports whether target is the error's Code.
 func (e *Error) Is(target error) bool {
 	code, ok := target.(Code)
-	return ok && (code == e.Code || code == ErrInternal && !known[e.Code])
+	return ok && (code == e.Code || code == ErrInternal && !contractCodes[e.Code])
 }
 
-// RateLimited returns how long to wait, and whether the error is an ErrRateLimited: package directives passes that on.
+// RateLimited returns how long to wait, and whether the error is an ErrRateLimited; package directives passes both on.
 func (e *Error) RateLimited() (wait time.Duration, ok bool) {
 	return e.RetryAfter, e.Code == ErrRateLimited
 }
 
-// Unwrap returns what happened on the way to the gateway, such as context.DeadlineExceeded; nil where the
-// gateway itself answered.
+// Unwrap returns the cause of a failed connection, such as context.DeadlineExceeded; nil if the gateway
+// itself answered.
 func (e *Error) Unwrap() error { return e.cause }
 
 func failure(code Code, cause error, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...), cause: cause}
 }
 
-// Bounds on what is kept of an answer's errors.
+// Bounds on the errors that are kept from an answer.
 const (
 	mostErrors  = 100
 	mostMessage = 300
@@ -120,10 +120,10 @@ func fromAnswer(list gqlerror.List) error {
 	return errors.Join(errs...)
 }
 
-// mostWait bounds what an answer can ask to wait.
+// mostWait bounds the wait that an answer can ask for.
 const mostWait = 24 * time.Hour
 
-// wait returns a time of so many seconds, 0 where that is none.
+// wait converts seconds to a duration, 0 if they are not a valid wait.
 func wait(seconds float64) time.Duration {
 	if !(seconds > 0) {
 		return 0
@@ -144,11 +144,11 @@ func steps(path ast.Path) []any {
 	return all
 }
 
-// secrets are what a message never needs: JWTs and bearer tokens, the queries of URLs, tokens.
+// secrets match the parts that are removed from messages: JWTs and bearer tokens, the queries of URLs, tokens.
 var secrets = regexp.MustCompile(`(?i)bearer\s+\S+|eyJ[\w-]+\.[\w.-]*|\?[^\s"']*` +
 	`|[a-z][a-z0-9_]{0,15}-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
 
-// redact makes foreign text fit for a log: one line, bounded, without secrets.
+// redact makes text from outside fit for a log: one line, bounded, without secrets.
 func redact(text string) string {
 	if len(text) > 4*mostMessage {
 		text = text[:4*mostMessage]

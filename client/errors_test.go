@@ -29,18 +29,18 @@ func TestErrors(t *testing.T) {
 	}, *first)
 	require.Equal(t, "cloakroom: GRANT_REQUIRED: Lacks a grant. (at createGrants.input.grants[3].token)", first.Error())
 	noSecrets(t, err)
-	require.Equal(t, 3, strings.Count(err.Error(), "\n"), "one line each")
+	require.Equal(t, 3, strings.Count(err.Error(), "\n"), "one line for each error")
 }
 
 func TestOptions(t *testing.T) {
 	good := client.Options{Endpoint: "https://gateway.example", Credentials: always}
 	for name, change := range map[string]func(*client.Options){
-		"Endpoint is missing":           func(o *client.Options) { o.Endpoint = "" },
-		"Endpoint is no absolute URL":   func(o *client.Options) { o.Endpoint = "gateway.example" },
-		"Endpoint would send":           func(o *client.Options) { o.Endpoint = "http://gateway.example" },
-		"Endpoint holds a user":         func(o *client.Options) { o.Endpoint = "https://a:b@gateway.example" },
-		"Credentials is missing":        func(o *client.Options) { o.Credentials = nil },
-		"Timeout, Attempts and MaxAnsw": func(o *client.Options) { o.Attempts = -1 },
+		"Endpoint is missing":             func(o *client.Options) { o.Endpoint = "" },
+		"Endpoint is not an absolute URL": func(o *client.Options) { o.Endpoint = "gateway.example" },
+		"Endpoint would send":             func(o *client.Options) { o.Endpoint = "http://gateway.example" },
+		"Endpoint holds a user":           func(o *client.Options) { o.Endpoint = "https://a:b@gateway.example" },
+		"Credentials is missing":          func(o *client.Options) { o.Credentials = nil },
+		"Timeout, Attempts and MaxAnsw":   func(o *client.Options) { o.Attempts = -1 },
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := good
@@ -58,8 +58,8 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-// An empty list of tokens must not become no list, which means every token.
-func TestRevokingNothing(t *testing.T) {
+// An empty list of tokens must not be sent as an absent list, which means every token.
+func TestAnEmptyListRevokesNothing(t *testing.T) {
 	f := newFake(t, ok(`{"data":{"revokeGrants":{"revoked":99}}}`))
 	c := newClient(t, f.URL, always, nil)
 	n, err := c.RevokeGrants(t.Context(), client.Revocation{Session: "s", Tokens: []string{}})
@@ -70,8 +70,8 @@ func TestRevokingNothing(t *testing.T) {
 	require.Zero(t, f.requests.Load())
 }
 
-// Sessions that can't be told apart, or have no name, carry nothing.
-func TestCarryingNowhere(t *testing.T) {
+// Grants are not carried between equal sessions, or sessions without an id.
+func TestCarryGrantsRefusesBadSessions(t *testing.T) {
 	f := newFake(t, ok(`{"data":{"carryGrants":{"carried":99}}}`))
 	c := newClient(t, f.URL, always, nil)
 	for _, ids := range [][2]string{{"s", "s"}, {"", "s"}, {"s", ""}, {"s", "\xff"}} {
@@ -81,8 +81,8 @@ func TestCarryingNowhere(t *testing.T) {
 	require.Zero(t, f.requests.Load())
 }
 
-// Where a revocation's answer is lost it may have been made: listeners are told.
-func TestLostRevocationIsTold(t *testing.T) {
+// If a revocation's answer is lost, the revocation may have been made, so listeners are told.
+func TestListenersAreToldOfALostRevocation(t *testing.T) {
 	c := newClient(t, newFake(t, dropped).URL, always, nil)
 	told := 0
 	c.OnRevoke(func(string, []string) { told++ })

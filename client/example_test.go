@@ -15,7 +15,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/directives"
 )
 
-// A backend with @token in its schema: the client is where its grants come from.
+// A backend with @token in its schema creates and verifies grants through the client.
 func Example() {
 	var kit *appkit.Kit // see package appkit
 	gateway, err := client.New(client.Options{
@@ -36,7 +36,7 @@ func Example() {
 	// Output: CloakroomTokens
 }
 
-// Errors are told apart by their codes.
+// Errors are distinguished by their codes.
 func ExampleError() {
 	err := error(&client.Error{Code: client.ErrGrantRequired, Message: "No such token, or no grant.", Path: []any{"detokenize", "token"}})
 	if errors.Is(err, client.ErrGrantRequired) {
@@ -45,7 +45,7 @@ func ExampleError() {
 	// Output: cloakroom: GRANT_REQUIRED: No such token, or no grant. (at detokenize.token)
 }
 
-// An application stores a value in its user's session: the session's JWT says whose it is.
+// An application stores a value in its user's session, which the session's JWT names.
 func ExampleClient_Tokenize() {
 	gateway, err := client.New(client.Options{
 		Endpoint: "https://gateway.example",

@@ -24,7 +24,7 @@ var (
 	bothChecks = []directives.Check{{Token: token, Kind: directives.GrantKindRead}, {Token: token, Kind: directives.GrantKindStore}}
 )
 
-// noSecrets wants an error, however it is printed, to show nothing that opens anything.
+// noSecrets requires that no way of printing an error shows a secret.
 func noSecrets(t testing.TB, err error) {
 	t.Helper()
 	for _, text := range []string{err.Error(), fmt.Sprintf("%+v", err), fmt.Sprintf("%v", err)} {
@@ -34,7 +34,7 @@ func noSecrets(t testing.TB, err error) {
 	}
 }
 
-func TestDown(t *testing.T) {
+func TestAnUnreachableGateway(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	require.NoError(t, l.Close())
@@ -48,8 +48,8 @@ func TestDown(t *testing.T) {
 	}
 }
 
-// A request that can't have arrived is sent again, whatever it does.
-func TestUnreachedIsRepeated(t *testing.T) {
+// A request that can't have arrived is sent again, also if its operation is not repeatable.
+func TestRequestsThatCouldNotArriveAreRepeated(t *testing.T) {
 	f := newFake(t, ok(`{"data":{"tokenize":{"token":"`+token+`","upload":`+signedBody+`}}}`))
 	dials := 0
 	transport := &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -105,8 +105,8 @@ func TestRetries(t *testing.T) {
 	}
 }
 
-// Slow at every stage; the call ends with its deadline, its timeout or its cancellation.
-func TestSlow(t *testing.T) {
+// A gateway that is slow at any stage: the call ends at its deadline, its timeout or its cancellation.
+func TestSlowAnswersEndInTime(t *testing.T) {
 	release := make(chan struct{})
 	arrived := make(chan struct{}, 100)
 	hang := func(w http.ResponseWriter, r *http.Request) {
@@ -150,7 +150,7 @@ func TestSlow(t *testing.T) {
 	close(release)
 }
 
-// No time is spent on a wait that the deadline would cut off.
+// The client does not start a wait that the deadline would cut off.
 func TestNoWaitBeyondTheDeadline(t *testing.T) {
 	f := newFake(t, refusal("UNAVAILABLE"))
 	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
@@ -160,10 +160,10 @@ func TestNoWaitBeyondTheDeadline(t *testing.T) {
 	_, err := c.Viewer(ctx)
 	require.ErrorIs(t, err, client.ErrUnavailable)
 	require.Less(t, time.Since(start), 10*time.Second)
-	require.Less(t, f.requests.Load(), int64(100), "it backs off")
+	require.Less(t, f.requests.Load(), int64(100), "the client waits between attempts")
 }
 
-func TestRubbish(t *testing.T) {
+func TestMalformedAnswersAreErrors(t *testing.T) {
 	huge := func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		for range 64 {
@@ -188,19 +188,19 @@ func TestRubbish(t *testing.T) {
 		"an unknown type": ok(`{"data":{"detokenizeBatch":[{"__typename":"` + jwt + `"}],"token":{}}}`),
 		"other tokens": ok(`{"data":{"verifyGrants":{"valid":false,"missing":[{"token":"tok-other","kind":"READ"}]},"token":{"id":"other"},` +
 			`"detokenize":{"token":"other","download":` + signedBody + `}}}`),
-		"another kind":                  ok(`{"data":{"verifyGrants":{"valid":false,"missing":[{"token":"` + token + `","kind":"BOTH"}]},"token":{}}}`),
-		"a token without its kind":      ok(`{"data":{"verifyGrants":{"valid":false,"missing":[{"token":"` + token + `"}]},"token":{}}}`),
-		"both":                          ok(`{"data":{"verifyGrants":{"valid":true,"missing":[{"token":"` + token + `","kind":"READ"}]},"token":{}}}`),
-		"invalid with nothing missing":  ok(`{"data":{"verifyGrants":{"valid":false,"missing":[]},"token":{}}}`),
-		"valid without a list":          ok(`{"data":{"verifyGrants":{"valid":true},"token":{}}}`),
-		"fewer grants than were asked":  ok(`{"data":{"createGrants":{"grants":[]},"token":{}}}`),
-		"more grants than were asked":   ok(`{"data":{"createGrants":{"grants":[{"expiresAt":"2030-01-01T00:00:00Z","missing":[]},{"expiresAt":null,"missing":[]}]},"token":{}}}`),
-		"grants without a list":         ok(`{"data":{"createGrants":{"grants":[{"expiresAt":"2030-01-01T00:00:00Z"}]},"token":{}}}`),
-		"grants without a moment":       ok(`{"data":{"createGrants":{"grants":[{"expiresAt":null,"missing":[]}]},"token":{}}}`),
-		"a moment, and nothing granted": ok(`{"data":{"createGrants":{"grants":[{"expiresAt":"2030-01-01T00:00:00Z","missing":["` + token + `"]}]},"token":{}}}`),
-		"another token is missing":      ok(`{"data":{"createGrants":{"grants":[{"expiresAt":null,"missing":["tok-other"]}]},"token":{}}}`),
-		"wrong times":                   ok(`{"data":{"createGrants":{"grants":[{"expiresAt":"` + jwt + `","missing":[]}]}}}`),
-		"huge":                          huge, "a gzip bomb": bomb, "too deep": ok(strings.Repeat(`{"data":`, 20_000)),
+		"another kind":                 ok(`{"data":{"verifyGrants":{"valid":false,"missing":[{"token":"` + token + `","kind":"BOTH"}]},"token":{}}}`),
+		"a token without its kind":     ok(`{"data":{"verifyGrants":{"valid":false,"missing":[{"token":"` + token + `"}]},"token":{}}}`),
+		"both":                         ok(`{"data":{"verifyGrants":{"valid":true,"missing":[{"token":"` + token + `","kind":"READ"}]},"token":{}}}`),
+		"invalid with nothing missing": ok(`{"data":{"verifyGrants":{"valid":false,"missing":[]},"token":{}}}`),
+		"valid without a list":         ok(`{"data":{"verifyGrants":{"valid":true},"token":{}}}`),
+		"fewer grants than were asked": ok(`{"data":{"createGrants":{"grants":[]},"token":{}}}`),
+		"more grants than were asked":  ok(`{"data":{"createGrants":{"grants":[{"expiresAt":"2030-01-01T00:00:00Z","missing":[]},{"expiresAt":null,"missing":[]}]},"token":{}}}`),
+		"grants without a list":        ok(`{"data":{"createGrants":{"grants":[{"expiresAt":"2030-01-01T00:00:00Z"}]},"token":{}}}`),
+		"grants without an expiry":     ok(`{"data":{"createGrants":{"grants":[{"expiresAt":null,"missing":[]}]},"token":{}}}`),
+		"an expiry without a grant":    ok(`{"data":{"createGrants":{"grants":[{"expiresAt":"2030-01-01T00:00:00Z","missing":["` + token + `"]}]},"token":{}}}`),
+		"another token is missing":     ok(`{"data":{"createGrants":{"grants":[{"expiresAt":null,"missing":["tok-other"]}]},"token":{}}}`),
+		"wrong times":                  ok(`{"data":{"createGrants":{"grants":[{"expiresAt":"` + jwt + `","missing":[]}]}}}`),
+		"huge":                         huge, "a gzip bomb": bomb, "too deep": ok(strings.Repeat(`{"data":`, 20_000)),
 		"a null error": ok(`{"errors":[null]}`), "teapot": answer(418, "text/plain", jwt), "500": answer(500, "text/html", jwt),
 		"500 in JSON": answer(500, "application/json", `{"data":{"token":null}}`),
 	} {
@@ -257,7 +257,7 @@ func TestStorageNeverGetsTheJWT(t *testing.T) {
 	r := client.SignedRequest{Method: "PUT", URL: store.URL + "/v?" + signed, Header: http.Header{"X-Key": {"secret-key"}}}
 	require.NoError(t, c.Upload(t.Context(), r, strings.NewReader("value"), 5))
 	require.NoError(t, c.Upload(t.Context(), r, strings.NewReader(""), 0))
-	require.ErrorIs(t, c.Upload(t.Context(), r, strings.NewReader("x"), 0), client.ErrBadUserInput, "longer than it says")
+	require.ErrorIs(t, c.Upload(t.Context(), r, strings.NewReader("x"), 0), client.ErrBadUserInput, "longer than its size")
 	require.ErrorIs(t, c.Upload(t.Context(), r, strings.NewReader("x"), -1), client.ErrBadUserInput)
 	err := c.Upload(t.Context(), r, strings.NewReader("val"), 5)
 	require.Error(t, err)

@@ -14,7 +14,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/client"
 )
 
-// What errors must never show.
+// Secrets that errors must never show.
 const (
 	jwt    = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl"
 	token  = "tok-2b58d9b2-83c1-4e9b-9692-b149112810c8"
@@ -25,12 +25,12 @@ func always(context.Context) (string, time.Time, error) {
 	return jwt, time.Now().Add(time.Hour), nil
 }
 
-// fake is a gateway that answers as it is told, and counts.
+// fake is a gateway with fixed answers, which counts requests.
 type fake struct {
 	*httptest.Server
 	requests atomic.Int64
 	mu       sync.Mutex
-	answers  []http.HandlerFunc // one after the other; the last one for good
+	answers  []http.HandlerFunc // in order; the last one for all further requests
 }
 
 func newFake(t testing.TB, answers ...http.HandlerFunc) *fake {
@@ -71,7 +71,7 @@ const grantedBody = `{"data":{"createGrants":{"grants":[{"expiresAt":"2030-01-01
 
 const signedBody = `{"method":"PUT","url":"https://store.example/v/1?` + signed + `","headers":[{"name":"X-Key","value":"secret-key"}],"expiresAt":"2030-01-01T00:00:00Z"}`
 
-// calls are every method, each as one call.
+// calls has one call of every method.
 func calls(ctx context.Context, c *client.Client) map[string]func() error {
 	return map[string]func() error{
 		"Tokenize":        func() error { _, err := c.Tokenize(ctx, client.Value{}); return err },

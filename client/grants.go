@@ -9,13 +9,13 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/ids"
 )
 
-// CreateGrants implements directives.Grants. What has not the form of a token is missing without being asked for. Errors:
-// ErrUnauthenticated, ErrForbidden for a session, ErrBadUserInput for a session's id or a grant that is none, ErrLimitExceeded,
+// CreateGrants implements directives.Grants. A malformed token is not sent, and counts as missing. Errors:
+// ErrUnauthenticated, ErrForbidden for a session, ErrBadUserInput for an invalid session id or grant, ErrLimitExceeded,
 // ErrRateLimited, ErrUnavailable, ErrBadAnswer.
 func (c *Client) CreateGrants(ctx context.Context, session string, wanted []grant.Request) ([]grant.Granted, error) {
 	granted := make([]grant.Granted, len(wanted))
 	input := createGrantsInput{SessionId: session, Grants: make([]grantsInput, 0, len(wanted))}
-	places := make([]int, 0, len(wanted)) // of each entry of the input among wanted
+	places := make([]int, 0, len(wanted)) // each input entry's index in wanted
 	for i := range wanted {
 		w := &wanted[i]
 		tokens := wellFormed(w.Tokens)
@@ -51,7 +51,7 @@ func (c *Client) CreateGrants(ctx context.Context, session string, wanted []gran
 	return granted, nil
 }
 
-// wellFormed returns those that have the form of a token: all itself where all have.
+// wellFormed returns the strings that have the form of a token: all itself if every string has.
 func wellFormed(all []string) []string {
 	for i, t := range all {
 		if ids.ValidToken(t) {
@@ -68,11 +68,11 @@ func wellFormed(all []string) []string {
 	return all
 }
 
-// decode returns what exists of a request for these tokens, of which asked were sent. It believes an answer only if all of
-// it fits.
+// decode returns the result of a request for these tokens; asked is how many of them were sent. An answer that does not fit
+// the request is an error.
 func (g *createdGrants) decode(tokens []string, asked int) (granted grant.Granted, err error) {
 	if g.Missing == nil || (g.ExpiresAt == nil) != (len(g.Missing) == asked) || g.ExpiresAt != nil && g.ExpiresAt.IsZero() {
-		return granted, failure(ErrBadAnswer, nil, "it is not clear which grants exist")
+		return granted, failure(ErrBadAnswer, nil, "the answer does not say which grants exist")
 	}
 	granted.ExpiresAt = value(g.ExpiresAt)
 	if len(g.Missing) == 0 && asked == len(tokens) {
@@ -93,20 +93,20 @@ func (g *createdGrants) decode(tokens []string, asked int) (granted grant.Grante
 		}
 	}
 	if n != len(g.Missing) {
-		return grant.Granted{}, failure(ErrBadAnswer, nil, "tokens are missing that were not asked for")
+		return grant.Granted{}, failure(ErrBadAnswer, nil, "the answer names missing tokens that were not in the request")
 	}
 	return granted, nil
 }
 
-// VerifyGrants implements directives.Grants: one request for checks of both kinds. What is missing comes in
-// the order of the checks. A token that has not the form of one is missing without being asked for. Errors are those of
+// VerifyGrants implements directives.Grants: one request for checks of both kinds. Missing checks are in the
+// order of the checks. A check of a malformed token is not sent, and counts as missing. Errors are those of
 // CreateGrants.
 func (c *Client) VerifyGrants(ctx context.Context, session string, checks []grant.Check) ([]grant.Check, error) {
 	held := make(map[grant.Check]bool, len(checks))
 	input := verifyGrantsInput{SessionId: session, Checks: make([]grantCheckInput, 0, len(checks))}
 	for _, k := range checks {
 		if !k.Kind.Valid() {
-			return nil, failure(ErrBadUserInput, nil, "a check is of neither kind, READ or STORE")
+			return nil, failure(ErrBadUserInput, nil, "a check's kind is READ or STORE")
 		}
 		if _, listed := held[k]; !listed && ids.ValidToken(k.Token) {
 			held[k] = true
@@ -136,23 +136,23 @@ func (c *Client) VerifyGrants(ctx context.Context, session string, checks []gran
 	return missing, nil
 }
 
-// note takes the checks that are missing out of those that were asked for. It believes an answer only if all of it
-// fits: a check that is taken for held lets an operation run.
+// note sets missing checks to false in held. An answer that does not fit the request is an error, because a check that
+// wrongly counts as held lets an operation run.
 func (v *verifyGrantsPayload) note(held map[grant.Check]bool) error {
 	if v.Missing == nil || v.Valid != (len(v.Missing) == 0) {
-		return failure(ErrBadAnswer, nil, "it is not clear whether the grants are held")
+		return failure(ErrBadAnswer, nil, "the answer does not say whether the grants are held")
 	}
 	for _, m := range v.Missing {
 		check := grant.Check{Token: m.Token, Kind: m.Kind}
 		if _, asked := held[check]; !asked {
-			return failure(ErrBadAnswer, nil, "a grant is missing that was not asked for")
+			return failure(ErrBadAnswer, nil, "the answer names a missing grant that was not in the request")
 		}
 		held[check] = false
 	}
 	return nil
 }
 
-// checkSession refuses what JSON would turn into the id of another session.
+// checkSession refuses an empty id, and an id that JSON would change into another session's.
 func checkSession(id string) error {
 	if id == "" || !utf8.ValidString(id) {
 		return failure(ErrBadUserInput, nil, "a session's id is empty, or not UTF-8")
@@ -163,14 +163,14 @@ func checkSession(id string) error {
 // Revocation says which grants to revoke; each field that is set narrows it. At least one of Session and
 // Tokens is needed.
 type Revocation struct {
-	Session string       // the session's id, as its JWT names it; empty: of every session
-	Tokens  []string     // nil: on every token; empty: on none
+	Session string       // the session's id, as its JWT names it; empty: every session
+	Tokens  []string     // nil: every token; empty: none
 	Kinds   []grant.Kind // empty: both
 }
 
-// RevokeGrants ends the application's grants that match, and returns how many were in force. Whoever
-// listens with OnRevoke is told before it returns, also where it fails, because the gateway may have
-// done it all the same. Errors are those of CreateGrants.
+// RevokeGrants ends the application's grants that match, and returns how many were in force. Listeners
+// of OnRevoke are told before it returns, even on failure, because the gateway may have revoked the
+// grants nevertheless. Errors are those of CreateGrants.
 func (c *Client) RevokeGrants(ctx context.Context, r Revocation) (int, error) {
 	switch {
 	case r.Session == "" && r.Tokens == nil:
@@ -183,7 +183,7 @@ func (c *Client) RevokeGrants(ctx context.Context, r Revocation) (int, error) {
 			return 0, err
 		}
 	}
-	defer c.tell(r.Session, r.Tokens)
+	defer c.notifyRevoked(r.Session, r.Tokens)
 	answer, err := revokeGrants(ctx, call{c}, revokeGrantsInput{SessionId: given(r.Session), Tokens: r.Tokens, Kinds: r.Kinds})
 	if err != nil {
 		return 0, err
@@ -191,10 +191,10 @@ func (c *Client) RevokeGrants(ctx context.Context, r Revocation) (int, error) {
 	return count(answer.RevokeGrants.Revoked)
 }
 
-// CarryGrants moves the grants of one of the application's sessions to another, which is not the same, and returns how
-// many were in force. Carry only from a session that this very browser has had before it signed in, never from an id
-// that a request names: whoever names it would get that session's values. Listeners are told as by RevokeGrants
-// that the first session has none left. Errors are those of CreateGrants.
+// CarryGrants moves the grants of one of the application's sessions to a different session, and returns how many were
+// in force. Carry only from the session that the same browser had before it signed in, never from an id that a
+// request names: its sender would get that session's values. As by RevokeGrants, listeners are told that the first
+// session has no grants left. Errors are those of CreateGrants.
 func (c *Client) CarryGrants(ctx context.Context, from, to string) (int, error) {
 	for _, session := range []string{from, to} {
 		if err := checkSession(session); err != nil {
@@ -204,7 +204,7 @@ func (c *Client) CarryGrants(ctx context.Context, from, to string) (int, error) 
 	if from == to {
 		return 0, failure(ErrBadUserInput, nil, "grants are carried from one session to another")
 	}
-	defer c.tell(from, nil)
+	defer c.notifyRevoked(from, nil)
 	answer, err := carryGrants(ctx, call{c}, carryGrantsInput{FromSessionId: from, ToSessionId: to})
 	if err != nil {
 		return 0, err
@@ -212,15 +212,15 @@ func (c *Client) CarryGrants(ctx context.Context, from, to string) (int, error) 
 	return count(answer.CarryGrants.Carried)
 }
 
-// EndSession ends a session, by its id as its JWT names it: the gateway revokes its grants, and refuses every
-// credential that names it until it expires. It returns how many grants were in force: none where an attempt before
-// has revoked them and its answer was lost. Do this at a logout; the id must not be used again. Listeners are told as
-// by RevokeGrants. Errors are those of CreateGrants.
+// EndSession ends a session, by its id as its JWT names it: the gateway revokes the session's grants, and refuses every
+// credential that names the session until the credential expires. It returns how many grants were in force: 0 if an earlier
+// attempt revoked them and its answer was lost. Call it at a logout; the id must not be used again. Listeners are
+// told as by RevokeGrants. Errors are those of CreateGrants.
 func (c *Client) EndSession(ctx context.Context, session string) (int, error) {
 	if err := checkSession(session); err != nil {
 		return 0, err
 	}
-	defer c.tell(session, nil)
+	defer c.notifyRevoked(session, nil)
 	answer, err := endSession(ctx, call{c}, endSessionInput{SessionId: session})
 	if err != nil {
 		return 0, err
@@ -228,14 +228,14 @@ func (c *Client) EndSession(ctx context.Context, session string) (int, error) {
 	return count(answer.EndSession.Revoked)
 }
 
-// DeleteTokens destroys the keys of those tokens that are the application's own, and with them the values,
-// and returns how many there were. Listeners are told as by RevokeGrants. Errors are those
+// DeleteTokens destroys the keys of those tokens that are the application's own, and thereby their values,
+// and returns how many it destroyed. Listeners are told as by RevokeGrants. Errors are those
 // of CreateGrants.
 func (c *Client) DeleteTokens(ctx context.Context, tokens []string) (int, error) {
 	if len(tokens) == 0 {
 		return 0, nil
 	}
-	defer c.tell("", tokens)
+	defer c.notifyRevoked("", tokens)
 	answer, err := deleteTokens(ctx, call{c}, tokens)
 	if err != nil {
 		return 0, err
@@ -258,7 +258,7 @@ func (c *Client) OnRevoke(f func(session string, tokens []string)) {
 	c.listeners = append(c.listeners, f)
 }
 
-func (c *Client) tell(session string, tokens []string) {
+func (c *Client) notifyRevoked(session string, tokens []string) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	for _, f := range c.listeners {

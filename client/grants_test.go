@@ -9,7 +9,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/gatewaytest"
 )
 
-// One contract, one gateway: over GraphQL, and in its own process.
+// Runs the contract suite against one gateway: over GraphQL, and in process.
 func TestGrants(t *testing.T) {
 	g := gatewaytest.Start(t, nil)
 	remote := backend(t, g)

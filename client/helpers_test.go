@@ -36,7 +36,7 @@ func newClient(t testing.TB, url string, credentials gatewaytest.Credentials, ch
 	return c
 }
 
-// tokensOf makes tokens of a tenant, the first n of one growing list.
+// tokensOf returns the first n tokens of a tenant's list, which grows as needed.
 func tokensOf(g *gatewaytest.Gateway, tenant string) func(testing.TB, int) []string {
 	var made []string
 	return func(t testing.TB, n int) []string {
@@ -53,7 +53,7 @@ func tokensOf(g *gatewaytest.Gateway, tenant string) func(testing.TB, int) []str
 	}
 }
 
-// backend is a contract suite's: grants over HTTP, with every request counted.
+// backend returns a backend for the contract suite: grants over HTTP, with every request counted.
 func backend(t testing.TB, g *gatewaytest.Gateway) grantstest.Backend {
 	count := &counter{RoundTripper: http.DefaultTransport}
 	c := newClient(t, g.URL, g.Application(gatewaytest.Own), func(o *client.Options) {
@@ -74,7 +74,7 @@ func grantsOf(tokens []string) []directives.Grant {
 	return []directives.Grant{{Tokens: tokens, Kinds: []directives.GrantKind{directives.GrantKindRead, directives.GrantKindStore}}}
 }
 
-// checksOf asks for both kinds.
+// checksOf returns checks of both kinds.
 func checksOf(tokens []string) []directives.Check {
 	checks := make([]directives.Check, 0, 2*len(tokens))
 	for _, token := range tokens {

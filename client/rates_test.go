@@ -22,10 +22,10 @@ func TestRetryAfter(t *testing.T) {
 		answer http.HandlerFunc
 		want   time.Duration
 	}{
-		"of a field":                   {answer(200, "application/json", refusal), 3 * time.Second},
-		"of a request":                 {answer(429, "application/json", refusal), 3 * time.Second},
-		"by a proxy, in the header":    {withHeader(answer(429, "text/html", "wait")), 5 * time.Second},
-		"by a proxy that says nothing": {answer(429, "text/html", "wait"), 0},
+		"of a field":                  {answer(200, "application/json", refusal), 3 * time.Second},
+		"of a request":                {answer(429, "application/json", refusal), 3 * time.Second},
+		"by a proxy, in the header":   {withHeader(answer(429, "text/html", "wait")), 5 * time.Second},
+		"by a proxy without a header": {answer(429, "text/html", "wait"), 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFake(t, c.answer)

@@ -11,12 +11,12 @@ import (
 	"time"
 )
 
-// SignedRequest is one HTTP request to the object store, for whoever holds it: its URL and header are secrets,
+// SignedRequest is one HTTP request to the object store, which every holder can send: its URL and header are secrets,
 // and no verb of fmt prints them.
 type SignedRequest struct {
 	Method    string
 	URL       string
-	Header    http.Header // each is needed, as given
+	Header    http.Header // send every field unchanged
 	ExpiresAt time.Time   // when the store stops accepting the request
 }
 
@@ -28,7 +28,7 @@ func (r SignedRequest) Format(state fmt.State, _ rune) {
 // LogValue implements slog.LogValuer.
 func (r SignedRequest) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(r)) }
 
-// StorageError is a refusal by the object store. What the store said is left out: it can hold secrets.
+// StorageError is a refusal by the object store. The store's message is left out: it can hold secrets.
 type StorageError struct {
 	Method string
 	Status int // of HTTP: 403 expired or altered, 404 not uploaded yet, 412 uploaded before
@@ -39,16 +39,16 @@ func (e *StorageError) Error() string {
 	return fmt.Sprintf("cloakroom: the object store refused a %s with HTTP status %d", e.Method, e.Status)
 }
 
-// Upload sends a value of size bytes, 0 of an empty one, to the object store. It is sent once; a second upload is a StorageError
-// of status 412. The value goes to the store as it is, which encrypts it (SSE-C). Errors: *StorageError for a refusal,
-// ErrBadUserInput for a value without reader, longer than an empty one may be, or a request that can't be sent safely, and ErrUnavailable where the
-// store can't be reached, which wraps the cause, such as ctx's error.
+// Upload sends a value of size bytes, 0 for an empty value, to the object store. It is sent once; a second upload is a
+// StorageError of status 412. The value is sent unchanged, and the store encrypts it (SSE-C). Errors: *StorageError for a
+// refusal; ErrBadUserInput for a value without a reader, a value of size 0 that is not empty, or a request that can't be
+// sent safely; and ErrUnavailable if the store can't be reached, which wraps the cause, such as ctx's error.
 func (c *Client) Upload(ctx context.Context, r SignedRequest, value io.Reader, size int64) error {
 	if value == nil || size < 0 {
 		return failure(ErrBadUserInput, nil, "a value has 0 bytes or more")
 	}
 	body := io.NopCloser(value)
-	if size == 0 { // of any other body net/http would take 0 for an unknown length
+	if size == 0 { // for a body other than http.NoBody, net/http takes 0 for an unknown length
 		if n, _ := io.ReadFull(value, make([]byte, 1)); n > 0 {
 			return failure(ErrBadUserInput, nil, "the value is longer than its size")
 		}
@@ -61,8 +61,8 @@ func (c *Client) Upload(ctx context.Context, r SignedRequest, value io.Reader, s
 	return answer.Body.Close()
 }
 
-// Download returns the value, to be read until io.EOF, within ctx, and closed. Errors: *StorageError, ErrBadUserInput and
-// ErrUnavailable, as for Upload; those of reading are net/http's, or ctx's.
+// Download returns the value. Read it until io.EOF, before ctx ends, and close it. Errors: *StorageError, ErrBadUserInput
+// and ErrUnavailable, as for Upload; errors of reading are net/http's, or ctx's.
 func (c *Client) Download(ctx context.Context, r SignedRequest) (io.ReadCloser, error) {
 	answer, err := c.storage(ctx, r, http.NoBody, 0)
 	if err != nil {
@@ -88,7 +88,7 @@ func (c *Client) storage(ctx context.Context, r SignedRequest, body io.ReadClose
 	}
 	answer, err := c.http.Do(request)
 	if err != nil {
-		return nil, lost(err)
+		return nil, storeUnreachable(err)
 	}
 	if answer.StatusCode != http.StatusOK {
 		_ = answer.Body.Close()
@@ -97,8 +97,9 @@ func (c *Client) storage(ctx context.Context, r SignedRequest, body io.ReadClose
 	return answer, nil
 }
 
-// lost leaves out the signed URL that net/http puts around the cause.
-func lost(err error) error {
+// storeUnreachable returns the error of a request without an answer. It leaves out the signed URL that net/http puts around
+// the cause.
+func storeUnreachable(err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {
 		err = u.Err
@@ -108,7 +109,7 @@ func lost(err error) error {
 
 var errIncomplete = errors.New("incomplete")
 
-// decode refuses a request that could not be sent, or not safely.
+// decode returns the signed request, or an error if it can't be sent safely.
 func (s *signed) decode() (SignedRequest, error) {
 	u, err := url.Parse(s.Url)
 	if err != nil || !confidential(u) || s.Method == "" || s.Headers == nil || s.ExpiresAt.IsZero() {

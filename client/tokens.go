@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// Value is what is known of a value before it is uploaded; the zero Value says nothing.
+// Value describes a value before its upload; every field is optional.
 type Value struct {
 	Metadata *Metadata     // encrypted at rest, and returned with the value; nil: none
 	Size     *int64        // bytes; the upload then accepts no other; nil: not known
 	TTL      time.Duration // the token and its value are deleted after this long; 0: kept
 }
 
-// Metadata are facts about a value; a field that is zero was not given.
+// Metadata describes a value; a zero field was not given.
 type Metadata struct {
 	Filename     string // no path, no control characters; 255 bytes at most
 	ContentType  string // media type (RFC 9110)
@@ -22,9 +22,9 @@ type Metadata struct {
 
 // Tokenized is a token and the request that uploads its value.
 type Tokenized struct {
-	Token     string        // save it where the value would have been
+	Token     string        // save it in place of the value
 	Upload    SignedRequest // send it once: Client.Upload
-	ExpiresAt time.Time     // when token and value are deleted; zero: kept
+	ExpiresAt time.Time     // when token and value are deleted; zero: never
 }
 
 // Detokenized is the request that downloads a token's value.
@@ -32,10 +32,10 @@ type Detokenized struct {
 	Token    string
 	Download SignedRequest // Client.Download
 	Metadata *Metadata     // nil: none was given
-	Err      error         // of a batch: why this token was not redeemed; then the rest is empty
+	Err      error         // in a batch: why this token was not redeemed; the other fields are then empty
 }
 
-// Token is what the gateway knows of a token.
+// Token describes a token at the gateway.
 type Token struct {
 	ID        string
 	CreatedAt time.Time
@@ -43,7 +43,7 @@ type Token struct {
 	Metadata  *Metadata // nil: none was given
 }
 
-// Viewer is who the gateway takes this client for.
+// Viewer is this client's identity at the gateway.
 type Viewer struct {
 	Subject     string
 	SessionHash string   // hexadecimal; empty for an application
@@ -53,8 +53,8 @@ type Viewer struct {
 }
 
 // Tokenize reserves a token for the calling session, which gets READ and STORE grants. Errors:
-// ErrUnauthenticated, ErrForbidden for an application, ErrBadUserInput for a value that can't be described so, ErrLimitExceeded,
-// ErrRateLimited, ErrUnavailable (also for want of room), ErrBadAnswer.
+// ErrUnauthenticated, ErrForbidden for an application, ErrBadUserInput for an invalid Value, ErrLimitExceeded,
+// ErrRateLimited, ErrUnavailable (also if the gateway has no space), ErrBadAnswer.
 func (c *Client) Tokenize(ctx context.Context, v Value) (Tokenized, error) {
 	answer, err := tokenize(ctx, call{c}, v.input())
 	if err != nil {
@@ -89,8 +89,8 @@ func (c *Client) TokenizeBatch(ctx context.Context, values []Value) ([]Tokenized
 	return made, nil
 }
 
-// Detokenize returns the request that downloads the token's value; ErrGrantRequired where the calling session
-// has no READ grant, or there is no such token. Other errors are those of Tokenize.
+// Detokenize returns the request that downloads the token's value; ErrGrantRequired if the calling session
+// has no READ grant, or the token does not exist. Other errors are those of Tokenize.
 func (c *Client) Detokenize(ctx context.Context, token string) (Detokenized, error) {
 	answer, err := detokenize(ctx, call{c}, token)
 	if err != nil {
@@ -99,7 +99,7 @@ func (c *Client) Detokenize(ctx context.Context, token string) (Detokenized, err
 	return answer.Detokenize.decode(token)
 }
 
-// DetokenizeBatch returns one answer per token, in order; the Err of each says whether it was redeemed. The call's
+// DetokenizeBatch returns one answer per token, in order; Err is set if the token was not redeemed. The call's
 // own errors are those of Tokenize.
 func (c *Client) DetokenizeBatch(ctx context.Context, tokens []string) ([]Detokenized, error) {
 	if len(tokens) == 0 {
@@ -134,8 +134,8 @@ func (c *Client) DetokenizeBatch(ctx context.Context, tokens []string) ([]Detoke
 	return redeemed, nil
 }
 
-// Token returns what is known of a token that the session may READ, or that is the application's own; nil, and
-// no error, of every other. Errors: ErrUnauthenticated, ErrBadUserInput for what is no token, ErrRateLimited, ErrUnavailable,
+// Token describes a token that the session may READ, or that is the application's own; for every other token it returns
+// nil and no error. Errors: ErrUnauthenticated, ErrBadUserInput for a malformed token, ErrRateLimited, ErrUnavailable,
 // ErrBadAnswer.
 func (c *Client) Token(ctx context.Context, id string) (*Token, error) {
 	answer, err := token(ctx, call{c}, id)
@@ -144,13 +144,13 @@ func (c *Client) Token(ctx context.Context, id string) (*Token, error) {
 	}
 	t := answer.Token
 	if t.Id != id || t.CreatedAt.IsZero() {
-		return nil, failure(ErrBadAnswer, nil, "the answer is of another token, or incomplete")
+		return nil, failure(ErrBadAnswer, nil, "the answer is for another token, or incomplete")
 	}
 	return &Token{ID: t.Id, CreatedAt: t.CreatedAt, ExpiresAt: value(t.ExpiresAt), Metadata: t.Metadata.decode()}, nil
 }
 
-// Viewer returns who the gateway takes this client for. Errors: ErrUnauthenticated, ErrRateLimited, ErrUnavailable,
-// ErrBadAnswer (also where the gateway saw no credentials).
+// Viewer returns this client's identity at the gateway. Errors: ErrUnauthenticated, ErrRateLimited, ErrUnavailable,
+// ErrBadAnswer (also if the gateway saw no credentials).
 func (c *Client) Viewer(ctx context.Context) (Viewer, error) {
 	answer, err := viewer(ctx, call{c})
 	if err != nil {
@@ -190,7 +190,7 @@ func (t *tokenized) decode() (Tokenized, error) {
 func (d *detokenized) decode(token string) (Detokenized, error) {
 	download, err := d.Download.decode()
 	if err != nil || d.Token != token {
-		return Detokenized{}, failure(ErrBadAnswer, nil, "the answer is of another token, or holds no request")
+		return Detokenized{}, failure(ErrBadAnswer, nil, "the answer is for another token, or holds no request")
 	}
 	return Detokenized{Token: d.Token, Download: download, Metadata: d.Metadata.decode()}, nil
 }
@@ -204,7 +204,7 @@ func (f *facts) decode() *Metadata {
 	}
 }
 
-// given returns a pointer to v, or nil where v is zero: not given.
+// given returns a pointer to v, or nil if v is zero, which means not given.
 func given[T comparable](v T) *T {
 	var zero T
 	if v == zero {
@@ -213,7 +213,7 @@ func given[T comparable](v T) *T {
 	return &v
 }
 
-// value returns what p points to, or zero.
+// value returns *p, or zero if p is nil.
 func value[T any](p *T) (v T) {
 	if p != nil {
 		v = *p

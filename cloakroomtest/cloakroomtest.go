@@ -7,8 +7,8 @@
 //	gw.RequireGrant(t, session.ID, token, grant.Read)
 //
 // It is the real gateway with the embedded object store: loopback listeners on free ports, values in the test's temporary
-// folder, one application whose JWTs it trusts. Database and keys are in memory on Linux (in /dev/shm, where that has a GiB free and
-// temporary files go to /tmp), else in the test's temporary folder. It ends with the test.
+// folder, one application whose JWTs it trusts. Database and keys are in memory on Linux (in /dev/shm, if that has a GiB free
+// and temporary files go to /tmp), otherwise in the test's temporary folder. It ends with the test.
 package cloakroomtest
 
 import (
@@ -26,7 +26,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/gateway"
 )
 
-// What the gateway knows of the application.
+// The application's settings at the gateway.
 const (
 	Tenant = "app"             // its issuer's name, and so its tenant
 	Issuer = "http://app.test" // the iss claim of its JWTs; nothing is fetched from it
@@ -36,14 +36,14 @@ const (
 type Gateway struct {
 	// URL is the gateway's base URL: client.Options.Endpoint, and the audience of JWTs.
 	URL string
-	// Keys sign what the gateway trusts as the application's. An application under test that has an appkit.Kit of its own
-	// makes it of these, with Issuer and, as its audience, URL.
+	// Keys sign the application's JWTs. An application under test that has its own appkit.Kit makes it with these
+	// keys, Issuer and, as its audience, URL.
 	Keys *appkit.Keys
-	// Grants are the application's, without the network: for directives.Options.
+	// Grants creates and verifies the application's grants in process: for directives.Options.
 	Grants directives.Grants
 	// Gateway is the gateway itself, with its metrics at /metrics of URL.
 	Gateway *gateway.Gateway
-	// Config is what it was started with; it must not be changed.
+	// Config has the settings that it was started with; it must not be changed.
 	Config *gateway.Config
 
 	kit *appkit.Kit
@@ -51,7 +51,7 @@ type Gateway struct {
 }
 
 // Start starts a gateway, which ends with the test; the test fails at once if it can't be started. Each of configure may
-// change the settings before. Rates are off, and every other limit is the default.
+// change the settings before the start. Rate limits are off, and every other limit is the default.
 func Start(t testing.TB, configure ...func(*gateway.Config)) *Gateway {
 	t.Helper()
 	listeners := gateway.Listeners{Gateway: listen(t), Objects: listen(t)}
@@ -71,7 +71,7 @@ func Start(t testing.TB, configure ...func(*gateway.Config)) *Gateway {
 	t.Cleanup(func() {
 		stop()
 		if err := <-served; err != nil {
-			t.Errorf("cloakroomtest: the gateway has not ended as it should: %v", err)
+			t.Errorf("cloakroomtest: the gateway did not shut down cleanly: %v", err)
 		}
 	})
 	if gw.Grants, err = gw.Gateway.Grants(Tenant); err != nil {
@@ -120,7 +120,7 @@ func settings(database, objects, url, objectsURL, jwks string) *gateway.Config {
 	cfg.Development = true // for http, and /metrics
 	cfg.HTTP.PublicURL = url
 	cfg.HTTP.RequestTimeout, cfg.HTTP.ShutdownTimeout = time.Minute, 30*time.Second // tests run on busy machines
-	cfg.Rates = gateway.Config{}.Rates                                              // off: tests do in a second what no page does
+	cfg.Rates = gateway.Config{}.Rates                                              // off: tests send more requests a second than pages
 	cfg.Database.Path = filepath.Join(database, "cloakroom.db")
 	cfg.Database.Reserve = 4 << 20 // many gateways run at once
 	cfg.Keys.File, cfg.Keys.Create = filepath.Join(database, "keyset.json"), true

@@ -33,7 +33,7 @@ func TestAValueAndItsGrants(t *testing.T) {
 	require.Equal(t, "123-45-6789", gw.Detokenize(t, bob, token))
 }
 
-// TestAKitOfTheApplications: an application under test signs with a kit of its own, and the gateway trusts it.
+// TestAKitOfTheApplications: an application under test signs with its own kit, and the gateway accepts the JWTs.
 func TestAKitOfTheApplications(t *testing.T) {
 	gw := cloakroomtest.Start(t)
 	kit, err := appkit.New(appkit.Options{
@@ -50,7 +50,7 @@ func TestAKitOfTheApplications(t *testing.T) {
 	require.Equal(t, []any{cloakroomtest.Tenant, []string{"application"}}, []any{who.Tenant, who.Roles})
 }
 
-// TestSettings: a test changes what it needs.
+// TestSettings: a test can change settings.
 func TestSettings(t *testing.T) {
 	gw := cloakroomtest.Start(t, func(c *gateway.Config) { c.Tokens.Prefix = "card" }, func(c *gateway.Config) { c.Tokens.MaxBatch = 2 })
 	require.Contains(t, gw.Tokenize(t, gw.Session("ada"), "x"), "card-")
@@ -58,7 +58,7 @@ func TestSettings(t *testing.T) {
 	require.ErrorIs(t, err, client.ErrLimitExceeded)
 }
 
-// failing is a test that notes that it failed instead of failing; as testing.T, it ends its goroutine then.
+// failing is a test that records a failure instead of failing; like testing.T, it then ends its goroutine.
 type failing struct {
 	testing.TB
 	message string
@@ -97,8 +97,8 @@ func TestFailures(t *testing.T) {
 	}
 }
 
-// TestNothingStays: what a gateway kept is gone with its test, and is where TMPDIR says if that is set.
-func TestNothingStays(t *testing.T) {
+// TestDatabaseFoldersAreRemoved: a gateway's files are removed with its test, and are below TMPDIR if that is set.
+func TestDatabaseFoldersAreRemoved(t *testing.T) {
 	start := func(t *testing.T) []string {
 		t.Helper()
 		gw := cloakroomtest.Start(t)
@@ -106,8 +106,8 @@ func TestNothingStays(t *testing.T) {
 		require.FileExists(t, gw.Config.Database.Path)
 		return []string{gw.Config.Database.Path, gw.Config.Keys.File, gw.Config.Objects.Embedded.Dir}
 	}
-	var kept []string
-	t.Run("by default", func(t *testing.T) { kept = append(kept, start(t)...) })
+	var paths []string
+	t.Run("by default", func(t *testing.T) { paths = append(paths, start(t)...) })
 	dir := t.TempDir()
 	t.Run("in TMPDIR", func(t *testing.T) {
 		t.Setenv("TMPDIR", dir)
@@ -115,10 +115,10 @@ func TestNothingStays(t *testing.T) {
 		for _, path := range here {
 			require.Contains(t, path, dir)
 		}
-		kept = append(kept, here...)
+		paths = append(paths, here...)
 	})
-	require.Len(t, kept, 6)
-	for _, path := range kept {
+	require.Len(t, paths, 6)
+	for _, path := range paths {
 		require.NoFileExists(t, path)
 		require.NoDirExists(t, path)
 	}

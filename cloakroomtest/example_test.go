@@ -8,7 +8,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/grant"
 )
 
-// An application's test: a value that its user has stored, and a response that returns its token to another session.
+// An application's test: its user stores a value, and a response returns the value's token to another session.
 func Example() {
 	var value string
 	test := func(t *testing.T) {
@@ -16,7 +16,7 @@ func Example() {
 		patient, doctor := gw.Session("the patient's login"), gw.Session("the doctor's login")
 		token := gw.Tokenize(t, patient, "123-45-6789")
 
-		// The application's @token does this when it returns the token to the doctor.
+		// The application's @token runtime does this when a response returns the token to the doctor.
 		_, err := gw.Grants.CreateGrants(t.Context(), doctor.ID, []grant.Request{{Tokens: []string{token}, Kinds: []grant.Kind{grant.Read}}})
 		if err != nil {
 			t.Fatal(err)

@@ -7,16 +7,16 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/space"
 )
 
-// memory is where Linux keeps files in memory, and roomInMemory how many bytes must be free there: containers have 64 MiB
-// unless told otherwise, which some databases fill.
+// memory is a folder of files in memory on Linux, and roomInMemory how many bytes must be free there: containers have
+// 64 MiB by default, which some databases fill.
 const (
 	memory       = "/dev/shm"
 	roomInMemory = 1 << 30
 )
 
-// databaseFolder returns a folder for the test's database and keys, which goes with the test: in memory where there is room and TMPDIR
-// does not say otherwise, because a start waits for some ten writes to reach the disk. Values stay in the test's temporary
-// folder: they can be large.
+// databaseFolder returns a folder for the test's database and keys, which is removed with the test. It is in memory if there is
+// space and TMPDIR is not set to another folder, because a start waits for some ten writes to reach the disk. Values stay in the
+// test's temporary folder, since they can be large.
 func databaseFolder(t testing.TB) string {
 	t.Helper()
 	if free, _, err := space.Stat(memory); err == nil && free >= roomInMemory && os.TempDir() == "/tmp" {

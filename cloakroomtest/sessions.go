@@ -14,7 +14,7 @@ import (
 
 // Session is a session of a user at the application.
 type Session struct {
-	// ID is the session's id as its JWT names it, which grants are created for: what directives.Options.Session returns.
+	// ID is the session's id as its JWT names it, for which grants are created: directives.Options.Session returns it.
 	ID string
 
 	gw      *Gateway
@@ -27,8 +27,8 @@ func (gw *Gateway) Session(login string) *Session {
 	return &Session{ID: appkit.SessionID(login), gw: gw, session: appkit.Session{ID: login, Subject: login}}
 }
 
-// Credentials returns the session's credential: it is a client.Options.Credentials, and what a page sends as its Bearer
-// token. Its errors are those of signing.
+// Credentials returns the session's credential, for client.Options.Credentials or as a page's Bearer token. Its errors are
+// those of signing.
 func (s *Session) Credentials(ctx context.Context) (jwt string, expiresAt time.Time, err error) {
 	return s.gw.kit.SessionToken(ctx, s.session)
 }
@@ -53,7 +53,7 @@ func (gw *Gateway) Tokenize(t testing.TB, s *Session, value string) (token strin
 	return made.Token
 }
 
-// Detokenize returns the value of a token, as a page of the session gets it; the test fails at once if the session has no
+// Detokenize returns the value of a token, as a page of the session reads it; the test fails at once if the session has no
 // READ grant.
 func (gw *Gateway) Detokenize(t testing.TB, s *Session, token string) (value string) {
 	t.Helper()
@@ -80,8 +80,8 @@ func (s *Session) read(t testing.TB, token string) (string, error) {
 	return string(value), err
 }
 
-// Held returns the kinds of grants that a session, by its id, holds of a token: none, one or both, READ first. A token
-// that does not exist has none.
+// Held returns the kinds of grants that a session, by its id, holds on a token: none, one or both, READ first. It returns
+// none for a token that does not exist.
 func (gw *Gateway) Held(t testing.TB, sessionID, token string) (kinds []grant.Kind) {
 	t.Helper()
 	missing, err := gw.Grants.VerifyGrants(t.Context(), sessionID, []grant.Check{{Token: token, Kind: grant.Read}, {Token: token, Kind: grant.Store}})

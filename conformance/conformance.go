@@ -1,5 +1,5 @@
-// Package conformance is the semantics of @token as data: operations on fixed schemas, and what a runtime has to answer
-// and to ask of the gateway. README.md describes the format for runtimes in any language; this package reads it in Go.
+// Package conformance is the semantics of @token as data: operations on fixed schemas, a runtime's expected responses, and
+// its expected calls to the gateway. README.md describes the format for runtimes in any language; this package reads it in Go.
 package conformance
 
 import (
@@ -20,19 +20,19 @@ var files embed.FS
 // Suite is one file of cases.
 type Suite struct {
 	Name   string `json:"-"`                // the file's name without its ending
-	About  string `json:"about"`            // what the cases hold
+	About  string `json:"about"`            // description of the cases
 	Schema string `json:"schema,omitempty"` // a file of schemas/, for cases without a schema of their own
 	Cases  []Case `json:"cases"`
 }
 
-// Case is one server and what happens to it: one operation, or several in a row.
+// Case is one server, and one operation or several in a row.
 type Case struct {
 	Name    string   `json:"name"`
 	Schema  string   `json:"schema,omitempty"`  // SDL, beside the declaration of @token; empty: the suite's
-	Refused []string `json:"refused,omitempty"` // the server doesn't start, for these coordinates; then nothing follows
+	Refused []string `json:"refused,omitempty"` // the server doesn't start, because of these coordinates; then no operation follows
 
 	Held      map[string][]string        `json:"held,omitempty"`    // token -> kinds of grants that the session holds
-	Foreign   []string                   `json:"foreign,omitempty"` // tokens that get no grant: of another tenant, deleted, unknown
+	Foreign   []string                   `json:"foreign,omitempty"` // tokens that get no grant: of another tenant, deleted or unknown
 	Gateway   string                     `json:"gateway,omitempty"` // Answers, Fails or Hangs
 	MaxTokens int                        `json:"maxTokens,omitempty"`
 	Remember  string                     `json:"remember,omitempty"` // how long a created grant is remembered; empty: not at all
@@ -43,17 +43,17 @@ type Case struct {
 	Steps []Step `json:"steps,omitempty"` // instead of one operation
 }
 
-// Step is one operation and what is expected of it.
+// Step is one operation and its expected outcome.
 type Step struct {
-	After     string          `json:"after,omitempty"`   // how much time passes before it
+	After     string          `json:"after,omitempty"`   // the time that passes before it
 	Revoked   []string        `json:"revoked,omitempty"` // tokens whose grants are revoked before it, through this runtime's client
-	Session   *string         `json:"session,omitempty"` // absent: "alice"; "": nobody is signed in
+	Session   *string         `json:"session,omitempty"` // absent: "alice"; "": no session
 	Operation string          `json:"operation,omitempty"`
 	Variables json.RawMessage `json:"variables,omitempty"`
 	Expect    *Expect         `json:"expect,omitempty"`
 }
 
-// Expect is what the runtime asks of the gateway, and what it answers.
+// Expect has the runtime's expected calls to the gateway, and its expected response.
 type Expect struct {
 	Verified []string `json:"verified,omitempty"` // "token KIND" of the one verifying call; none: no call is made
 	Ran      bool     `json:"ran"`                // whether a resolver ran
@@ -71,11 +71,11 @@ type Response struct {
 
 // Error is an error of a response.
 type Error struct {
-	Code string `json:"code,omitempty"` // empty: a code of the application's own
+	Code string `json:"code,omitempty"` // empty: a code of the application
 	Path []any  `json:"path,omitempty"`
 }
 
-// What Case.Gateway can be.
+// Values of Case.Gateway.
 const (
 	Answers = ""
 	Fails   = "fails"
@@ -85,14 +85,14 @@ const (
 // DefaultSession is the session of a step that names none.
 const DefaultSession = "alice"
 
-// Schema returns the text of a file of schemas/. Its error wraps fs.ErrNotExist for a name that is none.
+// Schema returns the text of a file of schemas/. Its error wraps fs.ErrNotExist for an unknown name.
 func Schema(name string) (string, error) {
 	b, err := fs.ReadFile(files, path.Join("schemas", name))
 	return string(b), err
 }
 
-// Load returns every suite, sorted by name. It returns an error that names the file where one has a field that the
-// format doesn't have; it wraps encoding/json's, or embed's.
+// Load returns every suite, sorted by name. If a file has a field that the format doesn't have, it returns an error that
+// names the file and wraps encoding/json's, or embed's.
 func Load() ([]Suite, error) {
 	names, err := fs.Glob(files, "cases/*.json")
 	if err != nil {
@@ -117,7 +117,7 @@ func Load() ([]Suite, error) {
 
 var tokens = regexp.MustCompile(`tok\((\d+)\)`)
 
-// decode reads a file after its tokens were written out.
+// decode replaces each tok(n) in a file by the token, and reads the file.
 func decode(b []byte) (*Suite, error) {
 	b = tokens.ReplaceAllFunc(b, func(m []byte) []byte {
 		n, _ := strconv.Atoi(string(m[len("tok(") : len(m)-1]))
@@ -143,7 +143,7 @@ func (c *Case) Sequence() []Step {
 	return []Step{c.Step}
 }
 
-// SessionID returns the session that asks, "" for nobody.
+// SessionID returns the id of the calling session, "" for none.
 func (s *Step) SessionID() string {
 	if s.Session == nil {
 		return DefaultSession

@@ -17,7 +17,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/ids"
 )
 
-// minCases is how many cases there are at least: one that gets lost in an edit is found.
+// minCases is the minimum number of cases, so that a case lost in an edit is noticed.
 const minCases = 380
 
 func TestCasesAreWellFormed(t *testing.T) {
@@ -86,7 +86,7 @@ func durations(t *testing.T, texts ...string) {
 	}
 }
 
-// coordinates wants every field that a case names in its schema.
+// coordinates requires that the schema has every field that a case names.
 func coordinates(t *testing.T, schema *ast.Schema, c *conformance.Case) {
 	t.Helper()
 	names := append([]string{}, c.Failing...)

@@ -15,7 +15,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/directives/internal/testserver"
 )
 
-// noGrants grants everything, at no cost.
+// noGrants allows everything without any work.
 type noGrants struct{ expires time.Time }
 
 func (g noGrants) CreateGrants(_ context.Context, _ string, grants []directives.Grant) ([]directives.Granted, error) {
@@ -32,7 +32,7 @@ func (noGrants) VerifyGrants(context.Context, string, []directives.Check) ([]dir
 
 const benchRows = 1000
 
-// BenchmarkList is a list of 1,000 rows of seven fields. In "plain" the last is a string; otherwise it bears
+// BenchmarkList is a list of 1,000 rows of seven fields. In "plain" the last field is a string; otherwise it has
 // @token, and its grants are remembered ("warm") or not ("cold").
 func BenchmarkList(b *testing.B) {
 	rows := make([]*testserver.Row, benchRows)

@@ -55,7 +55,7 @@ func TestTheDirectiveOfAnotherServerFailsClosed(t *testing.T) {
 	require.Equal(t, []string{"INTERNAL take.token"}, w.ask(t, bothWays, nil).refused())
 }
 
-func TestTwoServersKeepApart(t *testing.T) {
+func TestTwoServersShareNoGrants(t *testing.T) {
 	a, b := newWorld(t), newWorld(t)
 	a.OnRecord, b.OnRecord = give(record(0)), give(record(0))
 	for range 2 {
@@ -97,8 +97,9 @@ func TestArgumentsThatChangeAfterTheyWereVerified(t *testing.T) {
 	require.Zero(t, w.Ran.Load())
 }
 
-// reckoning is a server that reckons a field's complexity by its argument; extensions are added in this order.
-func reckoning(w *world, before, after []graphql.HandlerExtension) {
+// calculating replaces the server by one that calculates a field's complexity from its argument; extensions are added in
+// this order.
+func calculating(w *world, before, after []graphql.HandlerExtension) {
 	config := testserver.Config{Resolvers: w.Resolver, Directives: testserver.DirectiveRoot{Token: w.tokens.Directive}}
 	config.Complexity.Query.Echo = func(_ int, token *directives.TokenID) int { return len(*token) }
 	srv := handler.New(testserver.NewExecutableSchema(config))
@@ -109,19 +110,19 @@ func reckoning(w *world, before, after []graphql.HandlerExtension) {
 	w.handler = srv
 }
 
-// TestAnOperationRefusedForItsComplexityCostsNoCall, in whatever order the extensions are added.
+// TestAnOperationRefusedForItsComplexityCostsNoCall adds the extensions in both orders.
 func TestAnOperationRefusedForItsComplexityCostsNoCall(t *testing.T) {
 	limit := func(n int) []graphql.HandlerExtension {
 		return []graphql.HandlerExtension{extension.FixedComplexityLimit(n)}
 	}
 	for order, use := range map[string]func(w *world, n int){
-		"the limit first":  func(w *world, n int) { reckoning(w, limit(n), nil) },
-		"the tokens first": func(w *world, n int) { reckoning(w, nil, limit(n)) },
+		"the limit first":  func(w *world, n int) { calculating(w, limit(n), nil) },
+		"the tokens first": func(w *world, n int) { calculating(w, nil, limit(n)) },
 	} {
 		t.Run(order, func(t *testing.T) {
 			for name, query := range map[string]string{
-				"reckoned by a function of the token": `{ echo(token: "` + tok(1) + `") }`,
-				"reckoned by its fields":              `mutation { take(token: "` + tok(1) + `") ` + strings.Repeat("__typename ", 30) + `}`,
+				"calculated by a function from the token": `{ echo(token: "` + tok(1) + `") }`,
+				"calculated from its fields":              `mutation { take(token: "` + tok(1) + `") ` + strings.Repeat("__typename ", 30) + `}`,
 			} {
 				t.Run(name, func(t *testing.T) {
 					for _, held := range []bool{false, true} {
@@ -135,7 +136,7 @@ func TestAnOperationRefusedForItsComplexityCostsNoCall(t *testing.T) {
 					}
 				})
 			}
-			t.Run("one that passes is verified once, before any resolver", func(t *testing.T) {
+			t.Run("an operation within the limit is verified once, before any resolver", func(t *testing.T) {
 				w := newWorld(t)
 				use(w, 100)
 				query := `{ echo(token: "` + tok(1) + `") }`

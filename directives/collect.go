@@ -11,7 +11,7 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 )
 
-// plainString returns what most tokens are in Go.
+// plainString returns a string, a TokenID or a pointer to one, without reflection: most tokens are of these types.
 func plainString(value any) (string, bool) {
 	switch v := value.(type) {
 	case string:
@@ -30,7 +30,7 @@ func plainString(value any) (string, bool) {
 	return "", false
 }
 
-// collector finds the tokens in a resolved value: strings, or what has a string form, in lists of any depth.
+// collector finds the tokens in a resolved value: strings and values with a string form, in lists of any depth.
 type collector struct {
 	template pending
 	found    []pending
@@ -90,8 +90,8 @@ func notText(value any) error {
 	return fail(codeInternal, fmt.Sprintf("A value of Go type %T has no string form, and can't be a token.", value), nil)
 }
 
-// stringForm returns what a scalar will be on the wire, and whether its Go type says so; nil if that is null. A
-// Go string that gqlgen casts is itself, whatever its String method hides.
+// stringForm returns a scalar's text in the response, nil for null, and whether its Go type defines one. For a Go
+// string type that gqlgen casts, the text is the string and not the result of its String method.
 func stringForm(ctx context.Context, value any) (*string, bool, error) {
 	var b bytes.Buffer
 	switch v := value.(type) {

@@ -57,7 +57,7 @@ func TestStringForms(t *testing.T) {
 	}
 }
 
-func TestWhatHasNoStringForm(t *testing.T) {
+func TestValuesWithoutAStringFormAreRefused(t *testing.T) {
 	broken := errors.New("broken")
 	for _, v := range []any{
 		7, true, opaque{}, &opaque{}, map[string]string{"a": "b"}, []byte("bytes"), [][]any{{"tok", 1}}, graphql.MarshalInt(7), textual{broken}, contextual{broken},
@@ -100,20 +100,20 @@ func TestAWalkThatPanicsRefuses(t *testing.T) {
 	require.Equal(t, codeBadUserInput, refused.Extensions["code"])
 }
 
-func TestStandsIn(t *testing.T) {
+func TestHasValueAt(t *testing.T) {
 	data := map[string]any{"a": []any{map[string]any{"b": "x", "c": nil}}}
 	path := func(steps ...ast.PathElement) ast.Path { return steps }
 	n, i := func(s string) ast.PathElement { return ast.PathName(s) }, func(i int) ast.PathElement { return ast.PathIndex(i) }
-	require.True(t, standsIn(data, nil, path(n("a"), i(0), n("b"))))
-	require.True(t, standsIn(data, path(n("r")), path(n("r"), n("a"), i(0), n("b"))))
+	require.True(t, hasValueAt(data, nil, path(n("a"), i(0), n("b"))))
+	require.True(t, hasValueAt(data, path(n("r")), path(n("r"), n("a"), i(0), n("b"))))
 	for _, absent := range []ast.Path{
 		path(n("a"), i(0), n("c")), path(n("a"), i(1), n("b")), path(n("a"), n("b")), path(n("z")), path(n("a"), i(0), n("b"), i(0)),
 	} {
-		require.False(t, standsIn(data, nil, absent), absent.String())
+		require.False(t, hasValueAt(data, nil, absent), absent.String())
 	}
-	require.False(t, standsIn(data, path(n("r"), n("s")), path(n("r"))))
-	require.False(t, standsIn(data, path(n("q")), path(n("r"), n("a"))))
-	here, absent := inData(&graphql.Response{Data: []byte("{")}, []pending{{token: "t"}}, "")
-	require.Len(t, here, 1, "what can't be read is taken for there")
+	require.False(t, hasValueAt(data, path(n("r"), n("s")), path(n("r"))))
+	require.False(t, hasValueAt(data, path(n("q")), path(n("r"), n("a"))))
+	here, absent := splitPresent(&graphql.Response{Data: []byte("{")}, []pending{{token: "t"}}, "")
+	require.Len(t, here, 1, "with unreadable data, every token counts as present")
 	require.Empty(t, absent)
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/directives/internal/testserver"
 )
 
-// resolveShapes makes the server of shapes.graphqls return what a case says.
+// resolveShapes makes the server of shapes.graphqls return a case's values.
 func resolveShapes(t *testing.T, r *testserver.Resolver, c *conformance.Case) {
 	t.Helper()
 	r.OnRecord = resolved[*testserver.Record](t, c, "Query.record")
@@ -49,7 +49,7 @@ func resolveShapes(t *testing.T, r *testserver.Resolver, c *conformance.Case) {
 	}
 }
 
-// resolved returns a resolver of a field that a case names, and nil for another.
+// resolved returns a resolver of a field that a case names, and nil for other fields.
 func resolved[T any](t *testing.T, c *conformance.Case, coordinate string) func(context.Context) (T, error) {
 	t.Helper()
 	if slices.Contains(c.Failing, coordinate) {
@@ -110,7 +110,7 @@ func node(t *testing.T, raw json.RawMessage) any {
 	return asGo(&r)
 }
 
-// asGo makes the lists of a type that is bound to a map what gqlgen expects there.
+// asGo converts the lists of a type that is bound to a map to the types that gqlgen expects.
 func asGo(r *testserver.Record) *testserver.Record {
 	if r == nil {
 		return nil

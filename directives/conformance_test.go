@@ -17,7 +17,7 @@ import (
 )
 
 // TestConformance runs the cases that every runtime of @token has to pass. A case of a suite's schema runs on a server
-// that gqlgen generated; one that brings its own schema has inputs alone, and runs on a server without resolvers.
+// that gqlgen generated; a case with its own schema tests inputs only, and runs on a server without resolvers.
 func TestConformance(t *testing.T) {
 	suites, err := conformance.Load()
 	require.NoError(t, err)
@@ -106,15 +106,15 @@ func serverOf(t *testing.T, schema string, c *conformance.Case) *conforming {
 	}
 	switch {
 	case c.Schema != "":
-		require.Empty(t, c.Resolved, "a schema of its own has no resolvers here")
+		require.Empty(t, c.Resolved, "a case with its own schema runs without resolvers")
 		return serveBlank(t, c.Schema, options)
 	case schema == "shapes.graphqls":
 		w := newWorld(t, options)
 		resolveShapes(t, w.Resolver, c)
 		return &conforming{w, w.Ran.Load}
 	case schema == "subgraph.graphqls":
-		require.Empty(t, c.Resolved, "README.md says what these resolvers return")
-		require.Empty(t, c.Failing, "README.md says what these resolvers return")
+		require.Empty(t, c.Resolved, "README.md defines what these resolvers return")
+		require.Empty(t, c.Failing, "README.md defines what these resolvers return")
 		s := newSubgraph(t, options)
 		return &conforming{s.world, func() int64 { return int64(len(s.Got())) }}
 	}
@@ -266,7 +266,7 @@ func response(t *testing.T, payload map[string]any) (r conformance.Response) {
 	return r
 }
 
-// lines writes errors sorted, one a line; where an expected error has no code, the code is the application's own.
+// lines returns errors as sorted lines; an expected error without a code stands for the application's own code.
 func lines(errs, expected []conformance.Error) (list []string) {
 	own := map[string]bool{}
 	for _, e := range expected {

@@ -11,29 +11,29 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/ids"
 )
 
-// batch is what one response wants created.
+// batch holds the grants that one response needs.
 type batch struct {
 	tokens []wantedToken // each once, in the order of the response
 	places map[string]int
-	grants []Grant // what the call is for: one for each life and set of kinds
+	grants []Grant // the call's entries: one for each life and set of kinds
 	size   int     // tokens of all grants
 }
 
-// wantedToken is what is wanted of a token: of each kind the longest life.
+// wantedToken has the grants that a token needs: for each kind the longest life.
 type wantedToken struct {
 	token     string
 	durations [len(allKinds)]time.Duration
 	kinds     kindSet
-	exist     kindSet // of these: what was created
+	exist     kindSet // the kinds that were created
 }
 
 // create makes sure that every returned token's grants exist, in at most one call.
 func (t *Tokens) create(ctx context.Context, op *operation, returned []pending) gqlerror.List {
-	session, _ := op.session() // there is one: note saw to it
-	now, version := t.opts.Now(), t.recent.version()
+	session, _ := op.session() // note has checked that there is one
+	now, version := t.opts.Now(), t.cache.version()
 	fresh := returned[:0]
 	for _, p := range returned {
-		if p.kinds &^= t.recent.has(session, p.token, p.kinds, p.duration, now); p.kinds != 0 {
+		if p.kinds &^= t.cache.has(session, p.token, p.kinds, p.duration, now); p.kinds != 0 {
 			fresh = append(fresh, p)
 		}
 	}
@@ -44,25 +44,25 @@ func (t *Tokens) create(ctx context.Context, op *operation, returned []pending) 
 	var failed error
 	code, message := codeGrantRequired, "No grant could be created for this token."
 	if b.size > t.opts.MaxTokens {
-		code, message = codeLimitExceeded, "The response holds too many tokens for their grants to be created."
+		code, message = codeLimitExceeded, "The response holds too many tokens, so this token's grants were not created: request fewer."
 	} else if len(b.grants) > 0 {
 		granted, err := t.callCreate(ctx, session, b)
 		if err != nil {
 			failed = err
-			code, message = codeOf(err), "The grants of this token can't be created at the moment: ask for it again."
+			code, message = codeOf(err), "The grants of this token can't be created at the moment: request it again."
 		}
 		for i := range granted {
 			kinds, life := kindsOf(b.grants[i].Kinds, 0), b.grants[i].Duration
 			for w := range b.created(i, &granted[i]) {
 				w.exist |= kinds
-				t.recent.remember(session, w.token, kinds, life, now, granted[i].ExpiresAt, version)
+				t.cache.remember(session, w.token, kinds, life, now, granted[i].ExpiresAt, version)
 			}
 		}
 	}
 	return waiting(b.refused(fresh, op.root, code, message), failed)
 }
 
-// newBatch joins what is wanted: one entry for each life and set of kinds.
+// newBatch joins the tokens into one entry for each life and set of kinds.
 func newBatch(returned []pending) *batch {
 	b := &batch{tokens: make([]wantedToken, 0, len(returned)), places: make(map[string]int, len(returned))}
 	for i := range returned {
@@ -84,7 +84,7 @@ func newBatch(returned []pending) *batch {
 	return b
 }
 
-// ask adds a token to the entry of these kinds and this life. There are few: each stands in the schema.
+// ask adds a token to the entry of these kinds and this life. Entries are few, since kinds and lives come from the schema.
 func (b *batch) ask(token string, kinds kindSet, life time.Duration) {
 	b.size++
 	for i := range b.grants {
@@ -96,7 +96,8 @@ func (b *batch) ask(token string, kinds kindSet, life time.Duration) {
 	b.grants = append(b.grants, Grant{Tokens: append(make([]string, 0, len(b.tokens)), token), Kinds: kinds.list(), Duration: life})
 }
 
-// created returns the tokens of an entry on which the grants exist. It believes an answer only if all of it fits.
+// created returns the tokens of an entry on which the grants exist: none if the answer lists a token that was not in the
+// request.
 func (b *batch) created(entry int, granted *Granted) iter.Seq[*wantedToken] {
 	return func(yield func(*wantedToken) bool) {
 		if granted.ExpiresAt.IsZero() {
@@ -139,7 +140,7 @@ func (b *batch) want(p *pending) {
 	}
 }
 
-// refused names each place of a token that lacks a grant.
+// refused returns an error for each place of a token that lacks a grant.
 func (b *batch) refused(returned []pending, root, code, message string) (errs gqlerror.List) {
 	for i := range returned {
 		p := &returned[i]
@@ -150,7 +151,7 @@ func (b *batch) refused(returned []pending, root, code, message string) (errs gq
 	return errs
 }
 
-var errAnswers = errors.New("directives: Grants.CreateGrants returned not one answer for each request")
+var errAnswers = errors.New("directives: Grants.CreateGrants must return one answer for each request")
 
 func (t *Tokens) callCreate(ctx context.Context, session string, b *batch) ([]Granted, error) {
 	ctx, cancel := context.WithTimeout(ctx, t.opts.Timeout)

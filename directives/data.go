@@ -7,14 +7,14 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// inData parts the tokens that stand in a response's data from those that do not.
-func inData(response *graphql.Response, returned []pending, root string) (here, absent []pending) {
+// splitPresent separates the tokens that are in a response's data from those that are not.
+func splitPresent(response *graphql.Response, returned []pending, root string) (here, absent []pending) {
 	var data any
 	if err := json.Unmarshal(response.Data, &data); err != nil {
-		return returned, nil // a scalar that writes no JSON; a grant too many opens nothing by itself
+		return returned, nil // a scalar wrote invalid JSON: create all grants, since an unused grant reveals nothing
 	}
 	for _, p := range returned {
-		if standsIn(data, response.Path, p.path(root)) {
+		if hasValueAt(data, response.Path, p.path(root)) {
 			here = append(here, p)
 		} else {
 			absent = append(absent, p)
@@ -23,8 +23,8 @@ func inData(response *graphql.Response, returned []pending, root string) (here, 
 	return here, absent
 }
 
-// standsIn reports whether something stands at a path of the response whose part below base data is.
-func standsIn(data any, base, path ast.Path) bool {
+// hasValueAt reports whether the response has a non-null value at path; data is the subtree at base.
+func hasValueAt(data any, base, path ast.Path) bool {
 	if len(path) < len(base) {
 		return false
 	}

@@ -45,7 +45,7 @@ func TestTheRuntimeLinksNothingThatGqlgenDoesNot(t *testing.T) {
 	}
 }
 
-// required returns what go.mod of a throwaway module with this program requires once it is tidy.
+// required returns the requirements in the tidy go.mod of a temporary module with this program.
 func required(t *testing.T, imports ...string) []string {
 	t.Helper()
 	dir := t.TempDir()
@@ -76,7 +76,7 @@ func required(t *testing.T, imports ...string) []string {
 	return slices.Sorted(slices.Values(paths))
 }
 
-func TestABackendsModuleGainsNoOther(t *testing.T) {
+func TestABackendsModuleGainsNoOtherDependency(t *testing.T) {
 	gqlgen := []string{"github.com/99designs/gqlgen/graphql", "github.com/99designs/gqlgen/graphql/handler", "github.com/vektah/gqlparser/v2"}
 	with := required(t, append(gqlgen, "github.com/cloakroomhq/cloakroom/directives")...)
 	without := required(t, gqlgen...)

@@ -11,9 +11,9 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// TestTokensOfADeepValue: output types nearly always lead back to themselves, and nobody checks how deep a
-// representation is. Each token's path is as long as that, so that a small request would otherwise need gigabytes.
-func TestTokensOfADeepValue(t *testing.T) {
+// TestTheWalkOfADeepValueIsBounded: output types are nearly always recursive, and gqlgen does not limit the depth of
+// representations. Each token's path is as long as its depth, so without the limit a small request would need gigabytes.
+func TestTheWalkOfADeepValueIsBounded(t *testing.T) {
 	schema, err := gqlparser.LoadSchema(&ast.Source{Name: "deep", Input: Declaration + `
 scalar _Any
 type Case { next: Case files: [ID!] @token }

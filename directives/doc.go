@@ -8,7 +8,8 @@
 //	  GrantKind: { model: [github.com/cloakroomhq/cloakroom/directives.GrantKind] }
 //	  TokenID: { model: [github.com/cloakroomhq/cloakroom/directives.TokenID] }
 //
-// (never by autobind, which takes every type of this package for the server's own of that name) and installs one value in two places:
+// (never by autobind, which binds every type of the schema that has the name of a type of this package) and installs one
+// value in two places:
 //
 //	tokens, err := directives.New(directives.Options{Grants: grants, Session: session})
 //	schema := graph.NewExecutableSchema(graph.Config{
@@ -17,7 +18,7 @@
 //	srv := handler.New(schema)
 //	srv.Use(tokens)
 //
-// Forgetting either fails closed: without the directive gqlgen refuses the field, and without the extension
+// If either is missing, requests fail: without the directive gqlgen refuses the field, and without the extension
 // the directive does.
 //
 // Each operation makes at most one call in each direction. Tokens in its arguments are verified in one
@@ -25,6 +26,6 @@
 // grants are created in one call before the response leaves. Each subscription event and each
 // incremental payload is a response of its own.
 //
-// The package depends on gqlgen's runtime and gqlparser only. It talks to the gateway through Grants, of
-// which the gateway (in the same process) and the package client (over GraphQL) each have one.
+// The package depends on gqlgen's runtime and gqlparser only. It calls the gateway through Grants, which the gateway
+// (in the same process) and the package client (over GraphQL) implement.
 package directives

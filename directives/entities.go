@@ -8,7 +8,7 @@ import (
 
 // Apollo Federation's subgraph specification: a router asks Query._entities for entities, each named by a
 // representation, an object of the scalar _Any with its __typename, the fields of a @key and those that a field
-// @requires. gqlgen gives them to resolvers without a directive's being asked, so only the walk verifies them.
+// @requires. gqlgen passes them to resolvers without calling directives, so only the walk verifies them.
 const (
 	entitiesField           = "_entities"
 	representationsArgument = "representations"
@@ -24,7 +24,7 @@ func entitiesOf(schema *ast.Schema) *ast.FieldDefinition {
 	return schema.Query.Fields.ForName(entitiesField)
 }
 
-// checkEntities: representations are walked where the specification has them, and nowhere else.
+// checkEntities refuses a schema that takes representations elsewhere than in the specified argument: only that one is walked.
 func checkEntities(schema *ast.Schema) error {
 	entities := entitiesOf(schema)
 	if entities == nil {
@@ -33,7 +33,7 @@ func checkEntities(schema *ast.Schema) error {
 	coordinate := schema.Query.Name + "." + entitiesField
 	arg := entities.Arguments.ForName(representationsArgument)
 	if arg == nil || len(entities.Arguments) != 1 || arg.Type.String() != "[_Any!]!" {
-		return wrong(coordinate, "takes other arguments than representations: [_Any!]!, in which @token verifies tokens")
+		return schemaError(coordinate, "takes other arguments than representations: [_Any!]!, in which @token verifies tokens")
 	}
 	for _, def := range schema.Types {
 		for _, f := range def.Fields {
@@ -51,14 +51,14 @@ func checkEntities(schema *ast.Schema) error {
 }
 
 func anyElsewhere(coordinate string) error {
-	return wrong(coordinate, "takes _Any, whose tokens @token verifies in %s alone; use an input type", entitiesField)
+	return schemaError(coordinate, "takes _Any, in which @token verifies tokens only for %s; use an input type", entitiesField)
 }
 
-// outputs returns what holds tokens in a representation of a type. Of an abstract type it is that of all types that it
-// may stand for: a representation's own word of what it is counts for nothing below its top.
+// outputs returns the positions that hold tokens in a representation of a type. An abstract type has those of all its
+// possible types: the __typename of a nested object is not trusted.
 //
-// A token in a representation needs the grants that its field gives. The router passes on what another subgraph has
-// returned to this session, and granted; and an entity's resolver that returns its key as it came gives nothing new.
+// A token in a representation needs the grants that its field creates. The router passes on tokens that another subgraph
+// returned, with grants, to this session; a resolver that returns the key of its entity unchanged grants nothing new.
 func (h holders) outputs(schema *ast.Schema, def *ast.Definition) (found []position) {
 	types := []*ast.Definition{def}
 	if def.IsAbstractType() {
@@ -96,8 +96,8 @@ func (h holders) composite(schema *ast.Schema) bool {
 	return false
 }
 
-// representations walks the argument of _entities. What is no representation of a known type is refused: it can't
-// be told what a resolver would read of it.
+// representations walks the argument of _entities. An element that is no representation of a known type is refused,
+// since nothing says which of its fields a resolver reads.
 func (w *walker) representations(v any, path ast.Path) {
 	for i, e := range coerceList(v) {
 		at := with(path, ast.PathIndex(i))

@@ -15,7 +15,7 @@ import (
 )
 
 // subgraph draws a federated schema: types whose fields are tokens, lists of them, or objects of types and unions drawn
-// before. For the reference they are what inputs are elsewhere; a union has the fields of all its members.
+// before. The reference treats them as inputs; a union has the fields of all its members.
 func (d *drawn) subgraph() string {
 	var b strings.Builder
 	b.WriteString(Declaration + TokenIDDeclaration + "\nscalar Ref\nscalar _Any\n")
@@ -40,7 +40,7 @@ func (d *drawn) subgraph() string {
 	return b.String()
 }
 
-// representations draws the argument of _entities, and what the reference finds in it.
+// representations draws the argument of _entities, and returns it with the tokens that the reference finds in it.
 func (d *drawn) representations(path string) (list *tree, found []string) {
 	list = &tree{list: []*tree{}}
 	r := &reference{drawn: d}

@@ -14,7 +14,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/directives/internal/subgraph"
 )
 
-// subgraphWorld is a federated subgraph and what stands around it.
+// subgraphWorld is a federated subgraph and its environment.
 type subgraphWorld struct {
 	*world
 	*subgraph.Resolver
@@ -61,7 +61,7 @@ func entityCases() []entityCase {
 	reads := []directives.GrantKind{read}
 	return []entityCase{
 		{"key", []any{rep("Note", "text", tok(1))}, map[string]string{at + "0.text": tok(1)}, reads},
-		{"one of two keys, with a field that is not asked for", []any{rep("Note", "id", "7", "attachment", tok(1))},
+		{"one of two keys, with a field that is not selected", []any{rep("Note", "id", "7", "attachment", tok(1))},
 			map[string]string{at + "0.attachment": tok(1)}, reads},
 		{"nested key, whose field gives both kinds", []any{rep("Author", "card", v("token", tok(1)))},
 			map[string]string{at + "0.card.token": tok(1)}, []directives.GrantKind{read, store}},
@@ -71,9 +71,9 @@ func entityCases() []entityCase {
 			map[string]string{at + "0.scan": tok(1), at + "0.scans.0.0": tok(2), at + "0.scans.2.0": tok(3)}, reads},
 		{"a required union", []any{rep("Visit", "id", "1", "bill", rep("Paid", "receipt", tok(1)))},
 			map[string]string{at + "0.bill.receipt": tok(1)}, reads},
-		{"a union that says another type, deeper", []any{rep("Visit", "id", "1", "bills", []any{nil, rep("Paid", "reminder", v("text", tok(1)))})},
+		{"a nested union with a false __typename", []any{rep("Visit", "id", "1", "bills", []any{nil, rep("Paid", "reminder", v("text", tok(1)))})},
 			map[string]string{at + "0.bills.1.reminder.text": tok(1)}, []directives.GrantKind{store}},
-		{"an interface whose type knows of the token", []any{rep("Item", "ref", tok(1))}, map[string]string{at + "0.ref": tok(1)}, reads},
+		{"an interface whose type has the annotation", []any{rep("Item", "ref", tok(1))}, map[string]string{at + "0.ref": tok(1)}, reads},
 		{"the type that implements it", []any{rep("Parcel", "ref", tok(1))}, map[string]string{at + "0.ref": tok(1)}, reads},
 	}
 }
@@ -158,13 +158,13 @@ func TestRepresentationsInTheDocument(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoRepresentationIsRefused(t *testing.T) {
+func TestMalformedRepresentationsAreRefused(t *testing.T) {
 	for name, r := range map[string]any{
-		"no name":                  v("text", tok(1)),
-		"a name that is no string": v("__typename", 7, "text", tok(1)),
-		"an unknown type":          rep("Nobody", "text", tok(1)),
-		"a scalar":                 rep("TokenID", "text", tok(1)),
-		"text":                     tok(1),
+		"no name":                     v("text", tok(1)),
+		"a name that is not a string": v("__typename", 7, "text", tok(1)),
+		"an unknown type":             rep("Nobody", "text", tok(1)),
+		"a scalar":                    rep("TokenID", "text", tok(1)),
+		"text":                        tok(1),
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSubgraph(t)
@@ -187,7 +187,7 @@ func TestWhatIsNoRepresentationIsRefused(t *testing.T) {
 	})
 }
 
-func TestNobodySendsARepresentationWithATokenIn(t *testing.T) {
+func TestRepresentationsWithTokensNeedASession(t *testing.T) {
 	s := newSubgraph(t)
 	s.grants.all = true
 	r := request(t, allEntities, v("r", []any{rep("Note", "text", tok(1))}))
@@ -199,8 +199,8 @@ func TestNobodySendsARepresentationWithATokenIn(t *testing.T) {
 	require.Equal(t, []string{"1"}, s.Got())
 }
 
-// What an entity returns is granted as ever: here its key, which the session may read, and a token of its row.
-func TestAnEntityGivesGrantsAsAnyFieldDoes(t *testing.T) {
+// An entity's returned tokens are granted: here its key, which the session may read, and a token of its row.
+func TestFieldsOfEntitiesCreateGrants(t *testing.T) {
 	s := newSubgraph(t)
 	s.grants.hold(read, tok(1), tok(2))
 	a := s.ask(t, allEntities, v("r", []any{rep("Note", "text", tok(1)), rep("Note", "id", "7"), rep("Visit", "id", "1", "scan", tok(2))}))

@@ -8,17 +8,17 @@ import (
 	"github.com/cloakroomhq/cloakroom/directives"
 )
 
-// everybody holds every grant: a stand-in for a client.Client, or for a gateway in the same process.
-type everybody struct{}
+// allowAll accepts every grant and check. It replaces a client.Client, or a gateway in the same process.
+type allowAll struct{}
 
-func (everybody) CreateGrants(_ context.Context, _ string, wanted []directives.Grant) (made []directives.Granted, err error) {
+func (allowAll) CreateGrants(_ context.Context, _ string, wanted []directives.Grant) (made []directives.Granted, err error) {
 	for range wanted { // one answer for each, in which no token is missing
 		made = append(made, directives.Granted{ExpiresAt: time.Now().Add(time.Minute)})
 	}
 	return made, nil
 }
 
-func (everybody) VerifyGrants(context.Context, string, []directives.Check) (missing []directives.Check, err error) {
+func (allowAll) VerifyGrants(context.Context, string, []directives.Check) (missing []directives.Check, err error) {
 	return nil, nil
 }
 
@@ -27,7 +27,7 @@ type userKey struct{}
 // One value is installed in two places of a gqlgen server: as the function of the directive, and as an extension.
 func Example() {
 	tokens, err := directives.New(directives.Options{
-		Grants:  everybody{},
+		Grants:  allowAll{},
 		Session: func(ctx context.Context) (id string, ok bool) { id, ok = ctx.Value(userKey{}).(string); return id, ok },
 	})
 	if err != nil {
@@ -38,7 +38,7 @@ func Example() {
 	// server.Use(tokens)
 	fmt.Println(tokens.ExtensionName())
 
-	_, err = directives.New(directives.Options{Grants: everybody{}})
+	_, err = directives.New(directives.Options{Grants: allowAll{}})
 	fmt.Println(err)
 	// Output:
 	// CloakroomTokens

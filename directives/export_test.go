@@ -1,4 +1,4 @@
 package directives
 
-// ReadsByCode is readsByCode, for tests with generated schemas, which import this package.
-var ReadsByCode = readsByCode
+// InputsRunCode is inputsRunCode, for tests with generated schemas, which import this package.
+var InputsRunCode = inputsRunCode

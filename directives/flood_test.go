@@ -9,9 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestAVariableThatManyFieldsUse: what a small document makes of the tokens in one variable is bounded, also
-// for a caller without a session, and before anybody is asked.
-func TestAVariableThatManyFieldsUse(t *testing.T) {
+// TestTheWalkOfAVariableInManyFieldsIsBounded: a small document can use the tokens of one variable only a bounded number
+// of times, also without a session, and is refused before any call.
+func TestTheWalkOfAVariableInManyFieldsIsBounded(t *testing.T) {
 	w := newWorld(t)
 	w.grants.all = true
 	tokens := make([]string, 5000)

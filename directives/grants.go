@@ -11,12 +11,11 @@ import (
 type (
 	// Grant asks for the same grants on each of several tokens.
 	Grant = grant.Request
-	// Granted is what exists of one Grant.
+	// Granted is the result of one Grant.
 	Granted = grant.Granted
 	// Check asks whether a session holds a grant.
 	Check = grant.Check
-	// GrantKind is the enum of token.graphqls. A backend binds it in gqlgen.yml, since gqlgen makes a type of its own
-	// otherwise.
+	// GrantKind is the enum of token.graphqls. A backend binds it in gqlgen.yml; otherwise gqlgen generates another type.
 	GrantKind = grant.Kind
 )
 
@@ -26,23 +25,24 @@ const (
 	GrantKindStore = grant.Store // the application may save the token for the session
 )
 
-// Grants creates and verifies a session's grants; implementations are safe for concurrent use. An empty list is
-// nothing to do, and no error. An error with a method RateLimited() (wait time.Duration, ok bool) that reports true is
-// passed on as RATE_LIMITED, with extensions.retryAfter; any other is UNAVAILABLE. The suite in directives/grantstest holds an implementation to all of this.
+// Grants creates and verifies a session's grants; implementations are safe for concurrent use. For an empty list they do
+// nothing and return no error. An error with a method RateLimited() (wait time.Duration, ok bool) that reports true is
+// passed on as RATE_LIMITED, with extensions.retryAfter; any other is UNAVAILABLE. The suite in directives/grantstest checks
+// an implementation against all of this.
 type Grants interface {
 	// CreateGrants creates every grant in one call, and extends those that exist. It must return one Granted for each
-	// Grant, in the same order, and a nil error only when the grants are durable. Tokens that are not the application's
-	// own get no grant and must be among Missing; they must not hold up the others.
+	// Grant, in the same order, and a nil error only when the grants are durable. Tokens of other
+	// applications get no grant and must be among Missing; the other tokens must still get theirs.
 	CreateGrants(ctx context.Context, session string, wanted []Grant) ([]Granted, error)
-	// VerifyGrants returns the checks that do not hold, in one call. Of an unknown token none holds.
+	// VerifyGrants returns the checks that do not hold, in one call. No check of an unknown token holds.
 	VerifyGrants(ctx context.Context, session string, checks []Check) (missing []Check, err error)
 }
 
-// Revoker is implemented by Grants that can tell when grants were revoked through them, so that the
-// runtime forgets having created them.
+// Revoker is implemented by Grants that report when grants are revoked through them, so that the runtime removes
+// the revoked grants from its cache.
 type Revoker interface {
-	// OnRevoke calls f after each revocation, and before the call that revoked returns. An empty
-	// session stands for every session, nil tokens for every token.
+	// OnRevoke calls f after each revocation, before the revoking call returns. An empty session
+	// stands for every session, nil tokens for every token.
 	OnRevoke(f func(session string, tokens []string))
 }
 

@@ -21,7 +21,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/directives/internal/testserver"
 )
 
-// tok returns a token, another one for each number.
+// tok returns a different token for each number.
 func tok(n int) string { return fmt.Sprintf("tok-00000000-0000-4000-8000-%012d", n) }
 
 func ptr[T any](v T) *T { return &v }
@@ -29,14 +29,14 @@ func ptr[T any](v T) *T { return &v }
 // fakeGrants keeps grants in memory and records each call.
 type fakeGrants struct {
 	mu       sync.Mutex
-	held     map[directives.Check]bool // what the session may use; all sessions are one
-	all      bool                      // it may use everything
+	held     map[directives.Check]bool // grants that hold, the same for all sessions
+	all      bool                      // every check holds
 	creates  [][]directives.Grant
 	verifies [][]directives.Check
 	sessions []string
 	revoked  []func(session string, tokens []string)
 
-	life    time.Duration // of what is created where the call asks for none
+	life    time.Duration // of created grants if the call names none
 	now     func() time.Time
 	foreign map[string]bool // tokens of another application
 	failing error
@@ -113,7 +113,7 @@ func (f *fakeGrants) hold(kind directives.GrantKind, tokens ...string) {
 	}
 }
 
-// created returns what every call so far was for: token, kinds and duration, sorted within each call.
+// created returns token, kinds and duration of each grant of every call so far, sorted within each call.
 func (f *fakeGrants) created() (calls [][]string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -140,7 +140,7 @@ func (f *fakeGrants) calls() (creates, verifies int) {
 	return len(f.creates), len(f.verifies)
 }
 
-// clock is a time that tests move.
+// clock is a clock that tests set.
 type clock struct {
 	mu sync.Mutex
 	at time.Time
@@ -158,7 +158,7 @@ func (c *clock) pass(d time.Duration) {
 	c.at = c.at.Add(d)
 }
 
-// world is a server and what stands around it.
+// world is a server and its environment.
 type world struct {
 	*testserver.Resolver
 	grants  *fakeGrants
@@ -167,7 +167,7 @@ type world struct {
 	handler *handler.Server
 }
 
-// tb is what testing and rapid both offer.
+// tb has the methods that testing.TB and rapid.T share.
 type tb interface {
 	require.TestingT
 	Helper()
@@ -175,7 +175,7 @@ type tb interface {
 
 type sessionKey struct{}
 
-// session is how the test server knows its caller: a header.
+// session returns the caller's session, which the test server takes from a header.
 func session(ctx context.Context) (string, bool) {
 	s, _ := ctx.Value(sessionKey{}).(string)
 	return s, s != ""

@@ -14,7 +14,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/directives"
 )
 
-// ownNames is an application that calls its types as the package's are called.
+// ownNames is the schema of an application whose types have the names of the package's types.
 const ownNames = `
 scalar Duration
 type Tokens { id: ID! owner: String text: String @token(duration: "5m") refreshed: Duration }
@@ -63,7 +63,7 @@ model: { filename: graph/models_gen.go, package: graph }
 skip_mod_tidy: true
 `
 
-// generated is an application's folder after gqlgen: in this module, so that nothing has to be resolved.
+// generated runs gqlgen and returns an application's folder: in this module, so that no dependency has to be resolved.
 func generated(t *testing.T, config string) (dir string) {
 	t.Helper()
 	dir, err := os.MkdirTemp("testdata", "include-") //nolint:usetesting // in this module, so that nothing has to be resolved
@@ -89,9 +89,9 @@ func goOffline(t *testing.T, dir string, args ...string) (string, error) {
 	return string(out), err
 }
 
-func TestTheIncludeTakesNoNameOfTheApplication(t *testing.T) {
+func TestTheDeclarationTakesNoTypeNameOfTheApplication(t *testing.T) {
 	require.NoError(t, os.MkdirAll("testdata", 0o700))
-	t.Run("every exported type is among those that are tried", func(t *testing.T) {
+	t.Run("the schema has a type with the name of every exported type", func(t *testing.T) {
 		out, err := goOffline(t, ".", "doc", "-short", ".")
 		require.NoError(t, err, out)
 		doc, err := parser.ParseSchema(&ast.Source{Input: ownNames})
@@ -103,7 +103,7 @@ func TestTheIncludeTakesNoNameOfTheApplication(t *testing.T) {
 			}
 		}
 	})
-	t.Run("bound by name, it compiles with types of its own", func(t *testing.T) {
+	t.Run("with GrantKind bound by name, the application compiles with its own types", func(t *testing.T) {
 		dir := generated(t, ownConfig+"models: { GrantKind: { model: [github.com/cloakroomhq/cloakroom/directives.GrantKind] } }\n")
 		out, err := goOffline(t, dir, "vet", "./graph")
 		require.NoError(t, err, out)

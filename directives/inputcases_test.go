@@ -16,10 +16,10 @@ type inputCase struct {
 
 const deepVariables = `mutation($deep: Deep, $deeps: [Deep!]) { take(deep: $deep, deeps: $deeps) }`
 
-// dflt returns a token that stands in the schema as a default.
+// dflt returns a token that is a default in the schema.
 func dflt(n int) string { return fmt.Sprintf("tok-00000000-0000-4000-8000-0000000000d%d", n) }
 
-// v makes variables of names and values in turn.
+// v makes variables of alternating names and values.
 func v(pairs ...any) map[string]any {
 	m := map[string]any{}
 	for i := 0; i < len(pairs); i += 2 {

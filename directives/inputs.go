@@ -10,7 +10,7 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 )
 
-// occurrence is a token in an operation's input: the grants that it needs, and where it stands.
+// occurrence is a token in an operation's input: the grants that it needs, and its path.
 type occurrence struct {
 	token string
 	kinds kindSet
@@ -19,7 +19,7 @@ type occurrence struct {
 
 // maxSteps bounds the selections and values that are walked. Fragments that spread fragments unfold exponentially, and
 // each selection can use the same variable, with all its tokens. A step on a long path counts once more for every
-// pathPerStep of the path's parts: each step keeps a path of its own, and a client nests values as deep as it likes.
+// pathPerStep of the path's parts: each step allocates its path, and a client can nest values to any depth.
 const (
 	maxSteps    = 100_000
 	pathPerStep = 16
@@ -28,13 +28,13 @@ const (
 // walker finds the tokens among an operation's coerced argument values, as gqlgen will hand them to
 // resolvers: literals, variables and defaults, through nested inputs and lists.
 type walker struct {
-	tokens    *Tokens
-	variables map[string]any
-	found     []occurrence
-	steps     int
-	refused   *gqlerror.Error                  // the first reason why the operation can't be verified
-	plain     map[*ast.FragmentDefinition]bool // no annotated argument stands in these
-	values    map[*ast.Field]map[string]any    // the arguments of a field, which fragments show many times
+	tokens      *Tokens
+	variables   map[string]any
+	found       []occurrence
+	steps       int
+	refused     *gqlerror.Error                  // the first reason why the operation can't be verified
+	unannotated map[*ast.FragmentDefinition]bool // fragments without annotated arguments
+	values      map[*ast.Field]map[string]any    // a field's arguments: fragments can select it many times
 }
 
 // walk returns the tokens in an operation's arguments.
@@ -43,22 +43,22 @@ func (t *Tokens) walk(oc *graphql.OperationContext) (found []occurrence, refused
 		return nil, nil
 	}
 	w := walker{
-		tokens: t, variables: oc.Variables, plain: map[*ast.FragmentDefinition]bool{}, values: map[*ast.Field]map[string]any{},
+		tokens: t, variables: oc.Variables, unannotated: map[*ast.FragmentDefinition]bool{}, values: map[*ast.Field]map[string]any{},
 	}
 	defer func() {
-		if recover() != nil { // gqlparser panics at literals that it let pass, such as an Int of 30 digits
+		if recover() != nil { // gqlparser panics on literals that its validation accepts, such as an Int of 30 digits
 			found, refused = nil, fail(codeBadUserInput, "The value of an argument can't be read.", nil)
 		}
 	}()
 	w.selections(oc.Operation.SelectionSet, nil)
 	if w.steps > maxSteps {
-		return nil, fail(codeLimitExceeded, "The operation selects too much.", nil)
+		return nil, fail(codeLimitExceeded, "The operation selects too many fields or holds too many values: send a smaller one.", nil)
 	}
 	return w.found, w.refused
 }
 
-// selections walks every field that could run: @skip and @include are honoured, type conditions can't be
-// known yet. It reports whether an annotated argument stands below, used or not.
+// selections walks every field that could run: it applies @skip and @include, but type conditions are not known
+// yet. It reports whether there is an annotated argument below, used or not.
 func (w *walker) selections(set ast.SelectionSet, path ast.Path) (annotated bool) {
 	for _, s := range set {
 		if w.step(path) {
@@ -83,11 +83,11 @@ func (w *walker) selections(set ast.SelectionSet, path ast.Path) (annotated bool
 }
 
 func (w *walker) spread(fragment *ast.FragmentDefinition, path ast.Path) bool {
-	if w.plain[fragment] {
+	if w.unannotated[fragment] {
 		return false
 	}
 	annotated := w.selections(fragment.SelectionSet, path)
-	w.plain[fragment] = !annotated
+	w.unannotated[fragment] = !annotated
 	return annotated
 }
 
@@ -117,7 +117,7 @@ func (w *walker) arguments(f *ast.Field, path ast.Path) bool {
 	}
 	values, ok := w.values[f]
 	if !ok {
-		values = f.ArgumentMap(w.variables) // what gqlgen itself will read, defaults included
+		values = f.ArgumentMap(w.variables) // the values that gqlgen will read, with defaults
 		w.values[f] = values
 	}
 	if f.Definition == w.tokens.entities {
@@ -173,7 +173,7 @@ func (w *walker) object(object map[string]any, positions []position, path ast.Pa
 	}
 }
 
-// step counts one step at a path, and reports whether it is one too many.
+// step counts a step at a path, and reports whether the limit is exceeded.
 func (w *walker) step(path ast.Path) bool {
 	w.steps += 1 + len(path)/pathPerStep
 	return w.steps > maxSteps
@@ -186,7 +186,7 @@ func (w *walker) refuse(code, message string, path ast.Path) {
 	}
 }
 
-// text is a token as a client wrote it. An ID may be a number; that is no token.
+// text returns a token as a client wrote it. An ID may be a number, which is never a token.
 func text(v any) string {
 	if s, ok := v.(string); ok {
 		return s
@@ -194,20 +194,20 @@ func text(v any) string {
 	return fmt.Sprint(v)
 }
 
-// with returns the path and one more step, sharing nothing with it.
+// with returns a copy of the path with one more step.
 func with(path ast.Path, step ast.PathElement) ast.Path {
 	return append(slices.Clip(path), step)
 }
 
-// input is the directive on an argument or input field. The operation was refused before its first resolver if one
-// of its tokens lacks a grant, so this finds nothing, unless the arguments are no longer those that were verified.
+// input is the directive on an argument or input field. An operation with a token that lacks a grant is refused before its
+// first resolver, so this refuses only arguments that have changed since they were verified.
 func (t *Tokens) input(ctx context.Context, parent map[string]any, next graphql.Resolver, kinds kindSet) (any, error) {
 	op := operationFrom(ctx)
-	if op == nil && graphql.GetFieldContext(ctx) == nil { // the operation has not begun: its complexity is reckoned
+	if op == nil && graphql.GetFieldContext(ctx) == nil { // the operation has not begun: gqlgen calculates its complexity
 		if t.schema != nil && !t.early && graphql.HasOperationContext(ctx) {
-			return next(ctx) // for the functions that reckon; InterceptOperation verifies before anything else runs
+			return next(ctx) // only complexity functions read the value; InterceptOperation verifies it before other code runs
 		}
-		op = t.beforehand(ctx)
+		op = t.earlyOperation(ctx)
 	}
 	if op == nil || op.tokens != t {
 		return nil, noExtension()

@@ -70,7 +70,7 @@ func TestOneBadTokenAmongValidOnesIsRefusedBeforeAnyResolver(t *testing.T) {
 	}
 }
 
-func TestNullAndAbsentAreFine(t *testing.T) {
+func TestNullAndAbsentInputsAreAccepted(t *testing.T) {
 	w := newWorld(t)
 	for _, query := range []string{
 		`mutation { take }`, `mutation { take(token: null, list: null, grid: [null, [null]], deep: null, deeps: []) }`,
@@ -84,7 +84,7 @@ func TestNullAndAbsentAreFine(t *testing.T) {
 	require.Zero(t, creates+verifies)
 }
 
-func TestWhatIsNoTokenIsRefusedWithoutACall(t *testing.T) {
+func TestMalformedTokensAreRefusedWithoutACall(t *testing.T) {
 	w := newWorld(t)
 	w.grants.all = true
 	for _, bad := range []string{`""`, `" "`, `"tok"`, `"` + strings.ToUpper(tok(1)) + `"`, `"` + tok(1) + ` "`} {
@@ -96,7 +96,7 @@ func TestWhatIsNoTokenIsRefusedWithoutACall(t *testing.T) {
 	require.Empty(t, w.grants.verifies)
 }
 
-func TestNobodyBringsNoToken(t *testing.T) {
+func TestInputsNeedASession(t *testing.T) {
 	w := newWorld(t)
 	w.grants.all = true
 	r := request(t, `mutation { take(token: "`+tok(1)+`", deep: {id: "`+tok(2)+`"}) }`, nil)
@@ -128,8 +128,8 @@ func TestInputAndOutputOfOneField(t *testing.T) {
 	require.Equal(t, [][]directives.Check{{{Token: tok(1), Kind: read}}}, w.grants.verifies)
 }
 
-func TestTooManyTokensTakenIn(t *testing.T) {
-	w := newWorld(t, func(o *directives.Options) { o.MaxTokens = 3 }) // a token of which both kinds are needed is two checks
+func TestTooManyInputTokensAreRefused(t *testing.T) {
+	w := newWorld(t, func(o *directives.Options) { o.MaxTokens = 3 }) // a token that needs both kinds is two checks
 	w.grants.all = true
 	query := `mutation($l: [String!]) { take(list: $l, deep: {both: "` + tok(1) + `"}) }`
 	require.Empty(t, w.ask(t, query, map[string]any{"l": []string{tok(1), tok(2), tok(2)}}).Errors)

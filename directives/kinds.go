@@ -13,7 +13,7 @@ const (
 	bothKinds         = readOnly | storeOnly
 )
 
-// kindsOf returns the set of some kinds; of what is no kind it holds nothing.
+// kindsOf returns the set of kinds, without unknown ones; none is the result for an empty list.
 func kindsOf(kinds []GrantKind, none kindSet) (set kindSet) {
 	if len(kinds) == 0 {
 		return none
@@ -39,7 +39,7 @@ func (s kindSet) list() []GrantKind {
 	return kinds
 }
 
-// kindsNamed returns the kinds that an annotation in a schema names; none is what it means without any.
+// kindsNamed returns the kinds that an annotation in a schema names; none is the result if it names none.
 func kindsNamed(use *ast.Directive, none kindSet) kindSet {
 	arg := use.Arguments.ForName("grants")
 	if arg == nil || arg.Value.Kind == ast.NullValue {

@@ -4,8 +4,8 @@ import (
 	"reflect"
 )
 
-// asList returns the elements of a list. One that a client wrote is []any; where gqlparser coerced a variable's
-// single value to a list, it is a slice of that value's type: []string, [][]string, []map[string]any.
+// asList returns the elements of a list. A list that a client sent is []any; a list that gqlparser made of a variable's
+// single value is a slice of that value's type: []string, [][]string, []map[string]any.
 func asList(v any) ([]any, bool) {
 	if list, ok := v.([]any); ok {
 		return list, true
@@ -21,7 +21,7 @@ func asList(v any) ([]any, bool) {
 	return list, true
 }
 
-// coerceList returns the elements of a list, of which a single value is one (GraphQL, section 3.11).
+// coerceList returns the elements of a list; a single value is a list of one element (GraphQL, section 3.11).
 func coerceList(v any) []any {
 	if list, ok := asList(v); ok {
 		return list

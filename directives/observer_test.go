@@ -22,7 +22,7 @@ func (o *observer) GrantsVerified(_ context.Context, n int, _ time.Duration, err
 	o.seen = append(o.seen, fmt.Sprint("verified ", n, " ", err))
 }
 
-func TestTheObserverHearsOfEachCall(t *testing.T) {
+func TestTheObserverIsToldOfEachCall(t *testing.T) {
 	o := &observer{}
 	var asked atomic.Int64
 	w := newWorld(t, func(options *directives.Options) {
@@ -35,7 +35,7 @@ func TestTheObserverHearsOfEachCall(t *testing.T) {
 	w.grants.all = true
 	w.OnRecord = give(record(0))
 	w.ask(t, `{ record { name } }`, nil)
-	require.Zero(t, asked.Load(), "nobody asks for the session where no token occurs")
+	require.Zero(t, asked.Load(), "the session is not looked up without a token")
 	w.ask(t, everything, nil)
 	require.EqualValues(t, 1, asked.Load())
 	w.ask(t, `mutation { take(token: "`+tok(1)+`", list: ["`+tok(2)+`"]) }`, nil)

@@ -14,7 +14,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/ids"
 )
 
-// Codes of the errors; they are the gateway's.
+// Error codes, the same as the gateway's.
 const (
 	codeUnauthenticated = "UNAUTHENTICATED"
 	codeGrantRequired   = "GRANT_REQUIRED"
@@ -29,7 +29,7 @@ func fail(code, message string, path ast.Path) *gqlerror.Error {
 	return &gqlerror.Error{Message: message, Path: path, Extensions: map[string]any{"code": code}}
 }
 
-// codeOf is RATE_LIMITED where the gateway asks to wait, and UNAVAILABLE for whatever else went wrong with a call.
+// codeOf returns RATE_LIMITED for an error that says how long to wait, and UNAVAILABLE for any other error of a call.
 func codeOf(err error) string {
 	if _, limited := waitOf(err); limited {
 		return codeRateLimited
@@ -37,7 +37,7 @@ func codeOf(err error) string {
 	return codeUnavailable
 }
 
-// waitOf asks an error of Grants, which says so by a method of this name.
+// waitOf returns the wait that an error of Grants asks for by its method RateLimited, and whether it asks for one.
 func waitOf(err error) (time.Duration, bool) {
 	var limited interface {
 		RateLimited() (wait time.Duration, ok bool)
@@ -48,7 +48,7 @@ func waitOf(err error) (time.Duration, bool) {
 	return limited.RateLimited()
 }
 
-// waiting says in each error for how many seconds to wait, where that is what err asks for.
+// waiting sets retryAfter, in seconds, in each error if err is a rate limit's.
 func waiting(errs gqlerror.List, err error) gqlerror.List {
 	if wait, limited := waitOf(err); limited {
 		for _, e := range errs {
@@ -60,15 +60,15 @@ func waiting(errs gqlerror.List, err error) gqlerror.List {
 
 type grantKey struct {
 	token string
-	kinds kindSet // one
+	kinds kindSet // exactly one kind
 }
 
-// operation is what the runtime knows of one operation under way.
+// operation is the state of one running operation.
 type operation struct {
 	tokens   *Tokens
 	session  func() (string, bool)
 	verified map[grantKey]bool
-	refused  gqlerror.List // why it must not run
+	refused  gqlerror.List // the reasons for which it must not run
 	root     string        // the response name of a subscription's field
 	wanted   chan struct{} // an event of a subscription is wanted
 
@@ -87,7 +87,7 @@ func operationFrom(ctx context.Context) *operation {
 // arguments, in one call, and refuses the operation if one lacks its grant.
 func (t *Tokens) InterceptOperation(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
 	oc := graphql.GetOperationContext(ctx)
-	op, _ := oc.Stats.GetExtension(earlyOperation).(*operation)
+	op, _ := oc.Stats.GetExtension(earlyOperationKey).(*operation)
 	if op == nil || op.tokens != t {
 		op = t.newOperation(ctx)
 	}
@@ -107,27 +107,27 @@ func (t *Tokens) newOperation(ctx context.Context) *operation {
 	}
 }
 
-// earlyOperation is where beforehand keeps an operation until it begins.
-const earlyOperation = "CloakroomTokens"
+// earlyOperationKey is the key of the operation in the statistics of gqlgen's OperationContext, until the operation begins.
+const earlyOperationKey = "CloakroomTokens"
 
-// beforehand returns an operation that has not begun yet, verified. gqlgen reads arguments before, to reckon an operation's
-// complexity, and then runs the functions of the application that do so, and its resolvers of input fields.
-func (t *Tokens) beforehand(ctx context.Context) *operation {
+// earlyOperation verifies an operation that has not begun, and returns it. gqlgen reads arguments before an operation
+// begins, to calculate its complexity, and then runs the application's complexity functions and its resolvers of input fields.
+func (t *Tokens) earlyOperation(ctx context.Context) *operation {
 	if t.schema == nil || !graphql.HasOperationContext(ctx) {
 		return nil
 	}
 	oc := graphql.GetOperationContext(ctx)
-	op, _ := oc.Stats.GetExtension(earlyOperation).(*operation)
+	op, _ := oc.Stats.GetExtension(earlyOperationKey).(*operation)
 	if op == nil || op.tokens != t {
 		op = t.newOperation(ctx)
 		_ = op.inspect(ctx, oc) // kept in op: InterceptOperation answers with it
-		oc.Stats.SetExtension(earlyOperation, op)
+		oc.Stats.SetExtension(earlyOperationKey, op)
 	}
 	return op
 }
 
-// inspect walks and verifies the operation's arguments. What was refused stays so; what was verified before is not
-// asked for again, but the walk is made again: the arguments may have changed.
+// inspect walks and verifies the operation's arguments. A refused operation stays refused. Checks that were made before are
+// not made again, but the arguments are walked again, since they may have changed.
 func (op *operation) inspect(ctx context.Context, oc *graphql.OperationContext) gqlerror.List {
 	if len(op.refused) > 0 {
 		return op.refused
@@ -155,11 +155,11 @@ func (t *Tokens) verify(ctx context.Context, op *operation, found []occurrence) 
 	}
 	session, ok := op.session()
 	if !ok {
-		return at(found, codeUnauthenticated, "Sign in: a token can't be taken from nobody.")
+		return errorsAt(found, codeUnauthenticated, "Sign in: only a session can send tokens.")
 	}
 	checks, distinct := op.checks(found)
 	if distinct > t.opts.MaxTokens {
-		return gqlerror.List{fail(codeLimitExceeded, "The operation holds too many tokens.", found[0].path)}
+		return gqlerror.List{fail(codeLimitExceeded, "The operation holds too many tokens: send fewer.", found[0].path)}
 	}
 	if op.verified == nil {
 		op.verified = make(map[grantKey]bool, len(checks))
@@ -167,15 +167,15 @@ func (t *Tokens) verify(ctx context.Context, op *operation, found []occurrence) 
 	if len(checks) > 0 {
 		missing, err := t.callVerify(ctx, session, checks)
 		if err != nil {
-			return waiting(at(found, codeOf(err), unverified), err)
+			return waiting(errorsAt(found, codeOf(err), unverified), err)
 		}
 		for _, c := range checks {
 			op.verified[grantKey{c.Token, kindsOf([]GrantKind{c.Kind}, 0)}] = true
 		}
 		for _, c := range missing {
 			key := grantKey{c.Token, kindsOf([]GrantKind{c.Kind}, 0)}
-			if _, asked := op.verified[key]; !asked { // it answers another question
-				return at(found, codeUnavailable, unverified)
+			if _, asked := op.verified[key]; !asked { // the answer names a check that was not in the call
+				return errorsAt(found, codeUnavailable, unverified)
 			}
 			op.verified[key] = false
 		}
@@ -186,10 +186,10 @@ func (t *Tokens) verify(ctx context.Context, op *operation, found []occurrence) 
 			bad = append(bad, o)
 		}
 	}
-	return at(bad, codeGrantRequired, "This session may not use this token here.")
+	return errorsAt(bad, codeGrantRequired, "This session may not use this token here.")
 }
 
-// checks returns each check that was not made yet, once, and how many there are with those that were made.
+// checks returns each check that was not made yet, once, and the number of distinct checks, made or not.
 func (op *operation) checks(found []occurrence) (checks []Check, distinct int) {
 	checks = make([]Check, 0, len(found))
 	asked := make(map[string]kindSet, len(found))
@@ -209,7 +209,7 @@ func (op *operation) checks(found []occurrence) (checks []Check, distinct int) {
 	return checks, distinct
 }
 
-// holds reports whether the session was found to hold every one of these grants.
+// holds reports whether verification found every one of these grants.
 func (op *operation) holds(token string, kinds kindSet) bool {
 	for kind := kindSet(1); kind <= kinds; kind <<= 1 {
 		if kinds&kind != 0 && !op.verified[grantKey{token, kind}] {
@@ -224,8 +224,8 @@ const unverified = "The grants of this token can't be verified at the moment: tr
 // maxErrors bounds how many paths one refusal names.
 const maxErrors = 100
 
-// at names each place once: a field that is selected twice is one field.
-func at(found []occurrence, code, message string) (errs gqlerror.List) {
+// errorsAt returns one error for each path, maxErrors at most: a field that is selected twice has one path.
+func errorsAt(found []occurrence, code, message string) (errs gqlerror.List) {
 	seen := map[string]bool{}
 	for _, o := range found {
 		if name := o.path.String(); !seen[name] && len(errs) < maxErrors {

@@ -8,17 +8,17 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// pending is a token that was returned, and whose grants are not known to exist yet.
+// pending is a returned token whose grants are not known to exist yet.
 type pending struct {
 	token    string
 	kinds    kindSet
 	duration time.Duration
 	field    *graphql.FieldContext
-	indexes  []int // in the field's list, or lists
+	indexes  []int // in the field's list or nested lists
 }
 
-// path is made when an error needs it, which is seldom. root is the field of a subscription: gqlgen resolves what
-// is below it without its context, and leaves it out of paths.
+// path returns the token's path, which only errors need. root is the response name of a subscription's field: gqlgen
+// resolves the fields below it without its context, and leaves it out of paths.
 func (p *pending) path(root string) ast.Path {
 	path := p.field.Path()
 	top := p.field
@@ -34,12 +34,12 @@ func (p *pending) path(root string) ast.Path {
 	return path
 }
 
-// Directive is the function that gqlgen's DirectiveRoot wants for @token. On a returned field it notes the
-// tokens of the resolved value. Inputs have been verified before any resolver ran; there it lets the value
-// through only if they have.
+// Directive is the function that gqlgen's DirectiveRoot needs for @token. On a returned field it notes the
+// tokens of the resolved value. On an input it passes the value on only if its tokens were verified, as they are
+// before any resolver runs.
 //
-// Errors are those of next, as they are, or a *gqlerror.Error with extensions.code: UNAUTHENTICATED without a session, INTERNAL for
-// a value that can't be a token or where the server does not Use the runtime.
+// Errors are those of next, unchanged, or a *gqlerror.Error with extensions.code: UNAUTHENTICATED without a session, INTERNAL
+// for a value that can't be a token or if the server does not Use the runtime.
 //
 // If the compiler finds []GrantKind of another package where this method is assigned, gqlgen.yml lacks
 //
@@ -60,7 +60,7 @@ func (t *Tokens) Directive(ctx context.Context, obj any, next graphql.Resolver, 
 	p := pending{kinds: kindsOf(grants, readOnly), duration: t.opts.Duration, field: graphql.GetFieldContext(ctx)}
 	if duration != nil {
 		if p.duration, err = time.ParseDuration(*duration); err != nil || p.duration <= 0 {
-			return nil, fail(codeInternal, "The duration of the server's @token can't be read.", nil) // Validate has found it
+			return nil, fail(codeInternal, "The duration of the server's @token can't be read.", nil) // Validate refuses such a schema
 		}
 	}
 	if s, ok := plainString(value); ok {
@@ -83,7 +83,7 @@ func (t *Tokens) Directive(ctx context.Context, obj any, next graphql.Resolver, 
 	return value, nil
 }
 
-// note keeps tokens for the response that is under way.
+// note adds returned tokens to the pending ones of the current response.
 func (op *operation) note(found ...pending) error {
 	if len(found) == 0 {
 		return nil
@@ -99,25 +99,25 @@ func (op *operation) note(found ...pending) error {
 
 func (op *operation) signedIn() error {
 	if _, ok := op.session(); !ok {
-		return fail(codeUnauthenticated, "Sign in: a token can't be given to nobody.", nil)
+		return fail(codeUnauthenticated, "Sign in: only a session can receive tokens.", nil)
 	}
 	return nil
 }
 
 func noExtension() error {
-	return fail(codeInternal, "The server does not use the extension that @token needs.", nil)
+	return fail(codeInternal, "The server does not install the extension that @token needs: call Use with the same Tokens.", nil)
 }
 
-// isInput tells a call for an argument or input field, which gqlgen makes below a path of its own, from
-// one for a resolved field.
+// isInput reports whether a call is for an argument or input field and not for a resolved field: gqlgen makes the former
+// below a separate path.
 func isInput(ctx context.Context) bool {
 	p := graphql.GetPathContext(ctx)
 	return p != nil && p.ParentField == graphql.GetFieldContext(ctx)
 }
 
-// InterceptResponse implements graphql.ResponseInterceptor: once a response's fields have resolved, the
-// grants of its tokens are created in one call, before it leaves. If they can't be, the tokens stay in the data,
-// where they open nothing, and each gets an error.
+// InterceptResponse implements graphql.ResponseInterceptor: once a response's fields have resolved, it creates the
+// grants of their tokens in one call, before the response is sent. If that fails, the tokens stay in the data, where
+// they are useless without grants, and each gets an error.
 func (t *Tokens) InterceptResponse(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
 	op := operationFrom(ctx)
 	if op == nil || op.tokens != t {
@@ -134,8 +134,8 @@ func (t *Tokens) InterceptResponse(ctx context.Context, next graphql.ResponseHan
 	return response
 }
 
-// take returns the tokens of a response. Where fields failed, or are to follow, those that the response does not
-// hold are left out: a failure may have taken their parent away, and each incremental payload has its own.
+// take returns the tokens of a response. If fields failed or are deferred, tokens that the response does not hold are
+// left out: a failure may have removed their parent, and each incremental payload has tokens of its own.
 func (op *operation) take(response *graphql.Response) []pending {
 	op.mu.Lock()
 	returned := op.pending
@@ -144,7 +144,7 @@ func (op *operation) take(response *graphql.Response) []pending {
 	if len(returned) == 0 || len(response.Errors) == 0 && response.HasNext == nil {
 		return returned
 	}
-	here, absent := inData(response, returned, op.root)
+	here, absent := splitPresent(response, returned, op.root)
 	if response.HasNext != nil && *response.HasNext && len(absent) > 0 {
 		op.mu.Lock()
 		op.pending = append(absent, op.pending...)

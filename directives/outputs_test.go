@@ -86,7 +86,7 @@ func TestAliasesFragmentsInterfacesAndUnions(t *testing.T) {
 	}}, w.grants.created())
 }
 
-func TestWhatIsNoTokenGetsAnErrorAtItsPath(t *testing.T) {
+func TestMalformedTokensGetAnErrorAtTheirPath(t *testing.T) {
 	w := newWorld(t)
 	r := record(0)
 	r.List = []string{tok(1), "", "not a token"}
@@ -146,13 +146,13 @@ func TestATokenWhoseParentFailedIsNotGranted(t *testing.T) {
 	w.OnRecord = give(record(0))
 	w.OnSecret = give(ptr(tok(70)))
 	refuse = true
-	a := w.ask(t, `{ secret record { text strict } }`, nil) // strict is not null: its failure takes the record away
+	a := w.ask(t, `{ secret record { text strict } }`, nil) // strict is not null: its failure removes the record
 	require.Len(t, a.Errors, 1)
 	require.Nil(t, a.Data["record"])
 	require.Equal(t, [][]string{{tok(70) + " READ 0s"}}, w.grants.created())
 }
 
-func TestNobodyGetsNoToken(t *testing.T) {
+func TestReturnedTokensNeedASession(t *testing.T) {
 	w := newWorld(t)
 	w.OnRecord = give(record(0))
 	r := request(t, `{ record { name text list mapped { token } } }`, nil)
@@ -165,7 +165,7 @@ func TestNobodyGetsNoToken(t *testing.T) {
 	require.Empty(t, w.grants.creates)
 }
 
-// recorder notes whether grants existed when the first byte was written.
+// recorder notes how many creating calls came before the first written byte.
 type recorder struct {
 	*httptest.ResponseRecorder
 	grants *fakeGrants

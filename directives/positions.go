@@ -4,16 +4,16 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// position is where tokens stand in a value: an argument, a field of an input object, or a field of an entity in one
-// of federation's representations. It holds them itself (kinds), or its type has positions.
+// position is a place of tokens in a value: an argument, a field of an input object, or a field of an entity in one
+// of federation's representations. It holds tokens itself (kinds), or its type has positions.
 type position struct {
 	name  string
 	typ   *ast.Type
-	kinds kindSet    // of the grants that a token needs here; 0: this is no token
-	dflt  *ast.Value // of an input field
+	kinds kindSet    // of the grants that a token needs here; 0: no token
+	dflt  *ast.Value // the default of an input field
 }
 
-// holders are the types that hold tokens, at any depth, with their positions. Types without are absent.
+// holders are the types that hold tokens, at any depth, with their positions. Types without tokens are absent.
 type holders map[string][]position
 
 // holdersOf returns the input types that hold tokens and, in a federated subgraph, the output types.
@@ -37,7 +37,7 @@ func holdersOf(schema *ast.Schema) holders {
 			}
 		}
 	}
-	for name, def := range schema.Types { // once more: types that were found to hold tokens later than their users
+	for name, def := range schema.Types { // again: a type that was found later adds positions to the types that use it
 		if len(h[name]) == 0 {
 			continue
 		}

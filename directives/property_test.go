@@ -17,7 +17,7 @@ import (
 )
 
 // reference finds an operation's tokens by section 6.4.1 (CoerceArgumentValues) and section 3 (input coercion) of
-// GraphQL, step by step, from what was drawn: it knows neither gqlparser nor the walker.
+// GraphQL, step by step, from the drawn operation: it uses neither gqlparser nor the walker.
 type reference struct {
 	*drawn
 	found []string

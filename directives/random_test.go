@@ -7,7 +7,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// This file draws schemas and operations; property_test.go says what must hold of them.
+// This file draws schemas and operations; property_test.go has the properties that must hold for them.
 
 // typ is a GraphQL input type: a name below lists, each level null or not.
 type typ struct {
@@ -87,7 +87,7 @@ func (v *tree) json() any {
 	return v.text
 }
 
-// drawn is a schema and an operation on it, as text and as what the reference needs.
+// drawn is a schema and an operation on it, as text and in the form that the reference needs.
 type drawn struct {
 	t         *rapid.T
 	inputs    map[string][]*slot
@@ -140,7 +140,7 @@ func (t *typ) base() string {
 
 var scalars = []string{"String", "ID", "TokenID", "Ref"}
 
-// slots draws arguments or fields. What an input holds of inputs comes from those drawn before it, or is null.
+// slots draws arguments or fields. The types of nested inputs are those drawn before, so that no type is recursive.
 func (d *drawn) slots(inputs []string) (list []*slot) {
 	for range rapid.IntRange(1, 4).Draw(d.t, "slots") {
 		s := &slot{name: d.unique("s"), typ: d.typ(append(inputs, scalars...), 2)}

@@ -15,19 +15,19 @@ import (
 	"github.com/cloakroomhq/cloakroom/directives"
 )
 
-// strangers draws requests to servers whose resolvers record every string that reaches them, by whatever path. Some of
-// the tokens in annotated positions are foreign.
-type strangers struct {
+// requestDrawer draws requests to servers whose resolvers record every string that reaches them. Some of the tokens in
+// annotated positions are foreign.
+type requestDrawer struct {
 	*rapid.T
 	held, foreign []string
 }
 
-func (s *strangers) chance(percent int) bool {
+func (s *requestDrawer) chance(percent int) bool {
 	return rapid.IntRange(1, 100).Draw(s.T, "chance") <= percent
 }
 
-// token draws one for an annotated position, seldom a foreign one.
-func (s *strangers) token() string {
+// token draws a token for an annotated position, in 8 % of cases a foreign one.
+func (s *requestDrawer) token() string {
 	token := tok(len(s.held) + len(s.foreign) + 1)
 	if s.chance(8) {
 		s.foreign = append(s.foreign, token)
@@ -37,7 +37,7 @@ func (s *strangers) token() string {
 	return token
 }
 
-func (s *strangers) some(fields map[string]func() any) map[string]any {
+func (s *requestDrawer) some(fields map[string]func() any) map[string]any {
 	object := map[string]any{}
 	for _, name := range sortedKeys(fields) {
 		if s.chance(60) {
@@ -47,14 +47,14 @@ func (s *strangers) some(fields map[string]func() any) map[string]any {
 	return object
 }
 
-func (s *strangers) tokenValue() any {
+func (s *requestDrawer) tokenValue() any {
 	if s.chance(10) {
 		return nil
 	}
 	return s.token()
 }
 
-func (s *strangers) bill() any {
+func (s *requestDrawer) bill() any {
 	return s.some(map[string]func() any{
 		"__typename": func() any { return rapid.SampledFrom([]string{"Paid", "Open", "Note"}).Draw(s.T, "lie") },
 		"receipt":    s.tokenValue,
@@ -62,7 +62,7 @@ func (s *strangers) bill() any {
 	})
 }
 
-func (s *strangers) list(element func() any) func() any {
+func (s *requestDrawer) list(element func() any) func() any {
 	return func() any {
 		if s.chance(20) {
 			return element()
@@ -75,7 +75,7 @@ func (s *strangers) list(element func() any) func() any {
 	}
 }
 
-func (s *strangers) representation() map[string]any {
+func (s *requestDrawer) representation() map[string]any {
 	free := func() any { return fmt.Sprint("free", rapid.IntRange(0, 9).Draw(s.T, "free")) }
 	name := rapid.SampledFrom([]string{"Note", "Author", "Letter", "Visit", "Item", "Parcel", "Plain"}).Draw(s.T, "typename")
 	fields := map[string]map[string]func() any{
@@ -90,7 +90,7 @@ func (s *strangers) representation() map[string]any {
 	return r
 }
 
-// written is a value as it stands in a document.
+// written returns a value as a document has it.
 func written(t require.TestingT, value any) string {
 	raw, err := json.Marshal(value)
 	require.NoError(t, err)
@@ -98,7 +98,7 @@ func written(t require.TestingT, value any) string {
 }
 
 // request draws an operation on the subgraph.
-func (s *strangers) request() (query string, variables map[string]any) {
+func (s *requestDrawer) request() (query string, variables map[string]any) {
 	entities := strings.TrimSuffix(allEntities[strings.Index(allEntities, ") { __typename")+1:], " }")
 	var list []any
 	for range rapid.IntRange(0, 4).Draw(s.T, "representations") {
@@ -118,10 +118,10 @@ func (s *strangers) request() (query string, variables map[string]any) {
 	return "query($r: [_Any!]!) { " + body + " }", variables
 }
 
-// The oracle knows nothing of the walk: it looks at what has reached resolvers and at what was asked of the gateway.
+// The oracle does not use the walk: it compares the strings that reached resolvers with the checks that were made.
 func TestNoForeignTokenReachesAResolver(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		s := &strangers{T: rt}
+		s := &requestDrawer{T: rt}
 		query, variables := s.request()
 		w := newSubgraph(t)
 		w.grants.hold(read, s.held...)

@@ -31,7 +31,7 @@ func TestTheNextOperationDoesNotWriteAgain(t *testing.T) {
 	require.Len(t, w.grants.created()[2], 3)
 }
 
-func TestOnlyWhatIsMissingIsWritten(t *testing.T) {
+func TestOnlyMissingGrantsAreCreated(t *testing.T) {
 	w := newWorld(t)
 	w.OnRecord = give(record(0))
 	w.ask(t, `{ record { text } }`, nil)
@@ -39,7 +39,7 @@ func TestOnlyWhatIsMissingIsWritten(t *testing.T) {
 	require.Equal(t, []string{tok(7) + " READ 0s", tok(8) + " READ 0s"}, w.grants.created()[1])
 }
 
-func TestHalfOfALifeAhead(t *testing.T) {
+func TestGrantsAreCreatedAgainAfterHalfOfTheirLife(t *testing.T) {
 	w := newWorld(t, func(o *directives.Options) { o.Remember = time.Hour })
 	w.OnRecord = give(record(0))
 	w.ask(t, `{ record { required } }`, nil) // 90 seconds
@@ -51,7 +51,7 @@ func TestHalfOfALifeAhead(t *testing.T) {
 	require.Len(t, w.grants.creates, 2)
 }
 
-func TestRememberingNothing(t *testing.T) {
+func TestANegativeRememberDisablesTheCache(t *testing.T) {
 	w := newWorld(t, func(o *directives.Options) { o.Remember = -1 })
 	w.OnRecord = give(record(0))
 	for n := range 3 {
@@ -69,8 +69,8 @@ func TestARevokedGrantComesBack(t *testing.T) {
 	}
 	require.Equal(t, 1, ask())
 	w.grants.revoke("alice", []string{tok(2)})
-	require.Equal(t, 2, ask(), "at once on the replica that revoked")
-	require.Equal(t, []string{tok(2) + " READ 0s"}, w.grants.created()[1], "and no other")
+	require.Equal(t, 2, ask(), "immediately, on the replica that revoked")
+	require.Equal(t, []string{tok(2) + " READ 0s"}, w.grants.created()[1], "only the revoked grant is created")
 	w.grants.revoke("", []string{tok(7)})
 	require.Equal(t, 3, ask())
 	w.grants.revoke("bob", nil)
@@ -79,7 +79,7 @@ func TestARevokedGrantComesBack(t *testing.T) {
 	require.Equal(t, 4, ask())
 	require.Len(t, w.grants.created()[3], 3)
 
-	w.clock.pass(directives.DefaultRemember - 1) // revoked elsewhere: nobody tells
+	w.clock.pass(directives.DefaultRemember - 1) // revoked by another replica: the cache is not told
 	require.Equal(t, 4, ask())
 	w.clock.pass(1)
 	require.Equal(t, 5, ask(), "within the stated time")
@@ -95,7 +95,7 @@ func TestARevocationDuringCreationIsNotForgotten(t *testing.T) {
 	require.Len(t, w.grants.creates, 2)
 }
 
-func TestGrantsThatNobodyAskedForAreNotBelieved(t *testing.T) {
+func TestAnswersThatDoNotFitTheCallAreRejected(t *testing.T) {
 	w := newWorld(t)
 	w.OnRecord = give(record(0))
 	later := time.Now().Add(time.Hour)
@@ -103,14 +103,14 @@ func TestGrantsThatNobodyAskedForAreNotBelieved(t *testing.T) {
 		answer []directives.Granted
 		want   string
 	}{
-		"no answer":                {nil, "UNAVAILABLE"},
-		"more answers than asked":  {[]directives.Granted{{ExpiresAt: later}, {ExpiresAt: later}}, "UNAVAILABLE"},
-		"no moment":                {[]directives.Granted{{}}, "GRANT_REQUIRED"},
-		"a token that is missing":  {[]directives.Granted{{ExpiresAt: later, Missing: []string{tok(77), tok(2)}}}, "GRANT_REQUIRED"},
-		"a token of nobody's call": {[]directives.Granted{{ExpiresAt: later, Missing: []string{tok(77)}}}, "GRANT_REQUIRED"},
+		"no answer":               {nil, "UNAVAILABLE"},
+		"more answers than asked": {[]directives.Granted{{ExpiresAt: later}, {ExpiresAt: later}}, "UNAVAILABLE"},
+		"no expiry":               {[]directives.Granted{{}}, "GRANT_REQUIRED"},
+		"a token that is missing": {[]directives.Granted{{ExpiresAt: later, Missing: []string{tok(77), tok(2)}}}, "GRANT_REQUIRED"},
+		"a token of no call":      {[]directives.Granted{{ExpiresAt: later, Missing: []string{tok(77)}}}, "GRANT_REQUIRED"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			tokens, err := directives.New(directives.Options{Grants: rubbish{test.answer}, Session: session})
+			tokens, err := directives.New(directives.Options{Grants: misfit{test.answer}, Session: session})
 			require.NoError(t, err)
 			w.handler = serve(w.Resolver, tokens.Directive)
 			w.handler.Use(tokens)
@@ -122,13 +122,13 @@ func TestGrantsThatNobodyAskedForAreNotBelieved(t *testing.T) {
 	}
 }
 
-// rubbish answers with what nobody asked for.
-type rubbish struct{ answer []directives.Granted }
+// misfit returns an answer that does not fit the call.
+type misfit struct{ answer []directives.Granted }
 
-func (r rubbish) CreateGrants(context.Context, string, []directives.Grant) ([]directives.Granted, error) {
+func (r misfit) CreateGrants(context.Context, string, []directives.Grant) ([]directives.Granted, error) {
 	return r.answer, nil
 }
 
-func (rubbish) VerifyGrants(context.Context, string, []directives.Check) ([]directives.Check, error) {
+func (misfit) VerifyGrants(context.Context, string, []directives.Check) ([]directives.Check, error) {
 	return []directives.Check{{Token: tok(77), Kind: "?"}, {}}, nil
 }

@@ -44,7 +44,7 @@ func selection(t *rapid.T, depth int) string {
 
 var tokens = regexp.MustCompile(`tok-[0-9a-f-]{36}`)
 
-// The obvious reference of what is returned is the response itself: every token in its data is granted, and no other.
+// The response is the reference: exactly the tokens in its data are granted.
 func TestEveryTokenInTheDataIsGrantedAndNoOther(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		w := newWorld(t)

@@ -12,7 +12,7 @@ import (
 	"github.com/vektah/gqlparser/v2/parser"
 )
 
-// Declaration is what a backend includes in its schema: @token, and the enum GrantKind of its argument.
+// Declaration is the part that a backend includes in its schema: @token, and the enum GrantKind of its argument.
 //
 //go:embed token.graphqls
 var Declaration string
@@ -33,7 +33,7 @@ type SchemaError struct {
 // Error implements error.
 func (e *SchemaError) Error() string { return e.Coordinate + ": " + e.Message }
 
-func wrong(coordinate, format string, args ...any) error {
+func schemaError(coordinate, format string, args ...any) error {
 	return &SchemaError{coordinate, fmt.Sprintf(format, args...)}
 }
 
@@ -57,11 +57,11 @@ func CheckSchema(schema *ast.Schema) error {
 	return errors.Join(errs...)
 }
 
-// checkDeclaration wants the declaration of token.graphqls, whatever its descriptions.
+// checkDeclaration compares the schema's declaration of @token with token.graphqls, without descriptions.
 func checkDeclaration(schema *ast.Schema) error {
 	have := schema.Directives[directiveName]
 	if have == nil {
-		return wrong("@token", "is not declared: include Cloakroom's token.graphqls in the schema")
+		return schemaError("@token", "is not declared: include Cloakroom's token.graphqls in the schema")
 	}
 	doc, err := parser.ParseSchema(&ast.Source{Name: "token.graphqls", Input: Declaration})
 	if err != nil {
@@ -78,7 +78,7 @@ func checkDeclaration(schema *ast.Schema) error {
 		same = same && other != nil && other.Type.String() == a.Type.String() && other.DefaultValue == nil
 	}
 	if !same || !sameTypes(schema, doc) {
-		return wrong("@token", "is declared in another way: include Cloakroom's token.graphqls, and no declaration of your own")
+		return schemaError("@token", "is declared in another way: include Cloakroom's token.graphqls, and no declaration of your own")
 	}
 	return nil
 }
@@ -99,7 +99,8 @@ func sameTypes(schema *ast.Schema, declared *ast.SchemaDocument) bool {
 	return true
 }
 
-// checkDirectives: arguments of directives are read apart from those of fields, and would go unverified.
+// checkDirectives refuses tokens in arguments of directives: these are read separately from those of fields, and are not
+// verified.
 func checkDirectives(schema *ast.Schema) error {
 	var errs []error
 	holders := holdersOf(schema)
@@ -108,9 +109,9 @@ func checkDirectives(schema *ast.Schema) error {
 			coordinate := fmt.Sprintf("@%s(%s:)", name, a.Name)
 			switch {
 			case annotated(a.Directives):
-				errs = append(errs, wrong(coordinate, "@token can't stand on a directive's argument"))
+				errs = append(errs, schemaError(coordinate, "@token can't stand on a directive's argument"))
 			case len(holders[a.Type.Name()]) > 0:
-				errs = append(errs, wrong(coordinate, "%s has fields with @token, which can't be verified in a directive's argument; "+
+				errs = append(errs, schemaError(coordinate, "%s has fields with @token, which can't be verified in a directive's argument; "+
 					"give it an input type without", a.Type.Name()))
 			}
 		}
@@ -118,10 +119,11 @@ func checkDirectives(schema *ast.Schema) error {
 	return errors.Join(errs...)
 }
 
-// textless are scalars that are not text: GraphQL's own, and those that gqlgen binds to maps, to any and to files.
+// textless are scalars that are not text: GraphQL's numbers and booleans, and those that gqlgen binds to maps, to any and to
+// files.
 var textless = []string{"Int", "Float", "Boolean", "Map", "Any", "_Any", "Upload"}
 
-// checkUse wants a scalar with a string form, or lists of one, kinds and a duration that mean something.
+// checkUse checks an annotation: the type is a scalar with a string form or a list of them, and kinds and duration are valid.
 func checkUse(schema *ast.Schema, coordinate string, typ *ast.Type, uses ast.DirectiveList) error {
 	use := uses.ForName(directiveName)
 	if use == nil {
@@ -129,21 +131,22 @@ func checkUse(schema *ast.Schema, coordinate string, typ *ast.Type, uses ast.Dir
 	}
 	def := schema.Types[typ.Name()]
 	if def == nil || def.Kind != ast.Scalar || slices.Contains(textless, def.Name) {
-		return wrong(coordinate, "@token stands on %s; only String, ID, custom scalars with a string form and lists of them can be tokens", typ)
+		return schemaError(coordinate, "@token stands on %s; only String, ID, custom scalars with a string form and lists of them can be tokens", typ)
 	}
 	if arg := use.Arguments.ForName("grants"); arg != nil && arg.Value.Kind == ast.ListValue && len(arg.Value.Children) == 0 {
-		return wrong(coordinate, "@token names no grants; leave the argument out for the default")
+		return schemaError(coordinate, "@token names no grants; leave the argument out for the default")
 	}
 	if arg := use.Arguments.ForName("duration"); arg != nil && arg.Value.Kind != ast.NullValue {
 		if d, err := time.ParseDuration(arg.Value.Raw); err != nil || d <= 0 {
-			return wrong(coordinate, "%q is no duration; write 90s or 15m", arg.Value.Raw)
+			return schemaError(coordinate, "%q is not a duration; write 90s or 15m", arg.Value.Raw)
 		}
 	}
 	return nil
 }
 
-// checkImplementations: gqlgen runs the directives of the object's field, never the interface's; but the operation
-// that selects the interface's field names its arguments, and those are what can be verified beforehand.
+// checkImplementations requires that objects repeat the annotations of their interfaces. gqlgen runs the directives of the
+// object's field, never the interface's; but an operation that selects the interface's field is verified by the
+// interface's arguments.
 func checkImplementations(schema *ast.Schema, def *ast.Definition, field *ast.FieldDefinition) error {
 	var errs []error
 	for _, impl := range schema.GetPossibleTypes(def) {
@@ -152,12 +155,12 @@ func checkImplementations(schema *ast.Schema, def *ast.Definition, field *ast.Fi
 			continue
 		}
 		if annotated(field.Directives) && !annotated(f.Directives) {
-			errs = append(errs, wrong(impl.Name+"."+f.Name, "lacks the @token that %s.%s has", def.Name, f.Name))
+			errs = append(errs, schemaError(impl.Name+"."+f.Name, "lacks the @token that %s.%s has", def.Name, f.Name))
 		}
 		for _, a := range field.Arguments {
 			other := f.Arguments.ForName(a.Name)
 			if other != nil && requiredBy(a.Directives) != requiredBy(other.Directives) {
-				errs = append(errs, wrong(fmt.Sprintf("%s.%s(%s:)", impl.Name, f.Name, a.Name),
+				errs = append(errs, schemaError(fmt.Sprintf("%s.%s(%s:)", impl.Name, f.Name, a.Name),
 					"requires other grants by @token than %s.%s(%s:) does", def.Name, f.Name, a.Name))
 			}
 		}
@@ -167,7 +170,7 @@ func checkImplementations(schema *ast.Schema, def *ast.Definition, field *ast.Fi
 
 func annotated(directives ast.DirectiveList) bool { return directives.ForName(directiveName) != nil }
 
-// requiredBy returns the kinds that an input requires: none without an annotation.
+// requiredBy returns the kinds of grants that an input requires: none without an annotation.
 func requiredBy(directives ast.DirectiveList) kindSet {
 	if use := directives.ForName(directiveName); use != nil {
 		return kindsNamed(use, storeOnly)

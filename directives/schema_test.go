@@ -45,7 +45,7 @@ func TestTheDeclarationTakesTwoNames(t *testing.T) {
 		require.Len(t, doc.Definitions, 1)
 		require.Equal(t, "GrantKind", doc.Definitions[0].Name)
 	})
-	t.Run("so that an application has the others", func(t *testing.T) {
+	t.Run("every other name is free for the application", func(t *testing.T) {
 		require.NoError(t, directives.CheckSchema(load(t, directives.Declaration, `
 			scalar Duration
 			enum TokenID { A B }
@@ -96,12 +96,12 @@ func TestCheckSchemaRefuses(t *testing.T) {
 			for _, w := range c.wants {
 				require.ErrorContains(t, err, w)
 			}
-			require.Len(t, strings.Split(err.Error(), "\n"), len(c.wants), "no more than that")
+			require.Len(t, strings.Split(err.Error(), "\n"), len(c.wants), "no other error")
 		})
 	}
 }
 
-// eventful is a server whose events bring a context each.
+// eventful is a server with a context per event.
 type eventful struct {
 	graphql.ExecutableSchemaWithEventContext
 	schema *ast.Schema

@@ -17,7 +17,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/directives/internal/shapes"
 )
 
-// shapesWorld is a server of the less usual shapes, and what stands around it.
+// shapesWorld is a server of the less usual shapes, and its environment.
 type shapesWorld struct {
 	*world
 	*shapes.Resolver
@@ -56,26 +56,26 @@ func TestTheLessUsualShapesOfInputAreVerified(t *testing.T) {
 		query, path string
 		variables   map[string]any
 	}{
-		"an input that reads itself":    {query: `{ take(custom: {plain: "p", custom: {token: "TOK"}}) }`, path: "take.custom.custom.token"},
-		"it, from a variable":           {query: `query($c: Custom) { take(custom: $c) }`, path: "take.custom.token", variables: v("c", v("token", tok(1)))},
-		"an input field's resolver":     {query: `{ take(resolved: {plain: "p", token: "TOK", after: "a"}) }`, path: "take.resolved.token"},
-		"omittable":                     {query: `{ take(omittable: {token: "TOK"}) }`, path: "take.omittable.token"},
-		"an omittable list":             {query: `{ take(omittable: {list: "TOK"}) }`, path: "take.omittable.list.0"},
-		"text of a scalar of anything":  {query: `{ take(json: "TOK") }`, path: "take.json"},
-		"a list of such":                {query: `{ take(jsons: [null, "TOK"]) }`, path: "take.jsons.1"},
-		"a field that resolves batches": {query: `{ things { a: token(and: "TOK") } }`, path: "things.a.and"},
-		"beside a directive":            {query: `query @audit(note: "n") { take(json: "TOK") @audit(note: "m") }`, path: "take.json"},
+		"an input with its own unmarshaler": {query: `{ take(custom: {plain: "p", custom: {token: "TOK"}}) }`, path: "take.custom.custom.token"},
+		"it, from a variable":               {query: `query($c: Custom) { take(custom: $c) }`, path: "take.custom.token", variables: v("c", v("token", tok(1)))},
+		"an input field's resolver":         {query: `{ take(resolved: {plain: "p", token: "TOK", after: "a"}) }`, path: "take.resolved.token"},
+		"omittable":                         {query: `{ take(omittable: {token: "TOK"}) }`, path: "take.omittable.token"},
+		"an omittable list":                 {query: `{ take(omittable: {list: "TOK"}) }`, path: "take.omittable.list.0"},
+		"text of a scalar for any JSON":     {query: `{ take(json: "TOK") }`, path: "take.json"},
+		"a list of such scalars":            {query: `{ take(jsons: [null, "TOK"]) }`, path: "take.jsons.1"},
+		"a field that resolves batches":     {query: `{ things { a: token(and: "TOK") } }`, path: "things.a.and"},
+		"beside a directive":                {query: `query @audit(note: "n") { take(json: "TOK") @audit(note: "m") }`, path: "take.json"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newShapes(t)
 			s.All = []*shapes.Thing{{}, {}}
 			query := replaceToken(c.query)
 			require.Equal(t, []string{"GRANT_REQUIRED " + c.path}, s.ask(t, query, c.variables).refused())
-			require.Empty(t, s.Got(), "nothing of the application ran")
+			require.Empty(t, s.Got(), "no application code ran")
 			s.grants.hold(store, tok(1))
 			require.Empty(t, s.ask(t, query, c.variables).Errors)
 			require.Contains(t, s.Got(), tok(1))
-			require.Len(t, s.grants.verifies, 2, "one each")
+			require.Len(t, s.grants.verifies, 2, "one per operation")
 		})
 	}
 }
@@ -109,7 +109,7 @@ func TestAScalarThatHoldsMoreThanTextIsNoToken(t *testing.T) {
 	})
 }
 
-// An input without @token takes what comes: the schema says so.
+// An input without @token accepts any token, since the schema asks for no check.
 func TestAnInputWithoutTheAnnotationTakesAnyToken(t *testing.T) {
 	s := newShapes(t)
 	require.Empty(t, s.ask(t, replaceToken(`{ take(open: {token: "TOK"}) }`), nil).Errors)
@@ -126,26 +126,26 @@ func TestBatchesAreGrantedInOneCall(t *testing.T) {
 	require.Equal(t, [][]string{{tok(0) + " READ 0s", tok(1) + " READ 0s", tok(2) + " READ 0s"}}, s.grants.created())
 }
 
-// gqlgen reads arguments before the operation begins where a function reckons its complexity. In this schema inputs have
-// resolvers, which then run: so the operation is verified before, also where the limit refuses it afterwards.
-func TestComplexityIsReckonedOfVerifiedTokens(t *testing.T) {
+// gqlgen reads arguments before the operation begins if a function calculates its complexity. In this schema inputs have
+// resolvers, which then run, so the operation is verified before that, even if the limit refuses it afterwards.
+func TestComplexityFunctionsReadVerifiedTokens(t *testing.T) {
 	for name, field := range map[string]string{"resolver": "resolved", "omittable": "omittable"} {
 		t.Run(name, func(t *testing.T) {
 			s := newShapes(t, extension.FixedComplexityLimit(100))
 			query := replaceToken(`{ reckoned(` + field + `: {token: "TOK"}) b: reckoned(` + field + `: {token: "TOK"}) }`)
 			require.Equal(t, []string{"GRANT_REQUIRED b." + field + ".token", "GRANT_REQUIRED reckoned." + field + ".token"}, s.ask(t, query, nil).refused())
-			require.Empty(t, s.Got(), "nothing of the application ran")
+			require.Empty(t, s.Got(), "no application code ran")
 			require.Len(t, s.grants.verifies, 1)
 			s.grants.hold(store, tok(1))
 			require.Empty(t, s.ask(t, query, nil).Errors)
 			require.Contains(t, s.Got(), "complexity ran")
-			require.Len(t, s.grants.verifies, 2, "one each, also where complexity asked first")
+			require.Len(t, s.grants.verifies, 2, "one per operation, also if the complexity function reads the token first")
 			s.grants.failing = errBroken
 			require.Equal(t, []string{"UNAVAILABLE b." + field + ".token", "UNAVAILABLE reckoned." + field + ".token"}, s.ask(t, query, nil).refused())
 			require.Len(t, s.grants.verifies, 3)
 		})
 	}
-	t.Run("nobody is asked for nobody", func(t *testing.T) {
+	t.Run("no call without a session", func(t *testing.T) {
 		s := newShapes(t, extension.FixedComplexityLimit(1))
 		r := request(t, replaceToken(`{ reckoned(resolved: {token: "TOK"}) b: take c: take }`), nil)
 		r.Header.Del("Session")
@@ -154,7 +154,7 @@ func TestComplexityIsReckonedOfVerifiedTokens(t *testing.T) {
 		require.Zero(t, creates+verifies)
 		require.Empty(t, s.Got())
 	})
-	t.Run("a field that is left out", func(t *testing.T) {
+	t.Run("a skipped field", func(t *testing.T) {
 		s := newShapes(t, extension.FixedComplexityLimit(100))
 		s.grants.hold(store, tok(1))
 		query := replaceToken(`{ take b: reckoned(resolved: {token: "TOK"}) @skip(if: true) }`)
@@ -163,11 +163,11 @@ func TestComplexityIsReckonedOfVerifiedTokens(t *testing.T) {
 	})
 }
 
-// fromStore is an operation that is kept by its name, with the variables that it is asked with.
+// fromStore is a stored operation with its variables.
 type fromStore struct {
 	query     string
 	variables map[string]any
-	late      bool // variables are set when they were coerced
+	late      bool // variables are set after coercion
 }
 
 func (fromStore) ExtensionName() string                   { return "Persisted" }
@@ -191,7 +191,7 @@ func TestPersistedOperationsAreVerified(t *testing.T) {
 		kept fromStore
 		good string
 	}{
-		"variables are kept":               {fromStore{query, v("r", v("token", tok(1))), false}, tok(1)},
+		"stored variables":                 {fromStore{query, v("r", v("token", tok(1))), false}, tok(1)},
 		"variables that an extension sets": {fromStore{query, v("r", v("token", tok(1))), true}, tok(2)},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -8,9 +8,9 @@ import (
 	"github.com/cloakroomhq/cloakroom/directives"
 )
 
-// STORE gives a value a home in the application; whoever the application then shows the row to may read it, also the
-// session that stored it. An input that takes only what its session may itself read says so (docs/adr/0023).
-func TestStoreGivesAHomeAndTheRowGivesReading(t *testing.T) {
+// STORE lets the application save a token. Each session to which the application then returns the row may read the value,
+// also the session that stored it. An input for tokens that its session may read requires both kinds (docs/adr/0023).
+func TestStoreAllowsSavingAndAReturnedRowGrantsRead(t *testing.T) {
 	for _, c := range []struct {
 		field, holds string
 		held         []directives.GrantKind

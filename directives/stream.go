@@ -9,8 +9,8 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 )
 
-// checkEvents: where a context comes with each event, gqlgen takes an event before its response is wanted, so that
-// its tokens can't be told from those of the event before.
+// checkEvents refuses @token on subscription fields in a schema with a context per event: there gqlgen takes an event before
+// it asks for the event's response, so the tokens of two events can't be separated.
 func checkEvents(es graphql.ExecutableSchema) error {
 	root := es.Schema().Subscription
 	if _, ok := es.(graphql.ExecutableSchemaWithEventContext); !ok || root == nil {
@@ -19,18 +19,18 @@ func checkEvents(es graphql.ExecutableSchema) error {
 	var errs []error
 	for _, f := range root.Fields {
 		if annotated(f.Directives) {
-			errs = append(errs, wrong(root.Name+"."+f.Name, "@token can't stand on a subscription's field in a schema with "+
+			errs = append(errs, schemaError(root.Name+"."+f.Name, "@token can't stand on a subscription's field in a schema with "+
 				"@subscriptionContext; return an object whose field has it"))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// isStream reports whether a value is what a subscription's resolver returns.
+// isStream reports whether a value is a channel, as a subscription's resolver returns.
 func isStream(value any) bool { return reflect.TypeOf(value).Kind() == reflect.Chan }
 
-// stream notes the tokens of a subscription field that is itself annotated: each event's when its response is
-// wanted, neither earlier, for then they would be another event's, nor later.
+// stream notes the tokens of a subscription field that is itself annotated. It forwards an event only when the event's
+// response is requested; earlier, its tokens would count as the previous event's.
 func (op *operation) stream(ctx context.Context, value any, template pending) (any, error) {
 	in := reflect.ValueOf(value)
 	elem := in.Type().Elem()
@@ -61,7 +61,7 @@ func (op *operation) forward(ctx context.Context, in, out reflect.Value, templat
 		if chosen != 0 || !ok {
 			return
 		}
-		// An event whose tokens can't be noted has no one to tell but the end of the stream.
+		// An event whose tokens can't be noted ends the stream: there is no other way to report the error.
 		c := collector{template: template}
 		if c.collect(ctx, v.Interface(), nil) != nil || op.note(c.found...) != nil {
 			return

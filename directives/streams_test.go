@@ -16,9 +16,9 @@ import (
 	"github.com/cloakroomhq/cloakroom/directives/internal/testserver"
 )
 
-func TestEachEventIsItsOwnFlush(t *testing.T) { overEach(t, eachEventIsItsOwnFlush) }
+func TestEachEventCreatesItsOwnGrants(t *testing.T) { overEach(t, eachEventCreatesItsOwnGrants) }
 
-func eachEventIsItsOwnFlush(t *testing.T, subscribe subscriber) {
+func eachEventCreatesItsOwnGrants(t *testing.T, subscribe subscriber) {
 	w := newWorld(t, func(o *directives.Options) { o.Remember = -1 })
 	in := make(chan *testserver.Record)
 	w.OnStream = give((<-chan *testserver.Record)(in))
@@ -88,7 +88,7 @@ func aSubscriptionsInputIsVerified(t *testing.T, subscribe subscriber) {
 	require.Len(t, w.grants.created(), 1)
 }
 
-// deferred asks over the multipart transport and hands each payload's parts to each.
+// deferred sends a query over the multipart transport and calls each with every payload.
 func (w *world) deferred(t *testing.T, query string, each func(payload map[string]any)) {
 	t.Helper()
 	srv := httptest.NewServer(w)
@@ -127,7 +127,7 @@ func (w *world) deferred(t *testing.T, query string, each func(payload map[strin
 
 const deferQuery = `{ record { text ... @defer(label: "one") { one: slow(name: "one") } ... @defer(label: "two") { two: slow(name: "two") } } }`
 
-func TestEachDeferredPayloadIsItsOwnFlush(t *testing.T) {
+func TestEachDeferredPayloadCreatesItsOwnGrants(t *testing.T) {
 	w := newWorld(t)
 	w.OnRecord = give(record(0))
 	gates := map[string]chan struct{}{"one": make(chan struct{}), "two": make(chan struct{})}
@@ -154,7 +154,7 @@ func TestEachDeferredPayloadIsItsOwnFlush(t *testing.T) {
 	require.Equal(t, 3, n)
 }
 
-func TestADeferredTokenThatIsEarlyIsNotChargedToAnotherPayload(t *testing.T) {
+func TestAnEarlyDeferredTokenIsGrantedWithItsOwnPayload(t *testing.T) {
 	w := newWorld(t)
 	first := record(0)
 	early := make(chan struct{})

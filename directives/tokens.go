@@ -18,28 +18,28 @@ const (
 	DefaultMemory    = 100_000
 )
 
-// Options are what New needs. Grants and Session are required.
+// Options are the settings of New. Grants and Session are required.
 type Options struct {
-	// Grants is where grants are created and verified.
+	// Grants creates and verifies grants.
 	Grants Grants
-	// Session returns the id of the calling session, as its JWT names it to the gateway, and false where
-	// the request has none. It is asked once per operation, and only if a token occurs.
+	// Session returns the id of the calling session, as in the session's JWT, and false if the request has
+	// none. It is called at most once per operation, and only if the operation has a token.
 	Session func(ctx context.Context) (string, bool)
-	// Duration is the life of grants whose annotation names none; 0: the gateway's default, which a life that
-	// another annotation names for the same token beats.
+	// Duration is the life of grants whose annotation names none; 0: the gateway's default. If another annotation
+	// names a life for the same token, that life is used instead of the default.
 	Duration time.Duration
 	// Timeout bounds each call to Grants, within the request's own deadline; 0: DefaultTimeout.
 	Timeout time.Duration
-	// MaxTokens bounds the distinct tokens of one operation in each direction, a token that needs both kinds of grant counting
-	// twice in its arguments; 0: DefaultMaxTokens. The gateway's grants.max_batch bounds the same lists.
+	// MaxTokens bounds the distinct tokens of one operation in each direction; in arguments, a token that needs both kinds of
+	// grant counts twice; 0: DefaultMaxTokens. The gateway's grants.max_batch bounds the same lists.
 	MaxTokens int
-	// Remember is for how long a grant that was created, and has more than half of its life ahead, is not
-	// created again; 0: DefaultRemember, negative: never. A grant that another replica revoked comes back
-	// with the next response that returns its token after this time.
+	// Remember is for how long a created grant is not created again, at most half of its life; 0: DefaultRemember,
+	// negative: each response creates its grants again. A grant that another replica revoked is created again by
+	// the first response that returns its token after this time.
 	Remember time.Duration
-	// Memory bounds how many grants are remembered; 0: DefaultMemory.
+	// Memory bounds how many tokens' grants are remembered; 0: DefaultMemory.
 	Memory int
-	// Observer is told of each call; nil: nobody is.
+	// Observer is told of each call; nil: no observer.
 	Observer Observer
 	// Now is the clock, for tests; nil: time.Now.
 	Now func() time.Time
@@ -53,8 +53,8 @@ type Tokens struct {
 	holders  holders                             // types that hold tokens
 	fields   map[*ast.FieldDefinition][]position // fields that take tokens, with the arguments that hold them
 	entities *ast.FieldDefinition                // federation's, in a subgraph whose representations hold tokens
-	early    bool                                // the operation is verified before its complexity is reckoned
-	recent   *recent
+	early    bool                                // the operation is verified before its complexity is calculated
+	cache    *grantCache
 }
 
 var _ interface {
@@ -80,9 +80,9 @@ func New(o Options) (*Tokens, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	t := &Tokens{opts: o, recent: newRecent(o.Memory, o.Remember)}
+	t := &Tokens{opts: o, cache: newGrantCache(o.Memory, o.Remember)}
 	if r, ok := o.Grants.(Revoker); ok {
-		r.OnRevoke(t.recent.forget)
+		r.OnRevoke(t.cache.forget)
 	}
 	return t, nil
 }
@@ -97,13 +97,13 @@ func setDefault[T comparable](field *T, value T) {
 // ExtensionName implements graphql.HandlerExtension.
 func (*Tokens) ExtensionName() string { return "CloakroomTokens" }
 
-// Validate implements graphql.HandlerExtension: a server's Use calls it, and panics with its error. It
-// refuses a schema whose declaration of @token is another one, or that annotates what can't work, and
-// names each coordinate: the error is that of CheckSchema.
+// Validate implements graphql.HandlerExtension: a server's Use calls it, and panics with its error. It refuses a
+// schema with another declaration of @token, or with annotations that can't work, and names each coordinate: the
+// error is that of CheckSchema.
 func (t *Tokens) Validate(es graphql.ExecutableSchema) error {
 	schema := es.Schema()
 	if t.schema != nil && t.schema != schema {
-		return errors.New("directives: one Tokens serves one schema: make another for the other server")
+		return errors.New("directives: one Tokens serves one schema: make another Tokens for the other server")
 	}
 	if err := CheckSchema(schema); err != nil {
 		return fmt.Errorf("directives: %w", err)
@@ -112,11 +112,11 @@ func (t *Tokens) Validate(es graphql.ExecutableSchema) error {
 		return fmt.Errorf("directives: %w", err)
 	}
 	t.learn(schema)
-	t.early = readsByCode(es)
+	t.early = inputsRunCode(es)
 	return nil
 }
 
-// learn notes where tokens can stand in an operation.
+// learn notes where an operation can have tokens.
 func (t *Tokens) learn(schema *ast.Schema) {
 	t.schema, t.holders = schema, holdersOf(schema)
 	t.fields = t.holders.argumentsOf(schema)

@@ -21,32 +21,32 @@ type annotation struct {
 	grants []string
 }
 
-// The annotations are documentation: here each is held against what the gateway does.
-func TestTheSchemasAnnotationsTellTheTruth(t *testing.T) {
+// The annotations are documentation: this test compares each with the gateway's behaviour.
+func TestTheSchemasAnnotationsMatchTheGateway(t *testing.T) {
 	s := stack.Start(t)
 	found := annotations(t)
 	require.NotEmpty(t, found)
-	// How to get a token out of an annotated field, and how to put one into an annotated argument.
+	// How to get a token from each annotated field, and how to send one in each annotated argument.
 	outputs := map[string]func(jwt string) string{
 		"TokenizePayload.token": func(jwt string) string { return s.Reserve(t, jwt) },
 	}
 	inputs := map[string]func(jwt, token string) stack.Response{
 		"Mutation.detokenize(token)": func(jwt, token string) stack.Response { return s.Detokenize(t, jwt, token) },
 	}
-	told := 0
+	checked := 0
 	for _, a := range found {
 		t.Run(a.at, func(t *testing.T) {
 			if a.input {
-				require.Contains(t, inputs, a.at, "say here how to try this argument")
+				require.Contains(t, inputs, a.at, "add a way to try this argument")
 				requiresExactly(t, s, a.grants, inputs[a.at])
 			} else {
-				require.Contains(t, outputs, a.at, "say here how to try this field")
+				require.Contains(t, outputs, a.at, "add a way to try this field")
 				givesExactly(t, s, a.grants, outputs[a.at])
 			}
 		})
-		told++
+		checked++
 	}
-	assert.Equal(t, len(outputs)+len(inputs), told, "an annotation is gone from the schema")
+	assert.Equal(t, len(outputs)+len(inputs), checked, "the schema lacks an annotation that is listed here")
 }
 
 func givesExactly(t *testing.T, s *stack.Stack, grants []string, get func(jwt string) string) {
@@ -59,8 +59,8 @@ func givesExactly(t *testing.T, s *stack.Stack, grants []string, get func(jwt st
 	}
 }
 
-// requiresExactly tries every set of grants: the argument takes a token if, and only if, all that are
-// named are held.
+// requiresExactly tries every set of grants: the argument accepts a token if, and only if, all named grants
+// are held.
 func requiresExactly(t *testing.T, s *stack.Stack, grants []string, put func(jwt, token string) stack.Response) {
 	t.Helper()
 	app := s.ApplicationJWT(t)

@@ -23,7 +23,7 @@ import (
 
 const apacheModules = "/usr/lib/apache2/modules"
 
-// apacheConfig signs users in at an OpenID provider and passes their ID token on; docs/identity-providers.md shows its gist.
+// apacheConfig signs users in at an OpenID provider and passes their ID token on; docs/identity-providers.md shows the main part.
 const apacheConfig = `
 ServerName 127.0.0.1
 Listen %[1]s
@@ -52,7 +52,7 @@ ProxyPass /echo %[4]s
 ProxyPass / %[3]s/
 `
 
-// startApache runs a private Apache httpd until the test ends. It is false where the address is not free any more.
+// startApache runs a private Apache httpd until the test ends. It returns false if the address is no longer free.
 func startApache(t *testing.T, address, issuer, secret, gatewayURL, echoURL string) bool {
 	t.Helper()
 	program, err := exec.LookPath("apache2")
@@ -98,13 +98,13 @@ func startApache(t *testing.T, address, issuer, secret, gatewayURL, echoURL stri
 			return true
 		default:
 		}
-		_, err := os.Stat(filepath.Join(root, "pid")) // written once it listens, and so that nobody else is taken for it
+		_, err := os.Stat(filepath.Join(root, "pid")) // written once it listens, so that another program at the address is not taken for it
 		return err == nil
 	})
 	return !taken
 }
 
-// freeAddress is one that was free a moment ago: the provider must know it before Apache listens.
+// freeAddress returns an address that was free just now: the provider needs it before Apache listens.
 func freeAddress(t *testing.T) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -112,8 +112,8 @@ func freeAddress(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// startAuthProxy starts a provider, a gateway that trusts it, and Apache in front of the gateway, at origin. Where
-// another program took Apache's address meanwhile, it starts over.
+// startAuthProxy starts a provider, a gateway that trusts it, and Apache in front of the gateway, at origin. If
+// another program took Apache's address meanwhile, it starts all of them again.
 func startAuthProxy(t *testing.T, echoURL string) (origin string, s *stack.Stack) {
 	for range 5 {
 		address := freeAddress(t)
@@ -132,13 +132,13 @@ func startAuthProxy(t *testing.T, echoURL string) (origin string, s *stack.Stack
 	return "", nil
 }
 
-// Apache with mod_auth_openidc signs users in and passes their ID tokens; nobody else's header counts.
+// Apache with mod_auth_openidc signs users in and passes their ID tokens; a client's own headers are not accepted.
 func TestAnAuthProxy(t *testing.T) {
 	echo := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _ = json.NewEncoder(w).Encode(r.Header) }))
 	defer echo.Close()
 	origin, s := startAuthProxy(t, echo.URL)
 
-	ann, stranger := oidc.NewBrowser(t, ""), oidc.NewBrowser(t, "")
+	ann, anonymous := oidc.NewBrowser(t, ""), oidc.NewBrowser(t, "")
 	send := func(browser *http.Client, path string, change func(*http.Request)) stack.Answer {
 		t.Helper()
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, origin+path, strings.NewReader(`{"query":"{ viewer { subject tenant } }"}`))
@@ -158,10 +158,10 @@ func TestAnAuthProxy(t *testing.T) {
 	a := send(ann, "/graphql", nil)
 	require.JSONEq(t, signedIn, string(a.Body))
 
-	// What the client calls itself, Apache takes away or overwrites; it comes once, and is the proxy's.
+	// Apache removes or overwrites the client's own identity headers; the gateway gets one, from the proxy.
 	mallory := "eyJhbGciOiJub25lIn0.e30."
 	for _, name := range []string{"OIDC_id_token", "oidc_ID_TOKEN", "OIDC-id-token", "Oidc-Id_Token", "OIDC_ID-TOKEN"} {
-		forge := func(r *http.Request) { r.Header[name] = []string{mallory} } // to the letter
+		forge := func(r *http.Request) { r.Header[name] = []string{mallory} } // without canonicalizing the name
 		require.JSONEq(t, signedIn, string(send(ann, "/graphql", forge).Body), name)
 		var arrived map[string][]string
 		require.NoError(t, json.Unmarshal(send(ann, "/echo", forge).Body, &arrived))
@@ -173,21 +173,21 @@ func TestAnAuthProxy(t *testing.T) {
 		}
 		require.Len(t, tokens, 1, "%s: %v", name, arrived)
 		require.NotEqual(t, mallory, tokens[0], name)
-		require.Equal(t, http.StatusUnauthorized, send(stranger, "/graphql", forge).Status, name)
-		require.Equal(t, http.StatusUnauthorized, send(stranger, "/echo", forge).Status, name)
+		require.Equal(t, http.StatusUnauthorized, send(anonymous, "/graphql", forge).Status, name)
+		require.Equal(t, http.StatusUnauthorized, send(anonymous, "/echo", forge).Status, name)
 	}
 	crossSitePages(t, ann, origin)
 
-	// Around the proxy there is nobody without a token, and nobody with a made-up one.
+	// Without the proxy, requests without a token or with a forged one are refused.
 	require.Equal(t, "UNAUTHENTICATED", s.Query(t, "", stack.Tokenize, nil).Code())
 	direct, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.GatewayURL+"/graphql", strings.NewReader(`{"query":"{ viewer { subject } }"}`))
 	require.NoError(t, err)
 	direct.Header.Set("Content-Type", "application/json")
 	direct.Header["OIDC_id_token"] = []string{mallory}
-	require.Equal(t, http.StatusUnauthorized, answerOf(t, stranger, direct).Status)
+	require.Equal(t, http.StatusUnauthorized, answerOf(t, anonymous, direct).Status)
 }
 
-// crossSitePages sends what another site's page could make a signed-in browser send through the proxy.
+// crossSitePages sends the requests that another site's page could make a signed-in browser send through the proxy.
 func crossSitePages(t *testing.T, ann *http.Client, origin string) {
 	t.Helper()
 	for name, test := range map[string]struct {

@@ -17,7 +17,7 @@ func TestTheHTTPAuditIsPassedWhole(t *testing.T) {
 		t.Fatal("the audit suite is not installed: run make tools")
 	}
 	s := stack.Start(t)
-	for name, bearer := range map[string]string{"as nobody": "", "as a session": s.Session(t).JWT} {
+	for name, bearer := range map[string]string{"without a credential": "", "as a session": s.Session(t).JWT} {
 		t.Run(name, func(t *testing.T) {
 			out, err := exec.CommandContext(t.Context(), "node", "httpaudit/audit.mjs", s.GatewayURL+"/graphql", bearer).CombinedOutput()
 			require.NoError(t, err, "%s", out)

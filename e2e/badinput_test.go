@@ -18,7 +18,7 @@ const (
 	limit = "LIMIT_EXCEEDED"
 )
 
-// mistake is one operation that must be refused, with a code and a path, whoever sends it.
+// mistake is one operation that must be refused, with a code and a path.
 type mistake struct {
 	name       string
 	query      string
@@ -50,7 +50,7 @@ func TestBadInputIsRefusedWithCodeAndPath(t *testing.T) {
 			}
 		})
 	}
-	assert.Equal(t, "clinic", s.Query(t, me.JWT, stack.Viewer, nil).OK(t).At("viewer", "tenant"), "the gateway lives")
+	assert.Equal(t, "clinic", s.Query(t, me.JWT, stack.Viewer, nil).OK(t).At("viewer", "tenant"), "the gateway still answers")
 	assert.Equal(t, http.StatusOK, s.Get(t, s.GatewayURL+"/readyz").Status)
 	assert.NotContains(t, s.Logs.String(), "panic")
 }
@@ -59,7 +59,7 @@ func mistakes() []mistake {
 	return append(append(append(tokenMistakes(), sizeAndTimeMistakes()...), listMistakes()...), documentMistakes()...)
 }
 
-// tokenMistakes are tokens that are none, as a variable and as a literal.
+// tokenMistakes are malformed tokens, as a variable and as a literal.
 func tokenMistakes() (all []mistake) {
 	const uuid = "2b58d9b2-83c1-4e9b-9692-b149112810c8"
 	for name, token := range map[string]any{
@@ -148,7 +148,7 @@ func grantMistake(name, duration, code string) mistake {
 
 func listMistakes() []mistake {
 	many := `["` + unknownToken + strings.Repeat(`","`+unknownToken, 1000) + `"]`
-	most := `["` + unknownToken + strings.Repeat(`","`+unknownToken, 10_000) + `"]` // an application's lists are longer
+	most := `["` + unknownToken + strings.Repeat(`","`+unknownToken, 10_000) + `"]` // applications have a higher limit
 	inputs := `[{}` + strings.Repeat(`,{}`, 1000) + `]`
 	const batch = `mutation($tokens: [TokenID!]!) { detokenizeBatch(tokens: $tokens) { __typename } }`
 	const tokenizeBatch = `mutation($inputs: [TokenizeInput!]!) { tokenizeBatch(inputs: $inputs) { token } }`
@@ -170,7 +170,7 @@ func listMistakes() []mistake {
 		{name: "no grants to create", app: true, query: stack.CreateGrants, variables: `{"input":{"sessionId":"x","grants":[]}}`, code: bad, path: "[createGrants input grants]"},
 		{name: "a grant on no token", app: true, query: stack.CreateGrants, code: bad, path: "[createGrants input grants 1 tokens]",
 			variables: `{"input":{"sessionId":"x","grants":[{"tokens":["` + unknownToken + `"]},{"tokens":[]}]}}`},
-		{name: "a grant on what is no token", app: true, query: stack.CreateGrants, code: bad, path: "[createGrants input grants 0 tokens 1]",
+		{name: "a grant on a malformed token", app: true, query: stack.CreateGrants, code: bad, path: "[createGrants input grants 0 tokens 1]",
 			variables: `{"input":{"sessionId":"x","grants":[{"tokens":["` + unknownToken + `","123-45-6789"]}]}}`},
 		{name: "a grant of no kind", app: true, query: stack.CreateGrants, code: bad, path: "[createGrants input grants 0 kinds]",
 			variables: `{"input":{"sessionId":"x","grants":[{"tokens":["` + unknownToken + `"],"kinds":[]}]}}`},
@@ -250,7 +250,7 @@ func numbered(format string, times int) string {
 	return b.String()
 }
 
-// bomb is fragments that each spread the next one twice: 2 to the power of n fields.
+// bomb returns fragments that each spread the next one twice: 2 to the power of n fields.
 func bomb(n int) string {
 	var b strings.Builder
 	b.WriteString(`{ viewer { ...F0 } } `)

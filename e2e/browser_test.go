@@ -11,16 +11,16 @@ import (
 	"github.com/cloakroomhq/cloakroom/e2e/stack"
 )
 
-// The playground tells the whole story against the real gateway, application and store.
-func TestThePlaygroundTellsTheStory(t *testing.T) {
+// The playground works against the real gateway, application and store.
+func TestThePlaygroundEndToEnd(t *testing.T) {
 	s := stack.Start(t)
-	browser.RunStory(t, browser.Story{
+	browser.RunScenario(t, browser.Scenario{
 		URL: s.GatewayURL + "/", Origins: []string{s.GatewayURL, s.AppURL, s.ObjectsURL}, Screenshots: "artifacts/dev-playground",
 	})
 }
 
-// On the clinic's page for visitors a person hands a number over, reveals it, and can't any more as somebody else.
-func TestTheClinicsPageTellsTheStory(t *testing.T) {
+// On the clinic's page for visitors a user stores a number, reveals it, and can't reveal it in another session.
+func TestTheVisitorsPageEndToEnd(t *testing.T) {
 	s := stack.Start(t)
 	p := browser.Open(t, s.AppURL+"/try", "artifacts/clinic")
 	const number, another = "078-05-1120 Ærø", "219-09-9999"
@@ -45,7 +45,7 @@ func TestTheClinicsPageTellsTheStory(t *testing.T) {
 	assert.NotContains(t, p.Text("#tickets .value"), number)
 	p.Shoot("02-refused")
 
-	handOver(another, 2) // somebody else has values of their own
+	handOver(another, 2) // the other session stores its own values
 	p.Click("#tickets > li:first-child .reveal")
 	p.Await("value", fmt.Sprintf(`document.querySelector('#tickets > li:first-child .value pre')?.textContent === %q`, another))
 	p.Shoot("03-own-value")

@@ -10,7 +10,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/e2e/stack"
 )
 
-// Another application that the same gateway trusts can do nothing with this one's tokens.
+// Another application that the same gateway trusts can do nothing with this application's tokens.
 func TestTenantsCanNotNameEachOthersTokens(t *testing.T) {
 	lab := stack.NewTenant(t, "lab")
 	s := stack.Start(t, lab.Trusted(t))
@@ -64,7 +64,7 @@ func TestTenantsCanNotNameEachOthersTokens(t *testing.T) {
 		assert.Equal(t, []any{}, r.At("createGrants", "grants", 0, "missing"))
 		assert.Equal(t, "GRANT_REQUIRED", s.Detokenize(t, me.JWT, labToken).Code())
 	})
-	assert.Equal(t, "the clinic's", string(s.Read(t, me.JWT, token)), "after all that")
+	assert.Equal(t, "the clinic's", string(s.Read(t, me.JWT, token)), "after all attempts")
 }
 
 func TestEachFieldBelongsToOneKindOfCaller(t *testing.T) {
@@ -94,7 +94,7 @@ func TestEachFieldBelongsToOneKindOfCaller(t *testing.T) {
 	}{
 		{"a session", me.JWT, "", "FORBIDDEN", ""},
 		{"an application", app, "FORBIDDEN", "", ""},
-		{"nobody", "", "UNAUTHENTICATED", "UNAUTHENTICATED", "UNAUTHENTICATED"},
+		{"no credential", "", "UNAUTHENTICATED", "UNAUTHENTICATED", "UNAUTHENTICATED"},
 	} {
 		for _, group := range []struct {
 			fields map[string]string
@@ -145,11 +145,11 @@ func TestAnyBadCredentialIsRefusedEvenWhereNoneIsNeeded(t *testing.T) {
 	s := stack.Start(t, lab.Trusted(t))
 	me := s.Session(t)
 	for name, jwt := range map[string]string{
-		"rubbish":                  "rubbish",
-		"an issuer nobody trusts":  stranger.SessionJWT(t, s.GatewayURL, "x"),
-		"a fourth part":            me.JWT + ".x",
-		"a changed signature":      me.JWT[:len(me.JWT)-10] + "AAAAAAAAAA",
-		"an audience of elsewhere": lab.SessionJWT(t, "https://elsewhere.example", "x"),
+		"rubbish":                    "rubbish",
+		"an issuer without trust":    stranger.SessionJWT(t, s.GatewayURL, "x"),
+		"a fourth part":              me.JWT + ".x",
+		"a changed signature":        me.JWT[:len(me.JWT)-10] + "AAAAAAAAAA",
+		"another gateway's audience": lab.SessionJWT(t, "https://elsewhere.example", "x"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := s.Query(t, jwt, `{ __typename }`, nil)

@@ -26,9 +26,9 @@ func requireClients(t *testing.T) {
 	}
 }
 
-// Each client stores and reads a value with gateway and clinic, made as its documentation makes it, and finds the contract's
-// code where it keeps errors.
-func TestTheClientsThatPeopleUse(t *testing.T) {
+// Each client, configured as in its documentation, stores and reads a value with gateway and clinic, and finds the contract's
+// code in its errors.
+func TestCommonGraphQLClients(t *testing.T) {
 	requireClients(t)
 	s := stack.Start(t)
 	for _, client := range []string{"apollo4", "apollo3", "urql", "graphql-request"} {
@@ -38,7 +38,7 @@ func TestTheClientsThatPeopleUse(t *testing.T) {
 	}
 }
 
-// clientCredentials are a doctor's: her session at the gateway, one that has expired, and the clinic's cookies.
+// clientCredentials returns a doctor's credentials: her session's JWT at the gateway, an expired one, and the clinic's cookies.
 func clientCredentials(t *testing.T, s *stack.Stack) map[string]string {
 	t.Helper()
 	cookies, jwt := s.Login(t, clinic.DrAdams, clinic.DemoPassword)
@@ -49,7 +49,8 @@ func clientCredentials(t *testing.T, s *stack.Stack) map[string]string {
 	return map[string]string{"session": jwt, "expired": s.ExpiredJWT(t), "cookie": strings.Join(pairs, "; ")}
 }
 
-// typed is a folder beside node_modules, where packages are found, with one program's source and graphql-codegen's types for it.
+// typed is a folder beside node_modules, so that packages are found, with one program's source and graphql-codegen's types
+// for it.
 type typed struct{ dir string }
 
 func generateTypes(t *testing.T, schema, program string) typed {
@@ -62,7 +63,7 @@ func generateTypes(t *testing.T, schema, program string) typed {
 	return typed{dir}
 }
 
-// compile checks a program of the folder by tsc, which writes it as JavaScript beside it.
+// compile checks a program of the folder with tsc, which writes it as JavaScript into the same folder.
 func (d typed) compile(t *testing.T, program string) {
 	t.Helper()
 	runTool(t, nil, "tsc", "--strict", "--skipLibCheck", "--target", "es2022", "--module", "esnext", "--moduleResolution", "bundler",
@@ -78,7 +79,7 @@ func runTool(t *testing.T, environ []string, name string, args ...string) {
 	require.NoError(t, err, "%s", said)
 }
 
-// runScript runs one of clients/*.mjs, which says that its story is ok.
+// runScript runs one of clients/*.mjs, which must print "story ok".
 func runScript(t *testing.T, input any, script string, args ...string) {
 	t.Helper()
 	settings, err := json.Marshal(input)
@@ -90,8 +91,8 @@ func runScript(t *testing.T, input any, script string, args ...string) {
 	assert.Contains(t, string(out), "story ok")
 }
 
-// graphql-codegen makes types of the gateway's introspection, and of the schema's files, that typed operations compile with; the
-// manifest that it writes beside them is an allow-list as it is.
+// graphql-codegen generates types from the gateway's introspection, and from the schema's files, with which typed operations
+// compile; the manifest that it also writes is an allow-list without changes.
 func TestTypesByGraphQLCodegen(t *testing.T) {
 	requireClients(t)
 	s := stack.Start(t)
@@ -136,7 +137,8 @@ func runsByID(t *testing.T, manifest string) {
 	assert.Equal(t, "FORBIDDEN", listed.Query(t, me.JWT, stack.Viewer, nil).Code())
 }
 
-// A page of a sibling site, in a real browser: its GET with a bearer token and tracing headers passes the preflight and is answered.
+// A page of a sibling site, in a real browser: its GET with a bearer token and tracing headers passes the preflight and is
+// answered.
 func TestASiblingsPageMayTraceItsGETs(t *testing.T) {
 	s := stack.Start(t)
 	p := browser.Open(t, s.AppURL+"/try", "")

@@ -20,7 +20,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/dev"
 )
 
-// doctor is somebody who has logged in at the clinic.
+// doctor is a user who has logged in at the clinic.
 type doctor struct {
 	t     testing.TB
 	stack *stack.Stack
@@ -35,7 +35,7 @@ func login(t testing.TB, s *stack.Stack, email string) *doctor {
 	return d
 }
 
-// browser is a new one, of somebody who has not logged in.
+// browser returns a new browser, whose user has not logged in.
 func browser(t testing.TB, s *stack.Stack) *doctor {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
@@ -99,7 +99,7 @@ func (d *doctor) tokens(n int) []string {
 
 var counted = regexp.MustCompile(`cloakroom_requests_total\{code="([A-Z_]*)",field="(createGrants|verifyGrants)"\} (\d+)`)
 
-// calls returns how many requests of applications the gateway has answered, by its own metrics.
+// calls returns how many requests of applications the gateway has answered, from its own metrics.
 func calls(t testing.TB, s *stack.Stack) map[string]int {
 	t.Helper()
 	n := map[string]int{}
@@ -135,10 +135,10 @@ func patients(tokens []string) map[string]any {
 	return map[string]any{"inputs": inputs}
 }
 
-// TestOneCallForEachOperation: a backend's operation is one request to the gateway in each direction, however
-// many tokens there are, and none where there is no token.
+// TestOneCallForEachOperation: a backend's operation makes one request to the gateway in each direction, for any
+// number of tokens, and none without tokens.
 func TestOneCallForEachOperation(t *testing.T) {
-	s := stack.Start(t, func(o *dev.Options) { // calls are counted here, however long they take
+	s := stack.Start(t, func(o *dev.Options) { // slow calls must not time out: the test counts them
 		o.Application = func(c *clinic.Options) { c.GrantTimeout = stack.Patience }
 	})
 	adams := login(t, s, clinic.DrAdams)
@@ -152,7 +152,7 @@ func TestOneCallForEachOperation(t *testing.T) {
 		adams.ask(addPatients, patients(tokens[at:at+50])).OK(t)
 	}
 
-	again := login(t, s, clinic.DrAdams) // another session: nothing was granted to it
+	again := login(t, s, clinic.DrAdams) // another session, without grants
 	var list stack.Response
 	require.Equal(t, map[string]int{"createGrants": 1}, during(t, s, func() {
 		list = again.ask(`{ patients(first: 1000) { name ssn } }`, nil).OK(t)
@@ -162,14 +162,14 @@ func TestOneCallForEachOperation(t *testing.T) {
 	require.Empty(t, during(t, s, func() { again.ask(`{ patients(first: 1000) { name ssn } }`, nil).OK(t) }), "warm")
 	require.Empty(t, during(t, s, func() { again.ask(`{ patients(first: 1000) { name } }`, nil).OK(t) }), "no tokens")
 
-	// The grants are real: the other session may read each of them now.
+	// The grants exist: the other session may read each token now.
 	for _, p := range []any{shown[1], shown[most-1]} {
 		token := p.(map[string]any)["ssn"].(string)
 		s.Detokenize(t, again.jwt, token).OK(t)
 	}
 }
 
-// TestAForeignTokenStopsAMutation: one bad token among valid ones, and nothing is written.
+// TestAForeignTokenStopsAMutation: with one bad token among valid ones, nothing is written.
 func TestAForeignTokenStopsAMutation(t *testing.T) {
 	s := stack.Start(t)
 	adams, baker := login(t, s, clinic.DrAdams), login(t, s, clinic.DrBaker)
@@ -182,7 +182,7 @@ func TestAForeignTokenStopsAMutation(t *testing.T) {
 	require.Equal(t, before, fmt.Sprint(adams.ask(`{ patients(first: 1000) { name } }`, nil).OK(t).At("patients")))
 }
 
-// TestALoginKeepsWhatItsVisitorTokenized: the user has it now, and the visitor's session no more.
+// TestALoginKeepsWhatItsVisitorTokenized: the user's session may read it now, and the visitor's session may not.
 func TestALoginKeepsWhatItsVisitorTokenized(t *testing.T) {
 	s := stack.Start(t)
 	d := browser(t, s)
@@ -193,11 +193,11 @@ func TestALoginKeepsWhatItsVisitorTokenized(t *testing.T) {
 	s.Detokenize(t, d.jwt, token).OK(t)
 	require.Equal(t, "GRANT_REQUIRED", s.Detokenize(t, visitor, token).Code())
 	require.Equal(t, "GRANT_REQUIRED", s.Detokenize(t, other.jwt, token).Code())
-	d.ask(addPatients, patients([]string{token})).OK(t) // which wants the right to store it
+	d.ask(addPatients, patients([]string{token})).OK(t) // addPatients requires STORE
 }
 
-// TestALogoutEndsTheSessionAtTheGateway: what a session could read, it can't once its user has left, and a JWT that
-// was kept is refused.
+// TestALogoutEndsTheSessionAtTheGateway: after the logout, the session can't read its values, and its old JWT is
+// refused.
 func TestALogoutEndsTheSessionAtTheGateway(t *testing.T) {
 	s := stack.Start(t)
 	adams := login(t, s, clinic.DrAdams)

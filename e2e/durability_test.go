@@ -19,7 +19,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/e2e/stack"
 )
 
-// What a client was told exists, whatever happens to the process next.
+// A token that a client got exists, even if the process is killed next.
 func TestEveryAnsweredTokenSurvivesAKill(t *testing.T) {
 	p := stack.Launch(t)
 	me := p.Session(t)
@@ -70,14 +70,14 @@ func TestASecondStartKeepsTheData(t *testing.T) {
 	require.Zero(t, p.Exit(t, stack.Patience))
 
 	again := stack.Launch(t, stack.Data(p.Data), stack.At(p.Stack))
-	assert.Equal(t, "kept", string(again.Read(t, me.JWT, token)), "by the JWT of before")
+	assert.Equal(t, "kept", string(again.Read(t, me.JWT, token)), "with the JWT from before the restart")
 	me.Renew(t)
 	assert.Equal(t, before, me.ID(t))
 	assert.Equal(t, "kept", string(again.Read(t, me.JWT, token)))
 }
 
-// Ctrl-C lets an upload and an operation that have begun come to their end, takes no others, and is quick.
-func TestCtrlCFinishesWhatRuns(t *testing.T) {
+// After Ctrl-C, a running upload and operation finish, new ones are refused, and the process ends soon.
+func TestCtrlCFinishesRunningRequests(t *testing.T) {
 	p := stack.Launch(t)
 	me := p.Session(t)
 	value := strings.Repeat("half and half ", 1<<16)
@@ -112,7 +112,7 @@ func TestCtrlCFinishesWhatRuns(t *testing.T) {
 	assert.Equal(t, value, string(again.Read(t, me.JWT, r.At("tokenize", "token").(string))))
 }
 
-// slowBody gives its first half, then waits to be told to go on.
+// slowBody returns its first half, and waits for the test before the second.
 type slowBody struct {
 	first, second *strings.Reader
 	once          sync.Once
@@ -136,8 +136,8 @@ func (b *slowBody) Read(p []byte) (int, error) {
 	return b.second.Read(p)
 }
 
-// halfARequest sends half of a POST, and returns what sends the rest and reads the answer. The gateway
-// has begun with the request when this returns: it said so, by 100 Continue.
+// halfARequest sends half of a POST, and returns a function that sends the rest and reads the answer. The gateway
+// has begun with the request when this returns, since it has answered 100 Continue.
 func halfARequest(t *testing.T, url, jwt, body string) func() stack.Answer {
 	t.Helper()
 	host := strings.TrimPrefix(url, "http://")

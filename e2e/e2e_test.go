@@ -1,4 +1,4 @@
-// Package e2e tests the whole system over HTTP: what "cloakroom dev" starts, from outside.
+// Package e2e tests the whole system over HTTP: the programs that "cloakroom dev" starts, from outside.
 package e2e_test
 
 import (

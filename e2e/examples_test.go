@@ -12,7 +12,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/e2e/stack"
 )
 
-// What "cloakroom dev" prints to be copied works when it is pasted.
+// The commands that "cloakroom dev" prints work when they are pasted.
 func TestThePrintedCommandsRun(t *testing.T) {
 	s := stack.Start(t)
 	commands := regexp.MustCompile(`(?m)^  (?:JWT=|curl ).*$`).FindAllString(s.Out.String(), -1)

@@ -15,9 +15,9 @@ import (
 
 const endSession = `mutation($id: ID!) { endSession(input: {sessionId: $id}) { revoked } }`
 
-// TestAFullDisk: while the disk of database and store is full, and somebody takes all that is freed, what ends something
-// goes on and lasts over a kill; new values are refused, and said to be; the gateway starts; and all of it works again,
-// without a restart, once there is room.
+// TestAFullDisk: while the disk of database and store is full, and another program takes all freed space, revocations,
+// deletions and session ends still work and survive a kill; new values are refused, and readiness and metrics show it; the
+// gateway starts; and everything works again, without a restart, once there is space.
 func TestAFullDisk(t *testing.T) {
 	disktest.On(t, 64<<20, func(t *testing.T, dir string) {
 		p := stack.Launch(t, stack.Data(dir))
@@ -55,7 +55,7 @@ func TestAFullDisk(t *testing.T) {
 		p.Kill(t)
 
 		p = stack.Launch(t, stack.Data(dir), stack.At(p.Stack))
-		t.Run("it starts, and what has ended stays so", func(t *testing.T) {
+		t.Run("it starts, and revoked and ended things stay so", func(t *testing.T) {
 			assert.Equal(t, "UNAUTHENTICATED", p.Detokenize(t, other.JWT, foreign).Code())
 			for _, token := range []string{deleted, revoked} {
 				assert.Equal(t, "GRANT_REQUIRED", p.Detokenize(t, me.JWT, token).Code())
@@ -64,7 +64,7 @@ func TestAFullDisk(t *testing.T) {
 			requireRefused(t, p.Stack, me.JWT)
 			p.Query(t, app, stack.DeleteTokens, stack.Vars{"tokens": []any{late}}).OK(t)
 		})
-		t.Run("all goes on once there is room", func(t *testing.T) {
+		t.Run("everything works again once there is space", func(t *testing.T) {
 			filler.Free()
 			requireWhole(t, p.Stack)
 			assert.Equal(t, http.StatusOK, p.Send(t, upload, []byte("later")).Status)
@@ -76,19 +76,19 @@ func TestAFullDisk(t *testing.T) {
 
 func requireRefused(t *testing.T, s *stack.Stack, jwt string) {
 	t.Helper()
-	stack.Await(t, "readiness to say it", func() bool {
+	stack.Await(t, "readiness to show it", func() bool {
 		ready := s.Get(t, s.GatewayURL+"/readyz")
 		require.Equal(t, http.StatusOK, ready.Status, "it still revokes and reads")
 		return string(ready.Body) == `{"status":"degraded","parts":{"database":"ok","keys":"ok","objects":"ok","space":"degraded"}}`+"\n"
 	})
-	stack.Await(t, "the metrics to say it", func() bool { return metric(t, s, `cloakroom_space_refusing{what="values"}`) == "1" })
+	stack.Await(t, "the metrics to show it", func() bool { return metric(t, s, `cloakroom_space_refusing{what="values"}`) == "1" })
 	r := s.Query(t, jwt, stack.Tokenize, nil)
 	require.Equal(t, "UNAVAILABLE", r.Code())
 	require.Equal(t, "30", r.Header.Get("Retry-After"))
 	require.Contains(t, string(r.Raw), `"retryAfter":30`)
 }
 
-// requireWhole waits for room, and for the reserve to be whole.
+// requireWhole waits for space, and for the complete reserve.
 func requireWhole(t *testing.T, s *stack.Stack) {
 	t.Helper()
 	stack.Await(t, "room", func() bool {

@@ -15,7 +15,7 @@ import (
 
 const unknownToken = "tok-2b58d9b2-83c1-4e9b-9692-b149112810c8"
 
-// refusal is everything of an answer that a client sees and that could differ.
+// refusal returns all parts of an answer that a client sees and that could differ.
 func refusal(t *testing.T, r stack.Response) stack.Answer {
 	t.Helper()
 	require.Equal(t, "GRANT_REQUIRED", r.Code(), "%s", r.Raw)
@@ -27,10 +27,10 @@ func refusal(t *testing.T, r stack.Response) stack.Answer {
 	return stack.Answer{Status: r.Status, Header: header, Body: r.Raw}
 }
 
-// Whoever may not read a token learns nothing else about it: not whether it exists, not whether it did.
+// A session that may not read a token can't find out whether the token exists or existed.
 func TestEveryRefusalIsTheSame(t *testing.T) {
 	s := stack.Start(t, stack.Configure(func(c *gateway.Config) {
-		c.Tokens.SweepInterval = time.Hour // what has expired is still in the database
+		c.Tokens.SweepInterval = time.Hour // expired rows are still in the database
 	}))
 	me, other := s.Session(t), s.Session(t)
 	app := s.ApplicationJWT(t)
@@ -69,7 +69,7 @@ func TestEveryRefusalIsTheSame(t *testing.T) {
 		token := r.At("tokenize", "token").(string)
 		require.NotNil(t, r.At("tokenize", "expiresAt"))
 		allow(t, me, token, "10m")
-		stack.Await(t, "the token's end", func() bool { // in its last second no download can be signed any more
+		stack.Await(t, "the token's end", func() bool { // in its last second no download can be signed
 			return s.Query(t, me.JWT, stack.Describe, stack.Vars{"id": token}).OK(t).At("token") == nil
 		})
 		refused(t, me.JWT, token)
@@ -98,7 +98,7 @@ func TestDeletingATokenTakesItsObjectAway(t *testing.T) {
 	}
 	assert.EqualValues(t, 1, remove(token, unknownToken, token))
 	assert.Len(t, objectFiles(t, s), 1)
-	assert.Equal(t, http.StatusNotFound, s.Send(t, download, nil).Status, "by a download that was signed before")
+	assert.Equal(t, http.StatusNotFound, s.Send(t, download, nil).Status, "with a download that was signed before")
 	assert.EqualValues(t, 0, remove(token))
 	assert.Equal(t, "stays", string(s.Read(t, me.JWT, kept)))
 }
@@ -155,7 +155,7 @@ func TestAnApplicationLetsAnotherSessionRead(t *testing.T) {
 		r := s.Query(t, app, stack.VerifyGrants, stack.Vars{"input": stack.Vars{"sessionId": nurse.ID(t), "checks": checks}}).OK(t)
 		assert.Equal(t, []any{checks[0], checks[2], checks[3]}, r.At("verifyGrants", "missing"), "the nurse may only READ")
 	})
-	t.Run("the application knows the token's metadata without a grant", func(t *testing.T) {
+	t.Run("the application reads the token's metadata without a grant", func(t *testing.T) {
 		r := s.Query(t, app, stack.Describe, stack.Vars{"id": token}).OK(t)
 		assert.Equal(t, "blood.txt", r.At("token", "metadata", "filename"))
 		assert.Nil(t, s.Query(t, app, stack.Describe, stack.Vars{"id": unknownToken}).OK(t).At("token"))
@@ -170,7 +170,7 @@ func TestAnApplicationLetsAnotherSessionRead(t *testing.T) {
 	})
 }
 
-// What an anonymous session has tokenized is the login's that it becomes, and nobody else's.
+// An anonymous session's tokens belong to the login's session after the login, and to no other session.
 func TestALoginKeepsWhatWasTokenizedBefore(t *testing.T) {
 	s := stack.Start(t)
 	before, after := s.Session(t), s.Session(t)
@@ -199,7 +199,7 @@ func TestALoginKeepsWhatWasTokenizedBefore(t *testing.T) {
 	assert.EqualValues(t, 0, carry())
 }
 
-// TestTheEnvironmentReachesDevelopment: settings that the development stack does not make itself.
+// TestTheEnvironmentReachesDevelopment: settings that the development stack does not set itself.
 func TestTheEnvironmentReachesDevelopment(t *testing.T) {
 	s := stack.Start(t, func(o *dev.Options) { o.Environ = []string{"CLOAKROOM_GRANTS_DEFAULT_DURATION=1s", "HOME=/"} })
 	session := s.Session(t)

@@ -11,8 +11,8 @@ import (
 	"github.com/cloakroomhq/cloakroom/e2e/stack"
 )
 
-// A page whose name was pointed to 127.0.0.1 after it loaded is of the stack's own origin to its browser: same-origin rules,
-// CORS and http.CrossOriginProtection all let it pass. Its requests still bear its name.
+// A page whose name resolves to 127.0.0.1 after it loaded has the stack's own origin to its browser: same-origin rules,
+// CORS and http.CrossOriginProtection all let it pass. Its requests still have its name in Host.
 func TestDevAnswersLoopbacksNamesOnly(t *testing.T) {
 	s := stack.Start(t)
 	for name, base := range map[string]string{"gateway": s.GatewayURL, "objects": s.ObjectsURL, "application": s.AppURL} {

@@ -16,10 +16,10 @@ import (
 	"github.com/cloakroomhq/cloakroom/gateway"
 )
 
-// A user who logs out at an OpenID provider is out at the gateway too: the provider's logout token ends that session, with
-// its grants, and no other.
+// A user who logs out at an OpenID provider is logged out at the gateway too: the provider's logout token ends that session,
+// with its grants, and no other.
 func TestALogoutAtAnOpenIDProvider(t *testing.T) {
-	var gatewayURL atomic.Pointer[url.URL] // the provider is told of it before it is there
+	var gatewayURL atomic.Pointer[url.URL] // the provider's settings need it before the gateway runs
 	relay := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(gatewayURL.Load()) }})
 	t.Cleanup(relay.Close)
 	party := oidc.NewClient("cloakroom", callback)

@@ -13,7 +13,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/gateway"
 )
 
-const callback = "http://127.0.0.1:9/callback" // nobody listens: the test reads the code off the redirect
+const callback = "http://127.0.0.1:9/callback" // no listener: the test reads the code from the redirect
 
 // trusting makes a provider's users, and its clients' service accounts, a tenant.
 func trusting(name string, p *oidc.Provider) stack.Option {
@@ -35,9 +35,9 @@ func newIDP(t testing.TB, algorithm string) *oidc.Provider {
 	})
 }
 
-// A user who logs in at an OpenID provider has a session at the gateway, known by the provider's session id; a
-// service account of the provider is the application; two providers are two tenants; and a key that a provider
-// has withdrawn opens nothing.
+// A user who logs in at an OpenID provider has a session at the gateway, with the provider's session id; a service
+// account of the provider is the application; two providers are two tenants; and JWTs of a key that a provider has
+// withdrawn are refused.
 func TestAnOpenIDProvider(t *testing.T) {
 	shop, bank := newIDP(t, "ES256"), newIDP(t, "RS256")
 	s := stack.Start(t, trusting("shop", shop), trusting("bank", bank))
@@ -70,16 +70,16 @@ func TestAnOpenIDProvider(t *testing.T) {
 	none := s.Query(t, bank.ClientToken(t, bob), stack.CreateGrants, stack.Vars{"input": stack.Vars{
 		"sessionId": stack.SessionID(t, foreign), "grants": []stack.Vars{{"tokens": []string{token}, "kinds": []string{"READ"}}},
 	}}).OK(t)
-	require.Equal(t, []any{token}, none.At("createGrants", "grants", 0, "missing"), "no token of the bank's is named so")
-	require.Equal(t, "GRANT_REQUIRED", s.Detokenize(t, foreign, token).Code(), "whatever another tenant grants")
+	require.Equal(t, []any{token}, none.At("createGrants", "grants", 0, "missing"), "the bank's tenant has no such token")
+	require.Equal(t, "GRANT_REQUIRED", s.Detokenize(t, foreign, token).Code(), "another tenant's grants don't count")
 
 	shop.Rotate(t)
-	stack.Await(t, "the withdrawn key to be known", func() bool { return s.Query(t, jwt, stack.Viewer, nil).Code() == "UNAUTHENTICATED" })
+	stack.Await(t, "the withdrawn key to be refused", func() bool { return s.Query(t, jwt, stack.Viewer, nil).Code() == "UNAUTHENTICATED" })
 	require.Equal(t, "ann", s.Query(t, shop.Login(t, ann, "nobody is asked"), stack.Viewer, nil).OK(t).At("viewer", "subject"))
 	s.Query(t, foreign, stack.Viewer, nil).OK(t)
 }
 
-// The provider's words for others are not credentials: an access token of another type, an ID token for another client.
+// The provider's tokens for others are not credentials: an access token of another type, an ID token for another client.
 func TestAnOpenIDProvidersOtherTokens(t *testing.T) {
 	idp := newIDP(t, "ES256")
 	narrow := stack.Configure(func(c *gateway.Config) { c.Issuers[len(c.Issuers)-1].Types = []string{""} })
@@ -96,7 +96,7 @@ func TestAnOpenIDProvidersOtherTokens(t *testing.T) {
 	require.Equal(t, "UNAUTHENTICATED", s.Query(t, parts[0]+"."+parts[1]+".AAAA", stack.Viewer, nil).Code())
 }
 
-// A provider that is down keeps nobody but its own users out, and not the gateway from starting.
+// With one provider down, the gateway starts, and only that provider's users can't sign in.
 func TestAnOpenIDProviderThatIsDown(t *testing.T) {
 	s := stack.Start(t, stack.Configure(func(c *gateway.Config) {
 		i := gateway.DefaultIssuer()

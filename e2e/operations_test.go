@@ -37,7 +37,7 @@ func TestHealthAndReadiness(t *testing.T) {
 	assert.Equal(t, http.StatusMethodNotAllowed, s.Do(t, http.MethodPost, s.GatewayURL+"/readyz", nil, nil).Status)
 }
 
-// A gateway that has lost its database or its store says so, and stays alive to say it.
+// A gateway that has lost its database or its store keeps running, and its readiness names the part.
 func TestReadinessNamesThePartThatIsGone(t *testing.T) {
 	for part, lose := range map[string]string{"database": "cloakroom.db", "objects": filepath.Join("objects", "values", "objects")} {
 		t.Run(part, func(t *testing.T) {
@@ -49,7 +49,7 @@ func TestReadinessNamesThePartThatIsGone(t *testing.T) {
 				return answer.Status == http.StatusServiceUnavailable
 			})
 			assert.Contains(t, string(answer.Body), `"`+part+`":"unavailable"`)
-			assert.NotContains(t, string(answer.Body), s.Data, "why is in the log alone")
+			assert.NotContains(t, string(answer.Body), s.Data, "the reason is only in the log")
 			assert.Equal(t, http.StatusOK, s.Get(t, s.GatewayURL+"/healthz").Status)
 
 			require.NoError(t, os.Rename(filepath.Join(s.Data, "elsewhere"), filepath.Join(s.Data, lose)))
@@ -58,7 +58,7 @@ func TestReadinessNamesThePartThatIsGone(t *testing.T) {
 	}
 }
 
-func TestMetricsCountTheStory(t *testing.T) {
+func TestMetricsCountOperations(t *testing.T) {
 	s := stack.Start(t)
 	me, other := s.Session(t), s.Session(t)
 	app := s.ApplicationJWT(t)
@@ -94,7 +94,7 @@ func TestMetricsCountTheStory(t *testing.T) {
 		})
 	}
 	page := string(s.Get(t, s.GatewayURL+"/metrics").Body)
-	assert.NotContains(t, page, "secretName", "names that strangers choose are no labels")
+	assert.NotContains(t, page, "secretName", "names that clients choose are no labels")
 	assert.NotContains(t, page, "secretAlias")
 	assert.NotContains(t, page, "nope")
 	assert.Contains(t, page, "cloakroom_build_info")
@@ -130,7 +130,7 @@ func TestTracesArriveAndHoldNoSecret(t *testing.T) {
 	const parent = "0af7651916cd43dd8448eb211c80319c"
 	s.Do(t, http.MethodPost, s.GatewayURL+"/graphql", http.Header{"Content-Type": {asJSON},
 		"Traceparent": {"00-" + parent + "-b7ad6b7169203331-01"}}, []byte(`{"query":"{ viewer { tenant } }"}`))
-	s.Stop(t) // sends what is left
+	s.Stop(t) // sends the remaining traces
 
 	mu.Lock()
 	defer mu.Unlock()
@@ -139,7 +139,7 @@ func TestTracesArriveAndHoldNoSecret(t *testing.T) {
 	for _, want := range []string{"cloakroom", "graphql.field", "tokenize", "detokenize", "GRANT_REQUIRED"} {
 		assert.Contains(t, string(got), want)
 	}
-	assert.Contains(t, string(got), "\x0a\xf7\x65\x19\x16\xcd\x43\xdd\x84\x48\xeb\x21\x1c\x80\x31\x9c", "the caller's trace goes on")
+	assert.Contains(t, string(got), "\x0a\xf7\x65\x19\x16\xcd\x43\xdd\x84\x48\xeb\x21\x1c\x80\x31\x9c", "the trace continues the caller's")
 	secrets := &stack.Needles{}
 	secrets.Add("token", []byte(token))
 	secrets.Add("token's UUID", []byte(uuidBytes(token)))
@@ -166,7 +166,7 @@ type nobody struct{}
 func (nobody) Authenticate(*http.Request) (*caller.Caller, error) { return nil, nil }
 func (nobody) Request(string, string, time.Duration)              {}
 
-// A bug in one resolver fails one request: the client learns an id, the log learns why, the process lives.
+// A panic in one resolver fails one request: the client gets an id, the log has the reason, the process goes on.
 func TestAPanicFailsItsRequestOnly(t *testing.T) {
 	logs := &stack.Buffer{}
 	c := gateway.DefaultConfig()
@@ -184,7 +184,7 @@ func TestAPanicFailsItsRequestOnly(t *testing.T) {
 		assert.Equal(t, http.StatusOK, r.Status)
 		require.Equal(t, "INTERNAL", r.Code())
 		assert.Equal(t, "[viewer]", r.Path())
-		assert.Equal(t, "Query", r.At("__typename"), "the rest of the answer is there")
+		assert.Equal(t, "Query", r.At("__typename"), "the answer has the other fields")
 		assert.NotContains(t, string(r.Raw), "secret thought")
 		id := r.Errors[0].RequestID
 		require.NotEmpty(t, id)

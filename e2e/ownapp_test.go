@@ -16,7 +16,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/dev"
 )
 
-// ownApp is a person's own application, at an address that hangs up on everybody until it is started.
+// ownApp is a user's own application, at an address that closes every connection until it is started.
 type ownApp struct {
 	net.Listener
 	url string
@@ -54,7 +54,7 @@ func newOwnApp(t *testing.T) *ownApp {
 	return a
 }
 
-// start begins to serve, for a gateway whose playground may have sessions.
+// start begins to serve, for a gateway whose playground may get sessions.
 func (a *ownApp) start(t *testing.T, gateway string, origins ...string) {
 	t.Helper()
 	key, err := appkit.GenerateKey()
@@ -78,7 +78,7 @@ func (a *ownApp) start(t *testing.T, gateway string, origins ...string) {
 
 func forApp(url string) stack.Option { return func(o *dev.Options) { o.App = url } }
 
-// The gateway starts before the application does, and takes its sessions once it is there.
+// The gateway starts before the application does, and accepts its sessions once it runs.
 func TestDevServesAnApplicationThatStartsLater(t *testing.T) {
 	app := newOwnApp(t)
 	s := stack.Start(t, forApp(app.url))
@@ -86,7 +86,7 @@ func TestDevServesAnApplicationThatStartsLater(t *testing.T) {
 		assert.Contains(t, s.Out.String(), want)
 	}
 	assert.NotContains(t, s.Out.String(), "example")
-	assert.NoFileExists(t, s.Data+"/clinic.db", "no example beside it")
+	assert.NoFileExists(t, s.Data+"/clinic.db", "the example application does not start")
 
 	app.start(t, s.GatewayURL, s.GatewayURL)
 	jwt := app.session(t, s.HTTP)
@@ -122,7 +122,7 @@ func (a *ownApp) session(t *testing.T, client *http.Client) string {
 	return said.Token
 }
 
-// The playground has the session of whoever is logged in at the application, and says what is missing where it has not.
+// The playground gets the session of the user who is logged in at the application, and otherwise says what is missing.
 func TestThePlaygroundSignsInAtTheApplication(t *testing.T) {
 	app := newOwnApp(t)
 	s := stack.Start(t, forApp(app.url))
@@ -146,7 +146,7 @@ func TestThePlaygroundSignsInAtTheApplication(t *testing.T) {
 	p.Click("[data-testid=sign-in]")
 	p.SignedIn()
 	jwt := app.session(t, s.HTTP)
-	stack.Await(t, "the application's keys", func() bool { // it asks for them once in a while
+	stack.Await(t, "the application's keys", func() bool { // the gateway fetches them at intervals
 		return s.Query(t, jwt, `{ viewer { tenant } }`, nil).Code() == ""
 	})
 	p.OpenTab("Tokenize")

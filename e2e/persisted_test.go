@@ -13,7 +13,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/gateway"
 )
 
-// generatedFolder is one beside node_modules, where packages are found, by its name in clients.
+// generatedFolder makes a folder beside node_modules, so that packages are found, and returns its name in clients.
 func generatedFolder(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("clients", "generated-") //nolint:usetesting // beside node_modules
@@ -29,7 +29,7 @@ func writeJSON(t *testing.T, path string, v any) {
 	require.NoError(t, os.WriteFile(path, b, 0o600))
 }
 
-// listing starts a gateway that runs what one manifest lists, and nothing else.
+// listing starts a gateway that runs only the operations of one manifest.
 func listing(t *testing.T, manifest string) *stack.Stack {
 	t.Helper()
 	text, err := os.ReadFile(manifest)
@@ -39,7 +39,7 @@ func listing(t *testing.T, manifest string) *stack.Stack {
 	return stack.Start(t, stack.Configure(func(c *gateway.Config) { c.GraphQL.AllowList = folder }))
 }
 
-// Apollo Client with persisted queries, and without, runs what its own manifest lists, and is refused what it does not.
+// Apollo Client, with persisted queries and without, runs the operations of its manifest, and is refused others.
 func TestPersistedQueriesOfApollo(t *testing.T) {
 	requireClients(t)
 	out := generatedFolder(t)
@@ -50,7 +50,7 @@ func TestPersistedQueriesOfApollo(t *testing.T) {
 	runScript(t, map[string]string{"session": s.Session(t).JWT}, "persisted-apollo.mjs", s.GatewayURL, manifest)
 }
 
-// Relay's runtime runs what relay-compiler lists, by id and by text, and is refused what it does not.
+// Relay's runtime runs the operations that relay-compiler lists, by id and by text, and is refused others.
 func TestPersistedQueriesOfRelay(t *testing.T) {
 	requireClients(t)
 	out := generatedFolder(t)
@@ -71,7 +71,7 @@ func TestPersistedQueriesOfRelay(t *testing.T) {
 		require.NoError(t, os.Mkdir(filepath.Join(dir, artifacts), 0o700))
 		writeJSON(t, filepath.Join(dir, artifacts+".json"), settings)
 		compiler := exec.CommandContext(t.Context(), "../node_modules/.bin/relay-compiler", artifacts+".json")
-		compiler.Dir = dir // where its settings' paths begin
+		compiler.Dir = dir // its settings' paths are relative to it
 		said, err := compiler.CombinedOutput()
 		require.NoError(t, err, "%s", said)
 	}

@@ -21,8 +21,8 @@ import (
 
 const asJSON = "application/json"
 
-// Requests that are refused before there is an operation: malformed, too large, or such as a page of
-// another origin could send with somebody's cookie.
+// Requests that are refused before an operation runs: malformed, too large, or requests that a page of another
+// origin could send with a user's cookie.
 func TestRequestsAreRefusedBeforeTheyRun(t *testing.T) {
 	s := stack.Start(t)
 	me := s.Session(t)
@@ -57,7 +57,7 @@ func TestRequestsAreRefusedBeforeTheyRun(t *testing.T) {
 		{"10 MB", "POST", "", post(asJSON), `{"query":"{ __typename }","x":"` + strings.Repeat("x", 10<<20) + `"}`, 413, limit},
 		{"a batch of operations", "POST", "", post(asJSON), `[` + viewer + `]`, 400, bad},
 		{"a batch after blanks", "POST", "", post(asJSON), " \n[" + viewer + "," + viewer + "]", 400, bad},
-		{"an operation that is not there", "POST", "", post(asJSON), `{"query":"query A { __typename }","operationName":"B"}`, 200, bad},
+		{"an operation that does not exist", "POST", "", post(asJSON), `{"query":"query A { __typename }","operationName":"B"}`, 200, bad},
 		{"a form", "POST", "", post("application/x-www-form-urlencoded"), "query=" + url.QueryEscape(`{ __typename }`), 415, bad},
 		{"multipart", "POST", "", post("multipart/form-data; boundary=x"), "--x\r\nContent-Disposition: form-data; name=\"operations\"\r\n\r\n" + viewer + "\r\n--x--", 415, bad},
 		{"plain text", "POST", "", post("text/plain"), viewer, 415, bad},
@@ -97,7 +97,7 @@ func TestRequestsAreRefusedBeforeTheyRun(t *testing.T) {
 			assert.Equal(t, before, metric(t, s, `cloakroom_presigned_total{method="PUT"}`), "it ran")
 		})
 	}
-	t.Run("and the right ones run", func(t *testing.T) {
+	t.Run("valid requests run", func(t *testing.T) {
 		for _, header := range []http.Header{
 			h("Content-Type", asJSON), h("Content-Type", "application/json; charset=UTF-8"),
 			h("Content-Type", asJSON, "Origin", s.AppURL), h("Content-Type", asJSON, "Origin", s.GatewayURL),
@@ -110,7 +110,7 @@ func TestRequestsAreRefusedBeforeTheyRun(t *testing.T) {
 	})
 }
 
-// A credential in a cookie alone is none.
+// A JWT in a cookie is not a credential.
 func TestACookieIsNoCredential(t *testing.T) {
 	s := stack.Start(t)
 	me := s.Session(t)
@@ -119,7 +119,7 @@ func TestACookieIsNoCredential(t *testing.T) {
 	assert.Nil(t, r.At("viewer"))
 }
 
-func TestOutsideDevelopmentTheSchemaIsNotTold(t *testing.T) {
+func TestOutsideDevelopmentTheSchemaIsHidden(t *testing.T) {
 	s := stack.Start(t, stack.Configure(func(c *gateway.Config) { c.GraphQL.Introspection = false }))
 	for _, query := range []string{
 		`{ __schema { queryType { name } } }`, `{ __type(name: "Viewer") { name } }`,
@@ -167,9 +167,9 @@ func TestAutomaticPersistedQueries(t *testing.T) {
 	const query = `{ viewer { tenant } }`
 	right, wrong := hashOf(query), hashOf("another")
 	assert.Equal(t, "PERSISTED_QUERY_NOT_FOUND", ask("", right, 1).Code())
-	assert.Equal(t, bad, ask(query, wrong, 1).Code(), "a text under another's hash would poison it")
+	assert.Equal(t, bad, ask(query, wrong, 1).Code(), "a text must not be stored under another text's hash")
 	assert.Equal(t, "PERSISTED_QUERY_NOT_FOUND", ask("", wrong, 1).Code())
-	assert.Equal(t, "PERSISTED_QUERY_NOT_FOUND", ask("", right, 1).Code(), "and it registers nothing")
+	assert.Equal(t, "PERSISTED_QUERY_NOT_FOUND", ask("", right, 1).Code(), "a refused text is not stored")
 	assert.Equal(t, bad, ask(query, right, 2).Code())
 	assert.Equal(t, "clinic", ask(query, right, 1).OK(t).At("viewer", "tenant"))
 	assert.Equal(t, "clinic", ask("", right, 1).OK(t).At("viewer", "tenant"))
@@ -198,7 +198,7 @@ func TestAnAllowListRunsKnownOperationsOnly(t *testing.T) {
 		assert.Equal(t, "PERSISTED_QUERY_NOT_FOUND", byHash(hashOf(other), "").Code())
 		quoted, err := json.Marshal(other)
 		require.NoError(t, err)
-		assert.Equal(t, "FORBIDDEN", byHash(hashOf(known), `"query":`+string(quoted)+`,`).Code(), "under the hash of one that is known")
+		assert.Equal(t, "FORBIDDEN", byHash(hashOf(known), `"query":`+string(quoted)+`,`).Code(), "under the hash of a listed operation")
 	}
 }
 
@@ -207,7 +207,7 @@ func hashOf(query string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// metric is the line of the metrics page that begins so, or "".
+// metric returns the value of the line of the metrics page with this name, or "".
 func metric(t *testing.T, s *stack.Stack, name string) string {
 	t.Helper()
 	for line := range bytes.Lines(s.Get(t, s.GatewayURL+"/metrics").Body) {

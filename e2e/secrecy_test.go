@@ -19,8 +19,8 @@ import (
 	"github.com/cloakroomhq/cloakroom/gateway"
 )
 
-// Whoever has the data folder, the logs and the metrics in hand learns no value, token, session or key.
-func TestNothingSecretIsWrittenDown(t *testing.T) {
+// The data folder, the logs and the metrics hold no value, token, session or key in clear.
+func TestNoSecretIsWritten(t *testing.T) {
 	s := stack.Start(t, stack.Configure(func(c *gateway.Config) { c.GraphQL.DocumentCache = 0 }))
 	me, other := s.Session(t), s.Session(t)
 	app := s.ApplicationJWT(t)
@@ -48,7 +48,7 @@ func TestNothingSecretIsWrittenDown(t *testing.T) {
 		"data key": string(upload.DataKey(t)), "JWT": me.JWT, "application's JWT": app,
 	})
 
-	tellEverything(t, s, me, other, app, token, []byte(value))
+	useEverySecret(t, s, me, other, app, token, []byte(value))
 	nothing := func(when string) {
 		assert.Empty(t, secrets.FindInFolder(t, s.Data), when)
 		assert.Empty(t, secrets.Find([]byte(s.Logs.String())), "in the log, %s", when)
@@ -57,7 +57,7 @@ func TestNothingSecretIsWrittenDown(t *testing.T) {
 	nothing("while it runs")
 	_, err := os.Stat(filepath.Join(s.Data, "cloakroom.db-wal"))
 	require.NoError(t, err, "the write-ahead log was there to be searched")
-	require.Contains(t, s.Logs.String(), `"level":"INFO","msg":"request"`, "the log was there to be searched")
+	require.Contains(t, s.Logs.String(), `"level":"INFO","msg":"request"`, "the log must have entries to search")
 	metrics := s.Get(t, s.GatewayURL+"/metrics")
 	require.Contains(t, string(metrics.Body), "cloakroom_requests_total")
 	assert.Empty(t, secrets.Find(metrics.Body), "in the metrics")
@@ -68,8 +68,8 @@ func TestNothingSecretIsWrittenDown(t *testing.T) {
 	nothing("after the end")
 }
 
-// tellEverything lets each operation and each kind of refusal speak of the secrets.
-func tellEverything(t *testing.T, s *stack.Stack, me, other *stack.Session, app, token string, value []byte) {
+// useEverySecret runs each operation and causes each kind of refusal with the secrets.
+func useEverySecret(t *testing.T, s *stack.Stack, me, other *stack.Session, app, token string, value []byte) {
 	t.Helper()
 	assert.Equal(t, value, s.Read(t, me.JWT, token))
 	of := func(session *stack.Session, more stack.Vars) stack.Vars {
@@ -82,7 +82,7 @@ func tellEverything(t *testing.T, s *stack.Stack, me, other *stack.Session, app,
 	s.Query(t, app, stack.CreateGrants, of(other, stack.Vars{"grants": []any{stack.Vars{"tokens": []string{token}}}})).OK(t)
 	s.Query(t, app, stack.VerifyGrants, of(other, stack.Vars{"checks": stack.Checks("STORE", token)})).OK(t)
 	s.Query(t, app, stack.RevokeGrants, of(other, stack.Vars{"tokens": []any{token}})).OK(t)
-	// A client that mixes things up.
+	// A client that sends secrets in the wrong place.
 	assert.NotEmpty(t, s.Detokenize(t, me.JWT, token+"x").Code())
 	assert.NotEmpty(t, s.Query(t, me.JWT, `mutation { detokenize(token: "`+token+`", x: "`+string(value)+`") { token } }`, nil).Code())
 	assert.NotEmpty(t, s.Query(t, me.JWT, stack.Detokenize, stack.Vars{"token": []any{token, me.JWT}}).Code())
@@ -95,7 +95,7 @@ func tellEverything(t *testing.T, s *stack.Stack, me, other *stack.Session, app,
 		s.Do(t, http.MethodGet, s.GatewayURL+path, http.Header{"Cookie": {"session=" + me.Cookie(t)}}, nil)
 		s.Do(t, http.MethodPost, s.AppURL+path, http.Header{"Origin": {"https://" + token + ".example"}}, nil)
 	}
-	// A store that is asked wrongly.
+	// Invalid requests to the store.
 	signed := stack.Signed(t, s.Detokenize(t, me.JWT, token).OK(t).At("detokenize", "download"))
 	signed.Method = http.MethodPut
 	assert.Equal(t, http.StatusForbidden, s.Send(t, signed, value).Status)
@@ -109,7 +109,7 @@ func addSession(t *testing.T, n *stack.Needles, session *stack.Session) {
 	n.Add("session id", []byte(session.ID(t)))
 	n.Add("session id's bytes", raw)
 	n.Add("cookie", []byte(session.Cookie(t)))
-	// The header of a JWT is the same for all, and names the key that anybody may fetch.
+	// The header of a JWT is not secret: it is the same for all, and names the public key.
 	parts := strings.Split(session.JWT, ".")
 	signature, err := base64.RawURLEncoding.DecodeString(parts[2])
 	require.NoError(t, err)
@@ -122,7 +122,7 @@ func uuidBytes(token string) string {
 	return string(id[:])
 }
 
-// proveThatSearchFinds plants each secret in many forms, one at a time.
+// proveThatSearchFinds writes each secret in many forms, one at a time, and checks that the search finds it.
 func proveThatSearchFinds(t *testing.T, n *stack.Needles, secrets map[string]string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -146,5 +146,5 @@ func proveThatSearchFinds(t *testing.T, n *stack.Needles, secrets map[string]str
 		}
 	}
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "deep", "file"), []byte("tok-"+uuid.NewString()), 0o600))
-	require.Empty(t, n.FindInFolder(t, dir), "what is not secret is not found")
+	require.Empty(t, n.FindInFolder(t, dir), "other text must not be found")
 }

@@ -28,13 +28,13 @@ func TestAValueComesBackToTheSessionThatStoredIt(t *testing.T) {
 			token, _ := s.Store(t, me.JWT, []byte(value), nil)
 			assert.Regexp(t, `^tok-[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`, token)
 			assert.Equal(t, value, string(s.Read(t, me.JWT, token)))
-			assert.Equal(t, value, string(s.Read(t, me.JWT, token)), "a second time")
+			assert.Equal(t, value, string(s.Read(t, me.JWT, token)), "when read again")
 			assert.Nil(t, s.Detokenize(t, me.JWT, token).OK(t).At("detokenize", "metadata"))
 		})
 	}
 }
 
-// A value of the size that is common for scans never has to be in anybody's memory.
+// A value of a common size for scans is never completely in memory.
 func TestALargeFileComesBackUnchanged(t *testing.T) {
 	const size = 64 << 20
 	s := stack.Start(t)
@@ -98,7 +98,7 @@ func TestABatchAnswersTokenByTokenInOrder(t *testing.T) {
 	assert.Equal(t, r.At("detokenizeBatch", 1, "message"), r.At("detokenizeBatch", 3, "message"))
 }
 
-// A signed upload takes the size that it was signed for, once.
+// A signed upload accepts only the signed size, and only once.
 func TestASignedUploadBindsItsSizeAndIsUsedOnce(t *testing.T) {
 	s := stack.Start(t)
 	me := s.Session(t)
@@ -110,7 +110,7 @@ func TestASignedUploadBindsItsSizeAndIsUsedOnce(t *testing.T) {
 	assert.Equal(t, http.StatusForbidden, s.Send(t, stack.Signed(t, r.At("tokenize", "upload")), []byte("123456")).Status)
 }
 
-// objectFiles returns the files of values; that of one which was deleted is empty, a tombstone.
+// objectFiles returns the files of values; the file of a deleted value is empty, a tombstone.
 func objectFiles(t *testing.T, s *stack.Stack) (files []string) {
 	t.Helper()
 	root := filepath.Join(s.Data, "objects", "values", "objects")

@@ -1,6 +1,6 @@
-// Package grant has the types in which an application speaks of grants: package client sends them to a gateway, and
-// package directives makes them of a schema's annotations. It imports nothing but the standard library, so that a
-// program that calls the gateway links no GraphQL server.
+// Package grant has an application's types of grants: package client sends them to a gateway, and package directives
+// makes them from a schema's annotations. It imports nothing but the standard library, so that a program that calls
+// the gateway links no GraphQL server.
 package grant
 
 import (
@@ -25,8 +25,8 @@ func (k Kind) Valid() bool { return k == Read || k == Store }
 // MarshalGQL implements gqlgen's graphql.Marshaler.
 func (k Kind) MarshalGQL(w io.Writer) { _, _ = io.WriteString(w, strconv.Quote(string(k))) }
 
-// UnmarshalGQL implements gqlgen's graphql.Unmarshaler. It returns an error, which has no sentinel, for what is
-// no kind.
+// UnmarshalGQL implements gqlgen's graphql.Unmarshaler. It returns an error, which has no sentinel, for a value that
+// is not a kind.
 func (k *Kind) UnmarshalGQL(v any) error {
 	s, _ := v.(string)
 	if *k = Kind(s); !k.Valid() {
@@ -42,10 +42,10 @@ type Request struct {
 	Duration time.Duration // 0: the gateway's default
 }
 
-// Granted is what exists of one Request: a grant of each of its kinds on each of its tokens, except those that are missing.
+// Granted is the result of one Request: a grant of each of its kinds exists on each of its tokens, except the missing ones.
 type Granted struct {
 	ExpiresAt time.Time // the earliest end of these grants: until then the session holds them all; zero: every token is missing
-	Missing   []string  // the tokens of the request on which there is no grant, in its order
+	Missing   []string  // the request's tokens without a grant, in the request's order
 }
 
 // Check asks whether a session holds a grant.

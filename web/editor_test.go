@@ -15,7 +15,7 @@ const (
 	queryText   = `document.querySelector('.graphiql-query-editor .view-lines').innerText.replaceAll('\u00a0', ' ')`
 )
 
-// The bundle leaves much of the editor out; what a person uses must still be there.
+// The bundle leaves out much of the editor; the features that users need must still work.
 func TestEditor(t *testing.T) {
 	s := webtest.Start(t)
 	p := browser.Open(t, s.Gateway.URL, artifacts)

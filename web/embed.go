@@ -17,22 +17,22 @@ import (
 //go:embed dist/index.html dist/THIRD_PARTY_LICENSES.txt dist/assets
 var dist embed.FS
 
-// PlaygroundConfig says where the page finds what it talks to.
+// PlaygroundConfig has the addresses to which the page sends requests.
 type PlaygroundConfig struct {
 	Endpoint       string   // the gateway's GraphQL endpoint; "" means "/graphql"
 	SessionURL     string   // the app's POST /.cloakroom/session; "" for a page that does not sign in
-	ConnectSources []string // origins that the page may connect to beside these two: the object store
+	ConnectSources []string // further origins that the page may connect to: the object store
 }
 
-// Verify reports a configuration that would not give a working, safe Content-Security-Policy.
+// Verify returns an error for a configuration without a working, safe Content-Security-Policy.
 func (cfg PlaygroundConfig) Verify() error {
 	_, err := cfg.connectSources()
 	return err
 }
 
-// Playground returns the handler of the playground's page and assets, for the paths below where it
-// is mounted: "/", "/assets/…" and "/THIRD_PARTY_LICENSES.txt". Any other path is 404. It panics
-// where cfg.Verify fails.
+// Playground returns the handler of the playground's page and assets, for the paths below its mount
+// point: "/", "/assets/…" and "/THIRD_PARTY_LICENSES.txt". Any other path is 404. It panics if
+// cfg.Verify fails.
 func Playground(cfg PlaygroundConfig) http.Handler {
 	if cfg.Endpoint == "" {
 		cfg.Endpoint = "/graphql"
@@ -46,8 +46,8 @@ func Playground(cfg PlaygroundConfig) http.Handler {
 	return &handler{policy: policy(sources), files: files}
 }
 
-// policy is what the page needs and nothing more. Monaco and the dialogs of GraphiQL position
-// elements with inline styles; images are Monaco's own (data:) and values being shown (blob:).
+// policy returns a Content-Security-Policy that allows only what the page needs. Monaco and the dialogs of
+// GraphiQL position elements with inline styles; images are Monaco's own (data:) and shown values (blob:).
 func policy(sources []string) string {
 	return strings.Join([]string{
 		"default-src 'none'",
@@ -100,7 +100,7 @@ func (cfg PlaygroundConfig) connectSources() ([]string, error) {
 	return sources, nil
 }
 
-// plainHost keeps out what would end a source or a directive of the policy, or widen it.
+// plainHost refuses characters that would end a source or a directive of the policy, or widen it.
 func plainHost(host string) bool {
 	return host != "" && !strings.ContainsAny(host, " ;,*'\"<>")
 }

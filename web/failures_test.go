@@ -84,14 +84,14 @@ func TestSignInFails(t *testing.T) {
 	p.Shoot("10-not-signed-in")
 }
 
-// localhost and 127.0.0.1 are different origins: the page says which one to use.
+// localhost and 127.0.0.1 are different origins: the page names the one to use.
 func TestSignInFromLocalhost(t *testing.T) {
 	s := webtest.Start(t)
 	p := browser.Open(t, strings.Replace(s.Gateway.URL, "127.0.0.1", "localhost", 1), "")
 	p.Await("advice", `document.querySelector('[data-testid=session-status]')?.innerText.includes('Open this page at `+s.Gateway.URL+` instead.')`)
 }
 
-// The JWT is renewed before it expires, and stays the same session.
+// The JWT is renewed before it expires, for the same session.
 func TestRenewal(t *testing.T) {
 	s := webtest.Start(t)
 	s.SetSessionTTL(4 * time.Second)
@@ -113,7 +113,7 @@ func TestRenewal(t *testing.T) {
 	}
 }
 
-// The theme is the one thing that outlives the page.
+// The theme is the only data that is kept after a reload.
 func TestDarkTheme(t *testing.T) {
 	s := webtest.Start(t)
 	p := browser.Open(t, s.Gateway.URL, artifacts)
@@ -132,32 +132,32 @@ func TestDarkTheme(t *testing.T) {
 	p.Shoot("09-dark")
 }
 
-// A browser test that cannot see a violation would prove nothing.
-func TestWatchfulness(t *testing.T) {
+// The other browser tests prove nothing unless they see violations.
+func TestBrowserTestsSeeViolations(t *testing.T) {
 	s := webtest.Start(t)
 	p := browser.Open(t, s.Gateway.URL, "")
 	p.SignedIn()
 	if complaints, strays := p.Complaints(), p.Strays(s.Origins()); len(complaints)+len(strays) > 0 {
-		t.Fatalf("not clean to begin with: %q, %q", complaints, strays)
+		t.Fatalf("not clean at the start: %q, %q", complaints, strays)
 	}
 	p.Eval(`fetch('http://127.0.0.1:9/elsewhere').catch(() => {})`)
 	for deadline := time.Now().Add(10 * time.Second); len(p.Complaints()) == 0; time.Sleep(25 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatal("a violation of the policy went unseen")
+			t.Fatal("a violation of the policy was not seen")
 		}
 	}
 	for _, part := range []string{s.App.URL + "/.cloakroom/session", s.Gateway.URL + "/graphql", "/assets/graphql.worker-"} {
 		seen := func() string { return strings.Join(p.Strays(nil), "\n") }
 		for deadline := time.Now().Add(10 * time.Second); !strings.Contains(seen(), part); time.Sleep(25 * time.Millisecond) {
 			if time.Now().After(deadline) {
-				t.Fatalf("a request for %s went unseen:\n%s", part, seen())
+				t.Fatalf("a request for %s was not seen:\n%s", part, seen())
 			}
 		}
 	}
 }
 
-// A value that is no text is offered for saving, and markup is shown as text, never as a page.
-func TestOtherValues(t *testing.T) {
+// A binary value is offered for saving, and markup is shown as text, never as a page.
+func TestBinaryAndMarkupValues(t *testing.T) {
 	s := webtest.Start(t)
 	p := browser.Open(t, s.Gateway.URL, artifacts)
 	p.SignedIn()

@@ -9,8 +9,8 @@ import (
 	"github.com/cloakroomhq/cloakroom/web/webtest"
 )
 
-// A person who presses New session hands the screen to somebody else.
-func TestNothingOfTheFormerSessionStays(t *testing.T) {
+// After New session, another person may use the screen.
+func TestNoDataOfTheFormerSessionStays(t *testing.T) {
 	s := webtest.Start(t)
 	const secret, typed = "078-05-1120", "half a value"
 	// readValue stores a value, reads it again and leaves another half typed. It returns the first one's token.

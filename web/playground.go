@@ -14,7 +14,7 @@ import (
 	"strings"
 )
 
-// file is one answer, held as it is embedded: assets compressed, the page and the licences plain.
+// file is one answer, in its embedded form: assets compressed, the page and the licences uncompressed.
 type file struct {
 	body        []byte
 	gzipped     bool
@@ -106,8 +106,8 @@ func acceptsGzip(accept string) bool {
 
 const placeholder = `<script type="application/json" id="cloakroom-config">{}</script>`
 
-// page writes the configuration into the built index.html. encoding/json escapes <, > and &, so
-// that no value ends the element; as a data block it is not script to the policy.
+// page writes the configuration into the built index.html. encoding/json escapes <, > and &, so that no
+// value ends the element; the policy does not treat the data block as a script.
 func page(cfg PlaygroundConfig) file {
 	config, err := json.Marshal(map[string]string{"endpoint": cfg.Endpoint, "sessionURL": cfg.SessionURL})
 	if err != nil {
@@ -126,7 +126,7 @@ func licences() file {
 	return newFile(mustRead("dist/THIRD_PARTY_LICENSES.txt"), "text/plain; charset=utf-8", "no-cache")
 }
 
-// addAssets adds the files that the build names by their content, so they are good for ever.
+// addAssets adds the files that the build names by their content, so that they can be cached for ever.
 func addAssets(files map[string]file) {
 	entries, err := fs.ReadDir(dist, "dist/assets")
 	if err != nil {
@@ -141,7 +141,7 @@ func addAssets(files map[string]file) {
 	}
 }
 
-// contentType does not ask the machine's own table, which may say anything.
+// contentType does not use the machine's own table of types, which differs between machines.
 func contentType(name string) string {
 	switch path.Ext(name) {
 	case ".js":

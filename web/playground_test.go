@@ -85,7 +85,7 @@ func TestConfigurationCannotEndItsElement(t *testing.T) {
 	}
 }
 
-// Whatever the page and its scripts and sheets refer to must be served.
+// All files to which the page, its scripts and its style sheets refer must be served.
 func TestAssets(t *testing.T) {
 	asset := regexp.MustCompile(`\b[a-zA-Z][\w.-]*-[\w-]{8}\.(?:js|css|svg|ttf)\b`)
 	todo := asset.FindAllString(body(t, do(t, "GET", "/")), -1)

@@ -8,7 +8,7 @@ import { Licences, rootOf } from './build/licences.ts';
 const here = fileURLToPath(import.meta.url);
 const local = (name: string) => fileURLToPath(new URL(`src/${name}`, import.meta.url));
 
-// Modules replaced by smaller ones of ours; each replacement says why at its top.
+// Modules that are replaced by smaller ones; the top of each replacement gives the reason.
 const replacements: { from: RegExp; importer: RegExp; to: string }[] = [
   { from: /^\.\/monaco-editor(\.js)?$/, importer: /\/monaco-graphql\//, to: local('monaco.ts') },
   { from: /^monaco-graphql\/esm\/monaco-editor(\.js)?$/, importer: /\/@graphiql\//, to: local('monaco.ts') },

@@ -1,11 +1,11 @@
-// Package list is the schema of the list that @token is measured on, and what gqlgen makes of it.
+// Package list has the schema of the list for the measurements of @token, and the executor that gqlgen generates from it.
 package list
 
 import "context"
 
 //go:generate go tool gqlgen generate
 
-// Resolver returns the same rows to everyone.
+// Resolver returns the same rows to every caller.
 type Resolver []*Row
 
 // Query implements ResolverRoot.

@@ -16,7 +16,7 @@ type Row struct {
 	City   string `json:"city"`
 	Born   string `json:"born"`
 	Visits int    `json:"visits"`
-	// What token returns, without the annotation.
+	// The value of token, without the annotation.
 	Plain directives.TokenID `json:"plain"`
 	Token directives.TokenID `json:"token"`
 }

@@ -21,7 +21,7 @@ func (s suite) missing(t *testing.T) {
 	}
 	require.Equal(t, []directives.Check{checks[0], checks[1], checks[3], checks[5]}, s.verify(t, t.Name(), checks...))
 	require.Equal(t, []directives.Check{checks[1]}, s.verify(t, t.Name(), checks[1]))
-	require.Empty(t, s.verify(t, t.Name(), checks[2], checks[2], checks[4]), "asked for twice")
+	require.Empty(t, s.verify(t, t.Name(), checks[2], checks[2], checks[4]), "with a duplicate check")
 }
 
 func (s suite) revoked(t *testing.T) {
@@ -29,14 +29,14 @@ func (s suite) revoked(t *testing.T) {
 	s.create(t, t.Name(), grantsOf(tokens, time.Hour, read, store)...)
 	s.Revoke(t, t.Name(), tokens[:2])
 	require.Equal(t, checksOf(tokens[:2], read, store), s.verify(t, t.Name(), checksOf(tokens, read, store)...))
-	// What comes back has the life that is asked for now.
+	// A grant that is created again has the life of the new request.
 	check := directives.Check{Token: tokens[0], Kind: read}
 	from := time.Now()
 	ends(t, s.create(t, t.Name(), one(tokens[0], time.Minute, read))[check], from, time.Minute)
 	require.Empty(t, s.verify(t, t.Name(), check))
 }
 
-func (s suite) told(t *testing.T) {
+func (s suite) revocationsReported(t *testing.T) {
 	revoker, ok := s.Grants.(directives.Revoker)
 	if !ok {
 		return
@@ -57,7 +57,7 @@ func (s suite) told(t *testing.T) {
 	s.Revoke(t, t.Name(), tokens[:1])
 	mu.Lock()
 	defer mu.Unlock()
-	require.Equal(t, []revocation{{t.Name(), tokens[:1]}}, told, "before the call that revokes returns")
+	require.Equal(t, []revocation{{t.Name(), tokens[:1]}}, told, "before the revoking call returns")
 }
 
 func (s suite) sessions(t *testing.T) {
@@ -79,7 +79,7 @@ func (s suite) empty(t *testing.T) {
 	require.Empty(t, granted)
 }
 
-func (s suite) ended(t *testing.T) {
+func (s suite) endedContext(t *testing.T) {
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
 	late, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
@@ -93,10 +93,10 @@ func (s suite) ended(t *testing.T) {
 	require.Len(t, s.verify(t, t.Name(), checksOf(s.Tokens(t, 2), read)...), 2, "nothing was created")
 }
 
-// hang is longer than a call with a short deadline takes on a machine that is busy with much else.
+// hang is longer than a call with a short deadline takes on a busy machine.
 const hang = 30 * time.Second
 
-// deadline: whichever comes first, the answer or the end, the call returns then.
+// deadline checks that a call returns at its answer or at its deadline, whichever comes first.
 func (s suite) deadline(t *testing.T) {
 	tokens := s.Tokens(t, MaxGrants)
 	for _, life := range []time.Duration{time.Millisecond, 5 * time.Millisecond, 20 * time.Millisecond} {
@@ -112,7 +112,7 @@ func (s suite) deadline(t *testing.T) {
 	}
 }
 
-func (s suite) many(t *testing.T, n int) {
+func (s suite) manyTokens(t *testing.T, n int) {
 	tokens := s.Tokens(t, n)
 	from := time.Now()
 	created := s.create(t, t.Name(), grantsOf(tokens, 15*time.Minute, read, store)...)
@@ -121,9 +121,9 @@ func (s suite) many(t *testing.T, n int) {
 		ends(t, at, from, 15*time.Minute)
 	}
 	require.Empty(t, s.verify(t, t.Name(), checksOf(tokens, read)...))
-	half, gone := tokens[:n/2], tokens[:n/50] // checks of both kinds, as many as one call takes
-	s.Revoke(t, t.Name(), gone)
-	require.Equal(t, checksOf(gone, read, store), s.verify(t, t.Name(), checksOf(half, read, store)...))
+	half, revoked := tokens[:n/2], tokens[:n/50] // checks of both kinds, as many as one call takes
+	s.Revoke(t, t.Name(), revoked)
+	require.Equal(t, checksOf(revoked, read, store), s.verify(t, t.Name(), checksOf(half, read, store)...))
 }
 
 func (s suite) concurrent(t *testing.T) {

@@ -37,7 +37,7 @@ func (s suite) extension(t *testing.T) {
 	from = time.Now()
 	longer := s.create(t, t.Name(), one(token, 2*time.Hour, read))[check]
 	ends(t, longer, from, 2*time.Hour)
-	// In one call too, whichever comes last.
+	// Also within one call, whatever the order.
 	from = time.Now()
 	both := s.create(t, t.Name(), one(token, 3*time.Hour, read), one(token, time.Minute, read))
 	ends(t, both[check], from, 3*time.Hour)
@@ -57,7 +57,7 @@ func (s suite) kinds(t *testing.T) {
 	}
 	require.Equal(t, []directives.Check{{Token: tokens[0], Kind: store}, {Token: tokens[1], Kind: read}},
 		s.verify(t, t.Name(), checksOf(tokens, read, store)...))
-	// The other kind of a token has a life of its own.
+	// The other kind of grant on a token has a separate life.
 	from = time.Now()
 	created = s.create(t, t.Name(), one(tokens[0], time.Minute, store))
 	require.Len(t, created, 1)
@@ -65,8 +65,8 @@ func (s suite) kinds(t *testing.T) {
 	require.Empty(t, s.verify(t, t.Name(), checksOf(tokens[:1], read, store)...))
 }
 
-// together: entries of several tokens and both kinds, among them one without tokens.
-func (s suite) together(t *testing.T) {
+// severalTokens creates entries of several tokens and both kinds, and one without tokens.
+func (s suite) severalTokens(t *testing.T) {
 	tokens := s.Tokens(t, 5)
 	foreign := s.Foreign(t, 1)[0]
 	from := time.Now()
@@ -88,7 +88,7 @@ func (s suite) together(t *testing.T) {
 	require.Empty(t, s.verify(t, t.Name(), checksOf(tokens, read)...))
 }
 
-// earliest: an entry's end is one at which the session still holds everything.
+// earliest checks that an entry's end is the earliest end of its grants.
 func (s suite) earliest(t *testing.T) {
 	tokens := s.Tokens(t, 3)
 	long := s.create(t, t.Name(), one(tokens[0], 2*time.Hour, read, store), one(tokens[1], 3*time.Hour, read))
@@ -109,9 +109,9 @@ func (s suite) defaultLife(t *testing.T) {
 	ends(t, s.create(t, t.Name(), one(token, 0, read))[directives.Check{Token: token, Kind: read}], from, s.Default)
 }
 
-// strangers: another application's tokens, ones that never were, ones of another prefix, and what is no
-// token at all.
-func (s suite) strangers(t *testing.T) {
+// foreignTokens uses tokens of another application, tokens that never existed, tokens with another prefix, and strings
+// that are no tokens.
+func (s suite) foreignTokens(t *testing.T) {
 	own := s.Tokens(t, 2)
 	tokens := []string{
 		own[0], s.Foreign(t, 1)[0], "tok-00000000-0000-4000-8000-000000000000",
@@ -123,7 +123,7 @@ func (s suite) strangers(t *testing.T) {
 		require.Contains(t, created, check)
 	}
 	require.Equal(t, checksOf(tokens[1:6], read, store), s.verify(t, t.Name(), checksOf(tokens, read, store)...))
-	require.Empty(t, s.create(t, t.Name(), grantsOf(tokens[1:6], time.Minute, read)...), "of strangers alone")
+	require.Empty(t, s.create(t, t.Name(), grantsOf(tokens[1:6], time.Minute, read)...), "only foreign tokens")
 	require.Equal(t, checksOf(tokens[4:6], read), s.verify(t, t.Name(), checksOf(tokens[4:6], read)...))
 }
 

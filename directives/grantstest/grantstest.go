@@ -14,7 +14,7 @@ import (
 // MaxGrants is how many grants or checks one call must take.
 const MaxGrants = 10_000
 
-// Backend is an implementation under test, and what the suite needs around it.
+// Backend is an implementation under test, and the functions that the suite needs.
 type Backend struct {
 	Grants directives.Grants
 	// Tokens returns the first n, MaxGrants at most, of the application's own tokens.
@@ -25,7 +25,7 @@ type Backend struct {
 	Revoke func(t testing.TB, session string, tokens []string)
 	// Default is the life of a grant that names none.
 	Default time.Duration
-	// Requests returns how many requests Grants has sent over the network; nil where it sends none.
+	// Requests returns how many requests Grants has sent over the network; nil if it sends none.
 	Requests func() int
 }
 
@@ -41,23 +41,23 @@ func Run(t *testing.T, b Backend) {
 	for name, test := range map[string]func(*testing.T){
 		"creation is idempotent":                   s.idempotent,
 		"extension never shortens":                 s.extension,
-		"kinds and durations are each one's own":   s.kinds,
-		"many tokens in one entry":                 s.together,
-		"the earliest end is told":                 s.earliest,
+		"each kind has its own duration":           s.kinds,
+		"many tokens in one entry":                 s.severalTokens,
+		"the earliest end is returned":             s.earliest,
 		"a grant that names no life has a default": s.defaultLife,
-		"strangers' tokens hold nothing up":        s.strangers,
-		"what is missing comes in order":           s.missing,
+		"foreign tokens don't affect others":       s.foreignTokens,
+		"missing checks keep their order":          s.missing,
 		"revoked grants are missing":               s.revoked,
-		"revocations are told":                     s.told,
+		"revocations are reported":                 s.revocationsReported,
 		"sessions are separate":                    s.sessions,
-		"empty lists are nothing to do":            s.empty,
+		"empty lists do nothing":                   s.empty,
 		"a grant without kinds is refused":         s.noKinds,
 		"a session without a name is refused":      s.noSession,
 		"a life over the maximum is refused":       s.tooLong,
-		"an ended context ends the call":           s.ended,
-		"a short deadline is kept":                 s.deadline,
-		"a thousand":                               func(t *testing.T) { s.many(t, 1000) },
-		"ten thousand":                             func(t *testing.T) { s.many(t, MaxGrants) },
+		"an ended context ends the call":           s.endedContext,
+		"a short deadline is both":                 s.deadline,
+		"a thousand":                               func(t *testing.T) { s.manyTokens(t, 1000) },
+		"ten thousand":                             func(t *testing.T) { s.manyTokens(t, MaxGrants) },
 		"concurrent calls":                         s.concurrent,
 		"one request per call":                     s.oneRequest,
 	} {
@@ -67,7 +67,7 @@ func Run(t *testing.T, b Backend) {
 
 type suite struct{ Backend }
 
-// create wants the call to succeed, and returns the end of each grant that exists: of those of one entry, the earliest.
+// create requires the call to succeed, and returns the end of each grant that exists: the earliest end of its entry.
 func (s suite) create(t testing.TB, session string, grants ...directives.Grant) map[directives.Check]time.Time {
 	t.Helper()
 	granted, err := s.Grants.CreateGrants(t.Context(), session, grants)
@@ -76,8 +76,8 @@ func (s suite) create(t testing.TB, session string, grants ...directives.Grant) 
 	ends := map[directives.Check]time.Time{}
 	for i, asked := range grants {
 		g := granted[i]
-		require.Equal(t, g.ExpiresAt.IsZero(), len(g.Missing) == len(asked.Tokens), "a moment, unless every token is missing")
-		require.Equal(t, keep(asked.Tokens, g.Missing), g.Missing, "in the order asked for")
+		require.Equal(t, g.ExpiresAt.IsZero(), len(g.Missing) == len(asked.Tokens), "an expiry, unless every token is missing")
+		require.Equal(t, intersect(asked.Tokens, g.Missing), g.Missing, "in the order of the request")
 		for _, token := range asked.Tokens {
 			if slices.Contains(g.Missing, token) {
 				continue
@@ -93,17 +93,17 @@ func (s suite) create(t testing.TB, session string, grants ...directives.Grant) 
 	return ends
 }
 
-// keep returns those of all that are in some.
-func keep(all, some []string) (kept []string) {
+// intersect returns the elements of all that are in some.
+func intersect(all, some []string) (both []string) {
 	if len(some) == 0 {
 		return some
 	}
 	for _, t := range all {
 		if slices.Contains(some, t) {
-			kept = append(kept, t)
+			both = append(both, t)
 		}
 	}
-	return kept
+	return both
 }
 
 func (s suite) verify(t testing.TB, session string, checks ...directives.Check) []directives.Check {
@@ -131,7 +131,7 @@ func checksOf(tokens []string, kinds ...directives.GrantKind) []directives.Check
 	return checks
 }
 
-// ends wants a moment to be life after some moment between from and now; gateways count milliseconds.
+// ends requires at to be life after a time between from and now; gateways count milliseconds.
 func ends(t testing.TB, at, from time.Time, life time.Duration) {
 	t.Helper()
 	require.False(t, at.Before(from.Add(life-time.Millisecond)), "%s is too early", at)

@@ -26,7 +26,7 @@ const chromium = "/usr/bin/chromium"
 // patience bounds every wait; waits poll a condition, and end as soon as it holds.
 const patience = 30 * time.Second
 
-// Page is one tab of a fresh Chromium, with a log of what it requested and complained of.
+// Page is one tab of a new Chromium, with a log of its requests, errors and warnings.
 type Page struct {
 	t           testing.TB
 	ctx         context.Context
@@ -37,8 +37,8 @@ type Page struct {
 	complaints []string
 }
 
-// Open starts Chromium and loads the URL. Screenshots go to the given folder, if it is named. The
-// test fails where there is no Chromium: a browser test that is skipped proves nothing.
+// Open starts Chromium and loads the URL. Screenshots go to the given folder, unless it is "". The
+// test fails if Chromium is not installed: a skipped browser test proves nothing.
 func Open(t testing.TB, url, screenshots string, options ...Option) *Page {
 	t.Helper()
 	if _, err := os.Stat(chromium); err != nil {
@@ -72,7 +72,7 @@ func open(t testing.TB, parent context.Context, url, screenshots string) *Page {
 	ctx, closeTab := chromedp.NewContext(parent)
 	t.Cleanup(closeTab)
 	p := &Page{t: t, ctx: ctx, screenshots: screenshots}
-	// This first run starts the browser, which would end with a deadline of the run.
+	// This first run starts the browser. It has no deadline, because the browser would end at it.
 	if err := chromedp.Do(ctx); err != nil {
 		t.Fatalf("start Chromium: %v", err)
 	}
@@ -83,15 +83,15 @@ func open(t testing.TB, parent context.Context, url, screenshots string) *Page {
 	return p
 }
 
-// Option changes how Chromium starts, or what is in its profile's folder before.
+// Option changes how Chromium starts, or the content of its profile's folder before the start.
 type Option func(t testing.TB, profile string) []chromedp.ExecAllocatorOption
 
-// Flags are further ones of the command line.
+// Flags adds flags to Chromium's command line.
 func Flags(flags ...chromedp.ExecAllocatorOption) Option {
 	return func(testing.TB, string) []chromedp.ExecAllocatorOption { return flags }
 }
 
-// BlockThirdPartyCookies is the user's choice of that name in the browser's settings.
+// BlockThirdPartyCookies sets the choice of that name in the browser's settings.
 func BlockThirdPartyCookies(t testing.TB, profile string) []chromedp.ExecAllocatorOption {
 	t.Helper()
 	folder := filepath.Join(profile, "Default")
@@ -131,7 +131,7 @@ func (p *Page) listen(event any) {
 	}
 }
 
-// Do runs actions, and fails the test where they do not come to an end.
+// Do runs actions, and fails the test if they do not end in time.
 func (p *Page) Do(what string, actions ...chromedp.Action[chromedp.Void]) {
 	p.t.Helper()
 	if err := p.Try(actions...); err != nil {
@@ -146,7 +146,7 @@ func (p *Page) Try(actions ...chromedp.Action[chromedp.Void]) error {
 	return chromedp.Do(ctx, actions...)
 }
 
-// History are the URLs of the tab's pages, the oldest first.
+// History returns the URLs of the tab's pages, the oldest first.
 func (p *Page) History() (urls []string) {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
@@ -161,8 +161,8 @@ func (p *Page) History() (urls []string) {
 	return urls
 }
 
-// Eval evaluates a JavaScript expression to a string. It does so from outside the page: what is
-// compiled inside would break the page's policy, which is why chromedp.Poll is of no use here.
+// Eval evaluates a JavaScript expression to a string. It does so from outside the page: code compiled
+// inside would violate the page's policy, which is why chromedp.Poll can't be used here.
 func (p *Page) Eval(expression string) string {
 	p.t.Helper()
 	text, err := p.evaluate(expression)
@@ -178,7 +178,7 @@ func (p *Page) evaluate(expression string) (string, error) {
 	return chromedp.Run(ctx, chromedp.Evaluate[string]("String("+expression+")"))
 }
 
-// leaving are what the browser answers where the page that was asked is going away.
+// leaving are the browser's errors while the page is being left.
 var leaving = []string{"Inspected target navigated", "Cannot find context", "Execution context was destroyed", "Cannot find default execution context"}
 
 // Resolve evaluates a JavaScript expression whose value is a promise of a string.
@@ -193,7 +193,7 @@ func (p *Page) Resolve(expression string) string {
 	return text
 }
 
-// Await polls a JavaScript expression until it is true, in whichever page the tab shows by then.
+// Await polls a JavaScript expression until it is true, always in the tab's current page.
 func (p *Page) Await(what, expression string) {
 	p.t.Helper()
 	for deadline := time.Now().Add(patience); ; time.Sleep(25 * time.Millisecond) {
@@ -212,7 +212,7 @@ func (p *Page) Await(what, expression string) {
 func (p *Page) fail(format string, args ...any) {
 	p.t.Helper()
 	p.Shoot("failed")
-	p.t.Fatalf(format+"\nthe browser said: %q", append(args, p.Complaints())...)
+	p.t.Fatalf(format+"\nthe browser reported: %q", append(args, p.Complaints())...)
 }
 
 // Text is the visible text of the first element that the selector finds.
@@ -248,14 +248,14 @@ func (p *Page) Shoot(name string) {
 	}
 }
 
-// Complaints are the console's errors and warnings, exceptions and violations of the policy so far.
+// Complaints returns the console's errors and warnings, exceptions and violations of the policy so far.
 func (p *Page) Complaints() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Clone(p.complaints)
 }
 
-// Strays are the requests so far that went to none of the origins.
+// Strays returns the requests so far that went to none of the origins.
 func (p *Page) Strays(origins []string) []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()

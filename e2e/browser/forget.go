@@ -4,7 +4,7 @@ import (
 	"strings"
 )
 
-// NewSession becomes another session of the app.
+// NewSession starts another session of the app.
 func (p *Page) NewSession() {
 	p.t.Helper()
 	p.Click("[data-testid=new-session]")
@@ -12,13 +12,13 @@ func (p *Page) NewSession() {
 	p.SignedIn()
 }
 
-// everything is all that the playground could show: its text, what its fields hold, and every editor's model, which a tab
-// brings up.
+// everything is all content that the playground could show: its text, its fields' content, and every editor's model, which
+// a tab can show.
 const everything = `JSON.stringify([document.documentElement.innerText, document.images.length,
 	[...document.querySelectorAll('input, textarea')].map((field) => field.value),
 	[...document.querySelectorAll('.view-lines')].map((lines) => lines.textContent)]).replaceAll('\u00a0', ' ')`
 
-// Shows returns those of the texts that stand on the page, in a field or in any of its example tabs.
+// Shows returns those of the texts that are on the page, in a field or in any of its example tabs.
 func (p *Page) Shows(texts ...string) (shown []string) {
 	p.t.Helper()
 	pages := p.Eval(everything)

@@ -1,7 +1,7 @@
 import { ApolloClient, CombinedGraphQLErrors, HttpLink, InMemoryCache, gql } from '@apollo/client';
 import { story } from './flow.mjs';
 
-// As a page would: one client for each server, made with the defaults.
+// One client for each server, with the defaults, as in a page.
 const clients = new Map();
 function clientFor({ url, headers }) {
   const key = JSON.stringify([url, headers]);

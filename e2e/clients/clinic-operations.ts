@@ -1,5 +1,5 @@
-// What a page of the clinic's does, with types that graphql-codegen made of the clinic's schema. tsc compiles it, and clinic-run.mjs
-// runs what tsc made of it.
+// A clinic page's operations, with types that graphql-codegen generated from the clinic's schema. tsc compiles it, and clinic-run.mjs
+// runs the result.
 import { ClientError, GraphQLClient } from 'graphql-request';
 import { graphql } from './gql/gql.js';
 import type { AddPatientInput, Patient } from './gql/graphql.js';
@@ -48,6 +48,6 @@ export async function refusal(url: string, headers: Record<string, string>, ssn:
 export function compiledOnly(clinic: GraphQLClient): void {
   // @ts-expect-error a token is a string
   void clinic.request(add, { input: { name: 'Eve', ssn: 5 } });
-  // @ts-expect-error which patient is needed
+  // @ts-expect-error the patient is required
   void clinic.request(show, {});
 }

@@ -1,5 +1,5 @@
-// The configuration of graphql-codegen: SCHEMA is a URL, or patterns of files with commas between; OUT a folder with a copy of what
-// has operations. The clinic's scalars are among the gateway's.
+// The configuration of graphql-codegen: SCHEMA is a URL, or patterns of files with commas between; OUT a folder with a copy of the
+// sources that have operations. The clinic's scalars are among the gateway's.
 const scalar = (input, output = input) => ({ input, output });
 
 export default {
@@ -13,7 +13,7 @@ export default {
       config: {
         strictScalars: true,
         useTypeImports: true,
-        // Every scalar of the contract's, as JSON has it.
+        // Every scalar of the contract, with its type in JSON.
         scalars: {
           TokenID: scalar('string'), Time: scalar('string'), URL: scalar('string'), Duration: scalar('string'),
           Int64: scalar('number'), Map: scalar('Record<string, unknown>'),

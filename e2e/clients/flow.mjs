@@ -1,7 +1,7 @@
-// What a page does with a value, over whichever GraphQL client: each client's script gives `ask`, which resolves to an operation's
-// data, and rejects, and `codeOf`, which says the contract's code of a rejection, where that client keeps it.
+// A page's operations with a value, with any GraphQL client. Each client's script passes `ask`, which resolves to an operation's
+// data or rejects, and `codeOf`, which returns the contract's code of a rejection, from where that client keeps it.
 //
-//	node CLIENT.mjs GATEWAY CLINIC       the settings come as JSON on standard input: {session, expired, clinic}
+//	node CLIENT.mjs GATEWAY CLINIC       the settings are JSON on standard input: {session, expired, clinic}
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 

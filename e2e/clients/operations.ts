@@ -1,4 +1,4 @@
-// A page's operations with types of graphql-codegen's, and what the types have to allow and to refuse. tsc compiles it; it is never run.
+// A page's operations with graphql-codegen's types, and uses that the types have to allow or refuse. tsc compiles it; it is never run.
 import { request } from 'graphql-request';
 import { graphql } from './gql/gql.js';
 import type { DetokenizeResult, ErrorCode, TokenizeInput } from './gql/graphql.js';
@@ -21,9 +21,9 @@ export async function use(url: string): Promise<string> {
   const input: TokenizeInput = { size: 3_000_000_000, metadata: { contentType: 'text/plain' } };
   const { tokenize } = await request(url, hand, { input });
   const token: string = tokenize.token;
-  // @ts-expect-error a size is no text
+  // @ts-expect-error a size is not a string
   await request(url, hand, { input: { size: '5' } });
-  // @ts-expect-error tokens are needed
+  // @ts-expect-error tokens are required
   await request(url, redeem, {});
   const { detokenizeBatch } = await request(url, redeem, { tokens: [token] });
   const kind: DetokenizeResult['__typename'] = 'TokenFailure';

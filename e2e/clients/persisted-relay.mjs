@@ -2,7 +2,7 @@
 //
 //	node persisted-relay.mjs GATEWAY LISTED TEXTS UNLISTED       standard input: {session}
 //
-// The last three are folders of artifacts, of relay-compiler's: with ids in them, the same with texts, and what is not listed, with ids.
+// The last three are folders of relay-compiler's artifacts: with ids, the same with texts, and unlisted operations with ids.
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { resolve } from 'node:path';

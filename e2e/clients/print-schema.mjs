@@ -1,4 +1,4 @@
-// Prints a server's schema, of its introspection, as relay-compiler wants it: node print-schema.mjs URL
+// Prints a server's schema, from its introspection, for relay-compiler: node print-schema.mjs URL
 import { buildClientSchema, getIntrospectionQuery, printSchema } from 'graphql';
 import { request } from 'graphql-request';
 

@@ -1,8 +1,8 @@
 import { Client, cacheExchange, fetchExchange } from '@urql/core';
 import { clinic, gateway, story } from './flow.mjs';
 
-// urql sends queries by GET unless told otherwise, with the headers that a browser adds on a sibling site's page.
-// urql aborts each request once it has the answer. Node 20's fetch may then reject a promise that nobody holds, which ends the process.
+// By default, urql sends queries by GET; the headers are those that a browser adds on a page of the same site.
+// urql aborts each request once it has the answer. Node 20's fetch may then reject a promise without a handler, which ends the process.
 const unaborted = (url, { signal: _, ...init }) => fetch(url, init);
 
 const clients = new Map();

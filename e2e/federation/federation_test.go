@@ -31,12 +31,12 @@ type graph struct {
 	*gatewaytest.Gateway
 	app                    *client.Client
 	router, notes, archive string
-	found                  func() int64 // entities that the archive has looked for
+	found                  func() int64 // number of the archive's entity lookups
 }
 
 type loginKey struct{}
 
-// session is what a subgraph knows of its caller: the cookie of the application's login.
+// session returns a subgraph's caller: the cookie of the application's login.
 func session(ctx context.Context) (string, bool) {
 	login, ok := ctx.Value(loginKey{}).(string)
 	return appkit.SessionID(login), ok
@@ -67,7 +67,7 @@ func (g *graph) client(t *testing.T, credentials gatewaytest.Credentials) *clien
 	return c
 }
 
-// serve starts a subgraph whose @token asks the gateway, and returns its URL.
+// serve starts a subgraph whose @token calls the gateway, and returns its URL.
 func (g *graph) serve(t *testing.T, schema func(*directives.Tokens) graphql.ExecutableSchema) string {
 	t.Helper()
 	tokens, err := directives.New(directives.Options{Grants: g.app, Session: session, Remember: -1})
@@ -94,7 +94,7 @@ func (g *graph) tokenize(t *testing.T, login string) string {
 	return made.Token
 }
 
-// mayRead asks the gateway whether a session holds the READ grant of a token.
+// mayRead reports whether a session holds a READ grant on a token.
 func (g *graph) mayRead(t *testing.T, login, token string) bool {
 	t.Helper()
 	missing, err := g.app.VerifyGrants(t.Context(), appkit.SessionID(login), []directives.Check{{Token: token, Kind: directives.GrantKindRead}})
@@ -159,8 +159,8 @@ func TestFederation(t *testing.T) {
 		a := ask(t, g.router, "alice", `{ notes { id text scan } }`, nil)
 		require.Empty(t, a.Errors, a.raw)
 		require.Equal(t, []any{map[string]any{"id": "1", "text": text, "scan": scan}}, a.Data["notes"])
-		require.Equal(t, 1, g.Requests(t, "verifyGrants")-verifies, "of the representation")
-		require.Equal(t, 2, g.Requests(t, "createGrants")-creates, "one of each subgraph")
+		require.Equal(t, 1, g.Requests(t, "verifyGrants")-verifies, "for the representation")
+		require.Equal(t, 2, g.Requests(t, "createGrants")-creates, "one for each subgraph")
 		require.True(t, g.mayRead(t, "alice", text) && g.mayRead(t, "alice", scan))
 	})
 	t.Run("a foreign token in a representation is refused", func(t *testing.T) {
@@ -174,7 +174,7 @@ func TestFederation(t *testing.T) {
 		}
 		require.False(t, g.mayRead(t, "mallory", text) || g.mayRead(t, "mallory", scan))
 	})
-	t.Run("the router hands on the refusal", func(t *testing.T) {
+	t.Run("the router passes on the refusal", func(t *testing.T) {
 		found := g.found()
 		a := ask(t, g.router, "mallory", `query($text: TokenID!) { letter(text: $text) { words text } }`, map[string]any{"text": text})
 		require.Equal(t, []string{"GRANT_REQUIRED [letter _entities representations 0 text]"}, a.refused(), a.raw)
@@ -183,14 +183,14 @@ func TestFederation(t *testing.T) {
 		a = ask(t, g.router, "alice", `query($text: TokenID!) { letter(text: $text) { words } }`, map[string]any{"text": text})
 		require.Empty(t, a.Errors, a.raw)
 	})
-	t.Run("nobody is signed in", func(t *testing.T) {
+	t.Run("without a session", func(t *testing.T) {
 		a := ask(t, g.archive, "", entities, representation("Note", text))
 		require.Equal(t, []string{"UNAUTHENTICATED [_entities representations 0 text]"}, a.refused(), a.raw)
 		require.Nil(t, a.Data)
 	})
 }
 
-// revoke takes all grants of tokens from a session.
+// revoke revokes a session's grants on tokens.
 func revoke(t *testing.T, g *graph, login string, tokens ...string) error {
 	t.Helper()
 	_, err := g.app.RevokeGrants(t.Context(), client.Revocation{Session: appkit.SessionID(login), Tokens: tokens})

@@ -1,5 +1,5 @@
-// A router (npm @apollo/gateway behind @apollo/server) on loopback, for tests, in front of the subgraphs that its
-// arguments name. It passes the client's cookie on, which is its session.
+// A router (npm @apollo/gateway behind @apollo/server) on loopback, for tests, in front of the subgraphs in its
+// arguments. It passes on the client's cookie, which has the client's session.
 //
 //	node router.mjs notes=http://127.0.0.1:1/graphql ...   prints {"url": "http://127.0.0.1:PORT/"} when it listens
 //

@@ -1,5 +1,5 @@
-// Package hosts gives a test the web as browsers know it: host names, TLS and port 443. Names below .test lead to one
-// listener on loopback, whose certificate the test makes, and which notes every request.
+// Package hosts gives a test an environment like the web: host names, TLS and port 443. Names below .test resolve to one
+// listener on loopback, which records every request and has a certificate that the test makes.
 package hosts
 
 import (
@@ -28,16 +28,16 @@ import (
 	"github.com/cloakroomhq/cloakroom/e2e/browser"
 )
 
-// Request is what arrived.
+// Request is a recorded request.
 type Request struct {
 	Method, URL string
 	Header      http.Header
 }
 
-// Hosts serves every name that it was given.
+// Hosts serves the names that New gets.
 type Hosts struct {
 	address string
-	pin     string // of the key that browsers are told to trust
+	pin     string // hash of the key that browsers trust
 	roots   *x509.CertPool
 
 	mu       sync.Mutex
@@ -45,7 +45,7 @@ type Hosts struct {
 	requests []Request
 }
 
-// New serves until the test ends. The names are all that there will be.
+// New serves until the test ends. No other names can be added later.
 func New(t testing.TB, names ...string) *Hosts {
 	t.Helper()
 	h := &Hosts{handlers: map[string]http.Handler{}}
@@ -62,7 +62,7 @@ func New(t testing.TB, names ...string) *Hosts {
 	return h
 }
 
-// certificate makes one for all names, signed by an authority of the test's own.
+// certificate makes a certificate for all names, signed by the test's own authority.
 func (h *Hosts) certificate(t testing.TB, names []string) tls.Certificate {
 	t.Helper()
 	template := func(serial int64, name string) *x509.Certificate {
@@ -115,7 +115,7 @@ func (h *Hosts) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	handler.ServeHTTP(w, r)
 }
 
-// Requests are those so far.
+// Requests returns the requests so far.
 func (h *Hosts) Requests() []Request {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -136,14 +136,14 @@ func (h *Hosts) Client(t testing.TB) *http.Client {
 	return &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
 
-// Browser lets a browser reach the names, and nothing else. Of certificates it accepts, beyond what it would by itself, those of
-// the test's key alone: all other checks are on, and so are the rules for secure origins.
+// Browser lets a browser reach the names, and nothing else. It accepts certificates of the test's key in addition to valid ones:
+// all other checks are on, and so are the rules for secure origins.
 func (h *Hosts) Browser() browser.Option {
 	return browser.Flags(
 		chromedp.Flag("host-resolver-rules", "MAP *.test "+h.address+", MAP * ~NOTFOUND"), h.Trust())
 }
 
-// Trust is the flag that has a browser trust the test's key.
+// Trust returns the flag with which a browser trusts the test's key.
 func (h *Hosts) Trust() chromedp.ExecAllocatorOption {
 	return chromedp.Flag("ignore-certificate-errors-spki-list", h.pin)
 }

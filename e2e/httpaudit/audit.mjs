@@ -35,5 +35,5 @@ for (const { id, name, fn } of audits) {
   console.log(`${result.status}  ${id} ${name}${http}\n      ${result.reason}`);
 }
 console.log(`${ok} of ${audits.length} audits ok`);
-// Some audits read no body; their connections must not hold the process open.
+// Some audits read no body; their connections must not keep the process running.
 process.exit(audits.length > 0 && ok === audits.length ? 0 : 1);

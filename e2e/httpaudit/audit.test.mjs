@@ -1,4 +1,4 @@
-// The audit must pass a server that is right, and must fail one that is not or is not there.
+// The audit must pass a correct server, and must fail an incorrect or unreachable one.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import http from 'node:http';

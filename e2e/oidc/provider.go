@@ -1,4 +1,4 @@
-// Package oidc runs an OpenID provider, npm oidc-provider, in a process of its own, and logs users in there.
+// Package oidc runs an OpenID provider, npm oidc-provider, in a separate process, and logs users in there.
 package oidc
 
 import (
@@ -21,7 +21,7 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// Client is a relying party as the provider knows it; see oidc-provider's documentation of clients.
+// Client is a relying party's settings at the provider; see oidc-provider's documentation of clients.
 type Client struct {
 	ID                       string   `json:"client_id"`
 	Secret                   string   `json:"client_secret"`
@@ -32,15 +32,15 @@ type Client struct {
 	IDTokenAlgorithm         string   `json:"id_token_signed_response_alg"`
 }
 
-// Settings are what provider.mjs reads.
+// Settings are the settings that provider.mjs reads.
 type Settings struct {
 	Clients   []Client            `json:"clients"`
-	Algorithm string              `json:"algorithm"`          // what it signs with
+	Algorithm string              `json:"algorithm"`          // of its signatures
 	Resource  string              `json:"resource,omitempty"` // audience of access tokens as JWTs
 	Roles     map[string][]string `json:"roles,omitempty"`    // of clients, in the claim realm_access.roles
 }
 
-// Provider is a running one.
+// Provider is a running provider.
 type Provider struct {
 	Issuer  string
 	client  Client
@@ -48,7 +48,8 @@ type Provider struct {
 	answers *bufio.Reader
 }
 
-// NewClient returns a client that logs users in by a code and may ask for tokens of its own, whose ID tokens bear the session's id.
+// NewClient returns a client that logs users in with the code flow, may request its own tokens, and gets ID tokens with the
+// session's id.
 func NewClient(id, redirectURI string) Client {
 	return Client{
 		ID: id, Secret: "not-a-secret-but-long-enough-for-a-client", RedirectURIs: []string{redirectURI},
@@ -98,7 +99,7 @@ func (p *Provider) read(t testing.TB, into any) {
 	require.NoError(t, json.Unmarshal(line, into))
 }
 
-// Rotate makes the provider sign with a new key, and forget the one before.
+// Rotate makes the provider sign with a new key, and forget the former key.
 func (p *Provider) Rotate(t testing.TB) {
 	t.Helper()
 	_, err := io.WriteString(p.input, `{"rotate":true}`+"\n")
@@ -121,12 +122,12 @@ func NewBrowser(t testing.TB, stop string) *http.Client {
 	}}
 }
 
-// Visit gets a page, and where the provider asks who is there, logs user in. It returns the last answer, whose body is read.
+// Visit gets a page, and logs user in if the provider shows its login form. It returns the last answer, whose body is read.
 func Visit(t testing.TB, browser *http.Client, page, user string) (*http.Response, string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, page, http.NoBody)
 	require.NoError(t, err)
-	r.Header.Set("Accept", "text/html") // a proxy sends nobody else to the provider
+	r.Header.Set("Accept", "text/html") // a proxy redirects only browsers to the provider
 	response, err := browser.Do(r)
 	require.NoError(t, err)
 	if at := response.Request.URL; strings.HasPrefix(at.Path, "/interaction/") {
@@ -160,7 +161,7 @@ func (p *Provider) Login(t testing.TB, browser *http.Client, user string) (idTok
 	return idToken
 }
 
-// ClientToken gets an access token of the client itself (RFC 6749, section 4.4), as a JWT for the resource (RFC 9068).
+// ClientToken gets the client's own access token (RFC 6749, section 4.4), as a JWT for the resource (RFC 9068).
 func (p *Provider) ClientToken(t testing.TB, browser *http.Client) string {
 	t.Helper()
 	form := url.Values{"grant_type": {"client_credentials"}, "resource": {"urn:cloakroom"}}
@@ -180,7 +181,7 @@ func (p *Provider) ClientToken(t testing.TB, browser *http.Client) string {
 	return answer.Token
 }
 
-// logged writes a process's words into the test's log.
+// logged writes a process's output to the test's log.
 type logged struct{ t testing.TB }
 
 func (l *logged) Write(b []byte) (int, error) {

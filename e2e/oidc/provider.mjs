@@ -2,11 +2,11 @@
 // its arguments, and commands from standard input, one JSON object per line:
 //
 //	node provider.mjs '{"clients": [...]}'   prints {"issuer": "http://127.0.0.1:PORT"} when it listens
-//	{"rotate": true}                         signs with another key from now on; the one before is not published any more
+//	{"rotate": true}                         signs with another key from now on; the former key is no longer published
 //
-// settings: clients, as oidc-provider has them; algorithm (ES256), what it signs with; resource, the audience of
+// settings: clients, in oidc-provider's format; algorithm of its signatures (ES256); resource, the audience of
 // access tokens as JWTs (RFC 9068), which client_credentials with the parameter resource gets; roles, a client's by
-// its id. Whoever logs in is whom the form says: there is no password. The grant follows without a question.
+// its id. The login form takes any user name: there is no password. The grant follows without a consent page.
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import { createInterface } from 'node:readline';
@@ -24,7 +24,7 @@ function newKey() {
   return { ...privateKey.export({ format: 'jwk' }), kid: randomUUID(), use: 'sig', alg: algorithm };
 }
 
-// Everything that a login needs lives in this store, so that a provider with another key goes on with it.
+// Everything that a login needs is in this store, so that the provider continues with it after a change of its key.
 const rows = new Map();
 class Store {
   constructor(kind) {
@@ -66,7 +66,7 @@ function newProvider(issuer) {
     conformIdTokenClaims: true,
     enabledJWA: { idTokenSigningAlgValues: [algorithm] },
     ttl: { AccessToken: 600, AuthorizationCode: 60, ClientCredentials: 600, IdToken: 600, Session: 3600, Grant: 3600, Interaction: 600 },
-    // It would refuse to send logout tokens to loopback, where the tests' gateway is.
+    // Otherwise the provider refuses to send logout tokens to loopback, where the tests' gateway listens.
     fetch: (url, { dispatcher, ...options }) => fetch(url, options),
     async findAccount(_, id) {
       return { accountId: id, claims: async () => ({ sub: id, name: id }) };
@@ -104,5 +104,5 @@ server.listen(0, '127.0.0.1', () => {
     if (JSON.parse(line).rotate) handle = newProvider(issuer);
     console.log('{}');
   });
-  commands.on('close', () => process.exit(0)); // whoever started it has gone
+  commands.on('close', () => process.exit(0)); // the parent process has ended
 });

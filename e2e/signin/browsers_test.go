@@ -17,7 +17,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/e2e/stack"
 )
 
-// The names: the gateway is on the application's site, or on another. To a browser, evil.test is a third one.
+// The host names: the gateway is on the application's site, or on another. To a browser, evil.test is a third site.
 const (
 	appHost   = "app.clinic.test"
 	sameSite  = "vault.clinic.test"
@@ -27,7 +27,7 @@ const (
 	storeHost = "store.cloakroom.test"
 )
 
-// facts asks a browser what it does. docs/sessions-browsers.md has a row for each of these tests.
+// facts tests a browser's behaviour. docs/sessions-browsers.md has a row for each of these tests.
 type facts struct {
 	t    *testing.T
 	web  *hosts.Hosts
@@ -44,7 +44,7 @@ func newFacts(t *testing.T) *facts {
 	return f
 }
 
-// serveFact answers any path with a page: ?set= sets cookies, ?to= leads elsewhere, ?csp= is the page's policy, ?referrer= too.
+// serveFact answers any path with a page: ?set= sets cookies, ?to= redirects, ?csp= and ?referrer= are the page's policies.
 func serveFact(w http.ResponseWriter, r *http.Request) {
 	query, header := r.URL.Query(), w.Header()
 	for _, cookie := range query["set"] {
@@ -95,7 +95,7 @@ func (f *facts) arrived(url string) (r hosts.Request) {
 	return r
 }
 
-// sent are the names of the cookies that came with the request.
+// sent returns the names of the cookies in the request.
 func (f *facts) sent(url string) (names []string) {
 	f.t.Helper()
 	r := http.Request{Header: f.arrived(url).Header}
@@ -140,7 +140,7 @@ func TestAForeignFrameHasPartitionedCookiesAlone(t *testing.T) {
 	for _, url := range []string{"/frame", "/fetch"} {
 		require.Equal(t, []string{"__Host-partitioned"}, f.sent(vault+url), "SameSite=None alone is blocked")
 	}
-	// They are of the site on top: elsewhere there are none.
+	// They belong to the top-level site: under another one there are none.
 	f.open(vault + "/top")
 	require.Empty(t, f.sent(vault+"/top"))
 	f.open("https://" + evilHost + "/")
@@ -167,13 +167,13 @@ func TestAFrameThatComesBackHasTheApplicationsCookies(t *testing.T) {
 	f := newFacts(t)
 	app, vault := "https://"+appHost, "https://"+crossSite
 	f.open(app + "/" + setCookies(strict, lax))
-	// The page's own frame is led through the gateway.
+	// The page's own frame is redirected through the gateway.
 	f.frame(vault + "/?to=" + escape(app+"/back"))
 	require.ElementsMatch(t, []string{"strict", "lax"}, f.sent(app+"/back"))
-	// The gateway's page in the frame goes there by itself.
+	// The gateway's page in the frame navigates there by script.
 	f.frame(vault + "/?html=" + escape(`<script>location = "`+app+`/led"</script>`))
 	require.Empty(t, f.sent(app+"/led"))
-	// The application in a frame of somebody else.
+	// The application in a frame of another site.
 	f.open("https://" + evilHost + "/")
 	f.frame(app + "/framed")
 	require.Empty(t, f.sent(app+"/framed"))
@@ -193,9 +193,9 @@ func TestALinkFromElsewhereLeadsWithoutStrictCookies(t *testing.T) {
 	}
 	require.Equal(t, []string{"lax"}, from("/link?", form("get", vault+"/link")))
 	require.Empty(t, from("/post", form("post", vault+"/post")))
-	// The application answers with a redirect: the browser still counts where it began.
+	// The application answers with a redirect: the browser still uses the origin where the navigation began.
 	require.Equal(t, []string{"lax"}, from("/redirected", `<button onclick="location = '`+app+`/?to=`+escape(vault+"/redirected")+`'">Go</button>`))
-	// A page of the application's own begins anew.
+	// A page of the application itself begins a new navigation.
 	require.ElementsMatch(t, []string{"strict", "lax"},
 		from("/begun", `<button onclick="location = '`+app+`/?html=`+escape(`<script>location = "`+vault+`/begun"</script>`)+`'">Go</button>`))
 }
@@ -229,7 +229,7 @@ func TestAFormsPolicyBindsRedirects(t *testing.T) {
 	f.arrived(app + "/allowed")
 	post("form-action "+vault, app+"/forbidden")
 	stack.Await(t, "the browser's refusal", func() bool { return strings.Contains(strings.Join(f.page.Complaints(), ""), "form-action") })
-	f.arrived(vault + "/?to=" + escape(app+"/forbidden")) // it was sent; where that led was not followed
+	f.arrived(vault + "/?to=" + escape(app+"/forbidden")) // it was sent; its redirect was not followed
 	require.False(t, slices.ContainsFunc(f.web.Requests(), func(r hosts.Request) bool { return r.URL == app+"/forbidden" }))
 }
 

@@ -24,7 +24,7 @@ func TestTheClinicsPageByCookie(t *testing.T) {
 		require.Contains(t, p.Text("#steps"), "Sign in at the gateway, in a hidden frame")
 		require.Len(t, w.signIns(), 1)
 
-		// The same after a reload: the cookie is there, and nobody signs in.
+		// The same after a reload: the cookie exists, and there is no second sign-in.
 		p.Eval("location.reload()")
 		p.Await("patients", `document.querySelectorAll("#patients button").length === 4`)
 		p.Click("#patients li:nth-child(2) button")
@@ -32,14 +32,14 @@ func TestTheClinicsPageByCookie(t *testing.T) {
 		p.Await("value", `document.querySelector("#ssn .value pre")?.textContent === "219-09-9999"`)
 		require.Len(t, w.signIns(), 1)
 
-		// Dr. Baker, in another tab: what is open here stops.
+		// Dr. Baker logs in in another tab: this page's requests are refused.
 		other := &visitor{world: w, page: p.Tab(w.appURL + "/")}
 		other.login(clinic.DrBaker)
 		other.signInInFrame()
 		p.Click("#timeline .reveal")
 		p.Await("refusal", `document.querySelector("#timeline .value.refused")?.innerText.includes("SESSION_CHANGED")`)
 
-		// Dr. Adams again: the cookie is still Dr. Baker's, and her page doesn't take it for her own.
+		// Dr. Adams logs in again: the cookie is still Dr. Baker's, and her page does not use it.
 		v.login(clinic.DrAdams)
 		p.Eval("location.reload()")
 		p.Await("patients", `document.querySelectorAll("#patients button").length === 4`)
@@ -51,7 +51,7 @@ func TestTheClinicsPageByCookie(t *testing.T) {
 
 		for _, r := range w.web.Requests() {
 			if strings.HasPrefix(r.URL, w.gatewayURL) && r.Header.Get("Authorization") != "" {
-				require.Empty(t, r.Header.Get("Origin"), "only the clinic's backend bears a JWT")
+				require.Empty(t, r.Header.Get("Origin"), "only the clinic's backend sends a JWT")
 			}
 		}
 		require.Equal(t, `{"clinic-session":"cookie"}`, strings.ReplaceAll(p.Eval(
@@ -60,7 +60,7 @@ func TestTheClinicsPageByCookie(t *testing.T) {
 	})
 }
 
-// TestAVisitorBecomesAnother: anonymous sessions reach the gateway by its cookie too.
+// TestAVisitorBecomesAnother: anonymous sessions can use the gateway's cookie too.
 func TestAVisitorBecomesAnother(t *testing.T) {
 	inEach(t, func(t *testing.T, w *world) {
 		p := w.browse("/try?session=cookie").page
@@ -76,7 +76,8 @@ func TestAVisitorBecomesAnother(t *testing.T) {
 	})
 }
 
-// TestABrowserThatKeepsNoCookie is told so: cookies that browsers block in frames of other sites, as plain SameSite=None ones.
+// TestABrowserThatKeepsNoCookie: the page reports that the browser does not keep the cookie, for example SameSite=None without
+// Partitioned, which browsers block in frames of other sites.
 func TestABrowserThatKeepsNoCookie(t *testing.T) {
 	w := newWorld(t, setting{"unpartitioned", crossSite, "none", false}, nil)
 	p := w.browse("/try?session=cookie").page
@@ -85,7 +86,7 @@ func TestABrowserThatKeepsNoCookie(t *testing.T) {
 	p.Await("refusal", `[...document.querySelectorAll("#steps .failed")].some((step) => step.innerText.includes("keeps no cookie"))`)
 }
 
-// TestInDevelopment: "cloakroom dev" has the flow on loopback, where cookies know no ports.
+// TestInDevelopment: the flow works with "cloakroom dev" on loopback, where cookies ignore ports.
 func TestInDevelopment(t *testing.T) {
 	s := stack.Start(t)
 	p := browser.Open(t, s.AppURL+"/try?session=cookie", "", browser.BlockThirdPartyCookies)
@@ -93,7 +94,7 @@ func TestInDevelopment(t *testing.T) {
 	p.Click("#text-form button")
 	p.Click("#tickets .reveal")
 	p.Await("value", `document.querySelector("#tickets .value pre")?.textContent === "078-05-1120"`)
-	for _, complaint := range p.Complaints() { // Chromium's own, of the answer that there is no session yet
+	for _, complaint := range p.Complaints() { // Chromium's own error for the answer that there is no session yet
 		require.Contains(t, complaint, "401 (Unauthorized) ("+s.GatewayURL+"/session/verify)")
 	}
 	require.Empty(t, p.Strays([]string{s.AppURL, s.GatewayURL, s.ObjectsURL}))

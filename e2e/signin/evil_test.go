@@ -12,13 +12,13 @@ import (
 	"github.com/cloakroomhq/cloakroom/examples/clinic"
 )
 
-// TestEvilPages: what pages of another site, and of a host beside the clinic's, can have a signed-in browser do.
+// TestEvilPages: pages of another site, and of another host of the clinic's site, get nothing from a signed-in browser.
 func TestEvilPages(t *testing.T) {
 	inEach(t, func(t *testing.T, w *world) {
 		v := w.browse("/")
 		v.login(clinic.DrAdams)
 		v.signInInFrame()
-		mallory := w.browse("/") // somebody else, whose sign-in is carried to this browser as far as that goes
+		mallory := w.browse("/") // an attacker, whose sign-in is moved to this browser as far as possible
 		mallory.login(clinic.DrBaker)
 		for _, evil := range []string{evilHost, blogHost} {
 			v.page.Do("open the evil page", chromedp.Navigate("https://"+evil+"/"))
@@ -34,19 +34,19 @@ func TestEvilPages(t *testing.T) {
 				form.submit();
 			})()`, w.gatewayURL+"/session/create", carried.Encode()))
 			v.page.Await("the refusal", `document.querySelector("h1")?.innerText === "Sign-in failed"`)
-			require.Empty(t, v.page.Eval(`document.querySelector("a")?.href ?? ""`), "no link of somebody else's choice")
-			// The clinic itself posts it, for the user who is logged in there.
+			require.Empty(t, v.page.Eval(`document.querySelector("a")?.href ?? ""`), "no link that the attacker chose")
+			// The clinic's page posts it, for the user who is logged in there.
 			v.page.Do("open the state", chromedp.Navigate(w.appURL+"/.cloakroom/sign-in?state="+carried.Get("state")))
 			v.page.Await("the refusal", `document.querySelector("h1")?.innerText === "Sign-in failed"`)
 
 			v.page.Do("go home", chromedp.Navigate(w.appURL+"/"))
-			require.Equal(t, "user-1", v.verify().field(t, "subject"), "still herself, and still signed in")
+			require.Equal(t, "user-1", v.verify().field(t, "subject"), "still signed in as the same user")
 		}
 	})
 }
 
-// TestNobodyLearnsThatSomebodyIsSignedIn: a request that no script may read the answer of shows other pages nothing
-// by whether the browser lets them have it.
+// TestNobodyLearnsThatSomebodyIsSignedIn: for a request whose answer no script may read, success or failure does not
+// show other pages whether a user is signed in.
 func TestNobodyLearnsThatSomebodyIsSignedIn(t *testing.T) {
 	inEach(t, func(t *testing.T, w *world) {
 		v := w.browse("/")
@@ -65,7 +65,7 @@ func TestNobodyLearnsThatSomebodyIsSignedIn(t *testing.T) {
 	})
 }
 
-// readNothing tries what scripts may, with the browser's cookies: to read, to sign out, to operate.
+// readNothing tries the requests that scripts can send with the browser's cookies: reading, signing out, operations.
 func (v *visitor) readNothing() {
 	v.t.Helper()
 	for _, path := range []string{v.gatewayURL + "/session/verify", v.ensureURL("/"), v.appURL + "/.cloakroom/sign-in?state=AAAA"} {
@@ -81,7 +81,7 @@ func (v *visitor) readNothing() {
 	}
 }
 
-// frameNothing shows the sign-in in a frame: the browser shows nothing of it, and nobody signs in.
+// frameNothing opens the sign-in in a frame: the browser does not show it, and no sign-in happens.
 func (v *visitor) frameNothing() {
 	v.t.Helper()
 	before, complaints := len(v.signIns()), len(v.page.Complaints())

@@ -24,7 +24,7 @@ func TestInAFrame(t *testing.T) {
 		v.login(clinic.DrAdams)
 		before := v.page.History()
 		v.signInInFrame()
-		require.Equal(t, before, v.page.History(), "Back is where it was")
+		require.Equal(t, before, v.page.History(), "the history is unchanged")
 
 		said := v.verify()
 		require.Equal(t, http.StatusOK, said.Status, said.Body)
@@ -40,7 +40,7 @@ func TestInAFrame(t *testing.T) {
 		require.Equal(t, said.field(t, "sessionHash"), inside.field(t, "sessionHash"))
 		require.Empty(t, v.fetchInside("/graphql", operation(detokenize(token), "")).code(t))
 
-		// Another browser has none of it.
+		// Another browser has no session.
 		other := w.browse("/")
 		require.Equal(t, http.StatusUnauthorized, other.verify().Status)
 		other.login(clinic.DrBaker)
@@ -55,7 +55,7 @@ func TestOnTop(t *testing.T) {
 		v.login(clinic.DrAdams)
 		v.signInOnTop("/try")
 		if strings.HasSuffix(w.gatewayURL, "."+crossSite[len("vault."):]) {
-			// The cookie is of the gateway as the site on top, and the clinic's page has none of that.
+			// The cookie is partitioned for the gateway as the top-level site, so the clinic's page does not send it.
 			require.Equal(t, http.StatusUnauthorized, v.verify().Status)
 			v.page.Do("open the gateway", chromedp.Navigate(w.gatewayURL+"/inside"))
 		}
@@ -63,7 +63,7 @@ func TestOnTop(t *testing.T) {
 	})
 }
 
-// TestBack: whoever goes back and forth after a sign-in at the top meets pages of the clinic's, and is signed in once.
+// TestBack: after a top-level sign-in, Back and Forward show pages of the clinic, and there is one sign-in.
 func TestBack(t *testing.T) {
 	inEach(t, func(t *testing.T, w *world) {
 		v := w.browse("/")
@@ -81,7 +81,7 @@ func TestBack(t *testing.T) {
 	})
 }
 
-// TestAFormThatIsSentAgain: the clinic's form comes from the history, or a reload; its state has been used.
+// TestAFormThatIsSentAgain: the clinic's form is sent again, from the history or by a reload; its state was used before.
 func TestAFormThatIsSentAgain(t *testing.T) {
 	inEach(t, func(t *testing.T, w *world) {
 		v := w.browse("/")
@@ -104,19 +104,19 @@ func TestTheUserChanges(t *testing.T) {
 		v.signInInFrame()
 		adams, token := v.hash(), v.token()
 
-		v.login(clinic.DrBaker) // which ends Dr. Adams's login at the clinic
+		v.login(clinic.DrBaker) // ends Dr. Adams's login at the clinic
 		v.signInInFrame()
 		baker := v.hash()
 		require.NotEqual(t, adams, baker)
 		require.Equal(t, "user-2", v.verify().field(t, "subject"))
 		require.Equal(t, "GRANT_REQUIRED", v.opens(token))
 
-		// A page that was opened for Dr. Adams does nothing as Dr. Baker.
+		// A request of a page that was opened for Dr. Adams is not run as Dr. Baker's.
 		changed := v.fetch("/graphql", operation(tokenize, pin(adams)))
 		require.Equal(t, http.StatusPreconditionFailed, changed.Status)
 		require.Equal(t, "SESSION_CHANGED", changed.code(t))
 		require.Nil(t, changed.field(t, "data"))
-		require.Equal(t, baker, changed.Hash, "it may learn who is there now")
+		require.Equal(t, baker, changed.Hash, "the page may read the current session's hash")
 		require.Empty(t, v.fetch("/graphql", operation(tokenize, pin(baker))).code(t))
 	})
 }
@@ -136,15 +136,15 @@ func TestSignOut(t *testing.T) {
 		require.InDelta(t, 2, ended.field(t, "revoked"), 0, "READ and STORE")
 		require.Equal(t, http.StatusUnauthorized, v.verify().Status)
 		require.Equal(t, "UNAUTHENTICATED", v.opens(token))
-		require.Equal(t, http.StatusUnauthorized, w.verifyWith(stolen), "a copy of the cookie is of no use")
+		require.Equal(t, http.StatusUnauthorized, w.verifyWith(stolen), "a copy of the cookie is refused")
 
-		// The clinic's login is as it was: signing in again is a session without the grants.
+		// The clinic's login still exists: signing in again gives a session without the grants.
 		v.signInInFrame()
 		require.Equal(t, "GRANT_REQUIRED", v.opens(token))
 	})
 }
 
-// TestLoggingOutOfTheClinic takes what the gateway's cookie could open along, though the cookie is still there.
+// TestLoggingOutOfTheClinic: after the clinic's logout, the gateway's cookie opens nothing, though the browser still has it.
 func TestLoggingOutOfTheClinic(t *testing.T) {
 	inEach(t, func(t *testing.T, w *world) {
 		v := w.browse("/")
@@ -160,7 +160,7 @@ func TestLoggingOutOfTheClinic(t *testing.T) {
 	})
 }
 
-// lastCookie is the value that a browser sent last.
+// lastCookie returns the cookie's value in the last request that had it.
 func (w *world) lastCookie(name string) (value string) {
 	for _, r := range w.web.Requests() {
 		if c, err := (&http.Request{Header: r.Header}).Cookie(name); err == nil {
@@ -171,7 +171,7 @@ func (w *world) lastCookie(name string) (value string) {
 	return value
 }
 
-// verifyWith asks with a cookie from elsewhere than a browser.
+// verifyWith calls /session/verify with a cookie, without a browser.
 func (w *world) verifyWith(cookie string) int {
 	r, err := http.NewRequest(http.MethodGet, w.gatewayURL+"/session/verify", nil)
 	require.NoError(w.t, err)
@@ -182,7 +182,7 @@ func (w *world) verifyWith(cookie string) int {
 	return answer.StatusCode
 }
 
-// TestAStateThatExpires: the clinic takes longer than a sign-in may.
+// TestAStateThatExpires: the clinic takes longer than the life of a state.
 func TestAStateThatExpires(t *testing.T) {
 	const life = time.Second
 	for _, s := range settings {
@@ -192,7 +192,7 @@ func TestAStateThatExpires(t *testing.T) {
 			v.login(clinic.DrAdams)
 			w.hold(func(r *http.Request) {
 				if r.URL.Path == "/.cloakroom/sign-in" {
-					time.Sleep(life + 100*time.Millisecond) // it is time that expires a state
+					time.Sleep(life + 100*time.Millisecond) // a state expires by time alone
 				}
 			})
 			v.page.Eval(fmt.Sprintf("location = %q", v.ensureURL("/try")))
@@ -206,12 +206,12 @@ func TestAStateThatExpires(t *testing.T) {
 	}
 }
 
-// TestTwoTabs: both sign-ins are under way when the first of them ends.
+// TestTwoTabs: both sign-ins have begun when the first of them ends.
 func TestTwoTabs(t *testing.T) {
 	inEach(t, func(t *testing.T, w *world) {
 		first := w.browse("/")
 		first.login(clinic.DrAdams)
-		// A page that has not seen the login would load itself again when the second tab tells it of another user.
+		// Without this, the page from before the login would reload when the second tab announces another user.
 		first.page.Do("load the page again", chromedp.Navigate(w.appURL+"/"))
 		second := &visitor{world: w, page: first.page.Tab(w.appURL + "/")}
 		for _, v := range []*visitor{first, second} {
@@ -229,7 +229,7 @@ func TestTwoTabs(t *testing.T) {
 			select {
 			case <-waiting:
 			case <-time.After(time.Minute):
-				t.Fatal("the frame did not come to the application's sign-in")
+				t.Fatal("the frame did not reach the application's sign-in")
 			}
 		}
 		close(release)

@@ -23,7 +23,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/gateway"
 )
 
-// setting is where the gateway is, and its cookies' attributes for that.
+// setting is the gateway's site, and the SameSite attribute of its cookies there.
 type setting struct {
 	name, gateway, sameSite string
 	partitioned             bool
@@ -41,7 +41,7 @@ func inEach(t *testing.T, scenario func(t *testing.T, w *world)) {
 	}
 }
 
-// world is the clinic and a gateway under their names, and what they have seen and said.
+// world is the clinic and a gateway under their names, with their requests and logs.
 type world struct {
 	t                            *testing.T
 	web                          *hosts.Hosts
@@ -111,7 +111,7 @@ func (w *world) config(s setting, keys *appkit.Keys, configure func(*gateway.Con
 	cfg.Keys.File, cfg.Keys.Create = dir+"/keyset.json", true
 	cfg.Objects.Store = "embedded"
 	cfg.Objects.Embedded.Dir, cfg.Objects.Embedded.PublicURL = dir+"/objects", w.storeURL
-	cfg.Objects.Embedded.Listen = "127.0.0.1:0" // served here by name instead
+	cfg.Objects.Embedded.Listen = "127.0.0.1:0" // unused: the store is served by name
 	cfg.SignIn.Cookie.SameSite, cfg.SignIn.Cookie.Partitioned = s.sameSite, s.partitioned
 	issuer := gateway.DefaultIssuer()
 	issuer.Name, issuer.Issuer, issuer.JWKS = "clinic", w.appURL, string(keys.JWKS())
@@ -124,14 +124,14 @@ func (w *world) config(s setting, keys *appkit.Keys, configure func(*gateway.Con
 	return cfg
 }
 
-// inside is a page on the gateway's origin: it fetches what it is told by the page that holds it.
+// inside is a page on the gateway's origin: it sends the requests that its embedding page asks for.
 const inside = `<!doctype html><title>inside</title><script>
 onmessage = async (message) => {
 	const answer = await fetch(message.data.path, message.data.init);
 	parent.postMessage(JSON.stringify({status: answer.status, body: await answer.text()}), "*");
 }</script>`
 
-// frontOf notes the assertions that pass, and has a page of the test's own beside the gateway.
+// frontOf records the assertions on their way to the gateway, and serves the test's own page on the gateway's origin.
 func (w *world) frontOf(g http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", g)
@@ -154,27 +154,27 @@ func (w *world) frontOf(g http.Handler) http.Handler {
 	return mux
 }
 
-// hold has the clinic wait with its answers as long as f does.
+// hold makes the clinic call f, which may wait, before each of its answers.
 func (w *world) hold(f func(*http.Request)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.gate = f
 }
 
-// signIns are the assertions that have been sent to the gateway.
+// signIns returns the assertions that have been sent to the gateway.
 func (w *world) signIns() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return append([]string(nil), w.assertions...)
 }
 
-// nothingLeaked looks for credentials where none belongs: in a URL, a Referer, a log.
+// nothingLeaked checks that no URL, Referer or log holds a credential.
 func (w *world) nothingLeaked() {
 	secrets := &stack.Needles{}
 	for _, assertion := range w.signIns() {
 		parts := strings.Split(assertion, ".")
 		require.Len(w.t, parts, 3)
-		secrets.Add("assertion", []byte(parts[2])) // headers are all alike, and claims are not secret
+		secrets.Add("assertion", []byte(parts[2])) // only the signature: headers are all alike, and claims are not secret
 		secrets.Add("session id", []byte(stack.SessionID(w.t, assertion)))
 	}
 	var said strings.Builder
@@ -187,15 +187,15 @@ func (w *world) nothingLeaked() {
 		}
 		_, _ = fmt.Fprintln(&said, r.URL, r.Header.Get("Referer"))
 		if referer := r.Header.Get("Referer"); referer != "" {
-			require.Contains(w.t, []string{w.appURL + "/", w.gatewayURL + "/", "https://" + evilHost + "/", "https://" + blogHost + "/"}, referer, "an origin is all that is told")
+			require.Contains(w.t, []string{w.appURL + "/", w.gatewayURL + "/", "https://" + evilHost + "/", "https://" + blogHost + "/"}, referer, "a Referer is only an origin")
 		}
 	}
-	require.Contains(w.t, w.logs.String(), `"msg"`, "the log was there to be searched")
+	require.Contains(w.t, w.logs.String(), `"msg"`, "the log must have entries to search")
 	require.Empty(w.t, secrets.Find([]byte(said.String())), "in URLs")
 	require.Empty(w.t, secrets.Find([]byte(w.logs.String())), "in logs")
 }
 
-// browse opens a page of the clinic's in a browser of its own, which blocks third-party cookies.
+// browse opens a page of the clinic in a new browser, which blocks third-party cookies.
 func (w *world) browse(path string) *visitor {
 	return &visitor{world: w, page: browser.Open(w.t, w.appURL+path, "", w.web.Browser(), browser.BlockThirdPartyCookies)}
 }

@@ -17,16 +17,16 @@ import (
 
 var escape = url.QueryEscape
 
-// visitor is one tab of somebody's browser, on the clinic's site.
+// visitor is one browser tab on the clinic's site.
 type visitor struct {
 	*world
 	page *browser.Page
 }
 
-// reply is an answer of the gateway's.
+// reply is an answer of the gateway.
 type reply struct {
 	Status int
-	Hash   string // the header Cloakroom-Session-Hash, where a page may read it
+	Hash   string // the header Cloakroom-Session-Hash, if a page may read it
 	Body   string
 }
 
@@ -46,13 +46,13 @@ func (r reply) field(t require.TestingT, path ...string) any {
 	return value
 }
 
-// code is the first error's; "" where there is none.
+// code returns the first error's code; "" if there is none.
 func (r reply) code(t require.TestingT) string {
 	code, _ := r.field(t, "errors", "extensions", "code").(string)
 	return code
 }
 
-// login logs in at the clinic by its form, as the page's own scripts might.
+// login logs in at the clinic with its form, sent by a script as the page's own could.
 func (v *visitor) login(email string) {
 	v.t.Helper()
 	require.Equal(v.t, "200", v.page.Resolve(fmt.Sprintf(
@@ -69,7 +69,7 @@ func (v *visitor) ensureURL(returnTo string) string {
 	return v.gatewayURL + "/session/ensure?provider=clinic&return_to=" + escape(v.appURL+returnTo)
 }
 
-// signInOnTop signs in at the top, and comes back to the path.
+// signInOnTop signs in by a top-level navigation, which returns to the path.
 func (v *visitor) signInOnTop(returnTo string) {
 	v.t.Helper()
 	v.page.Eval(fmt.Sprintf("location = %q", v.ensureURL(returnTo)))
@@ -89,7 +89,7 @@ func (v *visitor) startInFrame() {
 		v.ensureURL("/signed-in")))
 }
 
-// fetch asks the gateway from the clinic's page, with cookies.
+// fetch sends a request to the gateway from the clinic's page, with cookies.
 func (v *visitor) fetch(path, init string) (r reply) {
 	v.t.Helper()
 	text := v.page.Resolve(fmt.Sprintf(`fetch(%q, {credentials: "include", ...%s}).then(async (r) => JSON.stringify(
@@ -98,7 +98,7 @@ func (v *visitor) fetch(path, init string) (r reply) {
 	return r
 }
 
-// fetchInside asks the gateway from a page of its own origin, in a frame of the clinic's page.
+// fetchInside sends a request to the gateway from a page of the gateway's origin, in a frame of the clinic's page.
 func (v *visitor) fetchInside(path, init string) (r reply) {
 	v.t.Helper()
 	text := v.page.Resolve(fmt.Sprintf(`new Promise((done) => {
@@ -113,7 +113,7 @@ func (v *visitor) fetchInside(path, init string) (r reply) {
 
 func (v *visitor) verify() reply { return v.fetch("/session/verify", `{}`) }
 
-// hash is the session that the gateway's cookie is of.
+// hash returns the hash of the gateway cookie's session.
 func (v *visitor) hash() string {
 	v.t.Helper()
 	r := v.verify()
@@ -137,7 +137,7 @@ func detokenize(token string) string {
 	return fmt.Sprintf(`mutation { detokenize(token: %q) { token } }`, token)
 }
 
-// token makes one with the cookie alone.
+// token makes a token with only the cookie as credential.
 func (v *visitor) token() string {
 	v.t.Helper()
 	r := v.fetch("/graphql", operation(tokenize, ""))
@@ -146,13 +146,13 @@ func (v *visitor) token() string {
 	return token
 }
 
-// opens reports what the cookie gets for a token: "" for its value's address, or a code.
+// opens detokenizes with the cookie, and returns "" on success, or the error's code.
 func (v *visitor) opens(token string) string {
 	v.t.Helper()
 	return v.fetch("/graphql", operation(detokenize(token), "")).code(v.t)
 }
 
-// carry begins a sign-in and returns the form that would end it, without sending it.
+// carry begins a sign-in and returns its last form, without sending it.
 func (v *visitor) carry() url.Values {
 	v.t.Helper()
 	browse := v.web.Client(v.t)

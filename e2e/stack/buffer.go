@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// Buffer keeps what a running stack writes; it may be read while it grows.
+// Buffer keeps a running stack's output; it may be read while it grows.
 type Buffer struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
@@ -18,7 +18,7 @@ func (b *Buffer) Write(p []byte) (int, error) {
 	return b.buf.Write(p)
 }
 
-// String is everything so far.
+// String returns everything written so far.
 func (b *Buffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -19,7 +19,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/gateway"
 )
 
-// Session is an anonymous session at the application, as one browser has it.
+// Session is one browser's anonymous session at the application.
 type Session struct {
 	JWT    string
 	client *http.Client
@@ -36,7 +36,7 @@ func (s *Stack) Session(t testing.TB) *Session {
 	return session
 }
 
-// Renew gets the session another JWT, by its cookie.
+// Renew gets another JWT for the session, with its cookie.
 func (s *Session) Renew(t testing.TB) {
 	t.Helper()
 	response, err := s.client.Post(s.appURL+"/.cloakroom/session", "", nil)
@@ -49,10 +49,10 @@ func (s *Session) Renew(t testing.TB) {
 	s.JWT = body.Token
 }
 
-// ID is the session's id as the gateway knows it.
+// ID returns the session's id at the gateway.
 func (s *Session) ID(t testing.TB) string { return SessionID(t, s.JWT) }
 
-// Cookie is the value of the application's cookie.
+// Cookie returns the value of the application's cookie.
 func (s *Session) Cookie(t testing.TB) string {
 	t.Helper()
 	u, err := url.Parse(s.appURL)
@@ -62,7 +62,7 @@ func (s *Session) Cookie(t testing.TB) string {
 	return cookies[0].Value
 }
 
-// SessionID is the claim sid of a session's JWT.
+// SessionID returns the claim sid of a session's JWT.
 func SessionID(t testing.TB, jwt string) string {
 	t.Helper()
 	parts := strings.Split(jwt, ".")
@@ -75,7 +75,7 @@ func SessionID(t testing.TB, jwt string) string {
 	return claims.Sid
 }
 
-// ApplicationJWT is a credential of the example application's backend, signed with the key in its data.
+// ApplicationJWT returns a credential of the example application's backend, signed with the key in its data.
 func (s *Stack) ApplicationJWT(t testing.TB) string {
 	t.Helper()
 	key, err := appkit.LoadOrCreateKey(filepath.Join(s.Data, clinic.SigningKeyFile))
@@ -83,13 +83,13 @@ func (s *Stack) ApplicationJWT(t testing.TB) string {
 	return applicationToken(t, newKit(t, key, s.AppURL, s.GatewayURL))
 }
 
-// Tenant is another application that the gateway may be told to trust.
+// Tenant is another application that the gateway can be configured to trust.
 type Tenant struct {
 	Name, Issuer string
 	key          *appkit.Key
 }
 
-// NewTenant makes an application with a key of its own.
+// NewTenant makes an application with its own key.
 func NewTenant(t testing.TB, name string) *Tenant {
 	t.Helper()
 	key, err := appkit.GenerateKey()
@@ -97,7 +97,7 @@ func NewTenant(t testing.TB, name string) *Tenant {
 	return &Tenant{Name: name, Issuer: "https://" + name + ".example", key: key}
 }
 
-// Trusted makes the gateway trust the tenant, by inline keys.
+// Trusted makes the gateway trust the tenant, with inline keys.
 func (n *Tenant) Trusted(t testing.TB) Option {
 	return Configure(func(c *gateway.Config) {
 		i := gateway.DefaultIssuer()
@@ -106,7 +106,7 @@ func (n *Tenant) Trusted(t testing.TB) Option {
 	})
 }
 
-// JWKS is the tenant's public keys, as it publishes them.
+// JWKS returns the tenant's public keys, as it publishes them.
 func (n *Tenant) JWKS(t testing.TB) string {
 	t.Helper()
 	w := httptest.NewRecorder()
@@ -115,8 +115,8 @@ func (n *Tenant) JWKS(t testing.TB) string {
 	return w.Body.String()
 }
 
-// SessionJWT is a JWT for the tenant's session of that id, at a gateway. The claim sid is
-// appkit.SessionID of it.
+// SessionJWT returns a JWT for the tenant's session with this id, at a gateway. The claim sid is
+// appkit.SessionID of the id.
 func (n *Tenant) SessionJWT(t testing.TB, gatewayURL, id string) string {
 	t.Helper()
 	jwt, _, err := newKit(t, n.key, n.Issuer, gatewayURL).SessionToken(t.Context(), appkit.Session{ID: id, Subject: "user"})
@@ -124,7 +124,7 @@ func (n *Tenant) SessionJWT(t testing.TB, gatewayURL, id string) string {
 	return jwt
 }
 
-// ApplicationJWT is the tenant's own credential at a gateway.
+// ApplicationJWT returns the tenant's own credential at a gateway.
 func (n *Tenant) ApplicationJWT(t testing.TB, gatewayURL string) string {
 	t.Helper()
 	return applicationToken(t, newKit(t, n.key, n.Issuer, gatewayURL))
@@ -153,7 +153,7 @@ func newKit(t testing.TB, key *appkit.Key, issuer, audience string, changes ...f
 	return kit
 }
 
-// ExpiredJWT is a JWT of the example application's for a session, as it was signed an hour ago.
+// ExpiredJWT returns the example application's JWT for a session, signed as of an hour ago.
 func (s *Stack) ExpiredJWT(t testing.TB) string {
 	t.Helper()
 	key, err := appkit.LoadOrCreateKey(filepath.Join(s.Data, clinic.SigningKeyFile))

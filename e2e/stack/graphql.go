@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Answer is what came back over HTTP, whole.
+// Answer is a whole HTTP response.
 type Answer struct {
 	Status int
 	Header http.Header
@@ -23,7 +23,7 @@ type Response struct {
 	Status int
 	Header http.Header
 	Raw    []byte
-	Data   map[string]any // nil where there is none, or it is null
+	Data   map[string]any // nil if it is absent or null
 	Errors []Error
 }
 
@@ -35,7 +35,7 @@ type Error struct {
 	RequestID string
 }
 
-// UnmarshalJSON lifts the extensions.
+// UnmarshalJSON reads an error, with the extensions as fields.
 func (e *Error) UnmarshalJSON(b []byte) error {
 	var wire struct {
 		Message    string
@@ -49,7 +49,7 @@ func (e *Error) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// Code is the first error's code, or "" where all went well.
+// Code returns the first error's code, or "" without errors.
 func (r Response) Code() string {
 	if len(r.Errors) == 0 {
 		return ""
@@ -57,7 +57,7 @@ func (r Response) Code() string {
 	return r.Errors[0].Code
 }
 
-// Path is the first error's path.
+// Path returns the first error's path.
 func (r Response) Path() string {
 	if len(r.Errors) == 0 || r.Errors[0].Path == nil {
 		return ""
@@ -65,7 +65,7 @@ func (r Response) Path() string {
 	return fmt.Sprint(r.Errors[0].Path)
 }
 
-// At walks the data by names (string) and indexes (int); nil where something on the way is null.
+// At walks the data by names (string) and indexes (int); nil if a value on the path is null.
 func (r Response) At(steps ...any) any {
 	var v any = r.Data
 	for _, step := range steps {
@@ -84,7 +84,7 @@ func (r Response) At(steps ...any) any {
 	return v
 }
 
-// OK fails the test unless all went well, and returns the response.
+// OK fails the test if there are errors, and returns the response.
 func (r Response) OK(t testing.TB) Response {
 	t.Helper()
 	require.Equal(t, http.StatusOK, r.Status, "%s", r.Raw)
@@ -92,7 +92,7 @@ func (r Response) OK(t testing.TB) Response {
 	return r
 }
 
-// Query sends one operation, with a bearer token unless it is "", and never a second time.
+// Query sends one operation, with a bearer token unless it is "", without retries.
 func (s *Stack) Query(t testing.TB, jwt, query string, variables map[string]any) Response {
 	t.Helper()
 	body, err := json.Marshal(map[string]any{"query": query, "variables": variables})
@@ -100,7 +100,7 @@ func (s *Stack) Query(t testing.TB, jwt, query string, variables map[string]any)
 	return s.Post(t, jwt, body)
 }
 
-// Post sends a body as it is.
+// Post sends an unchanged body.
 func (s *Stack) Post(t testing.TB, jwt string, body []byte) Response {
 	t.Helper()
 	header := http.Header{"Content-Type": {"application/json"}}
@@ -163,7 +163,7 @@ func (s *Stack) try(method, url string, header http.Header, body []byte) (a Answ
 	return a, err
 }
 
-// TryPost is Post for a stack that may die meanwhile.
+// TryPost is Post for a stack that may be killed meanwhile.
 func (s *Stack) TryPost(jwt string, body []byte) (r Response, err error) {
 	a, err := s.try(http.MethodPost, s.GatewayURL+"/graphql",
 		http.Header{"Content-Type": {"application/json"}, "Authorization": {"Bearer " + jwt}}, body)

@@ -15,7 +15,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/dev"
 )
 
-// Process is a stack in a child process: it can be killed.
+// Process is a stack in a child process, which can be killed.
 type Process struct {
 	*Stack
 	command *exec.Cmd
@@ -50,7 +50,7 @@ func Launch(t testing.TB, options ...Option) *Process {
 	return p
 }
 
-// Kill ends the process as a power cut would: it gets no say.
+// Kill ends the process like a power cut, without a shutdown.
 func (p *Process) Kill(t testing.TB) {
 	t.Helper()
 	require.NoError(t, p.command.Process.Kill())

@@ -18,7 +18,7 @@ import (
 // window is the shortest piece of a secret that counts as the secret.
 const window = 12
 
-// Needles are pieces of secrets to look for, in every form that a program could have written them in.
+// Needles are pieces of secrets to search for, in every form in which a program could have written them.
 type Needles struct {
 	names  []string
 	pieces [][]byte
@@ -35,7 +35,7 @@ func (n *Needles) Add(name string, secret []byte) {
 	n.windows(name+" in decimal", []byte(strings.ReplaceAll(decimal, " ", ",")))
 	for _, encoding := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
 		for shift := range min(3, len(secret)) {
-			// Whole triples only: their encoding does not depend on what stands around them.
+			// Whole triples only: their encoding does not depend on the bytes around them.
 			rest := secret[shift:]
 			n.windows(name+" in base64", []byte(encoding.EncodeToString(rest[:len(rest)/3*3])))
 		}
@@ -52,9 +52,9 @@ func (n *Needles) windows(name string, secret []byte) {
 	}
 }
 
-// Find returns the names of the secrets of which a piece is in the hay.
+// Find returns the names of the secrets that have a piece in the hay.
 func (n *Needles) Find(hay []byte) (found []string) {
-	// One pass over the hay, however many needles: its windows are looked up.
+	// One pass over the hay for any number of needles: each of its windows is looked up.
 	known := make(map[[window]byte]string, len(n.pieces))
 	for i, piece := range n.pieces {
 		known[[window]byte(piece)] = n.names[i]
@@ -67,7 +67,7 @@ func (n *Needles) Find(hay []byte) (found []string) {
 	return found
 }
 
-// FindInFolder searches the name and the bytes of every file, and returns what is found by file.
+// FindInFolder searches the name and the bytes of every file, and returns the secrets found, by file.
 func (n *Needles) FindInFolder(t testing.TB, root string) map[string][]string {
 	t.Helper()
 	found := map[string][]string{}

@@ -1,5 +1,5 @@
-// Package stack starts what "cloakroom dev" starts (gateway, object store and example application),
-// in the test's process or as a child, and speaks to it as a client would: over HTTP, once, without
+// Package stack starts the programs of "cloakroom dev" (gateway, object store and example application),
+// in the test's process or as a child process, and calls them as a client would: over HTTP, without
 // retries.
 package stack
 
@@ -19,7 +19,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/internal/dev"
 )
 
-// Patience bounds every wait. A wait polls, and ends as soon as what it waits for is there.
+// Patience bounds every wait. A wait polls, and ends as soon as its condition holds.
 const Patience = 30 * time.Second
 
 // started is the last line that a stack prints at start.
@@ -27,7 +27,7 @@ const started = "Ctrl-C stops it"
 
 // Stack is a running stack. Its URLs have no trailing slash.
 type Stack struct {
-	Data                           string // folder of everything that is kept
+	Data                           string // the data folder
 	GatewayURL, ObjectsURL, AppURL string
 	Logs, Out                      *Buffer
 	HTTP                           *http.Client // follows no redirect, keeps no cookie
@@ -51,10 +51,10 @@ func Configure(change func(*gateway.Config)) Option {
 	}
 }
 
-// Data keeps everything in the given folder instead of a temporary one.
+// Data uses the given data folder instead of a temporary one.
 func Data(dir string) Option { return func(o *dev.Options) { o.Data = dir } }
 
-// At starts a stack on the addresses of another, which has ended, so that its cookies and URLs still fit.
+// At starts a stack on the addresses of another, which has ended, so that its cookies and URLs stay valid.
 func At(s *Stack) Option {
 	return func(o *dev.Options) {
 		o.Listen, o.ObjectsListen, o.AppListen = host(s.GatewayURL), host(s.ObjectsURL), host(s.AppURL)
@@ -100,7 +100,7 @@ func Start(t testing.TB, options ...Option) *Stack {
 	return s
 }
 
-// Stop ends the stack and fails the test if that does not go well.
+// Stop ends the stack, and fails the test on an error.
 func (s *Stack) Stop(t testing.TB) {
 	t.Helper()
 	require.NoError(t, s.end())
@@ -120,7 +120,7 @@ func newStack(t testing.TB) *Stack {
 
 var urls = regexp.MustCompile(`playground +(\S+)/\n[^\n]*\n +objects +(\S+)\n(?: +example app +(\S+)/\n)?`)
 
-// await waits until the stack has printed where it is, and says that it is ready.
+// await waits until the stack has printed its addresses and that it is ready.
 func (s *Stack) await(t testing.TB, ended <-chan struct{}) {
 	t.Helper()
 	Await(t, "the stack to start", func() bool {
@@ -133,7 +133,7 @@ func (s *Stack) await(t testing.TB, ended <-chan struct{}) {
 	})
 	found := urls.FindStringSubmatch(s.Out.String())
 	require.Len(t, found, 4, "printed:\n%s", s.Out)
-	s.GatewayURL, s.ObjectsURL, s.AppURL = found[1], found[2], found[3] // no application's where it is not the example
+	s.GatewayURL, s.ObjectsURL, s.AppURL = found[1], found[2], found[3] // no application's URL unless it is the example
 	Await(t, "readiness", func() bool { return s.Get(t, s.GatewayURL+"/readyz").Status == http.StatusOK })
 }
 
@@ -142,7 +142,7 @@ func Await(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(Patience); !holds(); {
 		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain for %s", what)
+			t.Fatalf("timed out waiting for %s", what)
 		}
 		time.Sleep(10 * time.Millisecond)
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The operations that the tests live on.
+// The operations of most tests.
 const (
 	Tokenize = `mutation($input: TokenizeInput) { tokenize(input: $input) {
 		token expiresAt upload { method url headers { name value } expiresAt } } }`
@@ -36,7 +36,7 @@ type SignedRequest struct {
 	Headers                []struct{ Name, Value string }
 }
 
-// Header is the value of a signed header.
+// Header returns the value of a signed header.
 func (r SignedRequest) Header(name string) string {
 	for _, h := range r.Headers {
 		if http.CanonicalHeaderKey(h.Name) == http.CanonicalHeaderKey(name) {
@@ -46,7 +46,7 @@ func (r SignedRequest) Header(name string) string {
 	return ""
 }
 
-// DataKey is the value's key, from the signed headers.
+// DataKey returns the value's key, from the signed headers.
 func (r SignedRequest) DataKey(t testing.TB) []byte {
 	t.Helper()
 	key, err := base64.StdEncoding.DecodeString(r.Header("X-Amz-Server-Side-Encryption-Customer-Key"))
@@ -55,7 +55,7 @@ func (r SignedRequest) DataKey(t testing.TB) []byte {
 	return key
 }
 
-// Signed reads a signed request out of a response.
+// Signed reads a signed request from a response.
 func Signed(t testing.TB, v any) (r SignedRequest) {
 	t.Helper()
 	require.NotNil(t, v)
@@ -75,7 +75,7 @@ func (s *Stack) Send(t testing.TB, r SignedRequest, body []byte) Answer {
 	return Answer{Status: response.StatusCode, Header: response.Header, Body: got}
 }
 
-// Stream performs a signed request without holding a body in memory. The caller closes the response's.
+// Stream performs a signed request without holding the body in memory. The caller closes the response's body.
 func (s *Stack) Stream(t testing.TB, r SignedRequest, body io.Reader, size int64) *http.Response {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), r.Method, r.URL, body)
@@ -109,7 +109,7 @@ func (s *Stack) Reserve(t testing.TB, jwt string) (token string) {
 	return s.Query(t, jwt, Tokenize, nil).OK(t).At("tokenize", "token").(string)
 }
 
-// Detokenize asks for a token's download.
+// Detokenize requests a token's download.
 func (s *Stack) Detokenize(t testing.TB, jwt, token string) Response {
 	t.Helper()
 	return s.Query(t, jwt, Detokenize, Vars{"token": token})
@@ -123,7 +123,7 @@ func (s *Stack) Read(t testing.TB, jwt, token string) []byte {
 	return a.Body
 }
 
-// Checks are those of one kind for verifyGrants, as JSON has them: what is missing has the same form.
+// Checks returns checks of one kind for verifyGrants, as in JSON: missing checks have the same form.
 func Checks(kind string, tokens ...string) []any {
 	checks := make([]any, len(tokens))
 	for i, token := range tokens {

@@ -43,18 +43,18 @@ func TestADoctorSeesHerPatientsAndAPatientHimself(t *testing.T) {
 			require.Contains(t, []string{"BAD_USER_INPUT", "FORBIDDEN"}, r.code(t))
 		}
 		for _, token := range tokens {
-			require.False(t, other.mayRead(token), "what the rule hides got a grant")
+			require.False(t, other.mayRead(token), "a token that the rule hides got a grant")
 		}
 	}
 	require.Equal(t, "FORBIDDEN", pat.ask(addPatients, map[string]any{"inputs": []any{map[string]any{"name": "x"}}}).code(t))
 
-	// The grants are for what was asked for, in the session that asked.
+	// Grants are created for the requested tokens, and for the calling session.
 	elsewhere := s.login(t, clinic.DrAdams)
 	require.False(t, elsewhere.mayRead(tokens[0]))
 	require.Equal(t, tokens[0], elsewhere.must(one, map[string]any{"id": ada})["patient"].(map[string]any)["ssn"])
 	require.True(t, elsewhere.mayRead(tokens[0]))
 	require.True(t, elsewhere.mayRead(tokens[1]))
-	require.False(t, elsewhere.mayRead(tokens[3]), "a document that was not asked for got a grant")
+	require.False(t, elsewhere.mayRead(tokens[3]), "a document that was not requested got a grant")
 }
 
 func TestAPatientHandsInHisOwnNumber(t *testing.T) {
@@ -77,7 +77,7 @@ func TestAVisitorSeesNothing(t *testing.T) {
 		require.Equal(t, "UNAUTHENTICATED", visitor.ask(`{ patients { name } }`, nil).code(t))
 		_ = visitor.tokens(1)
 	}
-	// Of a token that is handed in, @token itself says so, before any resolver.
+	// For a token in the arguments, @token itself refuses, before any resolver.
 	r := s.visitor(t).ask(addPatients, map[string]any{"inputs": []any{map[string]any{"name": "x", "ssn": visitor.tokens(1)[0]}}})
 	require.Equal(t, "UNAUTHENTICATED", r.code(t))
 	require.Equal(t, []any{"addPatients", "inputs", 0.0, "ssn"}, r.Errors[0].Path)
@@ -128,7 +128,7 @@ func TestOneCallHoweverManyTokens(t *testing.T) {
 	require.Equal(t, [2]int64{0, 0}, [2]int64{creates, verifies}, "an operation without tokens")
 }
 
-func TestUnionsBearGrants(t *testing.T) {
+func TestTokensInUnionsGetGrants(t *testing.T) {
 	s := newStack(t)
 	adams := s.login(t, clinic.DrAdams)
 	_, tokens := adams.addPatient("Ada Quill")

@@ -16,7 +16,8 @@ import (
 	"github.com/cloakroomhq/cloakroom/examples/clinic"
 )
 
-// TestALoginCarriesItsOwnVisitorsGrants: from the session of the browser's own cookie to the new one, and in no other case.
+// TestALoginCarriesItsOwnVisitorsGrants: grants move from the session of the browser's own cookie to the new one, and in no
+// other case.
 func TestALoginCarriesItsOwnVisitorsGrants(t *testing.T) {
 	var carried [][2]string
 	var failure error
@@ -27,7 +28,7 @@ func TestALoginCarriesItsOwnVisitorsGrants(t *testing.T) {
 			return failure
 		}
 	})
-	// login returns the session that starts, if any, and whether the browser is told to forget its visitor.
+	// login returns the session that starts, if any, and whether the visitor's cookie is deleted.
 	login := func(password string, cookies ...*http.Cookie) (session *http.Cookie, forgets bool) {
 		form := url.Values{"email": {clinic.DrAdams}, "password": {password}}.Encode()
 		r := httptest.NewRequest(http.MethodPost, baseURL+"/login", strings.NewReader(form))
@@ -56,7 +57,7 @@ func TestALoginCarriesItsOwnVisitorsGrants(t *testing.T) {
 
 	in, forgets := login(clinic.DemoPassword, visitor)
 	require.Equal(t, [][2]string{{sid, appkit.SessionID(in.Value)}}, carried)
-	require.True(t, forgets, "what this visitor tokenizes later is not the next user's")
+	require.True(t, forgets, "the next user must not get this visitor's later tokens")
 
 	carried = nil
 	again, _ := login(clinic.DemoPassword, visitor, in)
@@ -66,7 +67,7 @@ func TestALoginCarriesItsOwnVisitorsGrants(t *testing.T) {
 		in, _ = login(clinic.DemoPassword, cookies...)
 		require.NotNil(t, in)
 	}
-	require.Empty(t, carried, "from a user's session, from no session, or from one that is not of this browser")
+	require.Empty(t, carried, "nothing moves from a user's session, from no session, or from another browser's session")
 
 	failure = errors.New("the gateway is down")
 	in, forgets = login(clinic.DemoPassword, visitor)

@@ -1,21 +1,20 @@
-// Package clinic is an example application in front of a Cloakroom gateway: doctors keep patients, whose social
-// security numbers, notes and documents are tokens. The clinic's database and its backend hold no
-// value; the page takes values to the object store and back.
+// Package clinic is an example application in front of a Cloakroom gateway: doctors keep records of patients, whose
+// social security numbers, notes and documents are tokens. The clinic's database and its backend hold no
+// value; the page sends values to the object store and fetches them from there.
 //
-// What makes it so are the annotations in graph/schema, and a few lines in api/api.go. The rest is an
-// application as any other: a schema, a database (store), logins, and a rule of its own. A doctor
-// sees her own patients and a patient himself (store.visible), so these are whom @token creates grants for.
+// This needs the annotations in graph/schema, and a few lines in api/api.go. The rest is an ordinary
+// application: a schema, a database (store), logins, and an access rule. A doctor sees her own
+// patients and a patient himself (store.visible), so @token creates grants for these users' sessions.
 //
 // # Sessions
 //
-// People who log in have a session in the clinic's database, which ends at logout, and of which each
-// user has a bounded number. A visitor's session is anonymous: a random id in a signed cookie, and nothing
-// on the server. Strangers make such sessions at will, so a store of them would grow without bound. Visitors use
-// the page /try, where a value becomes a token and a value again, without the clinic's API. What a visitor has tokenized is
-// his when he logs in.
+// A user who logs in has a session in the clinic's database, which ends at logout; the number of sessions per
+// user is bounded. A visitor's session is anonymous: a random id in a signed cookie, and nothing on the
+// server, because anonymous clients could fill a store of such sessions without bound. Visitors use the page /try,
+// which tokenizes and detokenizes values without the clinic's API. A visitor keeps the tokens after a login.
 //
-// POST /.cloakroom/session?new=1 leaves the caller's session, which ends a login, and starts an anonymous one.
-// It is a feature of this example, for showing that another session can't open a token; appkit doesn't know it.
+// POST /.cloakroom/session?new=1 replaces the caller's session by an anonymous one, which ends a login.
+// It is a feature of this example, to show that another session can't open a token; appkit doesn't have it.
 package clinic
 
 import (
@@ -47,25 +46,25 @@ const (
 
 // Options are the clinic's settings. Those without a default are required.
 type Options struct {
-	// BaseURL is where browsers reach this application, as in http://127.0.0.1:8082.
+	// BaseURL is the address of this application in browsers, such as http://127.0.0.1:8082.
 	BaseURL string
-	// GatewayURL is the gateway's base URL; its /graphql is what the page calls.
+	// GatewayURL is the gateway's base URL; the page calls its /graphql.
 	GatewayURL string
-	// ObjectsURL is any URL of the object store, as browsers reach it. The page may connect to its
-	// origin, and to no other but the gateway's.
+	// ObjectsURL is any URL of the object store in browsers. The page may connect to its origin,
+	// and to no other except the gateway's.
 	ObjectsURL string
-	// DataDir holds the secrets that a restart must keep. It is made if it doesn't exist.
+	// DataDir holds the secrets that have to survive a restart. It is made if it doesn't exist.
 	DataDir string
 	// Keys sign the session tokens: unless set, the key in DataDir, which is made if there is none.
 	Keys *appkit.Keys
-	// Grants is the gateway, for @token, and EndSession ends one there, as the gateway names it, at logout. Unless
-	// Grants is set both are a client of GatewayURL, with the application's own credentials.
+	// Grants is the gateway, for @token. EndSession ends a session there at logout, by its id at the gateway. Unless
+	// Grants is set, both use a client of GatewayURL with the application's own credentials.
 	Grants     directives.Grants
 	EndSession func(ctx context.Context, session string) error
 	// PlaygroundOrigins are origins whose pages may get session tokens too.
 	PlaygroundOrigins []string
-	// CarryGrants moves a session's grants to another at the gateway, both as it names them: what a visitor has tokenized
-	// is his when he logs in. Unless Grants is set, it is the client's too; without it nothing is carried.
+	// CarryGrants moves a session's grants to another session at the gateway, both by their ids there, so that a visitor
+	// keeps the tokens after a login. Unless Grants is set, it uses the client too; if it is nil, no grants are moved.
 	CarryGrants func(ctx context.Context, from, to string) error
 	// GrantTimeout bounds each of @token's calls to the gateway: directives.DefaultTimeout unless set.
 	GrantTimeout time.Duration
@@ -106,14 +105,14 @@ func New(options Options) (*Clinic, error) {
 	return c, nil
 }
 
-// checkOptions returns the parsed BaseURL. The folder exists then.
+// checkOptions returns the parsed BaseURL, and makes the folder.
 func checkOptions(options Options) (*url.URL, error) {
 	base, err := url.Parse(options.BaseURL)
 	if err != nil || base.Path != "" {
 		return nil, fmt.Errorf("BaseURL %q: write it as http://host:port, without a path", options.BaseURL)
 	}
 	if options.DataDir == "" {
-		return nil, fmt.Errorf("DataDir is missing: name the folder that keeps the clinic's secrets")
+		return nil, fmt.Errorf("DataDir is missing: give the folder for the clinic's secrets")
 	}
 	if err := os.MkdirAll(options.DataDir, 0o700); err != nil {
 		return nil, fmt.Errorf("DataDir: %w", err)
@@ -154,12 +153,12 @@ func (c *Clinic) mount(base *url.URL, options Options) error {
 			return
 		}
 		if err := options.EndSession(ctx, appkit.SessionID(session)); err != nil {
-			options.Logger.ErrorContext(ctx, "a session that ended here has not ended at the gateway", slog.Any("error", err))
+			options.Logger.ErrorContext(ctx, "a session that ended here could not be ended at the gateway", slog.Any("error", err))
 		}
 	}
 	c.mux.Handle(appkit.Path, kit)
 	c.mux.Handle("POST /graphql", kit.Middleware(c.api))
-	// Forms of other sites are refused by what browsers say of a request's origin.
+	// Forms of other sites are refused by the headers in which browsers name a request's origin.
 	forms := http.NewCrossOriginProtection()
 	c.mux.Handle("POST /login", forms.Handler(http.HandlerFunc(sessions.serveLogin)))
 	c.mux.Handle("POST /logout", forms.Handler(http.HandlerFunc(sessions.serveLogout)))
@@ -169,9 +168,9 @@ func (c *Clinic) mount(base *url.URL, options Options) error {
 	return nil
 }
 
-// ServeHTTP implements http.Handler. On loopback it answers under loopback's names only: a page of another name that was
-// pointed there (DNS rebinding) is of the same origin to a browser, and to http.CrossOriginProtection. Elsewhere TLS sees to
-// that.
+// ServeHTTP implements http.Handler. On loopback it answers under loopback's names only: if another name resolves to
+// loopback (DNS rebinding), its page has the same origin to a browser, and to http.CrossOriginProtection. Elsewhere TLS
+// prevents that.
 func (c *Clinic) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if isLoopback(c.base.Hostname()) && !isLoopback((&url.URL{Host: r.Host}).Hostname()) {
 		http.Error(w, "The clinic is at "+c.base.String()+".", http.StatusMisdirectedRequest)
@@ -180,16 +179,16 @@ func (c *Clinic) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.mux.ServeHTTP(w, r)
 }
 
-// Stop ends the subscriptions, which would hold up a server's shutdown: give it to RegisterOnShutdown.
+// Stop ends the subscriptions, which would delay a server's shutdown: pass it to RegisterOnShutdown.
 func (c *Clinic) Stop() { c.api.Stop() }
 
-// Close stops, and closes the database. Stop serving first.
+// Close calls Stop, and closes the database. Stop serving first.
 func (c *Clinic) Close() error {
 	c.Stop()
 	return c.store.Close()
 }
 
-// connect makes the gateway's client what @token uses.
+// connect makes a client of the gateway, for @token.
 func connect(kit *appkit.Kit, options *Options) error {
 	c, err := client.New(client.Options{Endpoint: options.GatewayURL, Credentials: kit.ApplicationToken})
 	if err != nil {

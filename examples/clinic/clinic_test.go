@@ -56,7 +56,7 @@ func serve(handler http.Handler, request *http.Request) *http.Response {
 	return recorder.Result()
 }
 
-// session asks for a session token, and returns its session id and the cookie that came with it.
+// session requests a session token, and returns its session id and the response's cookie.
 func session(t *testing.T, handler http.Handler, target string, cookie *http.Cookie) (string, *http.Cookie) {
 	t.Helper()
 	answer := send(handler, http.MethodPost, target, cookie)
@@ -90,7 +90,7 @@ func TestVisitorKeepsOneSession(t *testing.T) {
 	require.NotEqual(t, first, stranger)
 }
 
-func TestVisitorBecomesSomebodyElse(t *testing.T) {
+func TestNewStartsAnotherSession(t *testing.T) {
 	handler := newClinic(t, nil)
 	first, cookie := session(t, handler, sessionURL, nil)
 	second, replaced := session(t, handler, sessionURL+"?new=1", cookie)
@@ -129,7 +129,7 @@ func TestSessionsAndKeysSurviveARestart(t *testing.T) {
 	}
 
 	other, _ := session(t, newClinic(t, nil), sessionURL, cookie)
-	require.NotEqual(t, first, other, "another clinic's cookie is nobody here")
+	require.NotEqual(t, first, other, "another clinic's cookie is not accepted")
 }
 
 func TestExpiredSessionIsReplaced(t *testing.T) {
@@ -266,7 +266,7 @@ func TestGivenKeysSign(t *testing.T) {
 	require.NoFileExists(t, filepath.Join(folder, clinic.SigningKeyFile))
 }
 
-// TestItAnswersUnderItsOwnNameOnly: a page whose name was pointed at this address is of the same origin to a browser.
+// TestItAnswersUnderItsOwnNameOnly: if another name resolves to this address, its page has the same origin to a browser.
 func TestItAnswersUnderItsOwnNameOnly(t *testing.T) {
 	c := newClinic(t, nil)
 	for _, path := range []string{"/login", "/logout", "/graphql", "/.cloakroom/session"} {

@@ -12,7 +12,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/e2e/browser"
 )
 
-// seen is all that a person sees of a page or can bring up on it: text, pictures, and what is typed into its fields.
+// seen is everything that a page shows or can reveal: text, pictures, and the content of its fields.
 const seen = `document.documentElement.innerText + [...document.querySelectorAll('input:not([type=hidden]), textarea')]
 	.map((field) => field.value).join() + document.images.length`
 
@@ -93,7 +93,7 @@ func TestNothingOfALoginStaysOnTheScreen(t *testing.T) {
 	})
 }
 
-func TestAnEmptyFileIsRefusedInWords(t *testing.T) {
+func TestAnEmptyFileIsRefusedWithAMessage(t *testing.T) {
 	s := newStack(t)
 	empty, full := filepath.Join(t.TempDir(), "empty.pdf"), filepath.Join(t.TempDir(), "full.pdf")
 	require.NoError(t, os.WriteFile(empty, nil, 0o600))

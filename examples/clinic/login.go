@@ -18,12 +18,12 @@ import (
 const (
 	loginLifetime = 12 * time.Hour
 	maxLoginForm  = 4 << 10
-	maxChecking   = 2 // passwords checked at a time: each takes a processor, and strangers ask for it
+	maxChecking   = 2 // passwords checked at a time: each check occupies a processor, and anonymous clients can cause it
 )
 
 func (s *sessions) loginCookie() string { return s.name + "_login" }
 
-// loggedIn returns the session of a caller who logged in, and ErrNoSession for anybody else.
+// loggedIn returns the session of a caller who logged in, and ErrNoSession for every other caller.
 func (s *sessions) loggedIn(r *http.Request) (appkit.Session, error) {
 	for _, cookie := range r.CookiesNamed(s.loginCookie()) {
 		user, expires, err := s.store.UserOf(r.Context(), cookie.Value, s.now())
@@ -37,7 +37,7 @@ func (s *sessions) loggedIn(r *http.Request) (appkit.Session, error) {
 	return appkit.Session{}, appkit.ErrNoSession
 }
 
-// serveLogin starts a session with an id that nobody has known before, and ends the one before. A visitor's grants come along.
+// serveLogin starts a session with a new id, ends the browser's earlier session, and moves a visitor's grants to the new one.
 func (s *sessions) serveLogin(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	r.Body = http.MaxBytesReader(w, r.Body, maxLoginForm)
@@ -64,15 +64,15 @@ func (s *sessions) serveLogin(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }
 
-// carryOver gives a login what the browser's visitor has tokenized before, and ends the visitor's session in this
-// browser: what it tokenizes later is not whoever's logs in next. A gateway that does not answer stops no login.
+// carryOver moves the grants of the browser's visitor to the login's session, and ends the visitor's session in this browser,
+// so that the next user who logs in does not get its later tokens. A login succeeds even if the gateway does not answer.
 func (s *sessions) carryOver(w http.ResponseWriter, r *http.Request, login string) {
 	visitor, ok := s.visitor(r)
 	if !ok || s.carry == nil {
 		return
 	}
 	if err := s.carry(r.Context(), appkit.SessionID(visitor.ID), appkit.SessionID(login)); err != nil {
-		s.log.ErrorContext(r.Context(), "a login has not got its visitor's grants", slog.Any("error", err))
+		s.log.ErrorContext(r.Context(), "a visitor's grants could not be moved to the login's session", slog.Any("error", err))
 		return
 	}
 	s.setCookie(w, s.name, "", -time.Second)
@@ -88,7 +88,7 @@ func (s *sessions) check(ctx context.Context, email, password string) (store.Use
 	}
 	user, hash, err := s.store.UserByEmail(ctx, email)
 	against := []byte(hash)
-	if errors.Is(err, store.ErrNotFound) { // compare all the same, so that it takes as long
+	if errors.Is(err, store.ErrNotFound) { // compare nevertheless, so that the response takes as long
 		against, _ = demoHash()
 	} else if err != nil {
 		return store.User{}, err
@@ -108,8 +108,8 @@ func (s *sessions) serveLogout(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }
 
-// logout ends the caller's login, and reports whether there was one. Its JWT opens what its grants allow until it expires, unless
-// the session is ended at the gateway too.
+// logout ends the caller's login, and reports whether there was one. The session's JWT stays valid until it expires, unless the
+// session is ended at the gateway too.
 func (s *sessions) logout(w http.ResponseWriter, r *http.Request) (wasIn bool, err error) {
 	session, err := s.loggedIn(r)
 	if errors.Is(err, appkit.ErrNoSession) {

@@ -51,7 +51,7 @@ func TestFormsOfOtherSitesAreRefused(t *testing.T) {
 		require.Contains(t, p.form("/login", url.Values{"email": {clinic.DrBaker}, "password": {clinic.DemoPassword}}, site), "403")
 	}
 	require.NotNil(t, p.must(`{ viewer { name } }`, nil)["viewer"])
-	// What a form can send is no operation.
+	// A form's content type is not accepted as an operation.
 	r, err := http.NewRequest(http.MethodPost, s.appURL+"/graphql?new=1", strings.NewReader(`{"query":"{ viewer { name } }"}`))
 	require.NoError(t, err)
 	r.Header.Set("Content-Type", "text/plain")
@@ -155,13 +155,13 @@ func receive(t *testing.T, from <-chan string) (string, bool) {
 	case s, ok := <-from:
 		return s, ok
 	case <-time.After(time.Minute):
-		t.Fatal("nothing came")
+		t.Fatal("no event arrived")
 		return "", false
 	}
 }
 
-// hurried serves the clinic at one more address, within a few seconds. cutOff returns when requests that began
-// before it have had their time.
+// hurried serves the clinic at one more address, with deadlines of a few seconds. cutOff returns when the deadlines of
+// requests that began before it have passed.
 func (s *stack) hurried(t *testing.T) (url string, cutOff func()) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -170,9 +170,9 @@ func (s *stack) hurried(t *testing.T) (url string, cutOff func()) {
 		c, err := net.Dial("tcp", l.Addr().String())
 		require.NoError(t, err)
 		defer func() { _ = c.Close() }()
-		_, err = io.WriteString(c, "POST /graphql HTTP/1.1\r\n") // and no more
+		_, err = io.WriteString(c, "POST /graphql HTTP/1.1\r\n") // an incomplete request
 		require.NoError(t, err)
-		_, _ = io.ReadAll(c) // until the server's patience is at its end
+		_, _ = io.ReadAll(c) // until the server closes the connection
 	}
 }
 
@@ -182,7 +182,7 @@ func TestASubscriptionGrantsEachNoteToThoseWhoMayReadIt(t *testing.T) {
 	baker, pat := s.login(t, clinic.DrBaker), s.login(t, clinic.Pat)
 	url, cutOff := s.hurried(t)
 	toAdams, toBaker, toPat := adams.streamAt(url), baker.streamAt(url), pat.streamAt(url)
-	cutOff() // a subscription outlives what bounds a request
+	cutOff() // a subscription lasts longer than a request's deadlines
 
 	id := pat.must(`{ patients { id } }`, nil)["patients"].([]any)[0].(map[string]any)["id"]
 	const add = `mutation($id: ID!, $token: TokenID!) { addNote(patient: $id, note: {body: $token}) { id } }`

@@ -46,7 +46,7 @@ func (b broken) VerifyGrants(ctx context.Context, _ string, _ []directives.Check
 	return nil, b.fail(ctx)
 }
 
-// at is the gateway that stands at the address, by its client.
+// at returns a client of the gateway at the address.
 func at(t *testing.T, url string) directives.Grants {
 	t.Helper()
 	c, err := client.New(client.Options{Endpoint: url, MaxAnswer: 1 << 20,
@@ -55,7 +55,7 @@ func at(t *testing.T, url string) directives.Grants {
 	return c
 }
 
-// answering is a gateway that gives every call the same answer.
+// answering returns a gateway that gives every call the same answer.
 func answering(t *testing.T, answer http.HandlerFunc) directives.Grants {
 	t.Helper()
 	server := httptest.NewServer(answer)
@@ -70,7 +70,7 @@ func written(contentType, body string) http.HandlerFunc {
 	}
 }
 
-// outages are gateways of which none grants anything.
+// outages are gateways that all fail to create grants.
 func outages(t *testing.T) map[string]directives.Grants {
 	gateways := map[string]directives.Grants{"down": broken{t: t}, "slow": broken{t: t, wait: true}, "no connection": at(t, "http://127.0.0.1:1")}
 	for name, body := range map[string]string{
@@ -80,7 +80,7 @@ func outages(t *testing.T) map[string]directives.Grants {
 	} {
 		gateways[name] = answering(t, written("application/json", body))
 	}
-	gateways["HTML"] = answering(t, written("text/html", "<h1>10.0.0.7 is at work</h1>"))
+	gateways["HTML"] = answering(t, written("text/html", "<h1>10.0.0.7 is under maintenance</h1>"))
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("a redirect was followed") }))
 	t.Cleanup(elsewhere.Close)
 	gateways["a redirect"] = answering(t, func(w http.ResponseWriter, r *http.Request) {
@@ -89,8 +89,8 @@ func outages(t *testing.T) map[string]directives.Grants {
 	return gateways
 }
 
-// TestTheGatewayIsDownSlowOrAnswersRubbish: reads show their tokens and say that these can't be opened now, writes are
-// refused before anything is written, both soon; and all is well again with the gateway.
+// TestTheGatewayIsDownSlowOrAnswersRubbish: reads return their tokens with an error for each, and writes are refused
+// before anything is written, both within the timeout; everything works again once the gateway does.
 func TestTheGatewayIsDownSlowOrAnswersRubbish(t *testing.T) {
 	s := newStack(t, func(o *clinic.Options) { o.GrantTimeout = patience })
 	adams := s.login(t, clinic.DrAdams)
@@ -98,7 +98,7 @@ func TestTheGatewayIsDownSlowOrAnswersRubbish(t *testing.T) {
 	fresh := adams.tokens(1)
 	for name, gateway := range outages(t) {
 		t.Run(name, func(t *testing.T) {
-			adams := s.login(t, clinic.DrAdams) // whose grants nobody remembers
+			adams := s.login(t, clinic.DrAdams) // a new session: none of its grants is remembered
 			works := s.grants.set(gateway)
 			defer s.grants.set(works)
 			start := time.Now()

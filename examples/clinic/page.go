@@ -13,16 +13,16 @@ import (
 )
 
 const (
-	// indexPath is the pattern of the page itself and of nothing below it.
+	// indexPath matches the page itself and no path below it.
 	indexPath = "/{$}"
-	// signedInPath is an empty page, where the gateway's sign-in ends in a frame of the clinic's pages.
+	// signedInPath is an empty page: the gateway's sign-in ends there, in a frame of the clinic's pages.
 	signedInPath = "/signed-in"
 )
 
 //go:embed page
 var pageFiles embed.FS
 
-// page serves the clinic's pages and their files, all known at the start, by their patterns.
+// page serves the clinic's pages and their files by their patterns. The set of files is fixed at the start.
 type page struct {
 	base  *url.URL
 	csp   string
@@ -75,8 +75,8 @@ func newPage(base *url.URL, options Options) (*page, error) {
 	}, nil
 }
 
-// policy is the page's Content-Security-Policy: its own scripts, requests to the gateway and the
-// object store, and frames for the gateway's sign-in, which comes by here.
+// policy returns the page's Content-Security-Policy: its own scripts, requests to the gateway and the
+// object store, and frames for the gateway's sign-in, which redirects to this application.
 func policy(gateway, objects string) string {
 	return strings.Join([]string{
 		"default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' blob:",
@@ -86,7 +86,7 @@ func policy(gateway, objects string) string {
 	}, "; ")
 }
 
-// originOf returns a URL's origin for the Content-Security-Policy, where nothing else may slip in.
+// originOf returns a URL's origin for the Content-Security-Policy, and refuses a URL that would add anything else to it.
 func originOf(name, value string) (string, error) {
 	parsed, err := url.Parse(value)
 	if err != nil || parsed.Hostname() == "" || (parsed.Scheme != "https" && parsed.Scheme != "http") ||
@@ -119,8 +119,8 @@ func (p *page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(file.body)
 }
 
-// isOtherLoopbackName reports whether somebody typed localhost for 127.0.0.1, or the reverse. To a
-// browser they are different sites, and the page would work at neither the gateway nor the store.
+// isOtherLoopbackName reports whether a host is localhost instead of 127.0.0.1, or the reverse. To a
+// browser they are different sites, and the gateway and the store would refuse the page.
 func (p *page) isOtherLoopbackName(host string) bool {
 	return host != p.base.Host && isLoopback((&url.URL{Host: host}).Hostname()) && isLoopback(p.base.Hostname())
 }

@@ -18,7 +18,7 @@ func typeInto(p *browser.Page, selector, text string) {
 	p.Do("type into "+selector, chromedp.SendKeys(chromedp.CSS(selector), text))
 }
 
-// revealIn presses Reveal on the first ticket in the element, and returns what is shown.
+// revealIn presses Reveal on the first ticket in the element, and returns the shown value.
 func revealIn(p *browser.Page, selector string) string {
 	p.Click(selector + " " + testID("reveal"))
 	value := selector + " " + testID("value")
@@ -30,9 +30,9 @@ func openDetails(p *browser.Page, form string) {
 	p.Do("open "+form, chromedp.Click(chromedp.CSS("details:has("+form+") > summary")))
 }
 
-// TestThePageTellsTheStory logs in as a doctor, adds patients, reads their values, writes a note that arrives live,
-// and becomes another doctor, whom the same ticket refuses.
-func TestThePageTellsTheStory(t *testing.T) {
+// TestThePageShowsEachStep logs in as a doctor, adds patients, reads their values, writes a note that arrives live,
+// and logs in as another doctor, who can't open the same ticket.
+func TestThePageShowsEachStep(t *testing.T) {
 	s := newStack(t)
 	p := browser.Open(t, s.appURL+"/", os.Getenv("CLINIC_SCREENSHOTS"))
 	p.Await("login", `!document.getElementById('login').hidden`)
@@ -119,6 +119,6 @@ func TestTheAnonymousDemoStaysReachable(t *testing.T) {
 	p.Click(testID("tickets") + " " + testID("reveal"))
 	p.Await("refusal", `document.querySelector("[data-testid='tickets'] .refused")?.innerText.includes('GRANT_REQUIRED')`)
 	p.Shoot("07-try")
-	// The only complaint is the browser's own, of no answer but a good one.
+	// The browser reports no failed request.
 	require.Empty(t, p.Complaints())
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/examples/clinic/store"
 )
 
-// DemoPassword is every demo user's; the login form says so. It protects demo data alone.
+// DemoPassword is the password of every demo user, and is shown in the login form. It protects demo data only.
 const DemoPassword = "cloakroom"
 
 // Addresses of the demo users.
@@ -27,14 +27,14 @@ var demoUsers = []store.User{
 	{Email: Pat, Name: "Pat Doe", Role: store.PatientRole},
 }
 
-// demoHash is made once: hashing is slow on purpose.
+// demoHash is calculated once, since hashing is slow by design.
 var demoHash = sync.OnceValues(func() ([]byte, error) {
 	return bcrypt.GenerateFromPassword([]byte(DemoPassword), hashCost)
 })
 
 var hashCost = bcrypt.DefaultCost // less in tests
 
-// seedUsers adds the demo users where they aren't yet. Where they are it writes nothing: the disk may be full.
+// seedUsers adds the missing demo users. If none is missing it writes nothing, since the disk may be full.
 func seedUsers(ctx context.Context, rows *store.Store) error {
 	hash, err := demoHash()
 	if err != nil {
@@ -53,7 +53,7 @@ func seedUsers(ctx context.Context, rows *store.Store) error {
 }
 
 // Seed adds one patient of the doctor for each token, which becomes the patient's social security number. It
-// is for tests and benchmarks, and asks for no grant.
+// is for tests and benchmarks, and checks no grant.
 func (c *Clinic) Seed(ctx context.Context, doctor string, tokens []string) error {
 	user, _, err := c.store.UserByEmail(ctx, doctor)
 	if err != nil {

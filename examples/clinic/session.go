@@ -4,7 +4,7 @@ package clinic
 //
 //	version (1 byte, 1) | session id (16 bytes) | expiry (8 bytes, Unix seconds) | HMAC-SHA-256 of those
 //
-// One session has one spelling: the length is fixed and the decoder strict.
+// A session has exactly one encoding: the length is fixed and the decoder strict.
 
 import (
 	"bytes"
@@ -36,8 +36,8 @@ const (
 
 var cookieEncoding = base64.RawURLEncoding.Strict()
 
-// sessions are the clinic's: the anonymous ones of visitors in their own cookies, and those of people who
-// logged in (login.go) in the store.
+// sessions are the clinic's sessions: anonymous ones of visitors in their cookies, and those of logged-in users
+// (login.go) in the store.
 type sessions struct {
 	key    []byte
 	name   string
@@ -45,13 +45,13 @@ type sessions struct {
 	now    func() time.Time
 
 	store    *store.Store
-	ended    func(ctx context.Context, session string)        // is told when a login ends
-	carry    func(ctx context.Context, from, to string) error // moves grants, by the gateway's names of sessions; may be nil
+	ended    func(ctx context.Context, session string)        // called when a login ends
+	carry    func(ctx context.Context, from, to string) error // moves grants, by the sessions' ids at the gateway; may be nil
 	log      *slog.Logger
 	checking chan struct{} // holds one for each password that is being checked
 }
 
-// cookieName keeps two applications on one machine apart: cookies ignore ports.
+// cookieName returns different names for two applications on one machine, because cookies ignore ports.
 func cookieName(base *url.URL) string {
 	if base.Scheme == "https" {
 		return "__Host-cloakroom_clinic"
@@ -62,9 +62,9 @@ func cookieName(base *url.URL) string {
 	return "cloakroom_clinic"
 }
 
-// current returns the caller's session. Where there is none, or where ?new=1 asks for another, it makes
-// an anonymous one, but only for a page that asks for its token, and for a sign-in. Those come from anywhere, as do
-// other requests; but the visitor's cookie never takes the place of a login's.
+// current returns the caller's session. If there is none, or if ?new=1 asks for another, it makes an anonymous
+// one, but only for a page's request for its token, and for a sign-in. Other sites can cause these requests, but
+// the visitor's cookie never replaces a login's.
 func (s *sessions) current(w http.ResponseWriter, r *http.Request) (appkit.Session, error) {
 	asksForToken, signsIn := r.URL.Path == appkit.Path+"session", r.URL.Path == appkit.Path+"sign-in"
 	another := asksForToken && r.URL.Query().Get("new") == "1"
@@ -101,7 +101,7 @@ func (s *sessions) visitor(r *http.Request) (appkit.Session, bool) {
 	return appkit.Session{}, false
 }
 
-// setCookie sets a cookie, or deletes it where the life is negative.
+// setCookie sets a cookie, or deletes it if the life is negative.
 func (s *sessions) setCookie(w http.ResponseWriter, name, value string, life time.Duration) {
 	http.SetCookie(w, &http.Cookie{ //nolint:gosec // Secure wherever the base URL is https; plain HTTP is for loopback
 		Name: name, Value: value, Path: "/", MaxAge: int(life / time.Second),

@@ -60,7 +60,7 @@ func FuzzOpen(f *testing.F) {
 		if !ok {
 			return
 		}
-		// Whatever is accepted is exactly what would be written.
+		// Every accepted cookie equals the one that seal writes.
 		for hour := time.Duration(0); hour <= 1; hour++ {
 			if s.seal([]byte(id), noon.Add(hour*time.Hour)) == value {
 				return

@@ -26,7 +26,7 @@ import (
 
 const tenant = "clinic"
 
-// counted counts the calls to a gateway, which a test may exchange for another or for a broken one.
+// counted counts the calls to a gateway, which a test may replace by another or by a broken one.
 type counted struct {
 	mu                sync.Mutex
 	to                directives.Grants
@@ -70,14 +70,14 @@ type stack struct {
 	appURL, gatewayURL, objectsURL string
 }
 
-// newStack starts them; @token waits as long for the gateway as the API's own limit lets it, unless told otherwise.
+// newStack starts a stack; by default, @token waits for the gateway as long as the API's own limit allows.
 func newStack(t *testing.T, change ...func(*clinic.Options)) *stack {
 	t.Helper()
 	app, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	s := &stack{grants: &counted{}, appURL: "http://" + app.Addr().String()}
 	gw := cloakroomtest.Start(t, func(cfg *gateway.Config) {
-		// Each needs to know the other's URL: the clinic is up before the gateway asks for its keys.
+		// Each needs the other's URL: the clinic serves before the gateway fetches its keys.
 		s.gatewayURL, s.objectsURL = cfg.HTTP.PublicURL, cfg.Objects.Embedded.PublicURL
 		s.startClinic(t, app, change)
 		issuer := gateway.DefaultIssuer()
@@ -108,7 +108,7 @@ func (s *stack) startClinic(t *testing.T, l net.Listener, change []func(*clinic.
 	s.serve(t, l, time.Minute)
 }
 
-// serve bounds what the clinic's server takes to read a request, and to answer it.
+// serve bounds how long the clinic's server takes to read a request, and to answer it.
 func (s *stack) serve(t *testing.T, l net.Listener, patience time.Duration) {
 	server := &http.Server{Handler: s.clinic, ReadTimeout: patience, WriteTimeout: patience}
 	server.RegisterOnShutdown(s.clinic.Stop)
@@ -116,7 +116,7 @@ func (s *stack) serve(t *testing.T, l net.Listener, patience time.Duration) {
 	t.Cleanup(func() { require.NoError(t, server.Shutdown(context.Background())) })
 }
 
-// person is somebody's browser.
+// person is a user's browser.
 type person struct {
 	t      *testing.T
 	stack  *stack
@@ -140,7 +140,7 @@ func (s *stack) login(t *testing.T, email string) *person {
 	return p
 }
 
-// form posts a form, and returns where it leads, or the status.
+// form posts a form, and returns the redirect's target, or the status.
 func (p *person) form(path string, values url.Values, site string) string {
 	p.t.Helper()
 	r, err := http.NewRequest(http.MethodPost, p.stack.appURL+path, bytes.NewBufferString(values.Encode()))
@@ -170,7 +170,7 @@ type result struct {
 	Errors []problem
 }
 
-// code is the only error's.
+// code returns the only error's code.
 func (r result) code(t *testing.T) string {
 	t.Helper()
 	require.Len(t, r.Errors, 1, "%v", r.Errors)
@@ -194,7 +194,7 @@ func post(t *testing.T, client *http.Client, to, jwt, query string, variables an
 	return r
 }
 
-// ask asks the clinic; must also wants no errors.
+// ask sends an operation to the clinic; must also requires that there are no errors.
 func (p *person) ask(query string, variables any) result {
 	p.t.Helper()
 	return post(p.t, p.client, p.stack.appURL+"/graphql", "", query, variables)
@@ -207,7 +207,7 @@ func (p *person) must(query string, variables any) map[string]any {
 	return r.Data
 }
 
-// gateway asks the gateway, with the token of the person's session.
+// gateway sends an operation to the gateway, with the token of the person's session.
 func (p *person) gateway(query string, variables any) result {
 	p.t.Helper()
 	answer, err := p.client.Post(p.stack.appURL+"/.cloakroom/session", "", nil)

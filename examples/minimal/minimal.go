@@ -17,8 +17,8 @@ import (
 	"github.com/cloakroomhq/cloakroom/examples/minimal/graph"
 )
 
-// New returns the backend: /graphql, and what the gateway and the browser ask of it below appkit.Path. The kit
-// knows the application's logins; grants is the gateway.
+// New returns the backend: /graphql, and the kit's paths for the gateway and the browser below appkit.Path. The kit
+// finds the application's logins; grants is the gateway.
 func New(kit *appkit.Kit, grants directives.Grants) (http.Handler, error) {
 	mux := http.NewServeMux()
 	// ten lines: begin
@@ -36,8 +36,8 @@ func New(kit *appkit.Kit, grants directives.Grants) (http.Handler, error) {
 	return mux, nil
 }
 
-// server is what gqlgen's handler.New returns. It is written out here because that package brings a cache whose
-// licence (MPL-2.0) is not among those that Cloakroom's own module takes; a backend uses handler.New.
+// server replaces gqlgen's handler.New, whose package brings a cache with a licence (MPL-2.0) that is not among
+// those that Cloakroom's own module takes; other backends use handler.New.
 type server struct {
 	*executor.Executor
 	transport.POST
@@ -69,22 +69,22 @@ func (r *resolver) Mutation() graph.MutationResolver { return r }
 func (r *resolver) Notes(ctx context.Context) ([]*graph.Note, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.notes[who(ctx)], nil
+	return r.notes[userOf(ctx)], nil
 }
 
 func (r *resolver) AddNote(ctx context.Context, text directives.TokenID) (*graph.Note, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	note := &graph.Note{ID: strconv.Itoa(len(r.notes[who(ctx)]) + 1), Text: text}
+	note := &graph.Note{ID: strconv.Itoa(len(r.notes[userOf(ctx)]) + 1), Text: text}
 	if r.notes == nil {
 		r.notes = map[string][]*graph.Note{}
 	}
-	r.notes[who(ctx)] = append(r.notes[who(ctx)], note)
+	r.notes[userOf(ctx)] = append(r.notes[userOf(ctx)], note)
 	return note, nil
 }
 
-// who is the user, as the application's login says.
-func who(ctx context.Context) string {
+// userOf returns the user of the application's login.
+func userOf(ctx context.Context) string {
 	session, _ := appkit.SessionFrom(ctx)
 	return session.Subject
 }

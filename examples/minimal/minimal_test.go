@@ -18,7 +18,7 @@ import (
 
 const token = "tok-2b58d9b2-83c1-4e9b-9692-b149112810c8"
 
-// memory is a gateway that knows one token, which the session of the cookie "a" may store.
+// memory is a gateway with one token, which the session of the cookie "a" may store.
 type memory struct{ created int }
 
 func (m *memory) CreateGrants(_ context.Context, session string, grants []directives.Grant) (made []directives.Granted, err error) {
@@ -75,14 +75,14 @@ func TestTheSmallestBackend(t *testing.T) {
 	require.Zero(t, grants.created)
 	require.Equal(t, `{"data":{"addNote":{"id":"1","text":"`+token+`"}}}`, ask("a", add))
 	require.Equal(t, `{"data":{"notes":[{"text":"`+token+`"}]}}`, ask("a", `{ notes { text } }`))
-	require.Equal(t, 1, grants.created, "the grant of a moment ago is remembered")
+	require.Equal(t, 1, grants.created, "the grant that was just created is remembered")
 
 	w := httptest.NewRecorder()
 	backend.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/.cloakroom/jwks.json", nil))
 	require.Equal(t, http.StatusOK, w.Code)
 }
 
-// TestTheGuideQuotesThisBackend keeps docs/backends.md and README.md from showing what was never compiled.
+// TestTheGuideQuotesThisBackend: docs/backends.md and README.md show code that was compiled.
 func TestTheGuideQuotesThisBackend(t *testing.T) {
 	guide, readme := read(t, "../../docs/backends.md"), read(t, "../../README.md")
 	source := read(t, "minimal.go")

@@ -333,13 +333,13 @@ func (e ErrorCode) MarshalJSON() ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// The kinds of grants.
+// What a grant permits its session to do with its token.
 type GrantKind string
 
 const (
 	// The session may detokenize the token.
 	GrantKindRead GrantKind = "READ"
-	// The application may save the token for the session. Sessions to which it then returns the token may read it.
+	// The application may save the token for the session. Each session to which it returns the row may then read the value.
 	GrantKindStore GrantKind = "STORE"
 )
 

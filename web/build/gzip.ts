@@ -1,5 +1,5 @@
-// Writes the bundle compressed only: the binary embeds it as it is, and most clients get it as it is.
-// The compressor is plain JavaScript, so its bytes depend on no machine and no Node.js release.
+// Writes the bundle only in compressed form: the binary embeds it, and most clients get it, in that form.
+// The compressor is written in JavaScript, so its output does not depend on the machine or the Node.js release.
 import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'fflate';

@@ -1,5 +1,5 @@
-// Collects the licences of every package that ends up in the bundle, and refuses the build where
-// one is not on the list: what ships must not be copyleft.
+// Collects the licences of every package in the bundle, and fails the build if one is not on the list: nothing
+// copyleft may be bundled.
 import { readFileSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Plugin } from 'vite';
@@ -67,12 +67,12 @@ function* licenceFiles(root: string): Generator<string> {
   const names = readdirSync(root).filter((n) => /^(licen[cs]e|notice|thirdpartynotices)/i.test(n));
   for (const name of names.sort(compare)) {
     const path = join(root, name);
-    // Vite's file goes on with what only its own tools contain.
+    // The rest of Vite's file is about packages that only its own tools contain.
     yield readFileSync(path, 'utf8').replace(/\r\n/g, '\n').split('\n# Licenses of bundled')[0]!.trim();
   }
 }
 
-/** The root of an installed package, for one whose code gets in without passing as a module. */
+/** The root of an installed package, for a package whose code is bundled without being a module. */
 export function rootOf(from: string, name: string): string {
   return join(dirname(from), 'node_modules', name);
 }

@@ -41,7 +41,7 @@ export function App({ config }: { config: Config }) {
     void session.signIn();
     return { session, vault, storage: memoryStorage(), fetcher };
   }, [config]);
-  // The former session's page goes at once, whatever the app answers; see fresh.ts.
+  // The former session's page is left at once, before the app answers; see fresh.ts.
   const [ended, setEnded] = useState(false);
   const startNew = async () => {
     setEnded(true);
@@ -80,7 +80,7 @@ export function App({ config }: { config: Config }) {
   );
 }
 
-/** Lives inside GraphiQL whatever panel is open. */
+/** Is mounted inside GraphiQL while any panel is open. */
 function Companion({ vault }: { vault: Vault }) {
   const { queryEditor, variableEditor, headerEditor, responseEditor, operationName } = useGraphiQL(
     pick('queryEditor', 'variableEditor', 'headerEditor', 'responseEditor', 'operationName'),

@@ -1,8 +1,8 @@
-/** What the Go handler writes into the page (web/playground.go). */
+/** The configuration that the Go handler writes into the page (web/playground.go). */
 export interface Config {
   /** The gateway's GraphQL endpoint. */
   endpoint: string;
-  /** The app's endpoint that answers with a session's JWT. */
+  /** The app's endpoint that returns a session's JWT. */
   sessionURL: string;
 }
 

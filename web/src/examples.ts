@@ -1,4 +1,4 @@
-/** The name of no value: stands where a token goes until there is one. */
+/** A token without a value: the placeholder until there is a token. */
 export const noToken = 'tok-00000000-0000-4000-8000-000000000000';
 
 export interface Example {
@@ -10,12 +10,12 @@ export interface Example {
   fill?: (tokens: string[]) => object;
 }
 
-// Each query starts with a comment of one or two lines: what it shows, and what to do next.
+// Each query starts with a comment of one to three lines: what it shows, and what to do next.
 export const examples: Example[] = [
   {
     name: 'WhoAmI',
     variables: {},
-    query: `# 1. Who does the gateway take you for?
+    query: `# 1. Your identity at the gateway.
 #    Press play, or Ctrl-Enter.
 query WhoAmI {
   viewer {
@@ -33,7 +33,7 @@ query WhoAmI {
     variables: { input: { metadata: { filename: 'note.txt', contentType: 'text/plain' } } },
     query: `# 2. Reserve a token, and get the signed
 #    request that uploads its value. Run
-#    it, then give the value on the left.
+#    it, then enter the value on the left.
 mutation Tokenize($input: TokenizeInput) {
   tokenize(input: $input) {
     token
@@ -55,8 +55,8 @@ mutation Tokenize($input: TokenizeInput) {
     name: 'Detokenize',
     variables: { token: noToken },
     fill: ([token = noToken]) => ({ token }),
-    query: `# 3. Turn the token back into its value.
-#    Your session may: it made the token.
+    query: `# 3. Get the value of the token.
+#    Your session made the token, so it may.
 #    A new session may not.
 mutation Detokenize($token: TokenID!) {
   detokenize(token: $token) {
@@ -86,7 +86,7 @@ mutation Detokenize($token: TokenID!) {
         { metadata: { filename: 'address.txt', contentType: 'text/plain' }, ttl: '1h' },
       ],
     },
-    query: `# 4. Several at once: all or nothing.
+    query: `# 4. Several tokens in one call: all or none.
 mutation TokenizeBatch($inputs: [TokenizeInput!]!) {
   tokenizeBatch(inputs: $inputs) {
     token
@@ -113,7 +113,7 @@ fragment Request on SignedRequest {
     variables: { tokens: [noToken] },
     fill: (tokens) => ({ tokens: [...tokens, noToken] }),
     query: `# 5. One answer per token, in order;
-#    one without a grant fails alone.
+#    only tokens without a grant fail.
 mutation DetokenizeBatch($tokens: [TokenID!]!) {
   detokenizeBatch(tokens: $tokens) {
     __typename
@@ -146,7 +146,7 @@ mutation DetokenizeBatch($tokens: [TokenID!]!) {
     name: 'TokenMetadata',
     variables: { id: noToken },
     fill: ([id = noToken]) => ({ id }),
-    query: `# 6. What the gateway knows about a token.
+    query: `# 6. The gateway's data about a token.
 #    It never sees the value.
 query TokenMetadata($id: TokenID!) {
   token(id: $id) {

@@ -20,7 +20,7 @@ export function createFetcher(
     });
     const token = await session.token();
     if (token) headers.set('authorization', `Bearer ${token}`);
-    // What is typed in the Headers tab wins: that is how to try an application's credentials.
+    // The Headers tab has precedence, so that users can try an application's credentials.
     for (const [name, value] of Object.entries(options?.headers ?? {})) {
       headers.set(name, String(value));
     }
@@ -33,7 +33,7 @@ export function createFetcher(
 async function send(endpoint: string, headers: Headers, body: string) {
   let response: Response;
   try {
-    // The JWT alone says who is calling: no cookie goes along.
+    // The JWT is the only credential: no cookie is sent.
     response = await fetch(endpoint, {
       method: 'POST',
       headers,

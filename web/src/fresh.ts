@@ -1,18 +1,18 @@
-// A new session begins with a new page: a reload leaves nothing of the former one in editors, panels or memory. All that is
-// kept across it is that there was one.
+// A new session begins with a new page: a reload removes the former session's data from editors, panels and memory. Only the
+// fact that the page was restarted is kept.
 import type { Began } from './session';
 
 const key = 'cloakroom:new-session';
 const tabs = new BroadcastChannel(key);
 
-/** Loads the page again, and every other tab of it: they are the same session of the app. */
+/** Reloads the page in this and every other tab, since they share the app's session. */
 export function restart(began: Began): void {
   sessionStorage.setItem(key, began);
   tabs.postMessage(null);
   location.reload();
 }
 
-/** How the session began if this page was loaded by restart; says so once. */
+/** Returns, once, how the session began if this page was loaded by restart. */
 export function restarted(): Began {
   const began = sessionStorage.getItem(key);
   sessionStorage.removeItem(key);

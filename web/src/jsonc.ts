@@ -1,5 +1,5 @@
-// Stands in for @graphiql/react's module of the same name (vite.config.ts), which loads a JavaScript
-// parser to format JSON with comments; jsonc-parser, which is here anyway, does it too.
+// Replaces @graphiql/react's module of the same name (vite.config.ts), which loads a JavaScript parser to
+// format JSON with comments; jsonc-parser, which is bundled anyway, can do that too.
 import { type ParseError, applyEdits, format, parse, printParseErrorCode } from 'jsonc-parser';
 
 export async function formatJSONC(content: string): Promise<string> {

@@ -1,5 +1,5 @@
-// Stands in for monaco-graphql's "monaco-editor" (vite.config.ts): the editor with what a page for
-// GraphQL and JSON uses, instead of every feature and every command.
+// Replaces monaco-graphql's "monaco-editor" (vite.config.ts): the editor with the features for GraphQL and
+// JSON, instead of every feature and every command.
 import 'monaco-editor/esm/vs/basic-languages/graphql/graphql.contribution.js';
 import 'monaco-editor/esm/vs/language/json/monaco.contribution.js';
 import 'monaco-editor/esm/vs/editor/browser/coreCommands.js';

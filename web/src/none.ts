@@ -1,2 +1,2 @@
-// Stands in for modules that the playground never reaches (vite.config.ts).
+// Replaces modules that the playground never uses (vite.config.ts).
 export {};

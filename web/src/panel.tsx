@@ -39,8 +39,8 @@ export function VaultPanel() {
 
 const meanings: Record<string, string> = {
   GRANT_REQUIRED:
-    'This session holds no grant for the token. It gets one by making the token, or when an application returns the token in a field that bears @token.',
-  UNAUTHENTICATED: 'The gateway knows no session: sign in above.',
+    'This session holds no grant for the token. It gets one by making the token, or when an application returns the token in a field with @token.',
+  UNAUTHENTICATED: 'The request has no session: sign in above.',
 };
 
 function Refusal({ code }: { code: string }) {
@@ -56,7 +56,7 @@ function Refusal({ code }: { code: string }) {
 function Guide() {
   return (
     <div className="guide">
-      <p>Values travel between your browser and the object store; the gateway never sees them.</p>
+      <p>Values are sent between your browser and the object store; the gateway never gets them.</p>
       <ol>
         <li>
           Run <b>Tokenize</b>: a field for the value appears here.
@@ -101,7 +101,7 @@ function Upload({ transfer, vault, steer }: UploadProps) {
   if (state.phase === 'stored') {
     return (
       <div className="done" role="status" data-testid="upload-done">
-        <p>Stored {formatSize(state.size)}. The token now stands for the value.</p>
+        <p>Stored {formatSize(state.size)}. The token now represents the value.</p>
         <button type="button" className="action primary" data-testid="use-token" onClick={() => steer.useToken(token)}>
           Use in Detokenize
         </button>
@@ -194,7 +194,7 @@ function Failure({ transfer: { state } }: { transfer: Transfer }) {
   );
 }
 
-/** Keeps a fault in the panel from taking the editor down. */
+/** Catches an error in the panel, so that the editor stays usable. */
 export class PanelBoundary extends Component<{ children: ReactNode }, { failed: boolean }> {
   override state = { failed: false };
 

@@ -22,9 +22,9 @@ export function SessionBar({ session, onNew, onRetry }: Props) {
             <span title={`The JWT expires at ${state.expiresAt.toLocaleTimeString()} and is renewed before`}>
               {state.fresh ? 'Signed in as a new development session' : 'Signed in as a development session'}
             </span>
-            {state.kept && <span className="bar-hint">The app kept its session: log out there to become another.</span>}
+            {state.kept && <span className="bar-hint">The app kept its session: log out there to get another one.</span>}
             {state.fresh && !state.kept && (
-              <span className="bar-hint">It holds no grants: earlier tokens answer GRANT_REQUIRED.</span>
+              <span className="bar-hint">It holds no grants: operations with earlier tokens fail with GRANT_REQUIRED.</span>
             )}
           </>
         )}
@@ -46,7 +46,7 @@ export function SessionBar({ session, onNew, onRetry }: Props) {
         className="action"
         data-testid="new-session"
         disabled={state.phase === 'signing-in'}
-        title="Become another anonymous session, which has none of this one's grants"
+        title="Start another anonymous session, which has none of this session's grants"
         onClick={() => void onNew()}
       >
         New session

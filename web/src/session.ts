@@ -1,5 +1,5 @@
-// The development session: the app's endpoint turns its cookie into a short-lived JWT, which stays
-// in this object and goes nowhere but into the Authorization header of GraphQL requests.
+// The development session: the app's endpoint exchanges its cookie for a short-lived JWT, which stays in
+// this object and is sent only in the Authorization header of GraphQL requests.
 import { Store } from './store';
 
 export type SessionState =
@@ -7,10 +7,10 @@ export type SessionState =
   | { phase: 'signed-in'; expiresAt: Date; fresh: boolean; kept: boolean }
   | { phase: 'failed'; problem: string; advice: string };
 
-/** How a session began: not by the page, as a new one that it asked for, or as the one that the app kept instead. */
+/** How a session began: not by this page, as a new session that it requested, or as the session that the app kept instead. */
 export type Began = '' | 'new' | 'kept';
 
-/** Renewed this long before it expires, or at half of a lifetime shorter than twice that. */
+/** The JWT is renewed this long before it expires, or at half of its lifetime if that is shorter than twice this time. */
 const margin = 30_000;
 /** For a JWT that seems to have expired already: this machine's clock is wrong, not the JWT. */
 const unknownLifetime = 60_000;
@@ -33,26 +33,26 @@ export class Session {
   #pending: Promise<void> | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** `began`: what came of it where the page before this one has just asked the app for another session. */
+  /** `began`: how the session began, if the page before this one has just requested another session from the app. */
   constructor(
     private readonly url: string,
     private began: Began = '',
   ) {}
 
-  /** Signs in as the session of the app's cookie; the app makes one where there is none. */
+  /** Signs in as the session of the app's cookie; the app makes a session if there is none. */
   signIn(): Promise<void> {
     this.#pending ??= this.#run(false).finally(() => (this.#pending = undefined));
     return this.#pending;
   }
 
-  /** Asks the app for another anonymous session, which holds none of the earlier grants. */
+  /** Requests another anonymous session from the app, which holds none of the earlier grants. */
   async startNew(): Promise<void> {
     await this.#pending;
     this.#pending = this.#run(true).finally(() => (this.#pending = undefined));
     return this.#pending;
   }
 
-  /** The JWT, renewed if it is about to expire; empty where signing in failed. */
+  /** The JWT, renewed if it expires soon; empty if signing in failed. */
   async token(): Promise<string> {
     if (this.#pending) await this.#pending;
     else if (Date.now() >= this.#renewAt) await this.signIn();
@@ -70,7 +70,7 @@ export class Session {
       this.#token = token;
       this.#renewAt = Date.now() + delay;
       this.#timer = setTimeout(() => void this.signIn(), Math.min(delay, longestTimer));
-      // An app that has logins of its own may keep the session that it has.
+      // An app with its own logins may keep its session.
       const id = sessionOf(token);
       if (fresh) this.began = id !== '' && id === this.#session ? 'kept' : 'new';
       this.#session = id;
@@ -88,7 +88,7 @@ export class Session {
 const loopback = ['localhost', '127.0.0.1', '[::1]'];
 
 function adviceFor(app: URL): string {
-  // To a browser these names of one machine are different sites.
+  // To a browser, these names of the same machine are different sites.
   if (location.hostname !== app.hostname && loopback.includes(location.hostname) && loopback.includes(app.hostname)) {
     return `Open this page at ${location.origin.replace(location.hostname, app.hostname)} instead.`;
   }
@@ -101,7 +101,7 @@ function adviceOn(status: number, app: URL): string {
   return 'Its log says why.';
 }
 
-/** The claim sid of a JWT, unverified; empty where there is none. */
+/** The claim sid of a JWT, unverified; empty if there is none. */
 function sessionOf(jwt: string): string {
   try {
     const body = (jwt.split('.')[1] ?? '').replaceAll('-', '+').replaceAll('_', '/');

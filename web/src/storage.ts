@@ -1,5 +1,5 @@
-// GraphiQL writes tabs, variables and history to localStorage. They can hold tokens, so here they
-// live only as long as the page; the colour theme alone is kept.
+// GraphiQL writes tabs, variables and history to localStorage. They can hold tokens, so here they are kept only in
+// the page's memory; only the colour theme is stored.
 import type { ComponentProps } from 'react';
 import type { GraphiQLProvider } from '@graphiql/react';
 

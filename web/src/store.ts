@@ -1,6 +1,6 @@
 import { useSyncExternalStore } from 'react';
 
-/** A value that components can watch. Nothing here outlives the page. */
+/** A value that components can watch. It is kept only in the page's memory. */
 export class Store<T> {
   #value: T;
   #watchers = new Set<() => void>();

@@ -1,4 +1,4 @@
-// Steers GraphiQL's tabs: fills tokens into variables, opens an example, asks for an upload.
+// Controls GraphiQL's tabs: fills tokens into variables, opens an example, requests an upload.
 import { pick, useGraphiQL, useGraphiQLActions } from '@graphiql/react';
 import { useCallback, useEffect, useRef } from 'react';
 import { examples, json } from './examples';
@@ -7,7 +7,7 @@ import type { Vault } from './vault';
 
 const exampleOf = (name: string | undefined) => examples.find((e) => e.name === name);
 
-/** What was last written into each example's variables; another text is the user's own and stays. */
+/** The text that was last written into each example's variables; a different text is the user's own and is kept. */
 const written = new Map<string, string>(examples.map((e) => [e.name, json(e.variables)]));
 
 export function useTabs(vault: Vault) {
@@ -33,14 +33,14 @@ export function useTabs(vault: Vault) {
     if (!variableEditor || !example) return;
     const untouched = variableEditor.getValue() === written.get(example.name);
     if (example.fill && tokens.length > 0 && untouched) write(example.name, example.fill(tokens));
-    // GraphiQL parses a tab's operation a moment after showing it, and runs what it last parsed.
+    // GraphiQL parses a tab's operation after a short delay, and runs the operation that it parsed last.
     if (operationName !== title) return;
     const next = afterSwitch.current;
     afterSwitch.current = undefined;
     next?.();
   }, [title, operationName, activeTabIndex, tokens, variableEditor, write]);
 
-  /** Shows the example's tab, opening it again if it was closed, and then does `then` there. */
+  /** Shows the example's tab, opening it again if it was closed, and then calls `then`. */
   const open = useCallback(
     (name: string, then: () => void) => {
       const index = tabs.findIndex((tab) => tab.title === name);
@@ -61,7 +61,7 @@ export function useTabs(vault: Vault) {
 
   return {
     useToken: (token: string) => open('Detokenize', () => write('Detokenize', { token })),
-    /** Runs Tokenize for one file, so that its type and size are what gets signed. */
+    /** Runs Tokenize for one file, so that its type and size are signed. */
     tokenizeFile: (file: File) =>
       open('Tokenize', () => {
         const metadata = { filename: file.name, contentType: file.type || 'application/octet-stream' };

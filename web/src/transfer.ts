@@ -1,4 +1,4 @@
-// Performs the signed requests that the gateway hands out, exactly as given.
+// Sends the gateway's signed requests, unchanged.
 
 export interface SignedRequest {
   method: string;
@@ -7,7 +7,7 @@ export interface SignedRequest {
   expiresAt?: string;
 }
 
-/** A failed transfer, in words for the person at the screen; `advice` is what to do. */
+/** A failed transfer, with a message for the user; `advice` says what to do. */
 export class TransferError extends Error {
   constructor(
     message: string,
@@ -36,7 +36,7 @@ export async function perform(request: SignedRequest, body?: Blob): Promise<Resp
     throw new TransferError(`This request expired at ${time}.`, again, 'Expired');
   }
   const headers = new Headers();
-  // The browser itself sends those it does not let a page set, such as Host and Content-Length.
+  // The browser itself sends the headers that a page may not set, such as Host and Content-Length.
   for (const { name, value } of request.headers) headers.set(name, value);
   let response: Response;
   try {
@@ -79,12 +79,12 @@ export type Value =
   | { kind: 'image'; blob: Blob }
   | { kind: 'binary'; blob: Blob };
 
-/** Text longer than this is shown cut; saving it gives all of it. */
+/** Longer text is shown only up to this length; saving it gives all of it. */
 const longestText = 100_000;
-// No SVG and no HTML: what is shown must not be able to run or load anything.
+// No SVG and no HTML: a shown value must not be able to run or load anything.
 const images = new Set(['image/png', 'image/jpeg', 'image/gif', 'image/webp', 'image/avif']);
 
-/** Decides how to show a value: by its declared type, then by whether it is text at all. */
+/** Decides how to show a value: by its declared type, then by whether its bytes are text. */
 export async function present(body: Blob, contentType: string): Promise<Value> {
   const type = contentType.split(';')[0]!.trim().toLowerCase();
   const blob = new Blob([body], { type: type || 'application/octet-stream' });

@@ -7,7 +7,7 @@ interface Props {
   onHide: () => void;
 }
 
-/** Shows a value: text as text, pictures as pictures, anything else by its size alone. */
+/** Shows a value: text as text, pictures as pictures, anything else only by its size. */
 export function ValueView({ value, filename, onHide }: Props) {
   const url = useObjectURL(value.blob);
   return (
@@ -17,7 +17,7 @@ export function ValueView({ value, filename, onHide }: Props) {
           {value.text}
         </pre>
       )}
-      {value.kind === 'text' && value.cut && <p className="notice">Cut here; save it to see all of it.</p>}
+      {value.kind === 'text' && value.cut && <p className="notice">Only the beginning is shown; save the value to see all of it.</p>}
       {value.kind === 'image' && url && <img data-testid="value-image" src={url} alt={filename || 'The value'} />}
       {value.kind === 'binary' && <p>Not text; save it to open it elsewhere.</p>}
       <p className="value-actions">

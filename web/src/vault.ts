@@ -1,4 +1,4 @@
-// Finds signed requests in the gateway's answers and keeps what has become of them.
+// Finds signed requests in the gateway's answers, and keeps their state.
 import type { Operation } from './fetcher';
 import { Store } from './store';
 import { TransferError, type SignedRequest, type Value, perform, present } from './transfer';
@@ -8,10 +8,10 @@ export interface Transfer {
   kind: 'upload' | 'download';
   token: string;
   request: SignedRequest;
-  /** Of the value, where the operation says. */
+  /** The value's name, if the operation has it. */
   filename: string;
   contentType: string;
-  /** What an upload was asked for. */
+  /** The file for which the upload was requested. */
   file?: File;
   state:
     | { phase: 'ready' }
@@ -22,13 +22,13 @@ export interface Transfer {
 }
 
 export interface VaultState {
-  /** Of the last response that had any answer of its own; the introspection is none. */
+  /** Of the last response with an answer; introspection does not count. */
   transfers: Transfer[];
-  /** Made by the last tokenize or tokenizeBatch of this page. */
+  /** The tokens of this page's last tokenize or tokenizeBatch. */
   tokens: string[];
   /** Error codes of the last response. */
   codes: string[];
-  /** How many operations have been answered. */
+  /** The number of answered operations. */
   answers: number;
 }
 
@@ -39,7 +39,7 @@ interface Answer {
 
 export class Vault {
   readonly state = new Store<VaultState>({ transfers: [], tokens: [], codes: [], answers: 0 });
-  /** Given to the upload that the next response holds. */
+  /** The file for the upload in the next response. */
   nextFile: File | undefined;
   #nextId = 1;
 
@@ -78,7 +78,7 @@ export class Vault {
     });
   }
 
-  /** Forgets the value, or the failure. */
+  /** Removes the value, or the failure. */
   reset(id: number): void {
     this.#update(id, { phase: 'ready' });
   }
@@ -101,7 +101,7 @@ export class Vault {
     this.state.set({ ...current, transfers });
   }
 
-  // Signed requests are found by their shape, whatever the operation's aliases are.
+  // Signed requests are found by their shape, so that aliases don't matter.
   #collect(node: unknown, found: Transfer[]): void {
     if (Array.isArray(node)) {
       for (const item of node) this.#collect(item, found);

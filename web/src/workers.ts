@@ -1,4 +1,4 @@
-// Monaco's workers as files of their own, loaded from the page's origin: no blob: in the policy.
+// Monaco's workers as separate files from the page's origin, so that the policy needs no blob:.
 import type { Environment } from 'monaco-editor/esm/vs/editor/editor.api';
 import EditorWorker from 'monaco-editor/esm/vs/editor/editor.worker.js?worker';
 import JsonWorker from 'monaco-editor/esm/vs/language/json/json.worker.js?worker';

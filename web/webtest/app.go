@@ -9,8 +9,8 @@ import (
 
 const cookieName = "app_session"
 
-// serveSession is the app's POST /.cloakroom/session: a JWT for the session of the cookie. With
-// ?new=1, or without a cookie, for a fresh anonymous session.
+// serveSession is the app's POST /.cloakroom/session: a JWT for the session of the cookie, or, with
+// ?new=1 or without a cookie, for a new anonymous session.
 func (s *Servers) serveSession(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path != "/.cloakroom/session" || r.Method != http.MethodPost {
 		http.NotFound(w, r)

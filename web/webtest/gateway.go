@@ -18,7 +18,7 @@ import (
 //go:embed schema.graphqls
 var schemaSource string
 
-// introspection is made from schema.graphqls by web/build/introspection.mjs.
+// introspection is generated from schema.graphqls by web/build/introspection.mjs.
 //
 //go:embed introspection.json
 var introspection json.RawMessage
@@ -185,7 +185,7 @@ func (v *value) metadata() object {
 
 func timestamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-// project keeps of a result what the operation selects.
+// project returns the fields of a result that the operation selects.
 func project(result any, selections ast.SelectionSet) any {
 	switch result := result.(type) {
 	case []any:

@@ -11,7 +11,7 @@ import (
 
 const keyHeader = "X-Amz-Server-Side-Encryption-Customer-Key"
 
-// corsHeaders are the request headers that signed requests bear, as a bucket's CORS rule names them.
+// corsHeaders are the request headers of signed requests, as a bucket's CORS rule names them.
 const corsHeaders = "content-type, if-none-match, x-amz-server-side-encryption-customer-key"
 
 // serveObject is the object store: /TOKEN?expires=UNIX, with the headers that were "signed".

@@ -1,6 +1,6 @@
-// Package webtest stands in for what the playground talks to: a gateway, an app with its session
-// endpoint, and an object store, each on an origin of its own. They keep the contract where a browser
-// sees it (sign-in, GraphQL, CORS, signed requests, errors) and nothing behind it: no signatures, no
+// Package webtest has stand-ins for the playground's servers: a gateway, an app with its session endpoint,
+// and an object store, each on a separate origin. They implement the part of the contract that a browser
+// sees (sign-in, GraphQL, CORS, signed requests, errors) and nothing else: no signatures, no
 // encryption, no database. Documents are validated against the contract's schema.
 package webtest
 
@@ -24,7 +24,7 @@ type Servers struct {
 	values   map[string]*value          // by token
 	ttl      time.Duration              // of signed requests
 	jwtTTL   time.Duration
-	refusing bool // the app has no session for anybody
+	refusing bool // the app refuses every session
 }
 
 type value struct {
@@ -60,40 +60,40 @@ func Start(t testing.TB) *Servers {
 	return s
 }
 
-// Origins are those that the page at Gateway.URL may talk to.
+// Origins returns the origins to which the page at Gateway.URL may connect.
 func (s *Servers) Origins() []string {
 	return []string{s.Gateway.URL, s.App.URL, s.Store.URL}
 }
 
-// SetRequestTTL sets how long signed requests are good for; negative ones have expired.
+// SetRequestTTL sets how long signed requests are valid; with a negative time they have expired.
 func (s *Servers) SetRequestTTL(ttl time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ttl = ttl
 }
 
-// SetSessionTTL sets how long the JWTs to come are good for.
+// SetSessionTTL sets how long later JWTs are valid.
 func (s *Servers) SetSessionTTL(ttl time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.jwtTTL = ttl
 }
 
-// RefuseSessions makes the app answer 503 to who asks for a session, or no more.
+// RefuseSessions makes the app answer 503 to session requests, or stops that.
 func (s *Servers) RefuseSessions(refusing bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.refusing = refusing
 }
 
-// SignIns counts the JWTs given out so far.
+// SignIns returns the number of JWTs issued so far.
 func (s *Servers) SignIns() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.sessions)
 }
 
-// Break changes the key of every value, so that no signed request is right any more.
+// Break changes the key of every value, so that no signed request is valid any more.
 func (s *Servers) Break() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -15,7 +15,7 @@ import (
 
 //go:generate go tool gqlgen generate --config gqlgen.yml
 
-// Custom is an input that reads itself: gqlgen asks no directive of its fields.
+// Custom is an input with its own unmarshaler: gqlgen calls no directive for its fields.
 type Custom struct {
 	Token  directives.TokenID
 	Plain  string
@@ -47,7 +47,7 @@ type Resolver struct {
 	got []string
 }
 
-// Got returns, sorted, every string that has reached a resolver, a directive or a function that reckons complexity.
+// Got returns, sorted, every string that has reached a resolver, a directive or a complexity function.
 func (r *Resolver) Got() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -10,14 +10,14 @@ type Bill interface {
 	IsBill()
 }
 
-// Only the type that implements it says that its key is a token.
+// Only the implementing type has the annotation on its key.
 type Item interface {
 	IsEntity()
 	IsItem()
 	GetRef() string
 }
 
-// A nested key, whose type gives more than reading.
+// A nested key, whose type creates more than READ grants.
 type Author struct {
 	Name string `json:"name"`
 	Card *Card  `json:"card"`
@@ -84,7 +84,7 @@ type Reminder struct {
 	Text *string `json:"text,omitempty"`
 }
 
-// What another subgraph has: a token, tokens in lists, and objects of many types.
+// Fields of another subgraph: a token, tokens in lists, and objects of many types.
 type Visit struct {
 	ID      string              `json:"id"`
 	Scan    *directives.TokenID `json:"scan,omitempty"`

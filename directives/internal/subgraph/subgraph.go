@@ -11,8 +11,7 @@ import (
 
 //go:generate go tool gqlgen generate --config gqlgen.yml
 
-// Resolver answers with the keys that it was asked for, as a subgraph without rules of its own does, and records every
-// string that reaches it.
+// Resolver returns the keys that it gets, as a subgraph without access rules does, and records every string that reaches it.
 type Resolver struct {
 	mu  sync.Mutex
 	got []string

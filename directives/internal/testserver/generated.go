@@ -567,38 +567,38 @@ var sources = []*ast.Source{
 Marks a field whose value is a token.
 
 On a returned field: create these grants (default ` + "`" + `READ` + "`" + `) for the calling session. On an argument or
-input field: require them (default ` + "`" + `STORE` + "`" + `); if one is missing, the operation is refused with
-` + "`" + `GRANT_REQUIRED` + "`" + ` before any resolver runs. ` + "`" + `grants: [READ, STORE]` + "`" + ` limits an input to tokens that the session
-may itself read: with ` + "`" + `STORE` + "`" + ` alone a session can read a token as soon as a field returns it. In a federated
-subgraph, a token in a representation needs the grants that its field creates.
-` + "`" + `duration` + "`" + ` bounds the life of the created grants.
+input field: require them (default ` + "`" + `STORE` + "`" + `); the operation is refused with ` + "`" + `GRANT_REQUIRED` + "`" + ` before any
+resolver runs if one is missing. An input that takes only what the session may itself read says
+` + "`" + `grants: [READ, STORE]` + "`" + `: a session with ` + "`" + `STORE` + "`" + ` alone reads what it stored as soon as a field returns it. In
+a federated subgraph, a token in a representation needs the grants that its field creates.
+` + "`" + `duration` + "`" + ` bounds the life of the grants that are created.
 
-Backends include this declaration and get the behaviour from Cloakroom's Go runtime. It uses two names of the
-backend's schema, ` + "`" + `@token` + "`" + ` and ` + "`" + `GrantKind` + "`" + `. In the gateway's own schema it documents what the gateway does itself.
+Backends include this declaration and get the behaviour from Cloakroom's Go runtime. It reserves two names in
+their schema, ` + "`" + `@token` + "`" + ` and ` + "`" + `GrantKind` + "`" + `. In the gateway's own schema it documents which grants the gateway creates and requires.
 """
 directive @token(
   "Which grants: created on output (default ` + "`" + `READ` + "`" + `), required on input (default ` + "`" + `STORE` + "`" + `)."
   grants: [GrantKind!]
-  "Duration of the created grants, in Go's format (90s, 15m, 1h30m); if absent, the gateway's default."
+  "Life of the grants that are created, as Go writes it (90s, 15m, 1h30m); the gateway's default where absent."
   duration: String
 ) on FIELD_DEFINITION | ARGUMENT_DEFINITION | INPUT_FIELD_DEFINITION
 
-"The kinds of grants."
+"What a grant permits its session to do with its token."
 enum GrantKind {
   "The session may detokenize the token."
   READ
-  "The application may save the token for the session. Sessions to which it then returns the token may read it."
+  "The application may save the token for the session. Each session to which it returns the row may then read the value."
   STORE
 }
 `, BuiltIn: false},
 	{Name: "../../tokenid.graphqls", Input: `"Opaque reference to one value: a prefix and a random UUID, as in tok-2b58d9b2-83c1-4e9b-9692-b149112810c8."
 scalar TokenID
 `, BuiltIn: false},
-	{Name: "../../../conformance/schemas/shapes.graphqls", Input: `"A custom scalar whose Go type writes itself."
+	{Name: "../../../conformance/schemas/shapes.graphqls", Input: `"A custom scalar whose Go type has its own marshaler."
 scalar Ref
 "A custom scalar that is a Go string with a String method that hides it."
 scalar Code
-"Whatever JSON holds."
+"Any JSON value."
 scalar Json
 
 interface Node {

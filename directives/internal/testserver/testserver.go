@@ -14,11 +14,10 @@ import (
 
 //go:generate go tool gqlgen generate --config gqlgen.yml
 
-// Ref is the Go type of a custom scalar: it writes itself as its own text behind a prefix that is not
-// part of the value in Go.
+// Ref is the Go type of a custom scalar: its JSON form has a prefix that the Go value has not.
 type Ref struct{ UUID string }
 
-// RefPrefix is what a Ref has on the wire and not in Go.
+// RefPrefix is the prefix of a Ref's JSON form.
 const RefPrefix = "tok-"
 
 // MarshalGQL implements graphql.Marshaler.
@@ -34,7 +33,7 @@ func (r *Ref) UnmarshalGQL(v any) error {
 	return nil
 }
 
-// UnmarshalJSON reads a Ref as it is on the wire.
+// UnmarshalJSON reads a Ref in its JSON form.
 func (r *Ref) UnmarshalJSON(b []byte) error {
 	var s string
 	if err := json.Unmarshal(b, &s); err != nil {
@@ -43,13 +42,13 @@ func (r *Ref) UnmarshalJSON(b []byte) error {
 	return r.UnmarshalGQL(s)
 }
 
-// Code is a string that hides itself from logs, and is what it is on the wire.
+// Code is a string whose String method hides it from logs; its JSON form is the string.
 type Code string
 
 // String implements fmt.Stringer.
 func (Code) String() string { return "***" }
 
-// Resolver is every resolver of the server. What a test does not set returns nothing.
+// Resolver has every resolver of the server. A resolver that a test does not set returns nothing.
 type Resolver struct {
 	// Ran counts the resolvers that ran.
 	Ran atomic.Int64

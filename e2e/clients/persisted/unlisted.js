@@ -1,4 +1,4 @@
-// What the page never asks, and the manifest does not have. The second has the name of a listed one.
+// Operations that the page never sends, and that are not in the manifest. The second has the name of a listed one.
 import { gql } from '@apollo/client';
 
 export const other = gql`

@@ -29,7 +29,7 @@ const (
 	pingInterval     = 10 * time.Second
 )
 
-// Options are what the API needs.
+// Options are the API's dependencies and settings.
 type Options struct {
 	Store   *store.Store
 	Grants  directives.Grants
@@ -40,15 +40,15 @@ type Options struct {
 
 // API is the handler of /graphql. Mount it inside appkit's Middleware.
 //
-// It is what gqlgen's handler.New gives, without the cache of that package, whose licence (MPL-2.0) is not among those
-// that we link. An application of its own uses handler.New.
+// It is gqlgen's handler.New without that package's cache, whose licence (MPL-2.0) is not among those that this
+// module links. Other applications use handler.New.
 type API struct {
 	exec       *executor.Executor
 	transports []graphql.Transport
 	news       *news
 }
 
-// New returns the API, or an error that names what @token can't work with.
+// New returns the API, or an error that names the parts of the schema in which @token can't work.
 func New(o Options) (*API, error) {
 	tokens, err := directives.New(directives.Options{Grants: o.Grants, Session: appkit.GatewaySession, Timeout: o.Timeout, Now: o.Now})
 	if err != nil {
@@ -78,8 +78,8 @@ func New(o Options) (*API, error) {
 	return a, nil
 }
 
-// ServeHTTP implements http.Handler. Both transports want a JSON body, which no page of another origin can
-// send: the application answers no preflight.
+// ServeHTTP implements http.Handler. Both transports require a JSON body, which no page of another origin can
+// send, because the application answers no preflight.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
@@ -108,15 +108,15 @@ func (a *API) do(w http.ResponseWriter, r *http.Request) {
 	}}})
 }
 
-// stream serves a subscription for as long as its client reads: the server's own limits are for requests
-// that come to an end.
+// stream serves a subscription for as long as its client reads: the server's own deadlines are for short
+// requests.
 func (a *API) stream(w http.ResponseWriter, r *http.Request) {
 	control := http.NewResponseController(w)
-	_ = control.SetReadDeadline(time.Time{}) // not every ResponseWriter has one to set
+	_ = control.SetReadDeadline(time.Time{}) // not every ResponseWriter supports deadlines
 	a.do(&unhurried{w, control}, r)
 }
 
-// unhurried gives each write its own time, three pings long.
+// unhurried gives each write its own deadline, three pings long.
 type unhurried struct {
 	http.ResponseWriter
 	control *http.ResponseController

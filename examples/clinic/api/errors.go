@@ -11,7 +11,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/examples/clinic/store"
 )
 
-// refusal is an error that a client is told, with its code.
+// refusal is an error that is sent to the client, with its code.
 type refusal struct{ code, message string }
 
 func (r refusal) Error() string { return r.message }
@@ -19,30 +19,30 @@ func (r refusal) Error() string { return r.message }
 var (
 	errSignIn     = refusal{"UNAUTHENTICATED", "Log in first."}
 	errNotAllowed = refusal{"FORBIDDEN", "Only a doctor may do this."}
-	errNoPatient  = refusal{"BAD_USER_INPUT", "There is no such patient among yours."}
+	errNoPatient  = refusal{"BAD_USER_INPUT", "You have no such patient."}
 	errInternal   = refusal{"INTERNAL", "internal error"}
 )
 
-// presenter decides what a client is told: refusals, what gqlgen says of a malformed request, and what
-// @token says, which are GraphQL errors already. Of anything else it logs the text and tells nothing.
+// presenter decides which errors are sent to the client: refusals, gqlgen's errors for a malformed request and
+// @token's, which are GraphQL errors already. It logs any other error, and sends "internal error".
 func presenter(log *slog.Logger) graphql.ErrorPresenterFunc {
 	return func(ctx context.Context, err error) *gqlerror.Error {
-		var told refusal
+		var shown refusal
 		var already *gqlerror.Error
 		switch {
-		case errors.As(err, &told):
+		case errors.As(err, &shown):
 		case errors.Is(err, store.ErrNotFound):
-			told = errNoPatient
+			shown = errNoPatient
 		case errors.Is(err, store.ErrNotAllowed):
-			told = errNotAllowed
+			shown = errNotAllowed
 		case errors.As(err, &already) && already.Err == nil:
 			return graphql.DefaultErrorPresenter(ctx, already)
 		default:
 			log.ErrorContext(ctx, "an operation failed", slog.Any("error", err))
-			told = errInternal
+			shown = errInternal
 		}
 		return &gqlerror.Error{
-			Message: told.message, Path: graphql.GetPath(ctx), Extensions: map[string]any{"code": told.code},
+			Message: shown.message, Path: graphql.GetPath(ctx), Extensions: map[string]any{"code": shown.code},
 		}
 	}
 }

@@ -8,9 +8,9 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 )
 
-// selectionLimit refuses operations that select more fields than it says, each as often as its fragment is
-// spread. gqlgen's FixedComplexityLimit would follow every spread, so that thirty fragments which each spread the next one
-// twice take minutes to measure, and it lets introspection pass unmeasured.
+// selectionLimit refuses operations that select more fields than the limit; a field counts as often as its fragment is
+// spread. gqlgen's FixedComplexityLimit follows every spread, so thirty fragments that each spread the next one
+// twice take minutes to measure, and it does not measure introspection.
 type selectionLimit int
 
 var _ graphql.OperationContextMutator = selectionLimit(0)
@@ -34,7 +34,7 @@ func (l selectionLimit) MutateOperationContext(_ context.Context, op *graphql.Op
 
 // measurer measures each fragment once. Fragments of a validated document have no cycles.
 type measurer struct {
-	most      int // where counting stops
+	most      int // counting stops here
 	fragments map[*ast.FragmentDefinition]int
 }
 

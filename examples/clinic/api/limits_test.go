@@ -18,7 +18,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/examples/clinic/store"
 )
 
-// doubling is small, and selects a field 2^n times.
+// doubling returns a small operation that selects a field 2^n times.
 func doubling(n int) string {
 	var b strings.Builder
 	b.WriteString("{...F0}")
@@ -29,7 +29,7 @@ func doubling(n int) string {
 	return b.String()
 }
 
-// wide asks introspection for n times n names of each type.
+// wide returns an introspection query for n times n names of each type.
 func wide(n int) string {
 	var a, b strings.Builder
 	for i := range n {
@@ -39,8 +39,8 @@ func wide(n int) string {
 	return "{__schema{types{" + a.String() + "}}} fragment F on __Type{" + b.String() + "}"
 }
 
-// TestStrangersCantKeepItBusy: what anybody may send is refused before it costs anything.
-func TestStrangersCantKeepItBusy(t *testing.T) {
+// TestExpensiveOperationsAreRefusedEarly: an anonymous client's expensive operation is refused before it runs.
+func TestExpensiveOperationsAreRefusedEarly(t *testing.T) {
 	rows, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "clinic.db"))
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = rows.Close() })
@@ -77,7 +77,7 @@ func TestStrangersCantKeepItBusy(t *testing.T) {
 	require.NotContains(t, ask(introspection), "errors", "tools can still read the schema")
 }
 
-// introspection is what tools send.
+// introspection is the query that tools send.
 const introspection = `query IntrospectionQuery {
   __schema {
     queryType { name } mutationType { name } subscriptionType { name }

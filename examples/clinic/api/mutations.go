@@ -10,8 +10,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/examples/clinic/store"
 )
 
-// By the time that a mutation runs, @token has verified every token in its arguments, at any depth, or has
-// refused the operation.
+// Before a mutation runs, @token has verified every token in its arguments, at any depth.
 
 func (m mutation) AddPatient(ctx context.Context, input model.AddPatientInput) (*model.Patient, error) {
 	added, err := m.AddPatients(ctx, []*model.AddPatientInput{&input})
@@ -102,7 +101,7 @@ func (m mutation) AddDocument(ctx context.Context, patient string, document mode
 	return documentOf(d), err
 }
 
-// number is the row's id that an ID names, or 0, which no row has.
+// number returns the row id in an ID, or 0, which no row has.
 func number(id string) int64 {
 	n, err := strconv.ParseInt(id, 10, 64)
 	if err != nil {

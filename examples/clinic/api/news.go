@@ -11,14 +11,14 @@ import (
 	"github.com/cloakroomhq/cloakroom/examples/clinic/store"
 )
 
-// Bounds of subscriptions. One that ends is begun again by the page.
+// Bounds of subscriptions. The page renews a subscription that ends.
 const (
 	maxSubscribers = 1000
 	maxBehind      = 16 // events that a subscriber may be behind before its subscription ends
 	maxStream      = time.Hour
 )
 
-// news tells subscribers the ids of new notes. Who may read which is asked when one is delivered.
+// news sends subscribers the ids of new notes. At delivery, the store decides whether the subscriber may read the note.
 type news struct {
 	mu          sync.Mutex
 	stopped     bool
@@ -27,12 +27,12 @@ type news struct {
 
 func newNews() *news { return &news{subscribers: map[chan string]string{}} }
 
-// subscribe returns a channel that is closed when the subscription has to end, and what ends it.
+// subscribe returns a channel, which is closed when the subscription has to end, and a function that ends the subscription.
 func (n *news) subscribe(session string) (events chan string, leave func(), err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if len(n.subscribers) >= maxSubscribers || n.stopped {
-		return nil, nil, refusal{"UNAVAILABLE", "No more subscriptions at the moment: try again later."}
+		return nil, nil, refusal{"UNAVAILABLE", "There are too many subscriptions at the moment: try again later."}
 	}
 	events = make(chan string, maxBehind)
 	n.subscribers[events] = session
@@ -81,7 +81,7 @@ func (n *news) stop() {
 	}
 }
 
-// NoteAdded asks the rule again for each note, with the session as it is by then.
+// NoteAdded applies the rule to each note at its delivery, with the session's current user.
 func (s subscription) NoteAdded(ctx context.Context) (<-chan *model.Note, error) {
 	if _, err := s.user(ctx); err != nil {
 		return nil, err
@@ -119,7 +119,7 @@ func (s subscription) deliver(ctx context.Context, notes chan<- *model.Note, add
 	}
 	note, err := s.store.Note(ctx, user, number(added))
 	if errors.Is(err, store.ErrNotFound) {
-		return true // not this user's
+		return true // not for this user
 	}
 	if err != nil {
 		return false

@@ -23,7 +23,7 @@ const (
 	maxText     = 200
 )
 
-// resolver answers fields. Nothing here knows of grants: the schema's @token says where tokens are.
+// resolver resolves fields. It has no code for grants: the schema's @token says where tokens are.
 type resolver struct {
 	store *store.Store
 	news  *news
@@ -42,7 +42,7 @@ func (r *resolver) Mutation() graph.MutationResolver         { return mutation{r
 func (r *resolver) Subscription() graph.SubscriptionResolver { return subscription{r} }
 func (r *resolver) Patient() graph.PatientResolver           { return patients{r} }
 
-// user returns who is logged in in the request's session.
+// user returns the user who is logged in in the request's session.
 func (r *resolver) user(ctx context.Context) (store.User, error) {
 	session, ok := appkit.SessionFrom(ctx)
 	if !ok {
@@ -75,7 +75,7 @@ func (q query) Patients(ctx context.Context, first int) ([]*model.Patient, error
 
 func (q query) Patient(ctx context.Context, id string) (*model.Patient, error) {
 	row := number(id)
-	if row < 1 { // which no patient has; to the store, 0 is no filter
+	if row < 1 { // no patient has such an id; in a filter, 0 means every id
 		return nil, nil
 	}
 	found, err := q.find(ctx, store.Filter{ID: row})
@@ -128,7 +128,7 @@ func (q query) Search(ctx context.Context, text string) ([]model.SearchResult, e
 	return results, nil
 }
 
-// Timeline merges what has been loaded with the patient.
+// Timeline merges the notes and documents that were loaded with the patient.
 func (patients) Timeline(_ context.Context, p *model.Patient) ([]model.TimelineEntry, error) {
 	type entry struct {
 		at time.Time

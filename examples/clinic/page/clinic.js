@@ -1,5 +1,5 @@
-// The clinic's page. It talks to the clinic's own GraphQL API about tickets, and to the gateway and the object
-// store about values.
+// The clinic's page. It sends tickets (tokens) to the clinic's own GraphQL API, and exchanges values with the gateway
+// and the object store.
 
 import { $, busy, fileValue, firstError, handOver, isFor, onSubmit, reach, Refusal, step, story, textValue } from "/cloakroom.js";
 import { isViewedBy, leaving } from "/forget.js";
@@ -34,11 +34,11 @@ const request = (query, variables, accept) => reach("The clinic", "/graphql", {
   body: JSON.stringify({ query, variables }),
 });
 
-// clinic asks the clinic's API. Data may come with errors: then some tickets have no grant.
+// clinic sends an operation to the clinic's API. A response can have data and errors: then some tickets have no grant.
 async function clinic(query, variables) {
   const answer = await request(query, variables, "application/json");
   const body = await answer.json().catch(() => null);
-  if (body?.errors?.[0]?.extensions?.code === "UNAUTHENTICATED" && viewer) location.reload(); // logged out elsewhere
+  if (body?.errors?.[0]?.extensions?.code === "UNAUTHENTICATED" && viewer) location.reload(); // logged out in another tab
   if (!body?.data || Object.values(body.data).every((field) => field === null) && body.errors) {
     throw firstError("The clinic", answer.status, body);
   }
@@ -60,10 +60,10 @@ async function loadPatients() {
 
 const problemAt = (errors, ...path) => errors.find((error) => error.path?.join() === path.join());
 
-// choose shows a patient. The clinic's answer has made the grants, for every ticket on it at once.
+// choose shows a patient. The clinic has created the grants of all tickets in its response, in one call.
 async function choose(id) {
   story("Opening a patient's record");
-  const { patient, errors } = await step("Ask the clinic; it grants my session its tickets, in one call",
+  const { patient, errors } = await step("Query the clinic, which creates this session's grants for the returned tickets, in one call",
     () => clinic(PATIENT, { id }), (data) => `${data.patient?.timeline.length ?? 0} entries`);
   if (!patient) return;
   chosen = id;
@@ -71,14 +71,14 @@ async function choose(id) {
   $("record").hidden = false;
   $("ssn").replaceChildren(patient.ssn
     ? ticket(patient.ssn, "Number", viewer, problemAt(errors, "patient", "ssn"))
-    : make("p", { className: "hint", textContent: "Not handed in yet." }));
-  $("ssn-summary").textContent = patient.ssn ? "Replace it" : "Hand it in";
+    : make("p", { className: "hint", textContent: "Not stored yet." }));
+  $("ssn-summary").textContent = patient.ssn ? "Replace it" : "Store it";
   $("timeline").replaceChildren(...patient.timeline.map((item) => entry(item, viewer)));
   $("no-entries").hidden = patient.timeline.length > 0;
   for (const button of $("patients").querySelectorAll("button")) button.setAttribute("aria-current", button.textContent === patient.name);
 }
 
-// save sends the clinic a mutation with tickets, which @token checks before anything is written.
+// save sends the clinic a mutation with tickets, which @token verifies before anything is written.
 const save = (mutation, variables) => step("Send the clinic the tickets; it asks the gateway whether this session may save them",
   () => clinic(mutation, variables), () => "saved");
 
@@ -119,7 +119,7 @@ $("add-samples").addEventListener("click", (event) => busy(event.target, async (
 }));
 
 onSubmit($("ssn-form"), async (form) => {
-  story("Handing in a social security number");
+  story("Storing a social security number");
   const [ssn] = await handOver([textValue(form.elements.ssn.value)]);
   await save(SET_SSN, { patient: chosen, ssn });
   form.reset();
@@ -158,7 +158,7 @@ onSubmit($("search-form"), async (form) => {
   if (text && search.length === 0) $("found").append(make("li", { className: "hint", textContent: "Nothing found." }));
 });
 
-// listen shows notes as they are written, and begins again when the connection ends.
+// listen shows new notes, and subscribes again when the connection ends.
 async function listen() {
   for (;;) {
     try {
@@ -173,7 +173,7 @@ async function listen() {
   }
 }
 
-// events reads server-sent events, as far as gqlgen sends them: an "event" line and a "data" line.
+// events reads server-sent events in the form that gqlgen sends: an "event" line and a "data" line.
 async function events(reader) {
   let text = "";
   for (;;) {
@@ -200,7 +200,7 @@ function showFormer() {
   $("former-ticket").replaceChildren(ticket(last.token, last.what, viewer));
 }
 
-// The form must stay in the page until the browser has taken it.
+// The form must stay in the page until the browser has read it.
 $("logout").addEventListener("submit", () => {
   leaving();
   $("clinic").replaceChildren();

@@ -1,5 +1,5 @@
-// What both pages share: the session's token from the application, the gateway's signed requests, and the object
-// store. Each request is told as a step. Whatever comes from outside is shown as text, never as markup.
+// Code of both pages: the session's token from the application, the gateway's signed requests, and the object
+// store. Each request is listed as a step. Data from outside is shown as text, never as markup.
 
 const graphqlURL = document.documentElement.dataset.graphql;
 export const $ = (id) => document.getElementById(id);
@@ -14,7 +14,7 @@ const DETOKENIZE = `mutation Detokenize($token: TokenID!) {
   }
 }`;
 
-// A failure that a person can be told, with its code where there is one.
+// A failure with a message for the user, and a code if there is one.
 export class Refusal extends Error {
   constructor(message, code) {
     super(code ? `${code}: ${message}` : message);
@@ -24,7 +24,7 @@ export class Refusal extends Error {
 
 const told = new WeakSet(); // errors that a step has shown
 
-// step tells what is being done, does it, and tells how it went.
+// step lists an action, runs it, and shows its outcome.
 export async function step(text, work, done = () => "") {
   const line = document.createElement("li");
   const mark = Object.assign(document.createElement("span"), { className: "mark", textContent: "…" });
@@ -44,7 +44,7 @@ export async function step(text, work, done = () => "") {
     note.textContent = error.message;
     throw error;
   } finally {
-    showLast(); // a note may have made the line higher
+    showLast(); // a message may have made the line higher
   }
 }
 
@@ -60,7 +60,7 @@ function showLast() {
 
 export const story = (text) => tell(Object.assign(document.createElement("li"), { className: "story", textContent: text }));
 
-// reach is fetch, with an error that says who could not be reached.
+// reach is fetch, with an error that names the server that could not be reached.
 export async function reach(who, url, init) {
   try {
     return await fetch(url, { cache: "no-store", redirect: "error", ...init });
@@ -74,19 +74,19 @@ export function firstError(who, status, body) {
   return new Refusal(error?.message ?? `${who} answered ${status}`, error?.extensions?.code);
 }
 
-// The gateway knows this page's session by a JWT that the page holds, or, with ?session=cookie, by a cookie that the
-// gateway sets at the end of its sign-in. The choice is the window's, so that it survives a login.
+// The gateway identifies this page's session by a JWT that the page holds, or, with ?session=cookie, by a cookie that the
+// gateway sets at the end of its sign-in. The choice is stored for the window, so that it survives a login.
 const asked = new URLSearchParams(location.search).get("session");
 if (asked) sessionStorage.setItem("clinic-session", asked);
 const byCookie = sessionStorage.getItem("clinic-session") === "cookie";
 let session = null;
 
-// sessionToken gives the token in hand while it has half a minute left, or else a new one.
+// sessionToken returns the current token if it is valid for half a minute more, otherwise a new one.
 async function sessionToken(another = false) {
   if (!another && session && Date.parse(session.expiresAt) - Date.now() > 30_000) return session.token;
   const text = another
     ? "Ask the clinic for another anonymous session"
-    : "Ask the clinic for a token of my session (the cookie itself never leaves for the gateway)";
+    : "Ask the clinic for a token of this session (the cookie itself is never sent to the gateway)";
   session = await step(text, async () => {
     const answer = await reach("The clinic", `/.cloakroom/session${another ? "?new=1" : ""}`, { method: "POST" });
     const body = await answer.json().catch(() => null);
@@ -98,7 +98,7 @@ async function sessionToken(another = false) {
 
 const atGateway = (path) => new URL(path, graphqlURL).href;
 
-// verify asks whether the gateway's cookie is there and good: null where it is not.
+// verify returns the session of the gateway's cookie, or null if there is no valid cookie.
 async function verify() {
   const answer = await reach("The gateway", atGateway("/session/verify"), { credentials: "include" });
   if (answer.status === 401) return null;
@@ -107,14 +107,14 @@ async function verify() {
   return body;
 }
 
-// ensure signs in: a frame goes to the gateway, from there to the clinic, which knows who I am, and back to the gateway, which sets
-// its cookie. It ends on an empty page of the clinic's; where it ends elsewhere, it was refused.
+// ensure signs in: a frame opens the gateway, which redirects to the clinic, which identifies the session, and back to the gateway,
+// which sets its cookie. It ends on an empty page of the clinic; on any other page, the sign-in was refused.
 const ensure = () => new Promise((resolve, reject) => {
   const frame = Object.assign(document.createElement("iframe"), { hidden: true, title: "Sign-in" });
   frame.addEventListener("load", () => {
     const page = frame.contentDocument; // null on another origin
     const at = page?.location.pathname;
-    if (at === "/.cloakroom/sign-in" && page.forms.length > 0) return; // on its way
+    if (at === "/.cloakroom/sign-in" && page.forms.length > 0) return; // not finished yet
     frame.remove();
     if (at === "/signed-in") resolve();
     else reject(new Refusal("The sign-in was refused, or this browser keeps no cookie of the gateway's"));
@@ -124,7 +124,7 @@ const ensure = () => new Promise((resolve, reject) => {
 });
 
 async function signIn() {
-  await step("Sign in at the gateway, in a hidden frame; the clinic tells it, signed, whose session this is", ensure);
+  await step("Sign in at the gateway, in a hidden frame; the clinic sends it a signed assertion of this session", ensure);
   const found = await verify();
   if (!found) throw new Refusal("This browser does not send the gateway's cookie");
   return found;
@@ -132,22 +132,22 @@ async function signIn() {
 
 let me = null;
 
-// isFor says whom the clinic takes its user for, as the claim sub: a cookie from before a login is somebody else's.
+// isFor is the clinic's user, as the claim sub: a gateway cookie from before a login belongs to another session.
 export const isFor = (subject) => { me = subject; };
 
-// pinned is the session of the cookie. Its hash goes with each request: should somebody else sign in meanwhile, in another
-// tab, the gateway refuses the request instead of answering for them.
+// pinned is the session of the cookie. Its hash is sent with each request: if another user signs in meanwhile, in another
+// tab, the gateway refuses the request instead of answering it for that user.
 async function pinned() {
   if (!session) {
     const isMine = (found) => found && (me ?? found.subject) === found.subject;
-    const found = await step("Ask the gateway whether its cookie knows my session", verify,
+    const found = await step("Ask the gateway whether its cookie has a session", verify,
       (answer) => (isMine(answer) ? `until ${new Date(answer.expiresAt).toLocaleTimeString()}` : "not yet"));
     session = isMine(found) ? found : await signIn();
   }
   return session.sessionHash;
 }
 
-// another becomes another visitor.
+// another starts another visitor's session.
 export async function another() {
   await sessionToken(true);
   if (byCookie) session = await signIn();
@@ -171,7 +171,7 @@ async function gateway(query, variables) {
     const body = await answer.json().catch(() => null);
     if (!body?.data || body.errors?.length) {
       const error = firstError("The gateway", answer.status, body);
-      if (error.code === "UNAUTHENTICATED") session = null; // it has ended: the next request begins another
+      if (error.code === "UNAUTHENTICATED") session = null; // it has ended: the next request gets a new one
       throw error;
     }
     return body.data;
@@ -192,24 +192,24 @@ async function atStore(request, body) {
 
 const total = (values) => `${values.reduce((sum, { blob }) => sum + blob.size, 0)} bytes`;
 
-// handOver takes values to the object store, and returns their tokens, in order.
+// handOver stores values in the object store, and returns their tokens, in order.
 export async function handOver(values) {
   if (values.length === 0) return [];
   const many = values.length > 1;
   const inputs = values.map(({ blob, metadata }) => ({ size: blob.size, metadata }));
   const { tokenizeBatch: tickets } = await step(
-    many ? `Ask the gateway for ${values.length} tickets at once; it gets sizes, not values`
-      : "Ask the gateway for a ticket; it gets the size, not the value",
+    many ? `Request ${values.length} tickets from the gateway, which gets sizes, not values`
+      : "Request a ticket from the gateway, which gets the size, not the value",
     await gateway(TOKENIZE, { inputs }), (data) => (many ? "" : data.tokenizeBatch[0].token));
-  await step(many ? "Send the values straight to the object store, which encrypts them"
-    : "Send the value straight to the object store, which encrypts it",
+  await step(many ? "Send the values directly to the object store, which encrypts them"
+    : "Send the value directly to the object store, which encrypts it",
   () => Promise.all(tickets.map((ticket, i) => atStore(ticket.upload, values[i].blob))), () => total(values));
   return tickets.map((ticket) => ticket.token);
 }
 
 export const textValue = (text) => ({ blob: new Blob([text]), metadata: { contentType: "text/plain" } });
 
-// fileValue is a file as a value: the signed headers name its type; a Blob of its own type would name it twice.
+// fileValue returns a file as a value. The signed headers name its type, so the Blob must not have a type too.
 export function fileValue(file) {
   if (file.size === 0) throw new Refusal("The file is empty: choose one with content");
   const metadata = {
@@ -220,16 +220,16 @@ export function fileValue(file) {
   return { blob: file.slice(0, file.size, ""), metadata };
 }
 
-// reveal turns a token into its value, and shows it in the element, or why not.
+// reveal detokenizes a token, and shows its value or the error in the element.
 export async function reveal(token, value, explain = () => "") {
   story(`Revealing ${token}`);
   value.hidden = false;
   value.className = "value";
   value.textContent = "…";
   try {
-    const { detokenize } = await step("Hand the ticket to the gateway; it checks this session's grant",
+    const { detokenize } = await step("Send the ticket to the gateway, which checks this session's grant",
       await gateway(DETOKENIZE, { token }), () => "granted");
-    const blob = await step("Fetch the value straight from the object store",
+    const blob = await step("Fetch the value directly from the object store",
       async () => (await atStore(detokenize.download)).blob(), (fetched) => `${fetched.size} bytes`);
     await show(value, blob, detokenize.metadata);
     return true;
@@ -243,9 +243,9 @@ export async function reveal(token, value, explain = () => "") {
 }
 
 const PICTURES = ["image/png", "image/jpeg", "image/gif", "image/webp"];
-const addresses = new WeakMap(); // of what is shown, to be freed when it is replaced
+const addresses = new WeakMap(); // object URLs of shown values, to be freed when they are replaced
 
-// conceal takes a value off the screen, and frees it.
+// conceal removes a value from the page, and frees it.
 export function conceal(value) {
   URL.revokeObjectURL(addresses.get(value));
   value.replaceChildren();
@@ -260,7 +260,7 @@ async function show(value, blob, metadata) {
     return;
   }
   const isPicture = PICTURES.includes(type);
-  // A type that a browser might run is not given back to it.
+  // The link never has a type that a browser might run.
   const address = URL.createObjectURL(new Blob([blob], { type: isPicture ? type : "application/octet-stream" }));
   addresses.set(value, address);
   const name = metadata?.filename || "value";
@@ -269,7 +269,7 @@ async function show(value, blob, metadata) {
   if (isPicture) value.prepend(Object.assign(document.createElement("img"), { src: address, alt: name }));
 }
 
-// busy keeps a button from being pressed twice. A refusal that no step has told is told below the button's form.
+// busy prevents a second press of a button. An error that no step has shown is shown below the button's form.
 export async function busy(button, work) {
   button.disabled = true;
   button.form?.querySelector(":scope > [role=alert]")?.remove();

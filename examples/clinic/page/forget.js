@@ -1,12 +1,12 @@
-// Nothing of a session stays on the screen after it. Browsers keep a page that is left as it was, for Back (the
+// Removes a session's data from the screen after its end. Browsers keep a page that is left unchanged, for Back (the
 // back/forward cache, which Cache-Control does not always prevent), and another tab may log in or out meanwhile.
 
 const tabs = new BroadcastChannel("clinic-viewer");
 
 let left = false;
 
-// leaving says that the page is on its way out: work that is under way will not find what it was to be shown in, and that
-// is no error.
+// leaving is true when the page is being left: then running work may miss the elements for its result, which is not
+// an error.
 export function leaving() {
   if (!left) addEventListener("unhandledrejection", (event) => event.preventDefault());
   left = true;
@@ -22,7 +22,7 @@ addEventListener("pageshow", (event) => {
   if (event.persisted) location.reload();
 });
 
-// isViewedBy tells the other tabs who is logged in, null for nobody; a tab that shows somebody else's page loads it again.
+// isViewedBy tells the other tabs which user is logged in, null for none; a tab with another user's page reloads it.
 export function isViewedBy(viewer) {
   tabs.onmessage = ({ data }) => {
     if (data === viewer) return;

@@ -1,11 +1,11 @@
-// The page /try: a value becomes a ticket and a value again, without the clinic's own API. Tickets are kept in
-// the open page alone.
+// The page /try tokenizes and detokenizes values without the clinic's own API. Only the open page keeps the
+// tickets (tokens).
 
 import "/forget.js";
 import { $, another, busy, conceal, fileValue, handOver, onSubmit, reveal, story, textValue } from "/cloakroom.js";
 
 async function take(value, what) {
-  story(`Handing over ${what}`);
+  story(`Storing ${what}`);
   const [token] = await handOver([value]);
   addTicket(token, what);
 }
@@ -40,10 +40,10 @@ onSubmit($("token-form"), async (form) => {
 });
 
 $("new-session").addEventListener("click", (event) => busy(event.target, async () => {
-  // Tickets stay, to be tried; what the former visitor has opened, typed or done does not.
+  // Tickets stay, to be tried again; the former visitor's values, input and steps are removed.
   for (const value of $("tickets").querySelectorAll(".value")) conceal(value);
   for (const form of document.forms) form.reset();
   $("steps").replaceChildren();
-  story("Becoming somebody else");
+  story("Starting another session");
   await another();
 }));

@@ -2,18 +2,18 @@
 
 import { $, busy, reveal } from "/cloakroom.js";
 
-// make creates an element with properties and children; text stays text.
+// make creates an element with properties and children; strings become text nodes.
 export function make(tag, properties = {}, ...children) {
   const element = Object.assign(document.createElement(tag), properties);
   element.append(...children);
   return element;
 }
 
-// The last ticket that was opened, and by whom: it opens nothing, so the page may keep it over a change of user.
+// The last ticket that was opened, and its user. A ticket alone opens nothing, so the page may keep it when the user changes.
 const FORMER = "clinic-former-ticket";
 export const former = () => JSON.parse(sessionStorage.getItem(FORMER) ?? "null");
 
-// explain says what the codes mean here.
+// explain returns the meaning of a code for the user.
 export function explain(error) {
   switch (error.code) {
     case "GRANT_REQUIRED":
@@ -22,13 +22,13 @@ export function explain(error) {
     case "UNAUTHENTICATED":
       return "Your session has ended: log in again.";
     case "SESSION_CHANGED":
-      return "Somebody else has signed in in this browser: load the page again.";
+      return "Another user has signed in in this browser: reload the page.";
     default:
       return "";
   }
 }
 
-// ticket shows a token, and its value when asked. A problem is what the clinic's answer said of it.
+// ticket shows a token, and its value on request. A problem is the error for it in the clinic's response.
 export function ticket(token, what, viewer, problem) {
   const held = $("ticket").content.cloneNode(true).firstElementChild;
   held.querySelector(".what").textContent = what;
@@ -65,7 +65,7 @@ export function entry(item, viewer, named = false) {
   return line;
 }
 
-// picture draws something like an X-ray, as a file.
+// picture returns an image file like an X-ray.
 export function picture() {
   const canvas = make("canvas", { width: 320, height: 240 });
   const pen = canvas.getContext("2d");

@@ -10,10 +10,10 @@ import (
 )
 
 // visible is the clinic's rule, as a condition on patients p: a doctor sees her own, a patient himself. It takes
-// the user's id twice. @token creates grants for what a resolver returns, so this is also who gets which grants.
+// the user's id twice. @token creates grants for returned tokens, so the rule also decides which sessions get grants.
 const visible = "(p.doctor_id = ? OR p.user_id = ?)"
 
-// Patient is a row of patients, and what hangs on it where it was asked for.
+// Patient is a row of patients, with its notes and documents if they were requested.
 type Patient struct {
 	ID        int64
 	Name      string
@@ -22,15 +22,15 @@ type Patient struct {
 	Documents []Document
 }
 
-// Filter narrows a list of patients; its zero value doesn't.
+// Filter narrows a list of patients; its zero value selects all.
 type Filter struct {
 	ID               int64
 	Name             string // a part of it
 	Limit            int
-	Notes, Documents bool // ask for them too: one more query each, however many patients
+	Notes, Documents bool // load them too: one more query each, for any number of patients
 }
 
-// Patients returns those that the user may see, by their ids.
+// Patients returns the patients that the user may see, ordered by id.
 func (s *Store) Patients(ctx context.Context, user User, f Filter) ([]Patient, error) {
 	limit := f.Limit
 	if limit == 0 {
@@ -112,7 +112,7 @@ func (s *Store) AddPatients(ctx context.Context, doctor User, patients []NewPati
 	return ids, notes, err
 }
 
-// LinkPatient makes a patient of the doctor's for a user who can log in, unless that user is one already.
+// LinkPatient adds a patient of the doctor for a user who can log in, unless that user is a patient already.
 func (s *Store) LinkPatient(ctx context.Context, doctor, user User) error {
 	_, err := s.db.ExecContext(ctx, `INSERT INTO patients (name, doctor_id, user_id)
 		SELECT ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM patients WHERE user_id = ?)`, user.Name, doctor.ID, user.ID, user.ID)
@@ -149,16 +149,16 @@ func insert(ctx context.Context, tx *sql.Tx, statement string, args ...any) (int
 	return result.LastInsertId()
 }
 
-// like is a pattern for texts that contain the part.
+// like returns a LIKE pattern for texts that contain the part.
 func like(part string) string {
 	return "%" + strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(part) + "%"
 }
 
-// list is a list as SQLite's json_each reads it, and as columns keep it.
+// list returns a list as JSON, for SQLite's json_each and for columns.
 func list[T any](of []T) string {
 	if of == nil {
 		of = []T{}
 	}
-	b, _ := json.Marshal(of) // strings and integers always have a form
+	b, _ := json.Marshal(of) // never fails for strings and integers
 	return string(b)
 }

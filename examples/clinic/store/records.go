@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Note is what a doctor wrote about a patient.
+// Note is a doctor's note about a patient.
 type Note struct {
 	ID, PatientID       int64
 	PatientName, Author string
@@ -34,7 +34,7 @@ type NewNote struct {
 // NewDocument is a document to add.
 type NewDocument struct{ Title, File string }
 
-// AddNote adds a doctor's note about a patient of hers.
+// AddNote adds a doctor's note about one of her patients.
 func (s *Store) AddNote(ctx context.Context, doctor User, patient int64, n NewNote, now time.Time) (id int64, err error) {
 	if doctor.Role != Doctor {
 		return 0, ErrNotAllowed
@@ -71,12 +71,12 @@ func addDocument(ctx context.Context, tx *sql.Tx, patient int64, d NewDocument, 
 		patient, d.Title, now.UnixMicro(), d.File)
 }
 
-// Note returns one note; ErrNotFound where the user may not see its patient.
+// Note returns one note; ErrNotFound if the user may not see its patient.
 func (s *Store) Note(ctx context.Context, user User, id int64) (Note, error) {
 	return first(s.notes(ctx, user, 1, "n.id = ?", id))
 }
 
-// Document returns one document; ErrNotFound where the user may not see its patient.
+// Document returns one document; ErrNotFound if the user may not see its patient.
 func (s *Store) Document(ctx context.Context, user User, id int64) (Document, error) {
 	return first(s.documents(ctx, user, 1, "d.id = ?", id))
 }
@@ -102,9 +102,9 @@ func (s *Store) Search(ctx context.Context, user User, text string, limit int) (
 	return notes, documents, err
 }
 
-// notes returns those that the user may see, the newest first, at most limit (-1: all).
+// notes returns notes that the user may see, the newest first, at most limit (-1: all).
 func (s *Store) notes(ctx context.Context, user User, limit int, condition string, arg any) ([]Note, error) {
-	//nolint:gosec // condition is one of this package's own; what comes from outside is an argument
+	//nolint:gosec // condition is a constant of this package; outside input is passed as arguments
 	rows, err := s.db.QueryContext(ctx, `SELECT n.id, n.patient_id, p.name, u.name, n.written_at, n.body, n.attachments
 		FROM notes n JOIN patients p ON p.id = n.patient_id JOIN users u ON u.id = n.author_id
 		WHERE `+condition+" AND "+visible+" ORDER BY n.id DESC LIMIT ?", arg, user.ID, user.ID, limit)
@@ -113,7 +113,7 @@ func (s *Store) notes(ctx context.Context, user User, limit int, condition strin
 	})
 }
 
-// documents returns those that the user may see, the newest first, at most limit (-1: all).
+// documents returns documents that the user may see, the newest first, at most limit (-1: all).
 func (s *Store) documents(ctx context.Context, user User, limit int, condition string, arg any) ([]Document, error) {
 	//nolint:gosec // as for notes
 	rows, err := s.db.QueryContext(ctx, `SELECT d.id, d.patient_id, p.name, d.title, d.added_at, d.file

@@ -1,4 +1,4 @@
--- What the clinic keeps. Where a value would stand, a token stands.
+-- The clinic's data. Tokens replace the values.
 CREATE TABLE IF NOT EXISTS users (
   id            INTEGER PRIMARY KEY,
   email         TEXT NOT NULL UNIQUE,
@@ -7,7 +7,7 @@ CREATE TABLE IF NOT EXISTS users (
   password_hash TEXT NOT NULL
 );
 CREATE TABLE IF NOT EXISTS logins (
-  id         BLOB PRIMARY KEY, -- SHA-256 of the session's id: a copy of this file logs nobody in
+  id         BLOB PRIMARY KEY, -- SHA-256 of the session's id, so that a copy of this file allows no login
   user_id    INTEGER NOT NULL REFERENCES users,
   created_at INTEGER NOT NULL,
   expires_at INTEGER NOT NULL

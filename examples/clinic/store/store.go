@@ -1,6 +1,6 @@
 // Package store is the clinic's own database: SQLite and plain SQL. It holds tokens, and no value.
 //
-// Every question about patients is asked by somebody, and one rule (visible) says which of them they may see.
+// Every query about patients has a user, and one rule (visible) decides which patients the user may see.
 package store
 
 import (
@@ -15,11 +15,11 @@ import (
 	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
-// ErrNotFound is returned for what does not exist, and for what the asking user may not see: the two
-// can't be told apart.
+// ErrNotFound is returned for a row that does not exist, and for a row that the user may not see: callers
+// can't distinguish the two.
 var ErrNotFound = errors.New("not found")
 
-// ErrNotAllowed is returned where the user's role may not do this.
+// ErrNotAllowed is returned if the user's role does not allow the change.
 var ErrNotAllowed = errors.New("not allowed")
 
 //go:embed schema.sql
@@ -30,7 +30,7 @@ type Store struct{ db *sql.DB }
 
 // Open opens the file, and makes it (mode 0600) with its tables if there is none.
 func Open(ctx context.Context, path string) (*Store, error) {
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) // SQLite would let others read it
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) // SQLite would make it readable by other users
 	if err == nil {
 		err = file.Close()
 	}

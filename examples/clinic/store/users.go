@@ -14,10 +14,10 @@ const (
 	PatientRole = "PATIENT"
 )
 
-// loginsPerUser bounds the table of logins: one more ends the user's oldest.
+// loginsPerUser bounds a user's rows in the table of logins: one more ends the oldest login.
 const loginsPerUser = 10
 
-// User is somebody who can log in.
+// User is a person who can log in.
 type User struct {
 	ID    int64
 	Email string
@@ -29,7 +29,7 @@ const userColumns = "u.id, u.email, u.name, u.role"
 
 func (u *User) fields() []any { return []any{&u.ID, &u.Email, &u.Name, &u.Role} }
 
-// AddUser adds a user, or returns the one with this address.
+// AddUser adds a user, or returns the existing user with this address.
 func (s *Store) AddUser(ctx context.Context, u User, passwordHash string) (User, error) {
 	err := s.db.QueryRowContext(ctx, `INSERT INTO users (email, name, role, password_hash) VALUES (?, ?, ?, ?)
 		ON CONFLICT (email) DO UPDATE SET email = excluded.email RETURNING id, email, name, role`,
@@ -37,7 +37,7 @@ func (s *Store) AddUser(ctx context.Context, u User, passwordHash string) (User,
 	return u, err
 }
 
-// UserByEmail returns a user and the hash of the password; ErrNotFound where there is none.
+// UserByEmail returns a user and the hash of the password; ErrNotFound if there is no such user.
 func (s *Store) UserByEmail(ctx context.Context, email string) (u User, passwordHash string, err error) {
 	err = s.db.QueryRowContext(ctx, "SELECT "+userColumns+", u.password_hash FROM users u WHERE email = ?", email).
 		Scan(append(u.fields(), &passwordHash)...)
@@ -52,8 +52,8 @@ func loginID(session string) []byte {
 	return sum[:]
 }
 
-// Login starts a session of the user. It also clears away what has expired, and the user's oldest sessions
-// over a bound.
+// Login starts a session of the user. It also deletes expired sessions, and the user's oldest sessions
+// above loginsPerUser.
 func (s *Store) Login(ctx context.Context, user User, session string, now, expires time.Time) error {
 	return s.inTx(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, "INSERT INTO logins (id, user_id, created_at, expires_at) VALUES (?, ?, ?, ?)",
@@ -74,7 +74,7 @@ func (s *Store) Logout(ctx context.Context, session string) error {
 	return err
 }
 
-// UserOf returns whose session it is, and when it ends; ErrNotFound where it has ended, or never was.
+// UserOf returns a session's user, and when the session ends; ErrNotFound if it has ended, or never existed.
 func (s *Store) UserOf(ctx context.Context, session string, now time.Time) (u User, expires time.Time, err error) {
 	var micros int64
 	err = s.db.QueryRowContext(ctx, "SELECT "+userColumns+`, l.expires_at FROM logins l JOIN users u ON u.id = l.user_id

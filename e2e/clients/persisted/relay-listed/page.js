@@ -1,4 +1,4 @@
-// A page's operations, where relay-compiler finds them; the scripts use what it makes of them.
+// A page's operations, where relay-compiler finds them; the scripts use its output.
 import { graphql } from 'relay-runtime';
 
 graphql`

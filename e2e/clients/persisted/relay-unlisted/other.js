@@ -1,4 +1,4 @@
-// What the page never asks, and the list does not have.
+// An operation that the page never sends, and that is not listed.
 import { graphql } from 'relay-runtime';
 
 graphql`

@@ -1,4 +1,4 @@
-// Package archive is a subgraph that has scans of the notes of another, and believes whoever names one.
+// Package archive is a subgraph that has scans of another subgraph's notes, and checks no access itself.
 package archive
 
 import (
@@ -13,7 +13,7 @@ import (
 
 // Resolver keeps the scan of each note, by its text.
 type Resolver struct {
-	// Found counts the entities that were looked for.
+	// Found counts entity lookups.
 	Found atomic.Int64
 
 	scans sync.Map

@@ -6,7 +6,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/directives"
 )
 
-// The archive's: only its key is known here, and given to nobody.
+// A type of the archive: this subgraph has only its key, and creates no grants for it.
 type Letter struct {
 	Text directives.TokenID `json:"text"`
 }

@@ -1,4 +1,4 @@
-// Package notes is a subgraph that keeps what each session has written.
+// Package notes is a subgraph that keeps each session's notes.
 package notes
 
 import (
@@ -11,7 +11,7 @@ import (
 
 //go:generate go tool gqlgen generate --config gqlgen.yml
 
-// Resolver keeps notes by their session, which Session names.
+// Resolver keeps notes by session, which Session returns.
 type Resolver struct {
 	Session func(context.Context) (string, bool)
 

@@ -12,12 +12,12 @@ import (
 	"github.com/cloakroomhq/cloakroom/directives"
 )
 
-// What a search finds.
+// A result of a search.
 type SearchResult interface {
 	IsSearchResult()
 }
 
-// What happened to a patient.
+// An entry of a patient's timeline.
 type TimelineEntry interface {
 	IsTimelineEntry()
 }
@@ -56,7 +56,7 @@ type NewNote struct {
 	Attachments []directives.TokenID `json:"attachments"`
 }
 
-// What a doctor wrote. The text is a token; the clinic doesn't know what it says.
+// A doctor's note. The text is a token; the clinic doesn't know its value.
 type Note struct {
 	ID          string             `json:"id"`
 	PatientID   string             `json:"patientId"`
@@ -64,7 +64,7 @@ type Note struct {
 	Author      string             `json:"author"`
 	WrittenAt   time.Time          `json:"writtenAt"`
 	Body        directives.TokenID `json:"body"`
-	// Pictures and the like, a token each.
+	// Attached files, one token each.
 	Attachments []directives.TokenID `json:"attachments"`
 }
 
@@ -72,11 +72,11 @@ func (Note) IsTimelineEntry() {}
 
 func (Note) IsSearchResult() {}
 
-// Somebody who is treated here. What is sensitive about a patient is a token.
+// A patient of the clinic. A patient's sensitive data are tokens.
 type Patient struct {
 	ID   string `json:"id"`
 	Name string `json:"name"`
-	// The social security number; null until it is handed in.
+	// The social security number; null until it is added.
 	Ssn       *directives.TokenID `json:"ssn,omitempty"`
 	Notes     []*Note             `json:"notes"`
 	Documents []*Document         `json:"documents"`
@@ -92,7 +92,7 @@ type Query struct {
 type Subscription struct {
 }
 
-// Somebody who can log in.
+// A person who can log in.
 type User struct {
 	ID    string `json:"id"`
 	Name  string `json:"name"`
@@ -100,7 +100,7 @@ type User struct {
 	Role  Role   `json:"role"`
 }
 
-// What somebody may do.
+// A user's permissions.
 type Role string
 
 const (

@@ -7,9 +7,9 @@ import (
 	"github.com/cloakroomhq/cloakroom/web/webtest"
 )
 
-func TestStory(t *testing.T) {
+func TestPlaygroundEndToEnd(t *testing.T) {
 	s := webtest.Start(t)
-	browser.RunStory(t, browser.Story{
+	browser.RunScenario(t, browser.Scenario{
 		URL: s.Gateway.URL, Origins: s.Origins(), Screenshots: "../e2e/artifacts/playground",
 	})
 }

@@ -16,7 +16,7 @@ import (
 type (
 	withQuery interface{ Query() any }
 	withInput interface{ MyInput() any }
-	// otherSchema is not made by gqlgen's generator.
+	// otherSchema is a schema that gqlgen did not generate.
 	otherSchema struct{ graphql.ExecutableSchema }
 )
 
@@ -34,8 +34,8 @@ type fixed struct {
 
 func (f *fixed) Schema() *ast.Schema { return f.schema }
 
-// TestReadsByCode: what could run before the operation is verified is found, and what can't be told counts as code.
-func TestReadsByCode(t *testing.T) {
+// TestInputsRunCode: code that could run before the operation is verified is found; an unknown kind of schema counts as code.
+func TestInputsRunCode(t *testing.T) {
 	schema := func(text string) *ast.Schema {
 		s, err := gqlparser.LoadSchema(&ast.Source{Input: directives.Declaration + `
 			directive @own on ARGUMENT_DEFINITION | INPUT_FIELD_DEFINITION | INPUT_OBJECT
@@ -59,6 +59,6 @@ func TestReadsByCode(t *testing.T) {
 		"the generator's, without":   {testserver.NewExecutableSchema(testserver.Config{}), false},
 		"the generator's, with":      {shapes.NewExecutableSchema(shapes.Config{}), true},
 	} {
-		t.Run(name, func(t *testing.T) { require.Equal(t, c.want, directives.ReadsByCode(c.es)) })
+		t.Run(name, func(t *testing.T) { require.Equal(t, c.want, directives.InputsRunCode(c.es)) })
 	}
 }

@@ -10,19 +10,19 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// Story says what RunStory is pointed at.
-type Story struct {
+// Scenario has the settings of RunScenario.
+type Scenario struct {
 	URL         string   // the playground's page
-	Origins     []string // gateway, app, object store: no request may go elsewhere
+	Origins     []string // gateway, app, object store: every request must go to one of them
 	Screenshots string   // folder for the pictures; "" for none
-	OneSession  bool     // the app does not answer ?new=1 with a fresh session: leave that chapter out
+	OneSession  bool     // the app does not answer ?new=1 with a new session: skip that part
 }
 
-// RunStory tells the playground's story in a real browser: sign in, tokenize, upload, detokenize and
-// read the very value; the same with a file; then a new session, which is refused.
-func RunStory(t *testing.T, story Story) {
+// RunScenario uses the playground in a real browser: sign in, tokenize, upload, detokenize and read the
+// same value; the same with a file; then a new session, which is refused.
+func RunScenario(t *testing.T, s Scenario) {
 	t.Helper()
-	p := Open(t, story.URL, story.Screenshots)
+	p := Open(t, s.URL, s.Screenshots)
 	p.SignedIn()
 	p.Shoot("01-signed-in")
 
@@ -48,24 +48,24 @@ func RunStory(t *testing.T, story Story) {
 	p.ReadValue(token, secret)
 	p.Shoot("05-value-shown")
 
-	p.batchStory()
-	p.fileStory()
+	p.checkBatch()
+	p.checkFile()
 
-	if !story.OneSession {
+	if !s.OneSession {
 		p.newSession()
 	}
 
 	p.nothingKept(token, "IBAN")
-	for _, stray := range p.Strays(story.Origins) {
-		t.Errorf("a request left for %s", stray)
+	for _, stray := range p.Strays(s.Origins) {
+		t.Errorf("a request went to %s", stray)
 	}
 	for _, complaint := range p.Complaints() {
 		t.Errorf("the browser complained: %s", complaint)
 	}
 }
 
-// fileStory uploads a picture through a request of its own and sees it as a picture again.
-func (p *Page) fileStory() {
+// checkFile uploads a picture through its own request, and checks that it is shown as a picture.
+func (p *Page) checkFile() {
 	p.t.Helper()
 	name := filepath.Join(p.t.TempDir(), "scan.png")
 	if err := os.WriteFile(name, picture(), 0o600); err != nil {
@@ -89,8 +89,8 @@ func (p *Page) fileStory() {
 	p.Shoot("07-picture-shown")
 }
 
-// batchStory reserves two tokens, and asks for them together with one that the session may not read.
-func (p *Page) batchStory() {
+// checkBatch reserves two tokens, and detokenizes them together with one that the session may not read.
+func (p *Page) checkBatch() {
 	p.t.Helper()
 	p.OpenTab("TokenizeBatch")
 	p.Run()
@@ -104,7 +104,7 @@ func (p *Page) batchStory() {
 	p.Shoot("06-metadata")
 }
 
-// newSession becomes someone else, who may not read the last token.
+// newSession starts another session, which may not read the last token.
 func (p *Page) newSession() {
 	p.t.Helper()
 	p.NewSession()
@@ -134,7 +134,7 @@ func (p *Page) OpenTab(name string) {
 	p.AwaitTab(name)
 }
 
-// AwaitTab waits until a tab is shown, and its operation is the one that will run.
+// AwaitTab waits until a tab is shown, and its operation is selected to run.
 func (p *Page) AwaitTab(name string) {
 	p.t.Helper()
 	p.Await("tab "+name, fmt.Sprintf(
@@ -171,7 +171,7 @@ func (p *Page) ReadValue(token, want string) {
 	}
 }
 
-// nothingKept looks for the words in whatever the page could have stored.
+// nothingKept checks that the words are in nothing that the page could have stored.
 func (p *Page) nothingKept(words ...string) {
 	p.t.Helper()
 	stored := p.Eval(`JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie, location.href])`)

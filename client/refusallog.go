@@ -10,12 +10,12 @@ import (
 	"time"
 )
 
-// refusedEvery is how often the log gets a refusal of the client's own credential, which every call meets alike.
+// refusedEvery is how often a refusal of the client's own credential is logged: every call is refused in the same way.
 const refusedEvery = 10 * time.Second
 
-// refused logs that the gateway does not accept the client's own credential: the application's mistake, or its
-// operator's, and nothing that its users can mend.
-type refused struct {
+// refusalLog logs that the gateway does not accept the client's own credential: a mistake of the
+// application or its operator, which its users can't fix.
+type refusalLog struct {
 	logger *slog.Logger
 	now    func() time.Time
 
@@ -24,9 +24,9 @@ type refused struct {
 	since  int
 }
 
-// log says what the gateway says, and of the JWT whom it is of and for: the two names that have to be those of the
-// gateway's settings. Nothing else of the JWT is read.
-func (r *refused) log(ctx context.Context, err error, jwt string) {
+// log logs the gateway's message with the JWT's iss and aud, which have to equal the gateway's settings. Nothing else of
+// the JWT is read.
+func (r *refusalLog) log(ctx context.Context, err error, jwt string) {
 	now := r.now()
 	r.mu.Lock()
 	if !r.logged.IsZero() && now.Sub(r.logged) < refusedEvery {
@@ -42,7 +42,7 @@ func (r *refused) log(ctx context.Context, err error, jwt string) {
 		slog.String("error", err.Error()), slog.String("iss", iss), slog.String("aud", aud), slog.Int("not_logged", since))
 }
 
-// namesOf reads iss and aud (RFC 7519, section 4.1) of the client's own JWT, for people.
+// namesOf returns iss and aud (RFC 7519, section 4.1) of the client's own JWT, for the log.
 func namesOf(jwt string) (iss, aud string) {
 	parts := strings.Split(jwt, ".")
 	if len(parts) != 3 {

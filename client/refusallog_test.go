@@ -18,9 +18,9 @@ import (
 	"github.com/cloakroomhq/cloakroom/client"
 )
 
-// TestItsOwnCredentialIsRefused: the error says why, and so does the log of the application, once in a while, with whom
-// the JWT is of and for, and nothing else of it.
-func TestItsOwnCredentialIsRefused(t *testing.T) {
+// TestARefusedCredentialIsLogged: the error has the reason, and so has the application's log, at intervals, with the
+// JWT's iss and aud and nothing else of it.
+func TestARefusedCredentialIsLogged(t *testing.T) {
 	const why = "The credential is not accepted: the JWT is made for somebody else (aud)."
 	gateway := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
