@@ -38,6 +38,14 @@ func (c call) MakeRequest(ctx context.Context, op *graphql.Request, into *graphq
 	if err != nil {
 		return failure(ErrBadUserInput, nil, "the request can't be written as JSON")
 	}
+	if err = c.deliver(ctx, op.OpName, body, into); errors.Is(err, ErrUnavailable) {
+		c.warnings.outage(ctx, err)
+	}
+	return err
+}
+
+// deliver sends the operation, repeatedly if that is safe.
+func (c call) deliver(ctx context.Context, operation string, body []byte, into *graphql.Response) error {
 	refused := ""
 	for attempt := 1; ; attempt++ {
 		jwt, err := c.credentials.get(ctx, refused)
@@ -54,9 +62,9 @@ func (c call) MakeRequest(ctx context.Context, op *graphql.Request, into *graphq
 			refused = jwt // repeat once, without a pause
 			continue
 		case errors.Is(err, ErrUnauthenticated):
-			c.refusals.log(ctx, err, jwt)
+			c.warnings.refusal(ctx, err, jwt)
 			return err
-		case attempt >= c.attempts || !neverSent(err) && (!repeatable[op.OpName] || !transient(err)):
+		case attempt >= c.attempts || !neverSent(err) && (!repeatable[operation] || !transient(err)):
 			return err
 		}
 		if !pause(ctx, attempt) {

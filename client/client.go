@@ -43,7 +43,7 @@ type Options struct {
 	MaxAnswer int64
 	// Now is the clock for the expiry of JWTs; nil: time.Now.
 	Now func() time.Time
-	// Logger gets a warning, at most every 10 seconds, while the gateway refuses the credential; nil: slog.Default().
+	// Logger gets a warning, at most every 10 seconds, while the gateway refuses the credential or is not available; nil: slog.Default().
 	Logger *slog.Logger
 }
 
@@ -55,7 +55,7 @@ type Client struct {
 	timeout     time.Duration
 	attempts    int
 	maxAnswer   int64
-	refusals    *refusalLog
+	warnings    *warnings
 
 	mu        sync.RWMutex
 	listeners []func(session string, tokens []string)
@@ -90,7 +90,7 @@ func New(o Options) (*Client, error) {
 	return &Client{
 		endpoint: endpoint, http: &own, timeout: o.Timeout, attempts: o.Attempts, maxAnswer: o.MaxAnswer,
 		credentials: &credentials{fetch: o.Credentials, now: o.Now, timeout: o.Timeout},
-		refusals:    &refusalLog{logger: o.Logger, now: o.Now},
+		warnings:    &warnings{logger: o.Logger, now: o.Now, endpoint: o.Endpoint},
 	}, nil
 }
 

@@ -63,7 +63,7 @@ func (d *Diagnosis) gateway(ctx context.Context, publicURL string) {
 		d.add(Failed, "gateway", "%v", err)
 		return
 	}
-	answer, err := http.DefaultClient.Do(r)
+	answer, err := (&http.Client{}).Do(r)
 	if err != nil {
 		d.add(Note, "gateway", "nothing answers at %s (http.public_url): start the gateway, or look at the network in between: %v", publicURL, err)
 		return

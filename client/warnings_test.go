@@ -73,3 +73,38 @@ func TestARefusedCredentialIsLogged(t *testing.T) {
 		})
 	}
 }
+
+// TestAnOutageIsLogged: the error is one that a page's user can't fix, and the application's log names the gateway.
+func TestAnOutageIsLogged(t *testing.T) {
+	unavailable := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }))
+	defer unavailable.Close()
+	gone := httptest.NewServer(nil)
+	gone.Close()
+	for name, test := range map[string]struct{ endpoint, want string }{
+		"nothing listens": {gone.URL, "connection refused"}, "not available": {unavailable.URL, "HTTP status 503"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var log bytes.Buffer
+			c, err := client.New(client.Options{
+				Endpoint: test.endpoint, Logger: slog.New(slog.NewJSONHandler(&log, nil)), Attempts: 1,
+				Credentials: func(context.Context) (string, time.Time, error) { return "secret-jwt", time.Time{}, nil },
+			})
+			require.NoError(t, err)
+			for range 3 {
+				_, err = c.Viewer(t.Context())
+				require.ErrorIs(t, err, client.ErrUnavailable)
+			}
+			require.Equal(t, 1, strings.Count(log.String(), "\n"))
+			for _, want := range []string{`"level":"WARN"`, "the gateway is not available", test.endpoint, test.want} {
+				require.Contains(t, log.String(), want)
+			}
+			require.NotContains(t, log.String(), "secret-jwt")
+			left, leave := context.WithCancel(t.Context())
+			leave()
+			log.Reset()
+			_, err = c.Viewer(left)
+			require.ErrorIs(t, err, context.Canceled)
+			require.Empty(t, log.String(), "a caller that leaves is no outage")
+		})
+	}
+}
