@@ -11,7 +11,7 @@ import (
 // An application's test: its user stores a value, and a response returns the value's token to another session.
 func Example() {
 	var value string
-	test := func(t *testing.T) {
+	run(func(t *testing.T) {
 		gw := cloakroomtest.Start(t)
 		patient, doctor := gw.Session("the patient's login"), gw.Session("the doctor's login")
 		token := gw.Tokenize(t, patient, "123-45-6789")
@@ -24,8 +24,7 @@ func Example() {
 		gw.RequireGrant(t, doctor.ID, token, grant.Read)
 		gw.RequireNoGrant(t, doctor.ID, token, grant.Store)
 		value = gw.Detokenize(t, doctor, token)
-	}
-	testing.RunTests(func(string, string) (bool, error) { return true, nil }, []testing.InternalTest{{Name: "Test", F: test}})
+	})
 	fmt.Println(value)
 	// Output: 123-45-6789
 }
