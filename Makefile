@@ -90,9 +90,14 @@ test: tools ## Run every test, race detector on; installs what the tests need.
 	cd $(AUDIT) && node --test
 	CGO_ENABLED=1 $(BIN)/gotestsum --format pkgname --format-hide-empty-pkg -- -race -count=1 -timeout $(TEST_TIMEOUT) ./...
 
-.PHONY: test-unit
-test-unit: ## Run the tests that need no browser, no MinIO and no race detector: the short loop.
-	go test $$(go list ./... | grep -vE '/(e2e|web|bench|docs|internal/objects)(/|$$)')
+# Chosen by time: what needs a browser, MinIO or another program takes minutes, and so do tests that fill a disk.
+SLOW_PACKAGES := /(bench|docs|e2e|examples|internal/objects|web)(/|$$)
+SLOW_TESTS    := FullDisk|DiskFills|GrantsAgainstReference|Recipe
+
+.PHONY: check
+check: ## Vet, and run the tests that need no browser, no MinIO and no race detector: for every change, under three minutes.
+	go vet ./...
+	go test -skip '$(SLOW_TESTS)' $$(go list ./... | grep -vE '$(SLOW_PACKAGES)')
 
 # The checks that are too long for "make test": each target is fuzzed for minutes, and each benchmark runs once.
 .PHONY: full
