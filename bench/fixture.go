@@ -86,6 +86,7 @@ rates:
   tokens_reserved: {session: %[9]s, tenant: %[9]s}
   bytes_reserved: {session: %[10]s, tenant: %[10]s}
   tokens_read: {session: %[9]s, tenant: %[9]s}
+  anonymous_requests: {address: %[9]s}
 `, ports[0], ports[1], tenant, issuerName, set, f.database, filepath.Join(dir, "keyset.json"), filepath.Join(dir, "objects"), beyondLoad, beyondLoadBytes)
 	if err := os.WriteFile(f.config, []byte(config), 0o600); err != nil {
 		return nil, err
