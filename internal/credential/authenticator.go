@@ -152,7 +152,8 @@ func (a *Authenticator) Run(ctx context.Context) {
 }
 
 // Authenticate returns the request's caller, or nil if the request has no credential. A credential that is not accepted is
-// a fault UNAUTHENTICATED, even if the request has another one; LIMIT_EXCEEDED if the credential is too long; RATE_LIMITED
+// a fault UNAUTHENTICATED, even if the request has another one; LIMIT_EXCEEDED if the credential is too long; UNAVAILABLE
+// while the keys of its issuer are not known; RATE_LIMITED
 // after too many refusals. The reason is logged, at a limited rate.
 func (a *Authenticator) Authenticate(r *http.Request) (*caller.Caller, error) {
 	c, err := a.authenticate(r)

@@ -71,6 +71,7 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	if err := keepSettings(o, cfg); err != nil {
+		s.close()
 		stop()
 		return errors.Join(err, g.Close(context.WithoutCancel(ctx)))
 	}
