@@ -210,7 +210,7 @@ func BenchmarkPresign(b *testing.B) {
 	})
 	b.Run("sdk-upload", func(b *testing.B) {
 		c := side.presignClient()
-		key, sum := keyHeaders(u.Key)
+		algorithm, key, sum := keyHeaders(SSEC, u.Key)
 		b.ReportAllocs()
 		for b.Loop() {
 			_, _ = c.PresignPutObject(context.Background(), &s3.PutObjectInput{Bucket: &side.bucket, Key: &u.Object, ContentLength: &u.Size,
@@ -219,7 +219,7 @@ func BenchmarkPresign(b *testing.B) {
 	})
 	b.Run("sdk-download", func(b *testing.B) {
 		c := side.presignClient()
-		key, sum := keyHeaders(u.Key)
+		algorithm, key, sum := keyHeaders(SSEC, u.Key)
 		b.ReportAllocs()
 		for b.Loop() {
 			_, _ = c.PresignGetObject(context.Background(), &s3.GetObjectInput{Bucket: &side.bucket, Key: &u.Object,
