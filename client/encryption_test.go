@@ -52,7 +52,9 @@ func TestClientEncrypts(t *testing.T) {
 			require.True(t, bytes.Equal(value, read))
 
 			ciphertext := stored(t, session, d)
-			require.Equal(t, size == 0, bytes.Contains(ciphertext, value), "the value is in the store in clear")
+			if size >= 1000 { // a short value can be part of a ciphertext by chance
+				require.False(t, bytes.Contains(ciphertext, value), "the value is in the store in clear")
+			}
 			tink, err := subtle.NewAESGCMHKDF(d.Encryption.Key, "SHA256", 32, 1<<20, 0)
 			require.NoError(t, err)
 			opened, err := tink.NewDecryptingReader(bytes.NewReader(ciphertext), d.Encryption.AssociatedData)
