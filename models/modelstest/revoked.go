@@ -46,8 +46,12 @@ func testRevoked(t *testing.T, db *Database) {
 		{"STORE", func() error {
 			return second(db.RevokeGrants(ctx, "clinic", models.Revocation{Session: &s, Kinds: ids.Store}, noon))
 		}, nil},
-		{"another tenant", func() error { return second(db.RevokeGrants(ctx, "bank", models.Revocation{Tokens: Digests("a")}, noon)) }, nil},
-		{"nothing in force", func() error { return second(db.RevokeGrants(ctx, "clinic", models.Revocation{Tokens: Digests("c")}, noon)) }, nil},
+		{"another tenant", func() error {
+			return second(db.RevokeGrants(ctx, "bank", models.Revocation{Tokens: Digests("a")}, noon))
+		}, nil},
+		{"nothing in force", func() error {
+			return second(db.RevokeGrants(ctx, "clinic", models.Revocation{Tokens: Digests("c")}, noon))
+		}, nil},
 		{"a session's token", func() error {
 			return second(db.RevokeGrants(ctx, "clinic", models.Revocation{Session: &s, Tokens: Digests("a"), Kinds: ids.Read}, noon))
 		}, []models.Revoked{{Tenant: "clinic", SessionID: &s, Tokens: joined("a"), RevokedAt: noon}}},
