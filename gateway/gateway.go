@@ -133,9 +133,8 @@ func (g *Gateway) open(ctx, background context.Context) error {
 	}
 	v, err := vault.New(vault.Options{
 		Rows: rows, Keys: keys, Objects: store, Sessions: ends, Watches: ends, Space: g.admission, Rates: rates, Observer: metrics, Logger: g.log, Limits: limits(g.cfg),
-		Mode:     mode(g.cfg),
+		Mode: mode(g.cfg), Framed: framed(g.cfg),
 		Prefixes: append([]string{g.cfg.Tokens.Prefix}, g.cfg.Tokens.AcceptedPrefixes...),
-		Framed:   framed(g.cfg),
 	})
 	if err != nil {
 		return err

@@ -42,7 +42,7 @@ func subscribe(t *testing.T, client *http.Client, url string, tokens []string, h
 		body = []byte(`{"query":"subscription { revocations { tokens all sessionEnded } }"}`)
 	}
 	r := newRequest(t, "POST", url+"/graphql", strings.NewReader(string(body)), append(headers, "Content-Type", "application/json", "Accept", "text/event-stream")...)
-	resp, err := client.Do(r) //nolint:bodyclose // closed below
+	resp, err := client.Do(r)
 	require.NoError(t, err)
 	require.Equal(t, http.StatusOK, resp.StatusCode)
 	s := &subscription{bufio.NewReader(resp.Body), func() { _ = resp.Body.Close() }}

@@ -77,7 +77,8 @@ func (c *committer) apply(tx *gorm.DB, r *request) (done models.Result, err erro
 			return done, err
 		}
 	}
-	return done, c.noteRevoked(tx, b, &done)
+	err = c.noteRevoked(tx, b, &done)
+	return done, err
 }
 
 // applyAll carries out the batches of a group in a transaction. Neighbours that only insert are merged.
