@@ -69,6 +69,7 @@ func bareHandler(c *canned) http.Handler {
 type bare struct {
 	graph.MutationResolver
 	graph.QueryResolver
+	graph.SubscriptionResolver
 	answers *canned
 	results []model.DetokenizeResult
 }
@@ -83,6 +84,9 @@ func newBare(c *canned) *bare {
 
 func (b *bare) Mutation() graph.MutationResolver { return b }
 func (b *bare) Query() graph.QueryResolver       { return b }
+
+// Subscription is not measured.
+func (b *bare) Subscription() graph.SubscriptionResolver { return b }
 
 func (b *bare) Viewer(context.Context) (*model.Viewer, error) { return b.answers.Viewer, nil }
 

@@ -17,24 +17,25 @@ import (
 type Config struct {
 	// Allows features that are safe on loopback only, such as the playground. http.listen must then be a loopback address, and
 	// requests for other names than loopback's (localhost, 127.0.0.1, [::1]) get 421. Default: false.
-	Development  bool         `yaml:"development"`
-	HTTP         HTTP         `yaml:"http"`
-	GraphQL      GraphQL      `yaml:"graphql"`
-	Issuers      []Issuer     `yaml:"issuers"`
-	Credentials  Credentials  `yaml:"credentials"`
-	SignIn       SignIn       `yaml:"sign_in"`
-	TrustedProxy TrustedProxy `yaml:"trusted_proxy"`
-	Rates        Rates        `yaml:"rates"`
-	Tokens       Tokens       `yaml:"tokens"`
-	Grants       Grants       `yaml:"grants"`
-	Database     Database     `yaml:"database"`
-	Space        Space        `yaml:"space"`
-	Keys         Keys         `yaml:"keys"`
-	Objects      Objects      `yaml:"objects"`
-	Log          Log          `yaml:"log"`
-	Metrics      Metrics      `yaml:"metrics"`
-	Tracing      Tracing      `yaml:"tracing"`
-	Playground   Playground   `yaml:"playground"`
+	Development   bool          `yaml:"development"`
+	HTTP          HTTP          `yaml:"http"`
+	GraphQL       GraphQL       `yaml:"graphql"`
+	Issuers       []Issuer      `yaml:"issuers"`
+	Credentials   Credentials   `yaml:"credentials"`
+	SignIn        SignIn        `yaml:"sign_in"`
+	TrustedProxy  TrustedProxy  `yaml:"trusted_proxy"`
+	Rates         Rates         `yaml:"rates"`
+	Subscriptions Subscriptions `yaml:"subscriptions"`
+	Tokens        Tokens        `yaml:"tokens"`
+	Grants        Grants        `yaml:"grants"`
+	Database      Database      `yaml:"database"`
+	Space         Space         `yaml:"space"`
+	Keys          Keys          `yaml:"keys"`
+	Objects       Objects       `yaml:"objects"`
+	Log           Log           `yaml:"log"`
+	Metrics       Metrics       `yaml:"metrics"`
+	Tracing       Tracing       `yaml:"tracing"`
+	Playground    Playground    `yaml:"playground"`
 }
 
 // Tokens are the settings of tokens.
@@ -154,12 +155,13 @@ func Default() *Config {
 			MaxTokens: 4000, MaxDepth: 24, MaxAliases: 30, MaxDirectives: 50, MaxSelections: 500, MaxComplexity: 5000,
 			DocumentCache: 8 << 20, PersistedQueries: true, PersistedCache: 4 << 20,
 		},
-		Credentials:  Credentials{Remember: 50_000, ClockSkew: 5 * time.Second, MaxSize: 16 << 10, EndedPoll: time.Second, MaxEnded: 1_000_000},
-		SignIn:       SignIn{StateLifetime: 5 * time.Minute, Cookie: Cookie{SameSite: "strict", Lifetime: time.Hour}},
-		TrustedProxy: TrustedProxy{MaxLifetime: 24 * time.Hour},
-		Rates:        defaultRates(),
-		Tokens:       Tokens{Prefix: "tok", MaxBatch: 1000, MaxTTL: 100 * 365 * 24 * time.Hour, SweepInterval: time.Minute},
-		Grants:       Grants{DefaultDuration: 15 * time.Minute, MaxDuration: 24 * time.Hour, MaxBatch: 10_000},
+		Credentials:   Credentials{Remember: 50_000, ClockSkew: 5 * time.Second, MaxSize: 16 << 10, EndedPoll: time.Second, MaxEnded: 1_000_000},
+		SignIn:        SignIn{StateLifetime: 5 * time.Minute, Cookie: Cookie{SameSite: "strict", Lifetime: time.Hour}},
+		TrustedProxy:  TrustedProxy{MaxLifetime: 24 * time.Hour},
+		Rates:         defaultRates(),
+		Subscriptions: Subscriptions{Max: 4096, MaxPerTenant: 2048, MaxPerSession: 16},
+		Tokens:        Tokens{Prefix: "tok", MaxBatch: 1000, MaxTTL: 100 * 365 * 24 * time.Hour, SweepInterval: time.Minute},
+		Grants:        Grants{DefaultDuration: 15 * time.Minute, MaxDuration: 24 * time.Hour, MaxBatch: 10_000},
 		Objects: Objects{
 			Store: "s3", Encryption: EncryptionSSEC, MaxSize: 1 << 30, MaxUnsizedSize: 16 << 20, UploadLifetime: 15 * time.Minute, DownloadLifetime: time.Minute,
 			Embedded: Embedded{MinRate: 4096, Grace: 30 * time.Second, MaxTransfers: 256, MaxSessionTransfers: 16},

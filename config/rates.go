@@ -16,7 +16,7 @@ type Rates struct {
 	// Bytes that their values may have: the given size, otherwise objects.max_unsized_size. Bursts are objects.max_size or more.
 	// Default: 64 MiB / 16 GiB of a session, 1 GiB / 256 GiB of a tenant.
 	BytesReserved CallerRates `yaml:"bytes_reserved"`
-	// Tokens in requests of detokenize and token, granted or not. Bursts are tokens.max_batch or more. Default: 300 / 3000 of a
+	// Tokens in requests of detokenize, token and revocations, granted or not. Bursts are tokens.max_batch or more. Default: 300 / 3000 of a
 	// session, 20000 / 100000 of a tenant.
 	TokensRead CallerRates `yaml:"tokens_read"`
 	// Sign-ins by the redirect flow: completed ones of a session and a tenant, begun ones of an address. Default: 1 / 20 of a

@@ -33,6 +33,7 @@ func (c *Config) Verify() error {
 	c.verifyCredentials(&p)
 	c.verifyTrustedProxy(&p)
 	c.verifyRates(&p)
+	c.verifySubscriptions(&p)
 	c.verifyTokens(&p)
 	c.verifyObjects(&p)
 	c.verifyRest(&p)

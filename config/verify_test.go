@@ -66,6 +66,8 @@ func TestVerify(t *testing.T) {
 		{"issuers[0].logout_types", func(c *Config) { c.Issuers[0].LogoutTypes = []string{"at+jwt"} }},
 		{"issuers[0].logout_audience", func(c *Config) { c.Issuers[0].LogoutAudience = "client" }},
 		{"tokens.prefix", func(c *Config) { c.Tokens.Prefix = "Tok" }}, {"tokens.accepted_prefixes", func(c *Config) { c.Tokens.AcceptedPrefixes = []string{""} }},
+		{"subscriptions.max", func(c *Config) { c.Subscriptions.Max = 0 }}, {"subscriptions.max_per_tenant", func(c *Config) { c.Subscriptions.MaxPerTenant = 0 }},
+		{"subscriptions.max_per_session", func(c *Config) { c.Subscriptions.MaxPerSession = 1001 }},
 		{"tokens.max_batch", func(c *Config) { c.Tokens.MaxBatch = 0 }}, {"tokens.max_ttl", func(c *Config) { c.Tokens.MaxTTL = 0 }},
 		{"tokens.sweep_interval", func(c *Config) { c.Tokens.SweepInterval = 0 }}, {"grants.max_duration", func(c *Config) { c.Grants.MaxDuration, c.Grants.DefaultDuration = 0, time.Second }},
 		{"grants.default_duration", func(c *Config) { c.Grants.DefaultDuration = 25 * time.Hour }},

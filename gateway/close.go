@@ -27,6 +27,7 @@ func (g *Gateway) Close(ctx context.Context) error {
 	}
 	defer close(g.closed)
 	g.stop()
+	g.EndStreams()
 	wait := func() error { g.running.Wait(); return nil }
 	g.closeErr = finish(ctx, "the background work", wait, nil)
 	for i := len(g.closers) - 1; i >= 0; i-- {

@@ -72,6 +72,8 @@ type Gateway struct {
 	closers  []func(context.Context) error
 	stop     context.CancelFunc
 	running  sync.WaitGroup
+	stopping chan struct{} // closed when streams are to end
+	end      sync.Once     // closes stopping
 	closing  atomic.Bool
 	closed   chan struct{} // closed once closeErr is set
 	closeErr error
@@ -92,7 +94,7 @@ func New(ctx context.Context, cfg *Config, log *slog.Logger) (*Gateway, error) {
 	}
 	log = slog.New(httpd.LogRequestIDs(log.Handler()))
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
-	g := &Gateway{cfg: cfg, log: log, stop: stop, closed: make(chan struct{}), telemetry: telemetry.NewMetrics(Version)}
+	g := &Gateway{cfg: cfg, log: log, stop: stop, closed: make(chan struct{}), stopping: make(chan struct{}), telemetry: telemetry.NewMetrics(Version)}
 	if err := g.open(ctx, background); err != nil {
 		return nil, errors.Join(err, g.closeWithin(ctx))
 	}
@@ -130,9 +132,9 @@ func (g *Gateway) open(ctx, background context.Context) error {
 		return err
 	}
 	v, err := vault.New(vault.Options{
-		Rows: rows, Keys: keys, Objects: store, Sessions: ends, Space: g.admission, Rates: rates, Observer: metrics, Logger: g.log, Limits: limits(g.cfg), Mode: mode(g.cfg),
+		Rows: rows, Keys: keys, Objects: store, Sessions: ends, Watches: ends, Space: g.admission, Rates: rates, Observer: metrics, Logger: g.log, Limits: limits(g.cfg),
+		Mode: mode(g.cfg), Framed: framed(g.cfg),
 		Prefixes: append([]string{g.cfg.Tokens.Prefix}, g.cfg.Tokens.AcceptedPrefixes...),
-		Framed:   framed(g.cfg),
 	})
 	if err != nil {
 		return err
@@ -151,8 +153,8 @@ func (g *Gateway) open(ctx, background context.Context) error {
 	if err := g.route(httpd.Options{
 		Schema:        graph.NewExecutableSchema(graph.Config{Resolvers: &resolvers.Resolver{Vault: v}}),
 		Authenticator: guarded, Rates: rates, Observer: metrics, Logger: g.log, Tracer: tracer,
-		Checks: g.checks(rows, keys),
-		SignIn: flow, Logout: g.backChannelLogout(ends, auth, rates, metrics),
+		Checks:   g.checks(rows, keys),
+		Stopping: g.stopping, SignIn: flow, Logout: g.backChannelLogout(ends, auth, rates, metrics),
 	}, metrics, store); err != nil {
 		return err
 	}

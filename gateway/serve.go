@@ -139,6 +139,7 @@ func (g *Gateway) servers(ctx context.Context, l Listeners) (all []served, err e
 	}
 	add(gatewayListener, "http.listen", l.Gateway, h.Listen, g)
 	if err == nil {
+		all[0].server.RegisterOnShutdown(g.EndStreams)
 		all[0].server.TLSConfig = g.tls
 		all[0].server.MaxHeaderBytes = maxHeader(g.cfg)
 	}

@@ -14,11 +14,18 @@ import (
 
 // openRevocations reads the ended sessions, before anything is served.
 func (g *Gateway) openRevocations(ctx context.Context, rows database, store objects.Store, metrics *telemetry.Metrics) (*revocation.Set, error) {
+	s := g.cfg.Subscriptions
 	return revocation.New(ctx, revocation.Options{
 		Rows: rows, Transfers: store, Lifetimes: lifetimes(g.cfg), Poll: g.cfg.Credentials.EndedPoll, Max: g.cfg.Credentials.MaxEnded,
+		Watches:  revocation.WatchLimits{Total: s.Max, PerTenant: s.MaxPerTenant, PerSession: s.MaxPerSession},
 		Observer: metrics, Logger: g.log,
 	})
 }
+
+// EndStreams ends the open subscriptions, and each that begins later; their clients subscribe again elsewhere. Serve and Close
+// call it. A program that serves the handler itself registers it with http.Server.RegisterOnShutdown, because Shutdown waits for
+// streams too.
+func (g *Gateway) EndStreams() { g.end.Do(func() { close(g.stopping) }) }
 
 // pollRevocations reads the sessions that other replicas end, until ctx ends.
 func (g *Gateway) pollRevocations(ctx context.Context, set *revocation.Set) {

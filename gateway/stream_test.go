@@ -48,7 +48,7 @@ func streaming(t *testing.T, http2 bool) (url string, client *http.Client) {
 	t.Helper()
 	cfg := DefaultConfig()
 	cfg.HTTP.ReadTimeout, cfg.HTTP.RequestTimeout, cfg.HTTP.WriteTimeout = time.Second, 300*time.Millisecond, 10*time.Second
-	g := &Gateway{cfg: cfg, log: slog.New(slog.DiscardHandler), telemetry: telemetry.NewMetrics("test"), stop: func() {}, closed: make(chan struct{})}
+	g := &Gateway{cfg: cfg, log: slog.New(slog.DiscardHandler), telemetry: telemetry.NewMetrics("test"), stop: func() {}, closed: make(chan struct{}), stopping: make(chan struct{})}
 	g.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.ReadAll(r.Body)
 		tick := time.NewTicker(500 * time.Millisecond)

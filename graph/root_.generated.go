@@ -26,6 +26,7 @@ type Config = graphql.Config[ResolverRoot, DirectiveRoot, ComplexityRoot]
 type ResolverRoot interface {
 	Mutation() MutationResolver
 	Query() QueryResolver
+	Subscription() SubscriptionResolver
 }
 
 type DirectiveRoot struct {
@@ -95,6 +96,12 @@ type ComplexityRoot struct {
 		Viewer       func(childComplexity int) int
 	}
 
+	Revocation struct {
+		All          func(childComplexity int) int
+		SessionEnded func(childComplexity int) int
+		Tokens       func(childComplexity int) int
+	}
+
 	RevokeGrantsPayload struct {
 		Revoked func(childComplexity int) int
 	}
@@ -104,6 +111,10 @@ type ComplexityRoot struct {
 		Headers   func(childComplexity int) int
 		Method    func(childComplexity int) int
 		URL       func(childComplexity int) int
+	}
+
+	Subscription struct {
+		Revocations func(childComplexity int, tokens []*ids.Token) int
 	}
 
 	Token struct {
@@ -406,6 +417,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Query.Viewer(childComplexity), true
 
+	case "Revocation.all":
+		if e.ComplexityRoot.Revocation.All == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Revocation.All(childComplexity), true
+	case "Revocation.sessionEnded":
+		if e.ComplexityRoot.Revocation.SessionEnded == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Revocation.SessionEnded(childComplexity), true
+	case "Revocation.tokens":
+		if e.ComplexityRoot.Revocation.Tokens == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Revocation.Tokens(childComplexity), true
+
 	case "RevokeGrantsPayload.revoked":
 		if e.ComplexityRoot.RevokeGrantsPayload.Revoked == nil {
 			break
@@ -437,6 +467,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.SignedRequest.URL(childComplexity), true
+
+	case "Subscription.revocations":
+		if e.ComplexityRoot.Subscription.Revocations == nil {
+			break
+		}
+
+		args, err := ec.field_Subscription_revocations_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Subscription.Revocations(childComplexity, args["tokens"].([]*ids.Token)), true
 
 	case "Token.createdAt":
 		if e.ComplexityRoot.Token.CreatedAt == nil {
@@ -636,6 +678,23 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 				Data: buf.Bytes(),
 			}
 		}
+	case ast.Subscription:
+		next := ec._Subscription(ctx, opCtx.Operation.SelectionSet)
+
+		var buf bytes.Buffer
+		return func(ctx context.Context) *graphql.Response {
+			buf.Reset()
+			data := next(ctx)
+
+			if data == nil {
+				return nil
+			}
+			data.MarshalGQL(&buf)
+
+			return &graphql.Response{
+				Data: buf.Bytes(),
+			}
+		}
 
 	default:
 		return graphql.OneShot(graphql.ErrorResponse(ctx, "unsupported GraphQL operation"))
@@ -661,7 +720,7 @@ func newExecutionContext(
 	}
 }
 
-//go:embed "schema/deletion.graphqls" "schema/detokenize.graphqls" "schema/errors.graphqls" "schema/grants.graphqls" "schema/scalars.graphqls" "schema/session.graphqls" "schema/token.graphqls" "schema/tokenid.graphqls" "schema/tokenize.graphqls" "schema/viewer.graphqls"
+//go:embed "schema/deletion.graphqls" "schema/detokenize.graphqls" "schema/errors.graphqls" "schema/grants.graphqls" "schema/revocations.graphqls" "schema/scalars.graphqls" "schema/session.graphqls" "schema/token.graphqls" "schema/tokenid.graphqls" "schema/tokenize.graphqls" "schema/viewer.graphqls"
 var sourcesFS embed.FS
 
 func sourceData(filename string) string {
@@ -677,6 +736,7 @@ var sources = []*ast.Source{
 	{Name: "schema/detokenize.graphqls", Input: sourceData("schema/detokenize.graphqls"), BuiltIn: false},
 	{Name: "schema/errors.graphqls", Input: sourceData("schema/errors.graphqls"), BuiltIn: false},
 	{Name: "schema/grants.graphqls", Input: sourceData("schema/grants.graphqls"), BuiltIn: false},
+	{Name: "schema/revocations.graphqls", Input: sourceData("schema/revocations.graphqls"), BuiltIn: false},
 	{Name: "schema/scalars.graphqls", Input: sourceData("schema/scalars.graphqls"), BuiltIn: false},
 	{Name: "schema/session.graphqls", Input: sourceData("schema/session.graphqls"), BuiltIn: false},
 	{Name: "schema/token.graphqls", Input: sourceData("schema/token.graphqls"), BuiltIn: false},
@@ -778,6 +838,18 @@ func (ec *executionContext) childFields_MissingGrant(ctx context.Context, field 
 		return ec.fieldContext_MissingGrant_kind(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type MissingGrant", field.Name)
+}
+
+func (ec *executionContext) childFields_Revocation(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "tokens":
+		return ec.fieldContext_Revocation_tokens(ctx, field)
+	case "all":
+		return ec.fieldContext_Revocation_all(ctx, field)
+	case "sessionEnded":
+		return ec.fieldContext_Revocation_sessionEnded(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Revocation", field.Name)
 }
 
 func (ec *executionContext) childFields_RevokeGrantsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

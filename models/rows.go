@@ -46,6 +46,10 @@ type Rows interface {
 	// EndedSince calls each for every row whose EndedAt is at or after the moment since and that has not expired at the
 	// moment now, in the order of EndedAt.
 	EndedSince(ctx context.Context, since, now int64, each func(Ended)) error
+	// RevokedSince calls each for every row that tells of a revocation and whose Seq is above after, in the order of Seq. Write
+	// stores Batch.Revoked in the batch's transaction; on a full disk a row may lack its tokens, which then means every token, or be
+	// left out. A row that is committed later has a higher Seq than each row that a call has returned.
+	RevokedSince(ctx context.Context, after int64, each func(Revoked)) error
 	// Setting returns the value stored under name. If there is none, it stores and returns initial.
 	Setting(ctx context.Context, name string, initial []byte) ([]byte, error)
 
@@ -57,10 +61,11 @@ type Rows interface {
 	DueTokens(ctx context.Context, now int64, limit int) ([]Token, error)
 	// SweepGrants removes up to limit grants that have expired at the moment now, the oldest first, and returns how many
 	// rows it removed. Fewer than limit means that no more are due. SweepEnded and SweepStates do the same for their
-	// tables.
+	// tables, and SweepRevoked for rows whose RevokedAt is at or before a moment.
 	SweepGrants(ctx context.Context, now int64, limit int) (int, error)
 	SweepEnded(ctx context.Context, now int64, limit int) (int, error)
 	SweepStates(ctx context.Context, now int64, limit int) (int, error)
+	SweepRevoked(ctx context.Context, before int64, limit int) (int, error)
 	// Settle removes the remaining copies of destroyed keys from the database's files.
 	Settle(ctx context.Context) error
 

@@ -38,6 +38,7 @@ func TestPathsOfFaults(t *testing.T) {
 		"carryGrants":        {app, `mutation { carryGrants(input: {fromSessionId: "", toSessionId: "t"}) { carried } }`, "[input fromSessionId]"},
 		"carry to itself":    {app, `mutation { carryGrants(input: {fromSessionId: "t", toSessionId: "t"}) { carried } }`, "[input toSessionId]"},
 		"endSession":         {app, `mutation { endSession(input: {sessionId: ""}) { revoked } }`, "[input sessionId]"},
+		"revocations":        {user, `subscription { revocations(tokens: [` + token + `]) { all } }`, "[tokens 0]"},
 		"about no argument":  {app, `mutation { tokenize { token } }`, "[]"},
 		"another's argument": {user, `mutation { endSession(input: {sessionId: ""}) { revoked } }`, "[]"},
 	} {

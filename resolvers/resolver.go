@@ -17,9 +17,13 @@ func (r *Resolver) Mutation() graph.MutationResolver { return mutations{r.Vault}
 // Query returns the resolvers of the queries.
 func (r *Resolver) Query() graph.QueryResolver { return queries{r.Vault} }
 
+// Subscription returns the resolvers of the subscriptions.
+func (r *Resolver) Subscription() graph.SubscriptionResolver { return subscriptions{r.Vault} }
+
 type (
-	mutations struct{ vault *vault.Vault }
-	queries   struct{ vault *vault.Vault }
+	mutations     struct{ vault *vault.Vault }
+	queries       struct{ vault *vault.Vault }
+	subscriptions struct{ vault *vault.Vault }
 )
 
 // value and pointer convert members of lists of tokens, because the executor uses pointers.

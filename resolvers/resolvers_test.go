@@ -17,6 +17,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/graph"
 	"github.com/cloakroomhq/cloakroom/internal/caller"
 	"github.com/cloakroomhq/cloakroom/internal/fault"
+	"github.com/cloakroomhq/cloakroom/internal/ids"
 	"github.com/cloakroomhq/cloakroom/internal/keyring"
 	"github.com/cloakroomhq/cloakroom/internal/objects"
 	"github.com/cloakroomhq/cloakroom/internal/telemetry"
@@ -55,6 +56,13 @@ func (s sessions) EndSession(ctx context.Context, tenant, sessionID, _ string) (
 
 func (sessions) Ended(caller.SessionHash) bool { return false }
 
+// watches tell nothing.
+type watches struct{}
+
+func (watches) Watch(*caller.Caller, []ids.Digest, func([]ids.Digest, bool, bool)) (func(), error) {
+	return func() {}, nil
+}
+
 type rates struct{}
 
 func (rates) Reserve(*caller.Caller, int, int64) error { return nil }
@@ -73,7 +81,7 @@ func newGateway(t *testing.T) *gateway {
 	keys, err := keyring.LoadOrCreateFile(filepath.Join(dir, "keys.json"))
 	require.NoError(t, err)
 	v, err := vault.New(vault.Options{
-		Rows: db, Keys: keys, Objects: store{}, Sessions: sessions{db}, Rates: rates{}, Observer: telemetry.NewMetrics("test"), Prefixes: []string{"tok"}, Logger: slog.New(slog.DiscardHandler),
+		Rows: db, Keys: keys, Objects: store{}, Sessions: sessions{db}, Watches: watches{}, Rates: rates{}, Observer: telemetry.NewMetrics("test"), Prefixes: []string{"tok"}, Logger: slog.New(slog.DiscardHandler),
 		Limits: vault.Limits{Batch: 10, GrantBatch: 10, ObjectSize: 3 << 30, DefaultGrant: time.Minute, MaxGrant: time.Hour, MaxTTL: time.Hour},
 	})
 	require.NoError(t, err)

@@ -150,6 +150,16 @@ type Mutation struct {
 type Query struct {
 }
 
+// What a session can no longer read: blank these values.
+type Revocation struct {
+	// Those of the subscribed tokens that the session can't read. To read one again, ask the application for it, and redeem it.
+	Tokens []*ids.Token `json:"tokens"`
+	// True if any value may be unreadable: blank all of them, and subscribe again, or redeem their tokens again.
+	All bool `json:"all"`
+	// True if the session, the sign-in or the user's credentials have ended: blank all values. No event follows.
+	SessionEnded bool `json:"sessionEnded"`
+}
+
 // Grants to revoke: those that match every filter given.
 type RevokeGrantsInput struct {
 	// Grants of this session; if absent, of every session.
@@ -176,6 +186,9 @@ type SignedRequest struct {
 	Headers []*Header `json:"headers"`
 	// When the store stops accepting the request.
 	ExpiresAt time.Time `json:"expiresAt"`
+}
+
+type Subscription struct {
 }
 
 // What the gateway knows of a token.

@@ -14,6 +14,7 @@ import (
 const (
 	mediaJSON    = "application/json"
 	mediaGraphQL = "application/graphql-response+json"
+	mediaStream  = "text/event-stream"
 )
 
 // preference is a request's preference for one media type, by its Accept.
@@ -41,6 +42,12 @@ func negotiate(accept []string) (string, error) {
 		return mediaGraphQL, nil
 	}
 	return mediaJSON, nil
+}
+
+// acceptsStream reports whether the request names the media type of server-sent events.
+func acceptsStream(accept []string) bool {
+	p := preferenceFor(mediaStream, guard.AcceptRanges(accept))
+	return p.specific == 3 && p.quality > 0
 }
 
 // preferenceFor reads the list; the most specific range decides. Malformed ranges are skipped.

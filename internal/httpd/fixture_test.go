@@ -32,10 +32,18 @@ type resolver struct {
 	tokenize func(context.Context, *model.TokenizeInput) (*model.TokenizePayload, error)
 	token    func(context.Context, ids.Token) (*model.Token, error)
 	viewer   func(context.Context) (*model.Viewer, error)
+	revoked  func(context.Context, []*ids.Token) (<-chan *model.Revocation, error)
 }
 
-func (r resolver) Mutation() graph.MutationResolver { return mutation{r: r} }
-func (r resolver) Query() graph.QueryResolver       { return query{r} }
+func (r resolver) Mutation() graph.MutationResolver         { return mutation{r: r} }
+func (r resolver) Query() graph.QueryResolver               { return query{r} }
+func (r resolver) Subscription() graph.SubscriptionResolver { return subscription{r} }
+
+type subscription struct{ r resolver }
+
+func (s subscription) Revocations(ctx context.Context, tokens []*ids.Token) (<-chan *model.Revocation, error) {
+	return s.r.revoked(ctx, tokens)
+}
 
 type mutation struct {
 	graph.MutationResolver

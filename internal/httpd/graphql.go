@@ -30,11 +30,15 @@ type graphQL struct {
 	maxBody            int64
 	maxApplicationBody int64
 	timeout            time.Duration
+	writeTimeout       time.Duration   // of one event
+	heartbeat          time.Duration   // of streams
+	stopping           <-chan struct{} // when it is closed, streams are cut
 }
 
 // outcome describes a request for the log, the metrics and the trace.
 type outcome struct {
-	field  string // root field, a name of the schema: clients can't add values to the label
+	took   time.Duration // 0: until the answer was written
+	field  string        // root field, a name of the schema: clients can't add values to the label
 	code   fault.Code
 	tenant string
 }
@@ -43,7 +47,10 @@ func (g *graphQL) handle(w http.ResponseWriter, r *http.Request, admit guard.Adm
 	start := time.Now()
 	o := outcome{field: "refused"}
 	defer func() {
-		took := time.Since(start)
+		took := o.took
+		if took == 0 {
+			took = time.Since(start)
+		}
 		g.observer.Request(o.field, string(o.code), took)
 		g.log.LogAttrs(r.Context(), slog.LevelInfo, "request", slog.String("field", o.field), slog.String("code", string(o.code)),
 			slog.String("tenant", o.tenant), slog.Duration("took", took))
@@ -63,10 +70,15 @@ func (g *graphQL) serve(w http.ResponseWriter, r *http.Request, admit guard.Admi
 		o.code = fault.Public(err).Code
 		refuse(r.Context(), g.log, w, statusOf(err), err)
 	}
-	mediaType, err := negotiate(r.Header.Values("Accept"))
-	if err != nil {
+	accept := r.Header.Values("Accept")
+	mediaType, err := negotiate(accept)
+	streams := acceptsStream(accept)
+	if err != nil && !streams {
 		reject(err)
 		return
+	}
+	if err != nil {
+		mediaType = mediaStream // refusals are in JSON nevertheless
 	}
 	c, err := admit()
 	if err != nil {
@@ -81,8 +93,7 @@ func (g *graphQL) serve(w http.ResponseWriter, r *http.Request, admit guard.Admi
 		reject(err)
 		return
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), g.timeout)
-	defer cancel()
+	ctx := r.Context()
 	if c != nil {
 		o.tenant = c.Tenant
 		ctx = caller.With(ctx, c)
@@ -90,25 +101,43 @@ func (g *graphQL) serve(w http.ResponseWriter, r *http.Request, admit guard.Admi
 	if guard.FromOwnPage(r, g.origin) {
 		ctx = caller.WithOwnPage(ctx)
 	}
-	g.execute(ctx, w, r, params, mediaType, o)
+	g.execute(ctx, w, r, params, answerIn{mediaType, streams}, o)
 }
 
-func (g *graphQL) execute(ctx context.Context, w http.ResponseWriter, r *http.Request, params *graphql.RawParams, mediaType string, o *outcome) {
+// answerIn is how an operation may be answered.
+type answerIn struct {
+	mediaType string // mediaStream: only as a stream
+	streams   bool   // also as a stream
+}
+
+func (g *graphQL) execute(ctx context.Context, w http.ResponseWriter, r *http.Request, params *graphql.RawParams, in answerIn, o *outcome) {
 	ctx, span := g.tracer.Start(ctx, "graphql", trace.WithSpanKind(trace.SpanKindServer))
 	defer func() {
 		span.SetAttributes(attribute.String("graphql.field", o.field), attribute.String("graphql.code", string(o.code)))
 		span.End()
 	}()
-	ctx = graphql.StartOperationTrace(ctx)
+	unbounded := graphql.StartOperationTrace(ctx)
+	ctx, cancel := context.WithTimeout(unbounded, g.timeout)
+	defer cancel()
 	op, errs := g.exec.CreateOperationContext(ctx, params)
 	if len(errs) == 0 {
+		subscribes := op.Operation.Operation == ast.Subscription
 		if r.Method == http.MethodGet && op.Operation.Operation != ast.Query {
 			w.Header().Set("Allow", "POST")
 			o.code = fault.BadUserInput
 			refuse(ctx, g.log, w, http.StatusMethodNotAllowed, fault.New(fault.BadUserInput, "A GET runs only queries: send the operation by POST."))
 			return
 		}
+		if subscribes && !in.streams {
+			o.code = fault.BadUserInput
+			refuse(ctx, g.log, w, http.StatusNotAcceptable, fault.New(fault.BadUserInput, "A subscription is answered as "+mediaStream+": accept it."))
+			return
+		}
 		o.field = rootField(op)
+		if subscribes || in.mediaType == mediaStream {
+			g.stream(unbounded, w, op, o)
+			return
+		}
 		responses, ctx := g.exec.DispatchOperation(ctx, op)
 		response := responses(ctx)
 		if response == nil { // the context has ended
@@ -119,8 +148,12 @@ func (g *graphQL) execute(ctx context.Context, w http.ResponseWriter, r *http.Re
 		if len(response.Errors) > 0 {
 			o.code = codeOf(response.Errors[0])
 		}
-		writeResponse(w, mediaType, http.StatusOK, response, true)
+		writeResponse(w, in.mediaType, http.StatusOK, response, true)
 		return
+	}
+	mediaType := in.mediaType
+	if mediaType == mediaStream { // nothing is streamed; its clients look at the status
+		mediaType = mediaGraphQL
 	}
 	response := g.exec.DispatchError(graphql.WithOperationContext(ctx, op), requestErrors(errs))
 	o.code = codeOf(response.Errors[0])

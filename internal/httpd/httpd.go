@@ -7,6 +7,7 @@
 package httpd
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -45,7 +46,7 @@ type Check struct {
 	Degrades bool
 }
 
-// Options configure the handler. Rates, Playground, Metrics, SignIn and Logout may be nil.
+// Options configure the handler. Rates, Playground, Metrics, SignIn, Logout and Stopping may be nil.
 type Options struct {
 	Schema        graphql.ExecutableSchema
 	Authenticator guard.CallerFinder
@@ -56,8 +57,10 @@ type Options struct {
 	Checks        []Check
 	Playground    http.Handler
 	Metrics       http.Handler
-	SignIn        SignIn        // below /session/
-	Logout        guard.Handler // for /session/back-channel-logout
+	SignIn        SignIn          // below /session/
+	Logout        guard.Handler   // for /session/back-channel-logout
+	Stopping      <-chan struct{} // when it is closed, streams are cut; nil: never
+	Heartbeat     time.Duration   // for tests: of streams; 0: the usual one
 	HTTP          config.HTTP
 	GraphQL       config.GraphQL
 }
@@ -67,6 +70,7 @@ func New(o Options) (http.Handler, error) {
 	g := &graphQL{
 		exec: executor.New(o.Schema), observer: o.Observer, log: o.Logger, tracer: o.Tracer, origin: ownOrigin(o.HTTP.PublicURL),
 		maxBody: o.HTTP.MaxBody, maxApplicationBody: o.HTTP.MaxApplicationBody, timeout: o.HTTP.RequestTimeout,
+		writeTimeout: o.HTTP.WriteTimeout, heartbeat: cmp.Or(o.Heartbeat, heartbeat), stopping: o.Stopping,
 	}
 	g.exec.SetErrorPresenter(present(o.Logger))
 	g.exec.SetRecoverFunc(recovered)

@@ -62,7 +62,15 @@ func (l *limits) MutateOperationContext(_ context.Context, op *graphql.Operation
 	if m.introspects && !l.Introspection {
 		return requestError(fault.Forbidden, "Introspection is switched off.")
 	}
+	if op.Operation.Operation == ast.Subscription && streams(op) != 1 {
+		return requestError(fault.BadUserInput, "A subscription has exactly one field.")
+	}
 	return nil
+}
+
+// streams counts the root fields of a subscription. The validation counts an aliased field once, and those that @skip leaves out.
+func streams(op *graphql.OperationContext) int {
+	return len(graphql.CollectFields(op, op.Operation.SelectionSet, []string{"Subscription"}))
 }
 
 func requestError(code fault.Code, format string, args ...any) *gqlerror.Error {
@@ -96,7 +104,7 @@ func (m *measurer) selection(set ast.SelectionSet) (total measure) {
 		switch s := s.(type) {
 		case *ast.Field:
 			one := measure{fields: 1, depth: 1, directives: len(s.Directives)}
-			if s.ObjectDefinition == m.schema.Query || s.ObjectDefinition == m.schema.Mutation {
+			if s.ObjectDefinition == m.schema.Query || s.ObjectDefinition == m.schema.Mutation || s.ObjectDefinition == m.schema.Subscription {
 				one.fields = rootFieldCost
 			}
 			for _, a := range s.Arguments {

@@ -14,7 +14,24 @@ import (
 // writeResponse sends a response. If nothing was executed, the response has no data member (GraphQL, section 7.1).
 func writeResponse(w http.ResponseWriter, mediaType string, status int, r *graphql.Response, executed bool) {
 	pooled := buffers.Get().(*[]byte)
-	b := append((*pooled)[:0], '{')
+	b := appendResponse((*pooled)[:0], r, executed)
+	h := w.Header()
+	h["Content-Type"] = contentTypes[mediaType]
+	h["Cache-Control"] = noStore
+	if wait := longestWait(r.Errors); wait > 0 {
+		h.Set("Retry-After", strconv.Itoa(wait))
+	}
+	w.WriteHeader(status)
+	_, _ = w.Write(b)
+	if cap(b) <= 1<<20 {
+		*pooled = b
+		buffers.Put(pooled)
+	}
+}
+
+// appendResponse appends a response in JSON, on one line.
+func appendResponse(b []byte, r *graphql.Response, executed bool) []byte {
+	b = append(b, '{')
 	if len(r.Errors) > 0 {
 		errs, err := json.Marshal(r.Errors)
 		if err != nil { // not reached: paths, messages and codes can be encoded
@@ -32,19 +49,7 @@ func writeResponse(w http.ResponseWriter, mediaType string, status int, r *graph
 		}
 		b = append(b, r.Data...)
 	}
-	b = append(b, '}')
-	h := w.Header()
-	h["Content-Type"] = contentTypes[mediaType]
-	h["Cache-Control"] = noStore
-	if wait := longestWait(r.Errors); wait > 0 {
-		h.Set("Retry-After", strconv.Itoa(wait))
-	}
-	w.WriteHeader(status)
-	_, _ = w.Write(b)
-	if cap(b) <= 1<<20 {
-		*pooled = b
-		buffers.Put(pooled)
-	}
+	return append(b, '}')
 }
 
 // longestWait returns the seconds after which all refused fields may be tried again; 0: unknown.

@@ -31,6 +31,43 @@ type table struct {
 	err     error
 
 	failEnd, failRevoke error
+
+	notices     []models.Revoked
+	noticesErr  error
+	sweptBefore int64
+}
+
+// notice stores a row of revocations.
+func (t *table) notice(r models.Revoked) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	r.Seq = int64(len(t.notices) + 1)
+	t.notices = append(t.notices, r)
+}
+
+func (t *table) failNotices(err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.noticesErr = err
+}
+
+func (t *table) RevokedSince(_ context.Context, after int64, each func(models.Revoked)) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, r := range t.notices {
+		if r.Seq > after && t.noticesErr == nil {
+			each(r)
+		}
+	}
+	return t.noticesErr
+}
+
+// SweepRevoked removes nothing, and records the moment as a swept row's.
+func (t *table) SweepRevoked(_ context.Context, before int64, _ int) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.sweptBefore = before
+	return 0, t.err
 }
 
 func (t *table) End(ctx context.Context, r models.Ended) error {
@@ -59,6 +96,10 @@ func (t *table) Write(ctx context.Context, b models.Batch) (done models.Result, 
 	defer t.mu.Unlock()
 	if b.Revoke != nil && t.failRevoke != nil {
 		return done, t.failRevoke
+	}
+	for _, r := range b.Revoked(&models.Result{Revoked: 1}) {
+		r.Seq = int64(len(t.notices) + 1)
+		t.notices = append(t.notices, r)
 	}
 	if b.Revoke != nil {
 		t.revoked = append(t.revoked, b.Revoke.Tenant)
@@ -136,7 +177,12 @@ type counts struct {
 	kept int
 }
 
-func (c *counts) Ended(reason string)    { c.note("ended " + reason) }
+func (c *counts) Ended(reason string) { c.note("ended " + reason) }
+func (c *counts) Watching(change int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.n["watching"] += change
+}
 func (c *counts) EndedRefused(by string) { c.note("refused " + by) }
 func (c *counts) Swept(table string, n int) {
 	c.mu.Lock()
@@ -197,6 +243,7 @@ func start(t testing.TB, rows *table, c *clock, change func(*revocation.Options)
 	r := &replica{ticks: make(chan time.Time), transfers: &transfers{}, seen: &counts{n: map[string]int{}}, clock: c}
 	o := revocation.Options{
 		Rows: rows, Transfers: r.transfers, Lifetimes: map[string]time.Duration{tenant: time.Hour, "bank": 2 * time.Hour}, Poll: time.Second, Max: 1000,
+		Watches:  revocation.WatchLimits{Total: 6, PerTenant: 4, PerSession: 2},
 		Observer: r.seen, Logger: slog.New(slog.DiscardHandler), Now: c.now,
 	}
 	if change != nil {

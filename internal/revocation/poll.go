@@ -45,6 +45,7 @@ func (s *Set) tick(ctx context.Context) {
 		s.opts.Logger.ErrorContext(ctx, "ended sessions can't be read; all credentials will be refused if this continues: check the database", slog.Any("error", err))
 	}
 	s.failing = err != nil
+	s.tellWatches(ctx)
 	if err == nil {
 		s.retry(ctx)
 	}

@@ -22,7 +22,7 @@ func TestNewFailsWithoutTheDatabase(t *testing.T) {
 	rows := newTable()
 	rows.fail(errDown)
 	_, err := revocation.New(context.Background(), revocation.Options{
-		Rows: rows, Transfers: &transfers{}, Lifetimes: map[string]time.Duration{tenant: time.Hour}, Poll: time.Second, Max: 1,
+		Rows: rows, Transfers: &transfers{}, Lifetimes: map[string]time.Duration{tenant: time.Hour}, Poll: time.Second, Max: 1, Watches: revocation.WatchLimits{PerSession: 1},
 		Observer: &counts{}, Logger: slog.New(slog.DiscardHandler),
 	})
 	require.ErrorIs(t, err, errDown)

@@ -28,6 +28,8 @@ type Rows interface {
 	Write(ctx context.Context, b models.Batch) (models.Result, error)
 	EndedSince(ctx context.Context, since, now int64, each func(models.Ended)) error
 	SweepEnded(ctx context.Context, now int64, limit int) (int, error)
+	RevokedSince(ctx context.Context, after int64, each func(models.Revoked)) error
+	SweepRevoked(ctx context.Context, before int64, limit int) (int, error)
 }
 
 // Transfers stops uploads and downloads, if the object store can.
@@ -47,7 +49,9 @@ type Observer interface {
 	EndedRefused(by string)
 	// EndedKept gets the number of ends in memory.
 	EndedKept(n int)
-	// Swept gets the number of rows removed from a table: "ended".
+	// Watching gets the change of the number of callers who watch revocations.
+	Watching(change int)
+	// Swept gets the number of rows removed from a table: "ended", "revocations".
 	Swept(table string, n int)
 }
 
@@ -59,6 +63,7 @@ type Options struct {
 	Lifetimes map[string]time.Duration
 	Poll      time.Duration // between two reads of the database
 	Max       int           // ends in memory; more are refused, and ends of logins above half of it
+	Watches   WatchLimits
 	Observer  Observer
 	Logger    *slog.Logger
 	Now       func() time.Time // for tests; nil: time.Now
@@ -72,25 +77,28 @@ type Set struct {
 	subjects table         // subjects
 	lastPoll atomic.Pointer[time.Time]
 	poller
+	reader     reader
+	watches    *watches
 	listeners  listeners
 	unfinished unfinished
 }
 
 // New returns a Set that has read all rows. It returns the database's error if it can't.
 func New(ctx context.Context, o Options) (*Set, error) {
-	if o.Rows == nil || o.Transfers == nil || o.Observer == nil || o.Logger == nil || o.Poll <= 0 || o.Max <= 0 || len(o.Lifetimes) == 0 {
+	if o.Rows == nil || o.Transfers == nil || o.Observer == nil || o.Logger == nil || o.Poll <= 0 || o.Max <= 0 || o.Watches.PerSession <= 0 || len(o.Lifetimes) == 0 {
 		return nil, errors.New("revocation: an option is missing")
 	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &Set{opts: o}
+	s := &Set{opts: o, watches: newWatches(o.Watches)}
 	for _, d := range o.Lifetimes {
 		s.longest = max(s.longest, d)
 	}
 	if err := s.poll(ctx); err != nil {
 		return nil, err
 	}
+	s.tellWatches(ctx) // nobody watches yet: this only reads up to the last row
 	return s, nil
 }
 

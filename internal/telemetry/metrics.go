@@ -27,6 +27,7 @@ type Metrics struct {
 	logouts          *prometheus.CounterVec
 	limited          *prometheus.CounterVec
 	endedSessions    prometheus.Gauge
+	subscriptions    prometheus.Gauge
 	spaceFree        *prometheus.GaugeVec
 	spaceRefusing    *prometheus.GaugeVec
 	objectsRefused   *prometheus.CounterVec
@@ -65,7 +66,8 @@ func NewMetrics(version string) *Metrics {
 		endedSessions: prometheus.NewGauge(prometheus.GaugeOpts{
 			Namespace: "cloakroom", Name: "ended_sessions", Help: "Ended sessions, sign-ins and subjects in memory.",
 		}),
-		spaceFree: gauge("space_free_bytes", "Free bytes of a disk (database, objects).", "disk"),
+		subscriptions: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "cloakroom", Name: "subscriptions", Help: "Open subscriptions."}),
+		spaceFree:     gauge("space_free_bytes", "Free bytes of a disk (database, objects).", "disk"),
 		spaceRefusing: gauge("space_refusing",
 			"1 while these are refused because a disk is full: values (tokenize, uploads), rows (grants and sign-ins too).", "what"),
 		objectsRefused: counter("objects_refused_total",
@@ -78,7 +80,7 @@ func NewMetrics(version string) *Metrics {
 	})
 	build.Set(1)
 	m.registry.MustRegister(m.requests, m.latency, m.created, m.checked, m.presigned, m.swept, m.credentials,
-		m.signIns, m.ended, m.endedCredentials, m.logouts, m.limited, m.endedSessions, m.spaceFree, m.spaceRefusing, m.objectsRefused, m.connectionsShed, m.connections, build,
+		m.signIns, m.ended, m.endedCredentials, m.logouts, m.limited, m.endedSessions, m.subscriptions, m.spaceFree, m.spaceRefusing, m.objectsRefused, m.connectionsShed, m.connections, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -125,6 +127,9 @@ func (m *Metrics) EndedRefused(by string) { m.endedCredentials.WithLabelValues(b
 
 // EndedKept implements revocation.Observer.
 func (m *Metrics) EndedKept(n int) { m.endedSessions.Set(float64(n)) }
+
+// Watching implements revocation.Observer.
+func (m *Metrics) Watching(change int) { m.subscriptions.Add(float64(change)) }
 
 // Logout implements logout.Observer.
 func (m *Metrics) Logout(outcome string) { m.logouts.WithLabelValues(outcome).Inc() }

@@ -202,6 +202,30 @@ func (r *rates) Read(_ *caller.Caller, tokens int) error {
 	return r.err
 }
 
+// watched is a vault.Watches that records the watches; the test tells.
+type watched struct {
+	mu    sync.Mutex
+	calls []string // "watch 2", "stop"
+	tell  func(tokens []ids.Digest, all, ended bool)
+	begin func() // called once a watch has begun; nil: nothing
+	err   error
+	done  chan struct{} // gets a value for each stop
+}
+
+func (w *watched) Watch(_ *caller.Caller, tokens []ids.Digest, tell func(tokens []ids.Digest, all, ended bool)) (func(), error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.calls = append(w.calls, fmt.Sprint("watch ", len(tokens)))
+	w.tell = tell
+	if w.err != nil {
+		return nil, w.err
+	}
+	if w.begin != nil {
+		w.begin()
+	}
+	return func() { w.done <- struct{}{} }, nil
+}
+
 type fixture struct {
 	*vault.Vault
 	options vault.Options
@@ -210,6 +234,7 @@ type fixture struct {
 	rows    *counted
 	store   *store
 	endings *endings
+	watched *watched
 	sums    sums
 	path    string
 }
@@ -226,8 +251,10 @@ func newFixture(t testing.TB) *fixture {
 	keys, err := keyring.LoadOrCreateFile(filepath.Join(dir, "keys.json"))
 	require.NoError(t, err)
 	f.endings = &endings{rows: db, ended: map[caller.SessionHash]bool{}}
+	f.watched = &watched{done: make(chan struct{}, 100)}
 	f.options = vault.Options{
-		Rows: f.rows, Keys: keys, Objects: f.store, Sessions: f.endings, Rates: f.rates, Observer: f.sums, Prefixes: []string{"tok", "old"}, Logger: slog.New(slog.DiscardHandler), Now: now,
+		Watches: f.watched,
+		Rows:    f.rows, Keys: keys, Objects: f.store, Sessions: f.endings, Rates: f.rates, Observer: f.sums, Prefixes: []string{"tok", "old"}, Logger: slog.New(slog.DiscardHandler), Now: now,
 		Limits: vault.Limits{Batch: 10, GrantBatch: 10, ObjectSize: 1000, UnsizedSize: 100, DefaultGrant: 15 * time.Minute, MaxGrant: 24 * time.Hour, MaxTTL: 48 * time.Hour},
 	}
 	f.with(t, func(*vault.Options) {})

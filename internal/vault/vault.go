@@ -96,6 +96,7 @@ type Options struct {
 	Keys     Keys
 	Objects  Objects
 	Sessions Sessions
+	Watches  Watches
 	Rates    Rates
 	Space    Space // nil: room for everything
 	Observer Observer
@@ -115,7 +116,7 @@ type Vault struct {
 
 // New returns a vault.
 func New(o Options) (*Vault, error) {
-	if o.Rows == nil || o.Keys == nil || o.Objects == nil || o.Sessions == nil || o.Rates == nil || o.Observer == nil || o.Logger == nil || len(o.Prefixes) == 0 {
+	if o.Rows == nil || o.Keys == nil || o.Objects == nil || o.Sessions == nil || o.Watches == nil || o.Rates == nil || o.Observer == nil || o.Logger == nil || len(o.Prefixes) == 0 {
 		return nil, errors.New("vault: an option is missing")
 	}
 	if o.Now == nil {

@@ -34,7 +34,7 @@ func prepare(t *testing.T, db *Database) {
 // testBatchIsWhole: all parts of a batch are committed, or none if one of them fails.
 func testBatchIsWhole(t *testing.T, db *Database) {
 	prepare(t, db)
-	for _, table := range []string{"tokens", "grants", "ended", "sign_in_states"} {
+	for _, table := range []string{"tokens", "grants", "ended", "sign_in_states", "revocations"} {
 		require.NoError(t, db.SQL.Exec("ALTER TABLE "+table+" RENAME TO elsewhere").Error)
 		done, err := db.Write(context.Background(), everyPart())
 		require.Error(t, err, table)

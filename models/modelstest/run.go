@@ -25,7 +25,7 @@ func Run(t *testing.T, open func(t *testing.T) *Database) {
 		"MasterKeys": testMasterKeys, "Purge": testPurge, "Due": testDue, "SweepGrants": testSweepGrants, "Setting": testSetting, "SettingRace": testSettingRace,
 		"ConsumeState": testConsumeState, "ConsumeStateRace": testConsumeStateRace, "SweepStates": testSweepStates,
 		"EndSession": testEndSession, "EndedSince": testEndedSince, "EndedStays": testEndedStays, "EndedPages": testEndedPages,
-		"EndSessionIsWhole": testEndSessionIsWhole, "SweepEnded": testSweepEnded,
+		"EndSessionIsWhole": testEndSessionIsWhole, "SweepEnded": testSweepEnded, "Revoked": testRevoked, "RevokedOrder": testRevokedOrder,
 		"BatchIsWhole": testBatchIsWhole, "BatchOrder": testBatchOrder, "EmptyBatches": testEmptyBatches, "Events": testEvents,
 		"Groups": testGroups, "Cancel": testCancel, "Close": testClose,
 	} {

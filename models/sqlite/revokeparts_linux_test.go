@@ -165,6 +165,9 @@ func TestManyGrantsAreRevokedOnAFullDisk(t *testing.T) {
 				revoked, err := db.RevokeGrants(ctx, "clinic", c.f, noon)
 				require.NoError(t, err)
 				require.Equal(t, c.want, revoked)
+				var told []models.Revoked
+				require.NoError(t, db.RevokedSince(ctx, 0, func(r models.Revoked) { r.Seq = 0; told = append(told, r) }))
+				require.Equal(t, []models.Revoked{{Tenant: "clinic", SessionID: c.f.Session, RevokedAt: noon}}, told, "without the tokens, so that it is small")
 				again, err := db.RevokeGrants(ctx, "clinic", c.f, noon)
 				require.NoError(t, err)
 				require.Zero(t, again)

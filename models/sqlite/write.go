@@ -73,8 +73,11 @@ func (c *committer) apply(tx *gorm.DB, r *request) (done models.Result, err erro
 		}
 	}
 	if len(b.Purge) > 0 {
-		err = purge(tx, b.Purge, b.Now)
+		if err = purge(tx, b.Purge, b.Now); err != nil {
+			return done, err
+		}
 	}
+	err = c.noteRevoked(tx, b, &done)
 	return done, err
 }
 
@@ -139,6 +142,7 @@ func (db *DB) writeInParts(ctx context.Context, r *request, full error) (done mo
 	default:
 		return done, full
 	}
+	db.noteParts(ctx, b, &done, err)
 	if err != nil {
 		return models.Result{}, err
 	}
