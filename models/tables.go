@@ -26,6 +26,7 @@ type Upload struct {
 	Sealed      []byte // the token's envelope, while the upload is under way; nil: the token has it, or it has been destroyed
 	Size        int64  // bytes of the value; -1: not known yet
 	CreatedAt   int64  `gorm:"autoCreateTime:false"`
+	ExpiresAt   *int64 // of the token
 	Until       int64  // the upload is over then at the latest, and the sweeper looks at the row
 	CompletedAt int64  // 0: it has not been completed
 }

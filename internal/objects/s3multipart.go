@@ -30,7 +30,7 @@ func (m *Multipart) customer() (algorithm, key, sum *string) {
 	return aws.String("AES256"), &k, &md5
 }
 
-// CreateMultipart implements Uploads. In mode SSEC the store has to confirm the encryption.
+// CreateMultipart implements Uploads.
 func (s *s3Store) CreateMultipart(ctx context.Context, m Multipart) (string, error) {
 	if !ValidObject(m.Object) {
 		return "", ErrObjectName
@@ -48,10 +48,6 @@ func (s *s3Store) CreateMultipart(ctx context.Context, m Multipart) (string, err
 	id := aws.ToString(out.UploadId)
 	if id == "" || len(id) > 1024 || !visible(id) {
 		return "", errors.New("object store: begin an upload in parts: the store returned no usable id")
-	}
-	if m.Mode == SSEC && aws.ToString(out.SSECustomerAlgorithm) != "AES256" {
-		m.ID = id
-		return "", errors.Join(fmt.Errorf("%w: it does not encrypt uploads in parts with the customer's key", ErrUnsuitable), s.AbortMultipart(ctx, m))
 	}
 	return id, nil
 }

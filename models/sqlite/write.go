@@ -101,7 +101,7 @@ func (c *committer) applyEnds(tx *gorm.DB, r *request, done *models.Result) (err
 		done.Ended, done.Destroyed = append(done.Ended, ended...), destroyed
 	}
 	if a := b.Abort; a != nil {
-		mine := clause.Expr{SQL: "tenant = ? AND session_id = ? AND token_id = ?", Vars: []any{a.Tenant, a.Session, a.TokenID}}
+		mine := clause.Expr{SQL: "tenant = ? AND session_id = ? AND token_id = ? AND until > ?", Vars: []any{a.Tenant, a.Session, a.TokenID, b.Now}}
 		ended, destroyed, err := c.endUploads(tx, mine, b.Now)
 		if err != nil {
 			return err

@@ -10,6 +10,7 @@ CREATE TABLE uploads (
     sealed       BLOB,                        -- as in tokens; NULL: moved to tokens, or destroyed
     size         BIGINT NOT NULL,             -- bytes of the value; -1: not known yet
     created_at   BIGINT NOT NULL,
+    expires_at   BIGINT,                      -- as in tokens
     until        BIGINT NOT NULL,             -- the upload is over then, and the sweeper looks at the row
     completed_at BIGINT NOT NULL              -- 0: not completed
 ) WITHOUT ROWID;
