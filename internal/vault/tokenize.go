@@ -30,8 +30,7 @@ type Tokenized struct {
 	ExpiresAt  *time.Time  // nil: kept until deleted
 }
 
-// Encryption is what a client needs to encrypt or decrypt a value, by Tink's AES-GCM-HKDF streaming AEAD: see
-// objects.Mode.
+// Encryption is what a client needs to encrypt or decrypt a value as package streamaead does.
 type Encryption struct {
 	Key            objects.CustomerKey
 	AssociatedData string // the object's name
