@@ -277,6 +277,11 @@ func (v *Vault) UploadStatus(ctx context.Context, token ids.Token) (UploadState,
 	if err != nil {
 		return UploadState{}, err
 	}
+	if s.mode == objects.Client { // the answer has the value's key
+		if err := v.checkReader(ctx, c); err != nil {
+			return UploadState{}, err
+		}
+	}
 	if !v.joins.enter(*c.Session) {
 		return UploadState{}, errBusy()
 	}
