@@ -83,7 +83,7 @@ func TestUploadInParts(t *testing.T) {
 // TestUploadsOfOthers: only the session that began an upload may use it, and its end ends the upload.
 func TestUploadsOfOthers(t *testing.T) {
 	dir := t.TempDir()
-	s := stack.Start(t, stack.Data(dir), stack.Configure(func(c *gateway.Config) { c.Tokens.SweepInterval = 50 * time.Millisecond }))
+	s := stack.Start(t, stack.Data(dir), stack.Configure(func(c *gateway.Config) { c.Tokens.SweepInterval = time.Second }))
 	me, other := s.Session(t), s.Session(t)
 	token, _ := s.Begin(t, me.JWT, nil)
 	s.PutPart(t, me.JWT, token, 1, []byte("value"))
@@ -130,7 +130,7 @@ func TestUploadsOfOthers(t *testing.T) {
 
 // TestUploadExpires: an upload that is not completed in time is removed with its token.
 func TestUploadExpires(t *testing.T) {
-	s := stack.Start(t, stack.Configure(func(c *gateway.Config) { c.Tokens.SweepInterval = 50 * time.Millisecond }))
+	s := stack.Start(t, stack.Configure(func(c *gateway.Config) { c.Tokens.SweepInterval = time.Second }))
 	me := s.Session(t)
 	token, _ := s.Begin(t, me.JWT, stack.Vars{"ttl": "2s"})
 	r := s.SignPart(t, me.JWT, token, 1, 5)

@@ -59,7 +59,7 @@ func (s *Server) putPart(w http.ResponseWriter, r *http.Request, req *objects.Re
 	total := req.Size
 	err := s.disk.partSizes(folder, func(number int, size int64) error {
 		if number != req.Part {
-			total += size
+			total += size - partOverhead
 		}
 		return nil
 	})
@@ -69,7 +69,7 @@ func (s *Server) putPart(w http.ResponseWriter, r *http.Request, req *objects.Re
 	case err != nil:
 		return s.fail(r, req.Object, "write", err)
 	}
-	if most, err := fileSize(s.opts.MaxObjectSize); err != nil || total > most+maxParts*partOverhead {
+	if most, err := fileSize(s.opts.MaxObjectSize); err != nil || total > most {
 		return errTooLarge
 	}
 	return s.receive(w, r, req, req.Size, t, target{
@@ -78,7 +78,7 @@ func (s *Server) putPart(w http.ResponseWriter, r *http.Request, req *objects.Re
 	})
 }
 
-// partOverhead is more than the bytes that a part adds to the size of the files: its header, and its last package's.
+// partOverhead is more than the bytes that a part adds to the size of the files: its header, and that of its last package.
 const partOverhead = 256
 
 // target is where a received body goes.
