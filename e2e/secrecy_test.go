@@ -38,13 +38,15 @@ func noSecretIsWritten(t *testing.T, encryption string) {
 	token, _ := s.Store(t, me.JWT, []byte(value), stack.Vars{
 		"filename": filename, "contentType": "text/x-" + strings.ToLower(rand.Text()), "custom": stack.Vars{"note": filename}})
 	unfinished := s.Reserve(t, me.JWT)
+	uploading, partKey := beginPart(t, s, me, []byte(value), filename)
 
 	secrets := &stack.Needles{}
 	secrets.Add("value", []byte(value))
 	secrets.Add("filename", []byte(filename))
 	key := s.DataKey(t, me.JWT, token)
 	secrets.Add("data key", key)
-	for _, name := range []string{token, unfinished} {
+	secrets.Add("data key of an upload in parts", partKey)
+	for _, name := range []string{token, unfinished, uploading} {
 		id := uuid.MustParse(strings.TrimPrefix(name, "tok-"))
 		secrets.Add("token", []byte(name))
 		secrets.Add("token's UUID", id[:])
@@ -74,8 +76,28 @@ func noSecretIsWritten(t *testing.T, encryption string) {
 
 	s.Query(t, app, stack.DeleteTokens, stack.Vars{"tokens": []any{token}}).OK(t)
 	nothing("after deletion")
+	s.Query(t, me.JWT, stack.CompleteUpload, stack.Vars{"token": uploading, "size": len(value)}).OK(t)
+	nothing("after the completion of an upload in parts")
+	assert.Equal(t, value, string(s.Read(t, me.JWT, uploading)))
 	s.Stop(t)
 	nothing("after the end")
+}
+
+// beginPart begins an upload in parts, uploads the value as its only part, and returns its token and its key.
+func beginPart(t *testing.T, s *stack.Stack, me *stack.Session, value []byte, filename string) (token string, key []byte) {
+	t.Helper()
+	token, e := s.Begin(t, me.JWT, stack.Vars{"metadata": stack.Vars{"filename": filename}})
+	sent := e.Seal(t, value)
+	r := s.SignPart(t, me.JWT, token, 1, len(sent))
+	a := s.Send(t, r, sent)
+	require.Equal(t, http.StatusOK, a.Status, "%s", a.Body)
+	s.Query(t, me.JWT, stack.UploadStatus, stack.Vars{"token": token}).OK(t)
+	if e != nil {
+		return token, e.Key
+	}
+	key, err := base64.StdEncoding.DecodeString(r.Header("x-amz-server-side-encryption-customer-key"))
+	require.NoError(t, err)
+	return token, key
 }
 
 // useEverySecret runs each operation and causes each kind of refusal with the secrets.
