@@ -49,7 +49,7 @@ func (w *framedWorld) tokenize(t *testing.T, headers ...string) string {
 	}
 	require.NoError(t, json.Unmarshal([]byte(got.body), &made))
 	require.NotEmpty(t, made.Data.Tokenize.Token, got.body)
-	return made.Data.Tokenize.Token
+	return w.secret(made.Data.Tokenize.Token)
 }
 
 func detokenizing(token string) string {

@@ -84,7 +84,40 @@ func (s *subscription) told(t *testing.T) (u unreadable) {
 	return r.Data.Revocations
 }
 
-// revoker is a world with one session of the clinic, and the clinic's backend, at two replicas.
+// tells takes events until one has the tokens, which are all that it may have. Any event may have All: a replica that can't poll for
+// a while tells so.
+func (s *subscription) tells(t *testing.T, tokens ...string) {
+	t.Helper()
+	for u := s.told(t); ; u = s.told(t) {
+		if len(u.Tokens) > 0 || !u.All {
+			require.Equal(t, tokens, u.Tokens)
+			return
+		}
+	}
+}
+
+// tellsAll takes events until one has All.
+func (s *subscription) tellsAll(t *testing.T) (u unreadable) {
+	t.Helper()
+	for u = s.told(t); !u.All; u = s.told(t) {
+		require.NotEmpty(t, u.Tokens)
+	}
+	return u
+}
+
+// tellsEnd takes events until the session has ended; then the stream is complete.
+func (s *subscription) tellsEnd(t *testing.T) {
+	t.Helper()
+	for u := s.tellsAll(t); !u.SessionEnded; u = s.tellsAll(t) {
+		continue
+	}
+	name, _ := s.next(t)
+	require.Equal(t, "complete", name)
+	name, _ = s.next(t)
+	require.Empty(t, name, "the stream has ended")
+}
+
+// revoker is a world with two replicas, and the credential of the clinic's backend.
 type revoker struct {
 	*framedWorld
 	replica string // URL of the second one
@@ -92,8 +125,7 @@ type revoker struct {
 }
 
 func newRevoker(t *testing.T) *revoker {
-	w := &framedWorld{world: newWorld(t, false, nil)}
-	w.bearer = "Bearer " + w.secret(w.clinic.session(nil))
+	w := &framedWorld{world: newWorld(t, false, unhurriedPoll)}
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	w.cfg.Objects.Embedded.Dir = t.TempDir()
@@ -105,21 +137,30 @@ func newRevoker(t *testing.T) *revoker {
 	return &revoker{w, "http://" + l.Addr().String(), []string{"Authorization", "Bearer " + w.secret(w.clinic.session(map[string]any{"sid": nil, "roles": []string{"application"}}))}}
 }
 
+// session returns a session's credential, as headers.
+func (r *revoker) session(sid string) []string {
+	return []string{"Authorization", "Bearer " + r.secret(r.clinic.session(map[string]any{"sid": sid}))}
+}
+
+// run runs an application's operation; on a busy machine a write may have to be tried again.
 func (r *revoker) run(t *testing.T, document string) {
 	t.Helper()
 	b, err := json.Marshal(map[string]string{"query": document})
 	require.NoError(t, err)
 	got := r.graphql(t, nil, string(b), r.app...)
+	for got.code() == "UNAVAILABLE" {
+		got = r.graphql(t, nil, string(b), r.app...)
+	}
 	require.Empty(t, got.code(), got.body)
 }
 
-// both subscribes at both replicas, and takes the first events, which must be want.
-func (r *revoker) both(t *testing.T, want unreadable, tokens ...string) []*subscription {
+// both subscribes at both replicas, and takes the first events, which have the unreadable tokens.
+func (r *revoker) both(t *testing.T, session, unreadable []string, tokens ...string) []*subscription {
 	t.Helper()
 	var all []*subscription
 	for _, url := range []string{r.url, r.replica} {
-		s := subscribe(t, http.DefaultClient, url, tokens, "Authorization", r.bearer)
-		require.Equal(t, want, s.told(t))
+		s := subscribe(t, http.DefaultClient, url, tokens, session...)
+		require.Equal(t, unreadable, s.told(t).Tokens)
 		all = append(all, s)
 	}
 	return all
@@ -128,89 +169,74 @@ func (r *revoker) both(t *testing.T, want unreadable, tokens ...string) []*subsc
 // TestRevocationsAreTold at every replica, of this session's tokens alone.
 func TestRevocationsAreTold(t *testing.T) {
 	r := newRevoker(t)
+	t.Cleanup(func() { r.checkLog(t) })
 	unknown := "tok-00000000-0000-4000-8000-000000000001"
-	token := func() string { return r.tokenize(t, "Authorization", r.bearer) }
-	other := r.tokenize(t, "Authorization", "Bearer "+r.secret(r.clinic.session(map[string]any{"sid": "another-session-of-the-clinic"})))
-	for name, revoke := range map[string]string{
-		"a token of the session":     `mutation { revokeGrants(input: {sessionId: "SESSION", tokens: ["TOKEN"]}) { revoked } }`,
-		"READ of the token":          `mutation { revokeGrants(input: {tokens: ["TOKEN"], kinds: [READ]}) { revoked } }`,
-		"a token of all sessions":    `mutation { revokeGrants(input: {tokens: ["TOKEN", "OTHER"]}) { revoked } }`,
-		"a token that is deleted":    `mutation { deleteTokens(tokens: ["TOKEN"]) { deleted } }`,
-		"all tokens of the session":  `mutation { revokeGrants(input: {sessionId: "SESSION"}) { revoked } }`,
-		"grants that move elsewhere": `mutation { carryGrants(input: {fromSessionId: "SESSION", toSessionId: "the-session-of-a-login"}) { carried } }`,
+	for name, test := range map[string]struct {
+		revoke string
+		all    bool // of the session
+	}{
+		"a token of the session":     {`mutation { revokeGrants(input: {sessionId: "SESSION", tokens: ["TOKEN"]}) { revoked } }`, false},
+		"READ of the token":          {`mutation { revokeGrants(input: {tokens: ["TOKEN"], kinds: [READ]}) { revoked } }`, false},
+		"a token of all sessions":    {`mutation { revokeGrants(input: {tokens: ["TOKEN", "OTHER"]}) { revoked } }`, false},
+		"a token that is deleted":    {`mutation { deleteTokens(tokens: ["TOKEN"]) { deleted } }`, false},
+		"all tokens of the session":  {`mutation { revokeGrants(input: {sessionId: "SESSION"}) { revoked } }`, true},
+		"grants that move elsewhere": {`mutation { carryGrants(input: {fromSessionId: "SESSION", toSessionId: "TARGET"}) { carried } }`, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			mine, stays := token(), token()
-			all := r.both(t, unreadable{Tokens: []string{unknown}}, mine, unknown, stays)
-			r.run(t, strings.NewReplacer("SESSION", r.clinic.sid, "TOKEN", mine, "OTHER", other).Replace(revoke))
-			want := unreadable{Tokens: []string{mine}}
-			if strings.Contains(name, "all tokens") || strings.Contains(name, "move") {
-				want = unreadable{Tokens: []string{}, All: true}
-			}
+			t.Parallel()
+			sid := "session of " + name
+			session, other := r.session(sid), r.tokenize(t, r.session("other session of "+name)...)
+			mine, stays := r.tokenize(t, session...), r.tokenize(t, session...)
+			all := r.both(t, session, []string{unknown}, mine, unknown, stays)
+			r.run(t, strings.NewReplacer("SESSION", sid, "TOKEN", mine, "OTHER", other, "TARGET", "target of "+name).Replace(test.revoke))
 			for _, s := range all {
-				require.Equal(t, want, s.told(t))
-				s.close()
+				if test.all {
+					s.tellsAll(t)
+				} else {
+					s.tells(t, mine)
+				}
 			}
-			again := r.both(t, unreadable{Tokens: []string{mine, unknown}}, mine, unknown)
-			for _, s := range again {
-				s.close()
-			}
+			r.both(t, session, []string{mine, unknown}, mine, unknown) // a page that comes back
 		})
 	}
 	t.Run("STORE alone, and others' tokens, are not told", func(t *testing.T) {
-		mine, marker := token(), token()
-		all := r.both(t, unreadable{Tokens: []string{other}}, mine, other, marker)
+		t.Parallel()
+		session, other := r.session("a session with a marker"), r.tokenize(t, r.session("another session")...)
+		mine, marker := r.tokenize(t, session...), r.tokenize(t, session...)
+		all := r.both(t, session, []string{other}, mine, other, marker)
 		r.run(t, fmt.Sprintf(`mutation { a: revokeGrants(input: {tokens: ["%s"], kinds: [STORE]}) { revoked } b: deleteTokens(tokens: ["%s"]) { deleted } }`, mine, other))
 		r.run(t, fmt.Sprintf(`mutation { revokeGrants(input: {tokens: ["%s"]}) { revoked } }`, marker))
 		for _, s := range all {
-			require.Equal(t, unreadable{Tokens: []string{marker}}, s.told(t))
-			s.close()
+			s.tells(t, marker)
 		}
 	})
-	r.checkLog(t)
 }
 
 // TestTheEndOfASessionIsTold at every replica, and completes the stream.
 func TestTheEndOfASessionIsTold(t *testing.T) {
-	ended := func(t *testing.T, s *subscription) {
-		t.Helper()
-		for u := s.told(t); ; u = s.told(t) {
-			require.True(t, u.All)
-			if u.SessionEnded {
-				break
-			}
-		}
-		name, _ := s.next(t)
-		require.Equal(t, "complete", name)
-		name, _ = s.next(t)
-		require.Empty(t, name, "the stream has ended")
-	}
+	r := newRevoker(t)
 	t.Run("by the application", func(t *testing.T) {
-		r := newRevoker(t)
-		all := r.both(t, unreadable{Tokens: []string{}}, r.tokenize(t, "Authorization", r.bearer))
-		r.run(t, `mutation { endSession(input: {sessionId: "`+r.clinic.sid+`"}) { revoked } }`)
+		t.Parallel()
+		session := r.session("a session that is ended")
+		all := r.both(t, session, []string{}, r.tokenize(t, session...))
+		r.run(t, `mutation { endSession(input: {sessionId: "a session that is ended"}) { revoked } }`)
 		for _, s := range all {
-			ended(t, s)
+			s.tellsEnd(t)
 		}
 	})
 	t.Run("by a sign-out", func(t *testing.T) {
-		r := newRevoker(t)
+		t.Parallel()
 		cookie := []string{"Origin", r.clinic.URL, "Cookie", r.cookieName("session") + "=" + r.signIn(t, r.clinic)}
-		token := r.tokenize(t, "Authorization", r.bearer)
-		var all []*subscription
-		for _, url := range []string{r.url, r.replica} {
-			s := subscribe(t, http.DefaultClient, url, []string{token}, cookie...)
-			require.Equal(t, unreadable{Tokens: []string{}}, s.told(t))
-			all = append(all, s)
-		}
-		byJWT := r.both(t, unreadable{Tokens: []string{}}, token)
+		token := r.tokenize(t, r.session(r.clinic.sid)...)
+		all, byJWT := r.both(t, cookie, []string{}, token), r.both(t, r.session(r.clinic.sid), []string{}, token)
 		got := r.do(t, newRequest(t, "POST", r.url+"/session/end", strings.NewReader("{}"), append(cookie, "Content-Type", "application/json")...), nil)
-		require.Equal(t, http.StatusOK, got.StatusCode, got.body)
+		// On a busy machine the write may be late; then the gateway itself tries again.
+		require.Contains(t, []int{http.StatusOK, http.StatusServiceUnavailable}, got.StatusCode, got.body)
 		for _, s := range all {
-			ended(t, s)
+			s.tellsEnd(t)
 		}
 		for _, s := range byJWT {
-			require.Equal(t, unreadable{Tokens: []string{}, All: true}, s.told(t), "the session goes on, without grants")
+			require.False(t, s.tellsAll(t).SessionEnded, "the session goes on, without grants")
 		}
 	})
 }
@@ -240,7 +266,7 @@ func TestSubscriptionsNeedTheirOrigin(t *testing.T) {
 
 // TestSubscriptionsAreBounded for each session, and closed ones make room.
 func TestSubscriptionsAreBounded(t *testing.T) {
-	w := &framedWorld{world: newWorld(t, false, func(c *gateway.Config) { c.Subscriptions.MaxPerSession = 2 })}
+	w := &framedWorld{world: newWorld(t, false, func(c *gateway.Config) { unhurriedPoll(c); c.Subscriptions.MaxPerSession = 2 })}
 	w.bearer = "Bearer " + w.secret(w.clinic.session(nil))
 	open := func() *subscription {
 		return subscribe(t, http.DefaultClient, w.url, nil, "Authorization", w.bearer)
@@ -261,7 +287,7 @@ func TestSubscriptionsAreBounded(t *testing.T) {
 
 // TestServeEndsStreams: the program does not wait for subscriptions when it stops, and many that come and go leave nothing.
 func TestServeEndsStreams(t *testing.T) {
-	w := &framedWorld{world: newWorld(t, false, nil)}
+	w := &framedWorld{world: newWorld(t, false, unhurriedPoll)}
 	bearer := "Bearer " + w.secret(w.clinic.session(nil))
 	w.cfg.Objects.Embedded.Dir = t.TempDir()
 	g := w.open(t)
