@@ -84,12 +84,12 @@ func (c *Client) UploadParts(ctx context.Context, token string, parts []Part) ([
 		return nil, failure(ErrBadAnswer, nil, "%d parts have %d requests", len(parts), len(answer.UploadParts))
 	}
 	out := make([]SignedPart, len(parts))
-	for i, p := range answer.UploadParts {
-		request, err := p.Request.decode()
-		if err != nil || p.Number != inputs[i].Number {
+	for i, p := range parts {
+		request, err := answer.UploadParts[i].Request.decode()
+		if err != nil || answer.UploadParts[i].Number != int64(p.Number) {
 			return nil, failure(ErrBadAnswer, nil, "the answer is for another part, or holds no request")
 		}
-		out[i] = SignedPart{Number: parts[i].Number, Request: request}
+		out[i] = SignedPart{Number: p.Number, Request: request}
 	}
 	return out, nil
 }

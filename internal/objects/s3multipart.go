@@ -106,7 +106,7 @@ func (s *s3Store) CompleteMultipart(ctx context.Context, m Multipart, parts []Pa
 	defer cancel()
 	list := make([]types.CompletedPart, len(parts))
 	for i := range parts {
-		list[i] = types.CompletedPart{PartNumber: aws.Int32(int32(parts[i].Number)), ETag: &parts[i].ETag} //nolint:gosec // 10,000 at most
+		list[i] = types.CompletedPart{PartNumber: aws.Int32(int32(parts[i].Number)), ETag: &parts[i].ETag}
 	}
 	algorithm, key, sum := m.customer()
 	in := &s3.CompleteMultipartUploadInput{

@@ -25,8 +25,9 @@ func FuzzVerify(f *testing.F) {
 	down, _ := s.SignDownload(objects.Download{Object: "a/1", Key: key, Filename: "é.txt"})
 	up, _ := s.SignUpload(objects.Upload{Object: "a/2", Key: key, Size: 5, ContentType: "text/plain"})
 	unsized, _ := s.SignUpload(objects.Upload{Object: "a/3", Key: key})
+	part, _ := s.SignPart(objects.PartUpload{Multipart: objects.Multipart{Object: "a/4", ID: strings.Repeat("0", 32), Key: key}, Number: 7, Size: 5})
 	signed := map[string]objects.SignedRequest{}
-	for _, r := range []objects.SignedRequest{down, up, unsized} {
+	for _, r := range []objects.SignedRequest{down, up, unsized, part} {
 		in := wire(r, nil)
 		signed[in.method+" "+in.uri] = r
 		var headers strings.Builder

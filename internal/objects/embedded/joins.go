@@ -22,7 +22,7 @@ func (s *Server) ListParts(ctx context.Context, m objects.Multipart) (all []obje
 		return nil, err
 	}
 	folder := s.disk.folder(m.Object, m.ID)
-	err = s.disk.partSizes(folder, func(number int, size int64) error {
+	err = s.disk.partSizes(folder, func(number int, _ int64) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
