@@ -101,11 +101,13 @@ check: ## Vet, and run the tests that need no browser, no MinIO and no race dete
 	go vet ./...
 	go test -skip '$(SLOW_TESTS)' $$(go list ./... | grep -vE '$(SLOW_PACKAGES)')
 
-# The checks that are too long for "make test": each target is fuzzed for minutes, and each benchmark runs once.
+# The checks that are too long for "make test": each target is fuzzed for minutes, each benchmark runs once, and the embedded
+# store is attacked by 8,000 connections.
 .PHONY: full
-full: test ## Run every test, then fuzz for minutes and run every benchmark once.
+full: test ## Run every test, then fuzz for minutes, and run every benchmark once.
 	go test -tags full -count=1 -run Recipe ./models
 	go test -run '^$$' -bench . -benchtime 1x ./...
+	go run ./bench -only store
 	scripts/fuzz $(FULL_FUZZ_SECONDS)
 
 .PHONY: fuzz

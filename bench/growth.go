@@ -100,11 +100,11 @@ func printGrown(c *compared, rows int) {
 	for i, r := range c.ratios {
 		times[i] = 1 / r
 	}
-	fmt.Println("| tokens and grants | req/s | time, against 10 thousand: median | 10 % to 90 % of rounds | goal | server CPU per request | p50 ms | p99 ms | peak memory MiB | peak of anonymous |")
-	fmt.Println("|---:|---:|---:|---|---|---:|---:|---:|---:|---:|")
+	fmt.Println("| tokens and grants | req/s | time, against 10 thousand: median | 10 % to 90 % of rounds | goal | server CPU per request | read per request, KiB | p50 ms | p99 ms | peak memory MiB | peak of anonymous |")
+	fmt.Println("|---:|---:|---:|---|---|---:|---:|---:|---:|---:|---:|")
 	row := func(n int, m *measured, p *process, compared string) {
-		fmt.Printf("| %d | %.0f | %s | %s | %.2f | %.2f | %.0f | %.0f |\n", n, median(m.rates), compared, micros(m.perRequest()),
-			median(m.p50), median(m.p99), p.memory("VmHWM"), m.memory)
+		fmt.Printf("| %d | %.0f | %s | %s | %.1f | %.2f | %.2f | %.0f | %.0f |\n", n, median(m.rates), compared, micros(m.perRequest()),
+			float64(m.read)/1024/float64(max(m.requests, 1)), median(m.p50), median(m.p99), p.memory("VmHWM"), m.memory)
 	}
 	row(smallRows, &c.base, c.pair.base.process, "1 | | ")
 	row(rows, &c.real, c.pair.real.process, fmt.Sprintf("**%.3f** | %.3f to %.3f | %s",

@@ -94,12 +94,18 @@ func (p *process) cpu() time.Duration {
 }
 
 // memory returns an entry of proc_pid_status(5) in MiB, such as VmRSS or VmHWM.
-func (p *process) memory(entry string) float64 {
-	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+func (p *process) memory(entry string) float64 { return float64(p.entry("status", entry)) / 1024 }
+
+// read returns the bytes that the process has read with system calls, from files and sockets: rchar of proc_pid_io(5).
+func (p *process) read() int { return p.entry("io", "rchar") }
+
+// entry returns the number of a line "NAME: NUMBER" in one of the process's files in /proc.
+func (p *process) entry(file, name string) int {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/%s", p.cmd.Process.Pid, file))
 	for line := range bytes.Lines(text) {
-		if name, value, ok := bytes.Cut(line, []byte(":")); ok && string(name) == entry {
-			kib, _ := strconv.Atoi(string(bytes.Fields(value)[0]))
-			return float64(kib) / 1024
+		if found, value, ok := bytes.Cut(line, []byte(":")); ok && string(found) == name {
+			n, _ := strconv.Atoi(string(bytes.Fields(value)[0]))
+			return n
 		}
 	}
 	return 0

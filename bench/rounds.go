@@ -13,6 +13,7 @@ type measured struct {
 	rates    []float64 // requests a second, by round
 	p50, p99 []float64 // milliseconds, by round
 	cpu      time.Duration
+	read     int // bytes read from files and sockets
 	requests int
 	memory   float64 // the most anonymous memory, MiB, at the end of any slice
 }
@@ -85,12 +86,13 @@ func (c *compared) measure(g *generator, length time.Duration, realFirst bool) e
 }
 
 func (m *measured) slice(g *generator, c contender, length time.Duration) error {
-	before := c.cpu()
+	before, readBefore := c.cpu(), c.process.read()
 	r, err := g.slice(c.target, length)
 	if err != nil {
 		return err
 	}
 	m.cpu += c.cpu() - before
+	m.read += c.process.read() - readBefore
 	m.requests += r.Requests
 	m.memory = max(m.memory, c.process.memory("RssAnon"))
 	m.rates = append(m.rates, r.rate())

@@ -20,7 +20,7 @@ import (
 
 const (
 	rememberedGoal = 5 * time.Microsecond
-	firstGoal      = 1.2
+	firstGoal      = 1.1
 	perRound       = 200 // operations of each contender in a round
 )
 

@@ -38,14 +38,14 @@ func TestContract(t *testing.T) {
 
 	d, err := session.Detokenize(ctx, made.Token)
 	require.NoError(t, err)
-	_, err = session.Download(ctx, d.Download)
+	_, err = session.Download(ctx, d)
 	var refused *client.StorageError
 	require.ErrorAs(t, err, &refused, "before the upload")
-	require.NoError(t, session.Upload(ctx, made.Upload, strings.NewReader(value), int64(len(value))))
-	require.ErrorAs(t, session.Upload(ctx, made.Upload, strings.NewReader(value), int64(len(value))), &refused)
+	require.NoError(t, session.Upload(ctx, made, strings.NewReader(value), int64(len(value))))
+	require.ErrorAs(t, session.Upload(ctx, made, strings.NewReader(value), int64(len(value))), &refused)
 	require.Equal(t, 412, refused.Status)
 
-	body, err := session.Download(ctx, d.Download)
+	body, err := session.Download(ctx, d)
 	require.NoError(t, err)
 	read, err := io.ReadAll(body)
 	require.NoError(t, err)
@@ -181,12 +181,12 @@ func TestEmptyValue(t *testing.T) {
 			require.NoError(t, err)
 			if size != nil {
 				var refused *client.StorageError
-				require.ErrorAs(t, session.Upload(t.Context(), made.Upload, strings.NewReader("x"), 1), &refused)
+				require.ErrorAs(t, session.Upload(t.Context(), made, strings.NewReader("x"), 1), &refused)
 			}
-			require.NoError(t, session.Upload(t.Context(), made.Upload, strings.NewReader(""), 0))
+			require.NoError(t, session.Upload(t.Context(), made, strings.NewReader(""), 0))
 			d, err := session.Detokenize(t.Context(), made.Token)
 			require.NoError(t, err)
-			body, err := session.Download(t.Context(), d.Download)
+			body, err := session.Download(t.Context(), d)
 			require.NoError(t, err)
 			read, err := io.ReadAll(body)
 			require.NoError(t, err)

@@ -26,7 +26,7 @@ func TestTheClientLinksNoGraphQLServer(t *testing.T) {
 	require.NoError(t, err)
 	const own = "github.com/cloakroomhq/cloakroom/"
 	require.ElementsMatch(t, []string{
-		own + "client", own + "grant", own + "internal/ids",
+		own + "client", own + "grant", own + "internal/ids", own + "internal/streamaead",
 		"github.com/Khan/genqlient/graphql", "github.com/google/uuid",
 		"github.com/vektah/gqlparser/v2/ast", "github.com/vektah/gqlparser/v2/gqlerror",
 	}, strings.Fields(string(out)))

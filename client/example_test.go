@@ -64,14 +64,14 @@ func ExampleClient_Tokenize() {
 		fmt.Println(err)
 		return
 	}
-	if err := gateway.Upload(ctx, made.Upload, strings.NewReader(value), int64(len(value))); err != nil {
+	if err := gateway.Upload(ctx, made, strings.NewReader(value), int64(len(value))); err != nil {
 		log.Fatal(err)
 	}
 	redeemed, err := gateway.Detokenize(ctx, made.Token)
 	if err != nil {
 		log.Fatal(err)
 	}
-	body, err := gateway.Download(ctx, redeemed.Download)
+	body, err := gateway.Download(ctx, redeemed)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -404,6 +404,11 @@ func (v *detokenizeResultDetokenizePayload) GetToken() string { return v.detoken
 // GetDownload returns detokenizeResultDetokenizePayload.Download, and is useful for accessing the field via an interface.
 func (v *detokenizeResultDetokenizePayload) GetDownload() signed { return v.detokenized.Download }
 
+// GetEncryption returns detokenizeResultDetokenizePayload.Encryption, and is useful for accessing the field via an interface.
+func (v *detokenizeResultDetokenizePayload) GetEncryption() *encryption {
+	return v.detokenized.Encryption
+}
+
 // GetMetadata returns detokenizeResultDetokenizePayload.Metadata, and is useful for accessing the field via an interface.
 func (v *detokenizeResultDetokenizePayload) GetMetadata() *facts { return v.detokenized.Metadata }
 
@@ -439,6 +444,8 @@ type __premarshaldetokenizeResultDetokenizePayload struct {
 
 	Download signed `json:"download"`
 
+	Encryption *encryption `json:"encryption"`
+
 	Metadata *facts `json:"metadata"`
 }
 
@@ -456,6 +463,7 @@ func (v *detokenizeResultDetokenizePayload) __premarshalJSON() (*__premarshaldet
 	retval.Typename = v.Typename
 	retval.Token = v.detokenized.Token
 	retval.Download = v.detokenized.Download
+	retval.Encryption = v.detokenized.Encryption
 	retval.Metadata = v.detokenized.Metadata
 	return &retval, nil
 }
@@ -493,8 +501,10 @@ func (v *detokenizeResultTokenFailure) GetMessage() string { return v.Message }
 type detokenized struct {
 	// The token of the request.
 	Token string `json:"token"`
-	// Its answer's body is the value.
+	// Its answer's body is the value, as ciphertext if `encryption` is not null.
 	Download signed `json:"download"`
+	// How to decrypt the answer's body; null if the store decrypts it.
+	Encryption *encryption `json:"encryption"`
 	// As given when the value was tokenized; null if nothing was.
 	Metadata *facts `json:"metadata"`
 }
@@ -505,8 +515,34 @@ func (v *detokenized) GetToken() string { return v.Token }
 // GetDownload returns detokenized.Download, and is useful for accessing the field via an interface.
 func (v *detokenized) GetDownload() signed { return v.Download }
 
+// GetEncryption returns detokenized.Encryption, and is useful for accessing the field via an interface.
+func (v *detokenized) GetEncryption() *encryption { return v.Encryption }
+
 // GetMetadata returns detokenized.Metadata, and is useful for accessing the field via an interface.
 func (v *detokenized) GetMetadata() *facts { return v.Metadata }
+
+// encryption includes the GraphQL fields of ValueEncryption requested by the fragment encryption.
+// The GraphQL type's documentation follows.
+//
+// How a client encrypts a value before its upload, and decrypts it after its download. Show nothing of a value before the whole ciphertext,
+// or each segment of a stream, has been authenticated.
+type encryption struct {
+	// The format of the ciphertext.
+	Scheme string `json:"scheme"`
+	// The value's key, 256 bits. It is a secret, and belongs to this value alone: never encrypt other bytes under it.
+	Key []byte `json:"key"`
+	// The associated data of the ciphertext.
+	AssociatedData []byte `json:"associatedData"`
+}
+
+// GetScheme returns encryption.Scheme, and is useful for accessing the field via an interface.
+func (v *encryption) GetScheme() string { return v.Scheme }
+
+// GetKey returns encryption.Key, and is useful for accessing the field via an interface.
+func (v *encryption) GetKey() []byte { return v.Key }
+
+// GetAssociatedData returns encryption.AssociatedData, and is useful for accessing the field via an interface.
+func (v *encryption) GetAssociatedData() []byte { return v.AssociatedData }
 
 // A session to end.
 type endSessionInput struct {
@@ -622,7 +658,7 @@ func (v *header) GetValue() string { return v.Value }
 type metadataInput struct {
 	// Name to offer when the value is saved as a file; no path, no control characters.
 	Filename *string `json:"filename,omitempty"`
-	// Media type of the value (RFC 9110): signed into the upload, forced on the download.
+	// Media type of the value (RFC 9110). If the store encrypts the value, it is signed into the upload, and forced on the download.
 	ContentType *string `json:"contentType,omitempty"`
 	// When the value was last changed.
 	LastModified *time.Time `json:"lastModified,omitempty"`
@@ -775,7 +811,8 @@ func (v *tokenizeBatchResponse) GetTokenizeBatch() []tokenized { return v.Tokeni
 type tokenizeInput struct {
 	// Kept encrypted beside the value's key, and returned with it.
 	Metadata *metadataInput `json:"metadata,omitempty"`
-	// Exact size of the value in bytes, 0 if it is empty. It is signed into the upload, which then accepts no other size.
+	// Exact size of the value in bytes, 0 if it is empty. It is signed into the upload, which then accepts no other size. Required if clients
+	// encrypt the values: the signed size is then the ciphertext's.
 	Size *int64 `json:"size,omitempty"`
 	// The token and its value are deleted after this long.
 	Ttl *string `json:"ttl,omitempty"`
@@ -807,8 +844,10 @@ func (v *tokenizeResponse) GetTokenize() tokenized { return v.Tokenize }
 type tokenized struct {
 	// The token: save it where the value would have been.
 	Token string `json:"token"`
-	// Send it once, with the value as the body.
+	// Send it once, with the value as the body, encrypted first if `encryption` is not null.
 	Upload signed `json:"upload"`
+	// How to encrypt the value before the upload; null if the store encrypts it.
+	Encryption *encryption `json:"encryption"`
 	// When the token and its value will be deleted; null: kept until deleted.
 	ExpiresAt *time.Time `json:"expiresAt"`
 }
@@ -818,6 +857,9 @@ func (v *tokenized) GetToken() string { return v.Token }
 
 // GetUpload returns tokenized.Upload, and is useful for accessing the field via an interface.
 func (v *tokenized) GetUpload() signed { return v.Upload }
+
+// GetEncryption returns tokenized.Encryption, and is useful for accessing the field via an interface.
+func (v *tokenized) GetEncryption() *encryption { return v.Encryption }
 
 // GetExpiresAt returns tokenized.ExpiresAt, and is useful for accessing the field via an interface.
 func (v *tokenized) GetExpiresAt() *time.Time { return v.ExpiresAt }
@@ -1020,6 +1062,9 @@ fragment detokenized on DetokenizePayload {
 	download {
 		... signed
 	}
+	encryption {
+		... encryption
+	}
 	metadata {
 		... facts
 	}
@@ -1032,6 +1077,11 @@ fragment signed on SignedRequest {
 		value
 	}
 	expiresAt
+}
+fragment encryption on ValueEncryption {
+	scheme
+	key
+	associatedData
 }
 fragment facts on Metadata {
 	filename
@@ -1086,6 +1136,9 @@ fragment detokenized on DetokenizePayload {
 	download {
 		... signed
 	}
+	encryption {
+		... encryption
+	}
 	metadata {
 		... facts
 	}
@@ -1098,6 +1151,11 @@ fragment signed on SignedRequest {
 		value
 	}
 	expiresAt
+}
+fragment encryption on ValueEncryption {
+	scheme
+	key
+	associatedData
 }
 fragment facts on Metadata {
 	filename
@@ -1257,6 +1315,9 @@ fragment tokenized on TokenizePayload {
 	upload {
 		... signed
 	}
+	encryption {
+		... encryption
+	}
 	expiresAt
 }
 fragment signed on SignedRequest {
@@ -1267,6 +1328,11 @@ fragment signed on SignedRequest {
 		value
 	}
 	expiresAt
+}
+fragment encryption on ValueEncryption {
+	scheme
+	key
+	associatedData
 }
 `
 
@@ -1307,6 +1373,9 @@ fragment tokenized on TokenizePayload {
 	upload {
 		... signed
 	}
+	encryption {
+		... encryption
+	}
 	expiresAt
 }
 fragment signed on SignedRequest {
@@ -1317,6 +1386,11 @@ fragment signed on SignedRequest {
 		value
 	}
 	expiresAt
+}
+fragment encryption on ValueEncryption {
+	scheme
+	key
+	associatedData
 }
 `
 

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"github.com/cloakroomhq/cloakroom/internal/streamaead"
 )
 
 // SignedRequest is one HTTP request to the object store, which every holder can send: its URL and header are secrets,
@@ -39,36 +41,49 @@ func (e *StorageError) Error() string {
 	return fmt.Sprintf("cloakroom: the object store refused a %s with HTTP status %d", e.Method, e.Status)
 }
 
-// Upload sends a value of size bytes, 0 for an empty value, to the object store. It is sent once; a second upload is a
-// StorageError of status 412. The value is sent unchanged, and the store encrypts it (SSE-C). Errors: *StorageError for a
-// refusal; ErrBadUserInput for a value without a reader, a value of size 0 that is not empty, or a request that can't be
-// sent safely; and ErrUnavailable if the store can't be reached, which wraps the cause, such as ctx's error.
-func (c *Client) Upload(ctx context.Context, r SignedRequest, value io.Reader, size int64) error {
+// Upload sends the value of a new token, which has size bytes, 0 for an empty value, to the object store. It is sent once; a
+// second upload is a StorageError of status 412. Upload encrypts the value if to.Encryption is given; otherwise the store does
+// (SSE-C). Errors: *StorageError for a refusal; ErrBadUserInput for a value without a reader, a value of another size, or a
+// request that can't be sent safely; and ErrUnavailable if the store can't be reached, which wraps the cause, such as ctx's
+// error.
+func (c *Client) Upload(ctx context.Context, to Tokenized, value io.Reader, size int64) error {
 	if value == nil || size < 0 {
 		return failure(ErrBadUserInput, nil, "a value has 0 bytes or more")
 	}
-	body := io.NopCloser(value)
-	if size == 0 { // for a body other than http.NoBody, net/http takes 0 for an unknown length
+	if size == 0 {
 		if n, _ := io.ReadFull(value, make([]byte, 1)); n > 0 {
 			return failure(ErrBadUserInput, nil, "the value is longer than its size")
 		}
+	}
+	sent, length, err := to.Encryption.encrypt(&exact{value, size}, size)
+	if err != nil {
+		return failure(ErrBadUserInput, nil, "the key of a value has %d bytes", streamaead.KeySize)
+	}
+	body := io.NopCloser(sent)
+	if length == 0 { // for a body other than http.NoBody, net/http takes 0 for an unknown length
 		body = http.NoBody
 	}
-	answer, err := c.storage(ctx, r, body, size)
+	answer, err := c.storage(ctx, to.Upload, body, length)
 	if err != nil {
 		return err
 	}
 	return answer.Body.Close()
 }
 
-// Download returns the value. Read it until io.EOF, before ctx ends, and close it. Errors: *StorageError, ErrBadUserInput
-// and ErrUnavailable, as for Upload; errors of reading are net/http's, or ctx's.
-func (c *Client) Download(ctx context.Context, r SignedRequest) (io.ReadCloser, error) {
-	answer, err := c.storage(ctx, r, http.NoBody, 0)
+// Download returns the value of a token, decrypted if from.Encryption is given. Read it until io.EOF, before ctx ends, and close
+// it. Errors: *StorageError, ErrBadUserInput and ErrUnavailable, as for Upload; errors of reading are net/http's, ctx's, and
+// ErrCiphertext.
+func (c *Client) Download(ctx context.Context, from Detokenized) (io.ReadCloser, error) {
+	answer, err := c.storage(ctx, from.Download, http.NoBody, 0)
 	if err != nil {
 		return nil, err
 	}
-	return answer.Body, nil
+	value, err := from.Encryption.decrypt(answer.Body)
+	if err != nil {
+		_ = answer.Body.Close()
+		return nil, failure(ErrBadUserInput, nil, "the key of a value has %d bytes", streamaead.KeySize)
+	}
+	return value, nil
 }
 
 // storage sends a signed request, without the gateway's credentials, and returns an answer of status 200.
@@ -103,6 +118,10 @@ func storeUnreachable(err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {
 		err = u.Err
+	}
+	var own *Error // of exact
+	if errors.As(err, &own) {
+		return own
 	}
 	return failure(ErrUnavailable, err, "the object store can't be reached: %s", redact(err.Error()))
 }

@@ -8,7 +8,7 @@ import (
 // Value describes a value before its upload; every field is optional.
 type Value struct {
 	Metadata *Metadata     // encrypted at rest, and returned with the value; nil: none
-	Size     *int64        // bytes; the upload then accepts no other; nil: not known
+	Size     *int64        // bytes; the upload then accepts no other; nil: not known, which a gateway can refuse
 	TTL      time.Duration // the token and its value are deleted after this long; 0: kept
 }
 
@@ -22,17 +22,19 @@ type Metadata struct {
 
 // Tokenized is a token and the request that uploads its value.
 type Tokenized struct {
-	Token     string        // save it in place of the value
-	Upload    SignedRequest // send it once: Client.Upload
-	ExpiresAt time.Time     // when token and value are deleted; zero: never
+	Token      string        // save it in place of the value
+	Upload     SignedRequest // send it once: Client.Upload
+	Encryption *Encryption   // nil: the store encrypts
+	ExpiresAt  time.Time     // when token and value are deleted; zero: never
 }
 
 // Detokenized is the request that downloads a token's value.
 type Detokenized struct {
-	Token    string
-	Download SignedRequest // Client.Download
-	Metadata *Metadata     // nil: none was given
-	Err      error         // in a batch: why this token was not redeemed; the other fields are then empty
+	Token      string
+	Download   SignedRequest // Client.Download
+	Encryption *Encryption   // nil: the store decrypts
+	Metadata   *Metadata     // nil: none was given
+	Err        error         // in a batch: why this token was not redeemed; the other fields are then empty
 }
 
 // Token describes a token at the gateway.
@@ -184,7 +186,8 @@ func (t *tokenized) decode() (Tokenized, error) {
 	if err != nil || t.Token == "" {
 		return Tokenized{}, failure(ErrBadAnswer, nil, "a token, or the request that uploads its value, is missing")
 	}
-	return Tokenized{Token: t.Token, Upload: upload, ExpiresAt: value(t.ExpiresAt)}, nil
+	encryption, err := t.Encryption.decode()
+	return Tokenized{Token: t.Token, Upload: upload, Encryption: encryption, ExpiresAt: value(t.ExpiresAt)}, err
 }
 
 func (d *detokenized) decode(token string) (Detokenized, error) {
@@ -192,7 +195,8 @@ func (d *detokenized) decode(token string) (Detokenized, error) {
 	if err != nil || d.Token != token {
 		return Detokenized{}, failure(ErrBadAnswer, nil, "the answer is for another token, or holds no request")
 	}
-	return Detokenized{Token: d.Token, Download: download, Metadata: d.Metadata.decode()}, nil
+	encryption, err := d.Encryption.decode()
+	return Detokenized{Token: d.Token, Download: download, Encryption: encryption, Metadata: d.Metadata.decode()}, err
 }
 
 func (f *facts) decode() *Metadata {

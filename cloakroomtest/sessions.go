@@ -47,7 +47,7 @@ func (gw *Gateway) Tokenize(t testing.TB, s *Session, value string) (token strin
 	if err != nil {
 		t.Fatalf("cloakroomtest: tokenizing a value: %v", err)
 	}
-	if err := c.Upload(t.Context(), made.Upload, strings.NewReader(value), size); err != nil {
+	if err := c.Upload(t.Context(), made, strings.NewReader(value), size); err != nil {
 		t.Fatalf("cloakroomtest: uploading a value: %v", err)
 	}
 	return made.Token
@@ -71,7 +71,7 @@ func (s *Session) read(t testing.TB, token string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	body, err := c.Download(t.Context(), redeemed.Download)
+	body, err := c.Download(t.Context(), redeemed)
 	if err != nil {
 		return "", err
 	}

@@ -2,10 +2,19 @@ package config
 
 import "time"
 
+// Values of Objects.Encryption.
+const (
+	EncryptionSSEC   = "sse-c"
+	EncryptionClient = "client"
+)
+
 // Objects is the store of values.
 type Objects struct {
 	// s3, or embedded for the store in the process. Default: s3.
 	Store string `yaml:"store"`
+	// Who encrypts new values: sse-c, the store, with the key that each signed request carries (SSE-C); client, the browser or program,
+	// before the upload, for stores that refuse SSE-C, as new AWS buckets do. Values keep their own mode. Default: sse-c.
+	Encryption string `yaml:"encryption"`
 	// Bytes of one value. Default: 1073741824.
 	MaxSize int64 `yaml:"max_size"`
 	// Most bytes of a value whose size is not given, and its charge in rates.bytes_reserved. The embedded store enforces the bound; S3

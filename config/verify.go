@@ -130,6 +130,9 @@ func (c *Config) verifyTokens(p *problems) {
 
 func (c *Config) verifyObjects(p *problems) {
 	o := &c.Objects
+	if !slices.Contains([]string{EncryptionSSEC, EncryptionClient}, o.Encryption) {
+		p.add("objects.encryption", "%q is neither sse-c nor client", o.Encryption)
+	}
 	between(p, "objects.max_size", o.MaxSize, 1, 5<<30)
 	between(p, "objects.max_unsized_size", o.MaxUnsizedSize, 1, 5<<30)
 	between(p, "objects.upload_lifetime", o.UploadLifetime, time.Second, 7*24*time.Hour)

@@ -70,6 +70,7 @@ func TestVerify(t *testing.T) {
 		{"tokens.sweep_interval", func(c *Config) { c.Tokens.SweepInterval = 0 }}, {"grants.max_duration", func(c *Config) { c.Grants.MaxDuration, c.Grants.DefaultDuration = 0, time.Second }},
 		{"grants.default_duration", func(c *Config) { c.Grants.DefaultDuration = 25 * time.Hour }},
 		{"database.path", func(c *Config) { c.Database.Path = "" }}, {"keys.file", func(c *Config) { c.Keys.File = "" }},
+		{"objects.encryption", func(c *Config) { c.Objects.Encryption = "none" }},
 		{"objects.store", func(c *Config) { c.Objects.Store = "disk" }}, {"objects.max_size", func(c *Config) { c.Objects.MaxSize = 0 }},
 		{"objects.upload_lifetime", func(c *Config) { c.Objects.UploadLifetime = 0 }}, {"objects.download_lifetime", func(c *Config) { c.Objects.DownloadLifetime = 8 * 24 * time.Hour }},
 		{"objects.s3.bucket", func(c *Config) { c.Objects.S3.Bucket = "" }}, {"objects.s3.region", func(c *Config) { c.Objects.S3.Region = "" }},

@@ -58,7 +58,7 @@ func (d *Diagnosis) cors(ctx context.Context, g *Gateway, store objects.Store) {
 		return
 	}
 	for _, origin := range slices.Concat(origins, []string{g.cfg.HTTP.PublicURL}) {
-		if err := d.preflights(ctx, client, store, origin); err != nil {
+		if err := d.preflights(ctx, client, store, mode(g.cfg), origin); err != nil {
 			d.add(Failed, "cors", "%s: %v", origin, err)
 			continue
 		}
@@ -67,14 +67,16 @@ func (d *Diagnosis) cors(ctx context.Context, g *Gateway, store objects.Store) {
 }
 
 // preflights sends the requests that a browser sends before the signed ones (Fetch, "CORS-preflight fetch").
-func (d *Diagnosis) preflights(ctx context.Context, client *http.Client, store objects.Store, origin string) error {
+func (d *Diagnosis) preflights(ctx context.Context, client *http.Client, store objects.Store, mode objects.Mode, origin string) error {
 	var key objects.CustomerKey
-	_, _ = rand.Read(key[:]) // never fails: crypto/rand
-	put, err := store.SignUpload(objects.Upload{Object: "doctor", Key: key, Size: 1})
+	if mode == objects.SSEC {
+		_, _ = rand.Read(key[:]) // never fails: crypto/rand
+	}
+	put, err := store.SignUpload(objects.Upload{Object: "doctor", Mode: mode, Key: key, Size: 1})
 	if err != nil {
 		return err
 	}
-	get, err := store.SignDownload(objects.Download{Object: "doctor", Key: key})
+	get, err := store.SignDownload(objects.Download{Object: "doctor", Mode: mode, Key: key})
 	if err != nil {
 		return err
 	}

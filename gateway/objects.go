@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/cloakroomhq/cloakroom/config"
 	"github.com/cloakroomhq/cloakroom/internal/objects"
 	"github.com/cloakroomhq/cloakroom/internal/objects/embedded"
 	"github.com/cloakroomhq/cloakroom/web"
@@ -37,7 +38,7 @@ func (g *Gateway) newStore(ctx context.Context) (objects.Store, error) {
 	}
 	s3 := objects.S3Options{
 		Endpoint: o.S3.Endpoint, PublicEndpoint: o.S3.PublicEndpoint, Region: o.S3.Region, Bucket: o.S3.Bucket,
-		PathStyle: o.S3.PathStyle, Timeout: o.S3.Timeout, UploadLifetime: o.UploadLifetime, DownloadLifetime: o.DownloadLifetime,
+		PathStyle: o.S3.PathStyle, Mode: mode(g.cfg), Timeout: o.S3.Timeout, UploadLifetime: o.UploadLifetime, DownloadLifetime: o.DownloadLifetime,
 		Credentials: objects.Credentials{AccessKeyID: o.S3.AccessKeyID, SecretAccessKey: o.S3.SecretAccessKey.Reveal()},
 	}
 	var err error
@@ -45,6 +46,14 @@ func (g *Gateway) newStore(ctx context.Context) (objects.Store, error) {
 		return nil, err
 	}
 	return objects.NewS3(ctx, s3)
+}
+
+// mode returns the mode of new values.
+func mode(cfg *Config) objects.Mode {
+	if cfg.Objects.Encryption == config.EncryptionClient {
+		return objects.Client
+	}
+	return objects.SSEC
 }
 
 func (g *Gateway) newEmbedded() (objects.Store, error) {
@@ -65,7 +74,8 @@ func (g *Gateway) newEmbedded() (objects.Store, error) {
 		observer = g.telemetry
 	}
 	s, err := embedded.New(embedded.Options{
-		Dir: filepath.Join(o.Embedded.Dir, "values"), PublicURL: o.Embedded.PublicURL, MaxObjectSize: o.MaxSize, MaxUnsizedSize: o.MaxUnsizedSize,
+		Dir: filepath.Join(o.Embedded.Dir, "values"), PublicURL: o.Embedded.PublicURL, Mode: mode(g.cfg),
+		MaxObjectSize: mode(g.cfg).ObjectSize(o.MaxSize), MaxUnsizedSize: o.MaxUnsizedSize,
 		AllowedOrigins: append([]string{g.cfg.HTTP.PublicURL}, g.cfg.HTTP.AllowedOrigins...),
 		AllowedHeaders: g.cfg.HTTP.AllowedHeaders, MinRate: o.Embedded.MinRate, Grace: o.Embedded.Grace,
 		MaxTransfers: o.Embedded.MaxTransfers, MaxSessionTransfers: o.Embedded.MaxSessionTransfers, MaxSessionBytes: o.Embedded.MaxSessionBytes,

@@ -251,7 +251,7 @@ func TestADownloadMayOutlastTheTimeouts(t *testing.T) {
 	require.Equal(t, http.StatusOK, status)
 	read, err := user.Detokenize(t.Context(), made.Token)
 	require.NoError(t, err)
-	value, err := user.Download(t.Context(), read.Download)
+	value, err := user.Download(t.Context(), read)
 	require.NoError(t, err)
 	defer func() { _ = value.Close() }()
 	total := 0

@@ -82,6 +82,38 @@ func (ec *executionContext) fieldContext_DetokenizePayload_download(_ context.Co
 	return fc, nil
 }
 
+func (ec *executionContext) _DetokenizePayload_encryption(ctx context.Context, field graphql.CollectedField, obj *model.DetokenizePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DetokenizePayload_encryption(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Encryption, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ValueEncryption) graphql.Marshaler {
+			return ec.marshalOValueEncryption2ᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐValueEncryption(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_DetokenizePayload_encryption(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "DetokenizePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ValueEncryption(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _DetokenizePayload_metadata(ctx context.Context, field graphql.CollectedField, obj *model.DetokenizePayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -343,6 +375,11 @@ func (ec *executionContext) _DetokenizePayload(ctx context.Context, sel ast.Sele
 		case "download":
 			out.Values[i] = ec._DetokenizePayload_download(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "encryption":
+			out.Values[i] = ec._DetokenizePayload_encryption(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "metadata":

@@ -50,9 +50,10 @@ type ComplexityRoot struct {
 	}
 
 	DetokenizePayload struct {
-		Download func(childComplexity int) int
-		Metadata func(childComplexity int) int
-		Token    func(childComplexity int) int
+		Download   func(childComplexity int) int
+		Encryption func(childComplexity int) int
+		Metadata   func(childComplexity int) int
+		Token      func(childComplexity int) int
 	}
 
 	EndSessionPayload struct {
@@ -119,9 +120,16 @@ type ComplexityRoot struct {
 	}
 
 	TokenizePayload struct {
-		ExpiresAt func(childComplexity int) int
-		Token     func(childComplexity int) int
-		Upload    func(childComplexity int) int
+		Encryption func(childComplexity int) int
+		ExpiresAt  func(childComplexity int) int
+		Token      func(childComplexity int) int
+		Upload     func(childComplexity int) int
+	}
+
+	ValueEncryption struct {
+		AssociatedData func(childComplexity int) int
+		Key            func(childComplexity int) int
+		Scheme         func(childComplexity int) int
 	}
 
 	VerifyGrantsPayload struct {
@@ -192,6 +200,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.DetokenizePayload.Download(childComplexity), true
+	case "DetokenizePayload.encryption":
+		if e.ComplexityRoot.DetokenizePayload.Encryption == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DetokenizePayload.Encryption(childComplexity), true
 	case "DetokenizePayload.metadata":
 		if e.ComplexityRoot.DetokenizePayload.Metadata == nil {
 			break
@@ -468,6 +482,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.TokenFailure.Token(childComplexity), true
 
+	case "TokenizePayload.encryption":
+		if e.ComplexityRoot.TokenizePayload.Encryption == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TokenizePayload.Encryption(childComplexity), true
 	case "TokenizePayload.expiresAt":
 		if e.ComplexityRoot.TokenizePayload.ExpiresAt == nil {
 			break
@@ -486,6 +506,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.TokenizePayload.Upload(childComplexity), true
+
+	case "ValueEncryption.associatedData":
+		if e.ComplexityRoot.ValueEncryption.AssociatedData == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ValueEncryption.AssociatedData(childComplexity), true
+	case "ValueEncryption.key":
+		if e.ComplexityRoot.ValueEncryption.Key == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ValueEncryption.Key(childComplexity), true
+	case "ValueEncryption.scheme":
+		if e.ComplexityRoot.ValueEncryption.Scheme == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ValueEncryption.Scheme(childComplexity), true
 
 	case "VerifyGrantsPayload.missing":
 		if e.ComplexityRoot.VerifyGrantsPayload.Missing == nil {
@@ -691,6 +730,8 @@ func (ec *executionContext) childFields_DetokenizePayload(ctx context.Context, f
 		return ec.fieldContext_DetokenizePayload_token(ctx, field)
 	case "download":
 		return ec.fieldContext_DetokenizePayload_download(ctx, field)
+	case "encryption":
+		return ec.fieldContext_DetokenizePayload_encryption(ctx, field)
 	case "metadata":
 		return ec.fieldContext_DetokenizePayload_metadata(ctx, field)
 	}
@@ -781,10 +822,24 @@ func (ec *executionContext) childFields_TokenizePayload(ctx context.Context, fie
 		return ec.fieldContext_TokenizePayload_token(ctx, field)
 	case "upload":
 		return ec.fieldContext_TokenizePayload_upload(ctx, field)
+	case "encryption":
+		return ec.fieldContext_TokenizePayload_encryption(ctx, field)
 	case "expiresAt":
 		return ec.fieldContext_TokenizePayload_expiresAt(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type TokenizePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ValueEncryption(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "scheme":
+		return ec.fieldContext_ValueEncryption_scheme(ctx, field)
+	case "key":
+		return ec.fieldContext_ValueEncryption_key(ctx, field)
+	case "associatedData":
+		return ec.fieldContext_ValueEncryption_associatedData(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ValueEncryption", field.Name)
 }
 
 func (ec *executionContext) childFields_VerifyGrantsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

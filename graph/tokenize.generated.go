@@ -854,6 +854,38 @@ func (ec *executionContext) fieldContext_TokenizePayload_upload(_ context.Contex
 	return fc, nil
 }
 
+func (ec *executionContext) _TokenizePayload_encryption(ctx context.Context, field graphql.CollectedField, obj *model.TokenizePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_TokenizePayload_encryption(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Encryption, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ValueEncryption) graphql.Marshaler {
+			return ec.marshalOValueEncryption2ᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐValueEncryption(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_TokenizePayload_encryption(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "TokenizePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ValueEncryption(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _TokenizePayload_expiresAt(ctx context.Context, field graphql.CollectedField, obj *model.TokenizePayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -875,6 +907,75 @@ func (ec *executionContext) _TokenizePayload_expiresAt(ctx context.Context, fiel
 }
 func (ec *executionContext) fieldContext_TokenizePayload_expiresAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("TokenizePayload", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _ValueEncryption_scheme(ctx context.Context, field graphql.CollectedField, obj *model.ValueEncryption) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ValueEncryption_scheme(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Scheme, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.EncryptionScheme) graphql.Marshaler {
+			return ec.marshalNEncryptionScheme2githubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐEncryptionScheme(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ValueEncryption_scheme(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ValueEncryption", field, false, false, errors.New("field of type EncryptionScheme does not have child fields"))
+}
+
+func (ec *executionContext) _ValueEncryption_key(ctx context.Context, field graphql.CollectedField, obj *model.ValueEncryption) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ValueEncryption_key(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Key, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []byte) graphql.Marshaler {
+			return ec.marshalNBase642ᚕbyte(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ValueEncryption_key(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ValueEncryption", field, false, false, errors.New("field of type Base64 does not have child fields"))
+}
+
+func (ec *executionContext) _ValueEncryption_associatedData(ctx context.Context, field graphql.CollectedField, obj *model.ValueEncryption) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ValueEncryption_associatedData(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.AssociatedData, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []byte) graphql.Marshaler {
+			return ec.marshalNBase642ᚕbyte(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ValueEncryption_associatedData(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ValueEncryption", field, false, false, errors.New("field of type Base64 does not have child fields"))
 }
 
 // endregion **************************** field.gotpl *****************************
@@ -1259,6 +1360,11 @@ func (ec *executionContext) _TokenizePayload(ctx context.Context, sel ast.Select
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "encryption":
+			out.Values[i] = ec._TokenizePayload_encryption(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
 		case "expiresAt":
 			out.Values[i] = ec._TokenizePayload_expiresAt(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
@@ -1285,9 +1391,67 @@ func (ec *executionContext) _TokenizePayload(ctx context.Context, sel ast.Select
 	return out
 }
 
+var valueEncryptionImplementors = []string{"ValueEncryption"}
+
+func (ec *executionContext) _ValueEncryption(ctx context.Context, sel ast.SelectionSet, obj *model.ValueEncryption) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, valueEncryptionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ValueEncryption")
+		case "scheme":
+			out.Values[i] = ec._ValueEncryption_scheme(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "key":
+			out.Values[i] = ec._ValueEncryption_key(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "associatedData":
+			out.Values[i] = ec._ValueEncryption_associatedData(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 // endregion **************************** object.gotpl ****************************
 
 // region    ***************************** type.gotpl *****************************
+
+func (ec *executionContext) unmarshalNEncryptionScheme2githubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐEncryptionScheme(ctx context.Context, v any) (model.EncryptionScheme, error) {
+	var res model.EncryptionScheme
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNEncryptionScheme2githubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐEncryptionScheme(ctx context.Context, sel ast.SelectionSet, v model.EncryptionScheme) graphql.Marshaler {
+	return v
+}
 
 func (ec *executionContext) marshalNHeader2ᚕᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐHeaderᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.Header) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
@@ -1396,6 +1560,13 @@ func (ec *executionContext) unmarshalOTokenizeInput2ᚖgithubᚗcomᚋcloakroomh
 	}
 	res, err := ec.unmarshalInputTokenizeInput(ctx, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOValueEncryption2ᚖgithubᚗcomᚋcloakroomhqᚋcloakroomᚋgraphᚋmodelᚐValueEncryption(ctx context.Context, sel ast.SelectionSet, v *model.ValueEncryption) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._ValueEncryption(ctx, sel, v)
 }
 
 // endregion ***************************** type.gotpl *****************************

@@ -40,5 +40,7 @@ func (q queries) Token(ctx context.Context, id ids.Token) (*model.Token, error) 
 }
 
 func encodeRedeemed(r vault.Redeemed) *model.DetokenizePayload {
-	return &model.DetokenizePayload{Token: r.Token, Download: encodeSigned(r.Download), Metadata: (*model.Metadata)(r.Metadata)}
+	return &model.DetokenizePayload{
+		Token: r.Token, Download: encodeSigned(r.Download), Encryption: encodeEncryption(r.Encryption), Metadata: (*model.Metadata)(r.Metadata),
+	}
 }

@@ -32,7 +32,18 @@ func decodeTokenize(in *model.TokenizeInput) vault.TokenizeInput {
 }
 
 func encodeTokenized(t vault.Tokenized) *model.TokenizePayload {
-	return &model.TokenizePayload{Token: t.Token, Upload: encodeSigned(t.Upload), ExpiresAt: t.ExpiresAt}
+	return &model.TokenizePayload{
+		Token: t.Token, Upload: encodeSigned(t.Upload), Encryption: encodeEncryption(t.Encryption), ExpiresAt: t.ExpiresAt,
+	}
+}
+
+func encodeEncryption(e *vault.Encryption) *model.ValueEncryption {
+	if e == nil {
+		return nil
+	}
+	return &model.ValueEncryption{
+		Scheme: model.EncryptionSchemeTinkAes256GcmHkdf1mb, Key: e.Key[:], AssociatedData: []byte(e.AssociatedData),
+	}
 }
 
 func encodeSigned(r objects.SignedRequest) *model.SignedRequest {

@@ -64,8 +64,10 @@ type DeleteTokensPayload struct {
 type DetokenizePayload struct {
 	// The token of the request.
 	Token ids.Token `json:"token"`
-	// Its answer's body is the value.
+	// Its answer's body is the value, as ciphertext if `encryption` is not null.
 	Download *SignedRequest `json:"download"`
+	// How to decrypt the answer's body; null if the store decrypts it.
+	Encryption *ValueEncryption `json:"encryption,omitempty"`
 	// As given when the value was tokenized; null if nothing was.
 	Metadata *Metadata `json:"metadata,omitempty"`
 }
@@ -126,7 +128,7 @@ type Metadata struct {
 type MetadataInput struct {
 	// Name to offer when the value is saved as a file; no path, no control characters.
 	Filename *string `json:"filename,omitempty"`
-	// Media type of the value (RFC 9110): signed into the upload, forced on the download.
+	// Media type of the value (RFC 9110). If the store encrypts the value, it is signed into the upload, and forced on the download.
 	ContentType *string `json:"contentType,omitempty"`
 	// When the value was last changed.
 	LastModified *time.Time `json:"lastModified,omitempty"`
@@ -204,7 +206,8 @@ func (TokenFailure) IsDetokenizeResult() {}
 type TokenizeInput struct {
 	// Kept encrypted beside the value's key, and returned with it.
 	Metadata *MetadataInput `json:"metadata,omitempty"`
-	// Exact size of the value in bytes, 0 if it is empty. It is signed into the upload, which then accepts no other size.
+	// Exact size of the value in bytes, 0 if it is empty. It is signed into the upload, which then accepts no other size. Required if clients
+	// encrypt the values: the signed size is then the ciphertext's.
 	Size *int64 `json:"size,omitempty"`
 	// The token and its value are deleted after this long.
 	TTL *time.Duration `json:"ttl,omitempty"`
@@ -214,10 +217,23 @@ type TokenizeInput struct {
 type TokenizePayload struct {
 	// The token: save it where the value would have been.
 	Token ids.Token `json:"token"`
-	// Send it once, with the value as the body.
+	// Send it once, with the value as the body, encrypted first if `encryption` is not null.
 	Upload *SignedRequest `json:"upload"`
+	// How to encrypt the value before the upload; null if the store encrypts it.
+	Encryption *ValueEncryption `json:"encryption,omitempty"`
 	// When the token and its value will be deleted; null: kept until deleted.
 	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
+}
+
+// How a client encrypts a value before its upload, and decrypts it after its download. Show nothing of a value before the whole ciphertext,
+// or each segment of a stream, has been authenticated.
+type ValueEncryption struct {
+	// The format of the ciphertext.
+	Scheme EncryptionScheme `json:"scheme"`
+	// The value's key, 256 bits. It is a secret, and belongs to this value alone: never encrypt other bytes under it.
+	Key []byte `json:"key"`
+	// The associated data of the ciphertext.
+	AssociatedData []byte `json:"associatedData"`
 }
 
 // Grants to check.
@@ -248,6 +264,64 @@ type Viewer struct {
 	Tenant string `json:"tenant"`
 	// When the credentials expire.
 	ExpiresAt time.Time `json:"expiresAt"`
+}
+
+// A format of ciphertexts.
+type EncryptionScheme string
+
+const (
+	// Tink's AES-GCM-HKDF streaming AEAD with a 256-bit key, HKDF-SHA-256 and ciphertext segments of 2^20 bytes, of which the first contains the
+	// header of 40 bytes: its length (1 byte, 40), the salt (32), and the prefix of the nonces (7). The key of the segments is HKDF of key,
+	// salt and associated data; a segment's nonce is the prefix, its number (4 bytes, big endian), and 1 for the last segment, else 0 (1 byte).
+	// A value of n bytes has a ciphertext of 40 + n + 16 × segments bytes.
+	EncryptionSchemeTinkAes256GcmHkdf1mb EncryptionScheme = "TINK_AES256_GCM_HKDF_1MB"
+)
+
+var AllEncryptionScheme = []EncryptionScheme{
+	EncryptionSchemeTinkAes256GcmHkdf1mb,
+}
+
+func (e EncryptionScheme) IsValid() bool {
+	switch e {
+	case EncryptionSchemeTinkAes256GcmHkdf1mb:
+		return true
+	}
+	return false
+}
+
+func (e EncryptionScheme) String() string {
+	return string(e)
+}
+
+func (e *EncryptionScheme) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = EncryptionScheme(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid EncryptionScheme", str)
+	}
+	return nil
+}
+
+func (e EncryptionScheme) MarshalGQL(w io.Writer) {
+	fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *EncryptionScheme) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e EncryptionScheme) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
 }
 
 // The values of `extensions.code` of an error. The list grows; treat a code that you don't know as `INTERNAL`.

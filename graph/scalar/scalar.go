@@ -3,11 +3,13 @@
 package scalar
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"io"
 	"math"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -65,6 +67,27 @@ func UnmarshalInt(v any) (int, error) {
 		return 0, bad("The integer is out of range.")
 	}
 	return int(i), nil
+}
+
+// MarshalBase64 encodes bytes in base64 (RFC 4648, section 4).
+func MarshalBase64(b []byte) graphql.Marshaler {
+	return graphql.WriterFunc(func(w io.Writer) {
+		text := make([]byte, 0, base64.StdEncoding.EncodedLen(len(b))+2)
+		_, _ = w.Write(append(base64.StdEncoding.AppendEncode(append(text, '"'), b), '"'))
+	})
+}
+
+// UnmarshalBase64 decodes bytes in base64, padded, without line breaks.
+func UnmarshalBase64(v any) ([]byte, error) {
+	s, ok := v.(string)
+	if !ok || strings.ContainsAny(s, "\r\n") {
+		return nil, bad("Expected bytes in base64.")
+	}
+	b, err := base64.StdEncoding.Strict().DecodeString(s)
+	if err != nil {
+		return nil, bad("Expected bytes in base64.")
+	}
+	return b, nil
 }
 
 // MarshalInt64 encodes a whole number as a JSON number.

@@ -25,7 +25,7 @@ func newAdmission(o Options) (admission, error) {
 	if o.Rates == nil {
 		return admission{}, nil
 	}
-	accounts, err := otter.New(&otter.Options[caller.SessionHash, struct{}]{MaximumSize: o.Remember})
+	accounts, err := otter.New(&otter.Options[caller.SessionHash, struct{}]{MaximumSize: o.Remember, Executor: inline})
 	return admission{o.Rates, accounts}, err
 }
 

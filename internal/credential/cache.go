@@ -31,8 +31,12 @@ func newJWTCache(entries int) (*jwtCache, error) {
 	return otter.New(&otter.Options[[sha256.Size]byte, *cachedJWT]{
 		MaximumWeight: uint64(max(entries, 1)) * averageBytes,
 		Weigher:       func(_ [sha256.Size]byte, m *cachedJWT) uint32 { return m.bytes() },
+		Executor:      inline,
 	})
 }
+
+// inline runs a cache's maintenance in the goroutine that causes it: waking another one costs more than the maintenance.
+func inline(maintain func()) { maintain() }
 
 // bytes estimates the memory that a cache entry holds.
 func (m *cachedJWT) bytes() uint32 {

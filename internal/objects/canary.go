@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -18,6 +19,7 @@ import (
 // Canary tests with one random object that a store keeps values secret and intact. Some stores
 // ignore headers: they answer 200 to encryption headers and write plain text to disk.
 type Canary struct {
+	Mode     Mode         // of new values
 	HTTP     *http.Client // must not follow redirects
 	Timeout  time.Duration
 	Upload   func(Upload) (SignedRequest, error)
@@ -47,8 +49,11 @@ func (c Canary) Run(ctx context.Context) (err error) {
 	ctx = context.WithValue(ctx, canaryKey{}, true)
 	name := make([]byte, 16)
 	p := &probe{Canary: c, value: make([]byte, 64)}
-	for _, b := range [][]byte{name, p.key[:], p.value} {
+	for _, b := range [][]byte{name, p.value} {
 		_, _ = rand.Read(b) // never fails (crypto/rand)
+	}
+	if p.Mode == SSEC {
+		_, _ = rand.Read(p.key[:])
 	}
 	p.object = "canary/" + hex.EncodeToString(name)
 	defer func() {
@@ -59,9 +64,13 @@ func (c Canary) Run(ctx context.Context) (err error) {
 			err = fmt.Errorf("object store: the canary can't be deleted: %w", delErr)
 		}
 	}()
-	for _, step := range []func(context.Context) error{
-		p.write, p.readWithoutKey, p.readWithOtherKey, p.read, p.writeAgain, p.readDeleted,
-	} {
+	steps := []func(context.Context) error{p.write, p.readUnsigned, p.read, p.writeAgain, p.readDeleted}
+	if p.Mode == SSEC {
+		steps = []func(context.Context) error{
+			p.write, p.readUnsigned, p.readWithoutKey, p.readWithOtherKey, p.read, p.writeAgain, p.readDeleted,
+		}
+	}
+	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -70,7 +79,7 @@ func (c Canary) Run(ctx context.Context) (err error) {
 }
 
 func (p *probe) upload() Upload {
-	return Upload{Object: p.object, Key: p.key, Size: int64(len(p.value)), ContentType: "text/plain"}
+	return Upload{Object: p.object, Mode: p.Mode, Key: p.key, Size: int64(len(p.value)), ContentType: "text/plain"}
 }
 
 func (p *probe) write(ctx context.Context) error {
@@ -78,12 +87,43 @@ func (p *probe) write(ctx context.Context) error {
 	switch {
 	case err != nil:
 		return err
+	case !a.ok() && a.code() == "AccessDenied" && p.Mode == SSEC:
+		return p.deniedWrite(ctx)
 	case !a.ok():
-		return a.refusedWrite()
-	case a.header.Get(HeaderAlgorithm) != "AES256":
-		return unsuitable("it ignores the encryption headers (SSE-C): it stored a value and did not confirm the encryption")
+		return a.refusedWrite(p.Mode)
+	case p.Mode == SSEC && a.header.Get(HeaderAlgorithm) != "AES256":
+		return withoutSSEC("it ignores the encryption headers (SSE-C): it stored a value and did not confirm the encryption")
 	}
 	return nil
+}
+
+// deniedWrite tells a bucket that blocks SSE-C, as new AWS buckets do since April 2026, from credentials that may not write:
+// it writes the random bytes of the canary once more, without encryption headers.
+func (p *probe) deniedWrite(ctx context.Context) error {
+	up := p.upload()
+	up.Mode, up.Key = Client, CustomerKey{}
+	a, err := p.do(ctx, "write without SSE-C", true, p.value, func() (SignedRequest, error) { return p.Upload(up) })
+	switch {
+	case err != nil:
+		return err
+	case !a.ok():
+		return errors.New("object store: canary: write: HTTP 403, AccessDenied, with and without encryption headers: allow the credentials s3:PutObject in the bucket")
+	}
+	return fmt.Errorf("%w: the bucket blocks SSE-C (AccessDenied with encryption headers, 200 without), as new AWS buckets do since April 2026; "+
+		"set objects.encryption to client, or allow SSE-C in the bucket (PutBucketEncryption without SSE-C in BlockedEncryptionTypes)", ErrUnsuitable)
+}
+
+// readUnsigned expects the store to refuse a request without a signature: the bucket must not be public.
+func (p *probe) readUnsigned(ctx context.Context) error {
+	a, err := p.do(ctx, "read without a signature", true, nil, func() (SignedRequest, error) {
+		r, err := p.download(p.key)
+		r.URL, _, _ = strings.Cut(r.URL, "?")
+		return r, err
+	})
+	if err == nil && a.ok() {
+		return fmt.Errorf("%w: it returns values to requests without a signature; the bucket must not be public", ErrUnsuitable)
+	}
+	return err
 }
 
 // readWithoutKey tries the signed URL without its headers, and then the gateway's credentials: a store
@@ -94,14 +134,14 @@ func (p *probe) readWithoutKey(ctx context.Context) error {
 		return err
 	}
 	if a.ok() {
-		return unsuitable("it returns a value to a request without the encryption key")
+		return withoutSSEC("it returns a value to a request without the encryption key")
 	}
 	if p.Plain == nil {
 		return nil
 	}
 	given, err := p.Plain(ctx, p.object)
 	if err == nil && given {
-		return unsuitable("it returns a value without the encryption key: the stored value is not encrypted under the key")
+		return withoutSSEC("it returns a value without the encryption key: the stored value is not encrypted under the key")
 	}
 	return err
 }
@@ -111,7 +151,7 @@ func (p *probe) readWithOtherKey(ctx context.Context) error {
 	other[0] ^= 1
 	a, err := p.do(ctx, "read with another key", true, nil, func() (SignedRequest, error) { return p.download(other) })
 	if err == nil && a.ok() {
-		return unsuitable("it returns a value for a wrong encryption key")
+		return withoutSSEC("it returns a value for a wrong encryption key")
 	}
 	return err
 }
@@ -157,7 +197,7 @@ func (p *probe) readDeleted(ctx context.Context) error {
 }
 
 func (p *probe) download(key CustomerKey) (SignedRequest, error) {
-	return p.Download(Download{Object: p.object, Key: key, ContentType: "text/plain", Filename: "canary.txt"})
+	return p.Download(Download{Object: p.object, Mode: p.Mode, Key: key, ContentType: "text/plain", Filename: "canary.txt"})
 }
 
 // answer is the part of a response that a canary checks.
@@ -221,20 +261,27 @@ func (a *answer) code() string {
 func (a *answer) fault() string { return fmt.Sprintf("HTTP %d, %s", a.status, a.code()) }
 
 // refusedWrite distinguishes a store without SSE-C from a wrong configuration of the gateway.
-func (a *answer) refusedWrite() error {
-	switch code := a.code(); code {
-	case "SignatureDoesNotMatch", "InvalidAccessKeyId", "NoSuchBucket", "ExpiredToken", "InvalidToken",
-		"RequestTimeTooSkewed", "PermanentRedirect", "AuthorizationHeaderMalformed", "SlowDown":
+func (a *answer) refusedWrite(m Mode) error {
+	switch {
+	case m == Client || slices.Contains(configurationCodes, a.code()):
 		return fmt.Errorf("object store: canary: write: %s: check the bucket, region, endpoint, credentials and clock", a.fault())
-	case "AccessDenied":
-		return unsuitable("it refuses an encrypted write (AccessDenied): either the credentials may not write, " +
-			"or the bucket blocks SSE-C, as new AWS buckets do until PutBucketEncryption allows it")
 	default:
-		return unsuitable("it refuses a write with encryption headers (SSE-C; some stores accept them over TLS only): " + a.fault())
+		return withoutSSEC("it refuses a write with encryption headers (SSE-C; some stores accept them over TLS only): " + a.fault())
 	}
 }
 
-// unsuitable returns an error that names the fault and the remedy.
+// configurationCodes are S3's error codes of a wrong configuration of the gateway.
+var configurationCodes = []string{
+	"SignatureDoesNotMatch", "InvalidAccessKeyId", "NoSuchBucket", "ExpiredToken", "InvalidToken",
+	"RequestTimeTooSkewed", "PermanentRedirect", "AuthorizationHeaderMalformed", "SlowDown",
+}
+
+// unsuitable returns an error that names the store's fault, and the remedy.
 func unsuitable(fault string) error {
-	return fmt.Errorf("%w: %s; use another store, or the encryption mode \"client\" (not available yet)", ErrUnsuitable, fault)
+	return fmt.Errorf("%w: %s; use another store", ErrUnsuitable, fault)
+}
+
+// withoutSSEC is unsuitable for a fault that does not matter if clients encrypt.
+func withoutSSEC(fault string) error {
+	return fmt.Errorf("%w: %s; use another store, or set objects.encryption to client", ErrUnsuitable, fault)
 }

@@ -65,10 +65,11 @@ type Signer struct {
 // Upload describes one PUT to sign.
 type Upload struct {
 	Object      string // key in the bucket: see ValidObject
-	Key         CustomerKey
-	Size        int64  // exact size in bytes, signed into the request; 0: unknown and not signed, unless Empty
-	Empty       bool   // the value has no bytes; a size of 0 is signed
-	ContentType string // signed; "" means application/octet-stream
+	Mode        Mode
+	Key         CustomerKey // in mode SSEC
+	Size        int64       // exact size in bytes, signed into the request; 0: unknown and not signed, unless Empty
+	Empty       bool        // the value has no bytes; a size of 0 is signed
+	ContentType string      // signed; "" means application/octet-stream
 	Signer      Signer
 	NotAfter    time.Time // the URL expires then or earlier; zero: after the store's upload lifetime
 }
@@ -76,9 +77,10 @@ type Upload struct {
 // Download describes one GET to sign.
 type Download struct {
 	Object      string
-	Key         CustomerKey
-	ContentType string // of the response, forced; "" means application/octet-stream
-	Filename    string // of the attachment, forced (RFC 6266); may be ""
+	Mode        Mode
+	Key         CustomerKey // in mode SSEC
+	ContentType string      // of the response, forced; "" means application/octet-stream
+	Filename    string      // of the attachment, forced (RFC 6266); may be ""
 	Signer      Signer
 	NotAfter    time.Time // the URL expires then or earlier; zero: after the store's download lifetime
 }
@@ -133,17 +135,18 @@ type Store interface {
 	// objects may have been deleted. The call can be repeated. It is for objects whose upload URLs have all expired.
 	Delete(ctx context.Context, objects ...string) error
 	// Tombstone replaces each object, whether it exists or not, with a tombstone, on which If-None-Match refuses uploads
-	// signed earlier. Its errors are those of Delete. A download of a tombstone must never be answered with 200. If the
-	// store can, it must stop transfers of these objects. Delete removes tombstones.
+	// signed earlier. Its errors are those of Delete. A download of a tombstone must never be answered with 200, except in mode
+	// Client with bytes that are no ciphertext. If the store can, it must stop transfers of these objects. Delete removes
+	// tombstones.
 	Tombstone(ctx context.Context, objects ...string) error
 	// EndSession stops a signer's transfers, and refuses URLs signed for it. A remote store knows no sessions, and does
 	// nothing.
 	EndSession(Signer)
 	// SignOut does the same for URLs signed up to now: a session that has signed out may sign in again.
 	SignOut(Signer)
-	// Verify tests with a canary that the store encrypts under the customer's key, refuses a
-	// read without it, and writes once. It must return an error that wraps ErrUnsuitable
-	// if one of these fails, and another error if the store can't be reached.
+	// Verify tests with a canary in the mode of new values that the store writes once and refuses unsigned reads, and in mode
+	// SSEC that it encrypts under the customer's key and refuses a read without it. It must return an error that wraps
+	// ErrUnsuitable if one of these fails, and another error if the store can't be reached.
 	Verify(ctx context.Context) error
 	// Origin returns the store's origin for browsers: scheme, host and port, in the form of a
 	// Content-Security-Policy.

@@ -116,7 +116,8 @@ func (p *Presigner) BasePath() string { return p.basePath }
 type Request struct {
 	Method      string // PUT, GET or HEAD
 	Object      string
-	Key         CustomerKey
+	Mode        Mode
+	Key         CustomerKey   // in mode SSEC
 	Size        int64         // PUT: Content-Length to sign; 0: not signed, unless Empty
 	Empty       bool          // PUT: a Content-Length of 0 is signed
 	ContentType string        // PUT: Content-Type to sign; else response-content-type
@@ -134,7 +135,7 @@ func (p *Presigner) Upload(u Upload, now time.Time, expires time.Duration, signe
 		return SignedRequest{}, err
 	}
 	return p.Presign(Request{
-		Method: "PUT", Object: u.Object, Key: u.Key, Size: u.Size, Empty: u.Empty,
+		Method: "PUT", Object: u.Object, Mode: u.Mode, Key: u.Key, Size: u.Size, Empty: u.Empty,
 		ContentType: ContentType(u.ContentType), Time: now, Expires: expires, Signer: signer,
 	})
 }
@@ -146,7 +147,7 @@ func (p *Presigner) Download(d Download, now time.Time, expires time.Duration, s
 		return SignedRequest{}, err
 	}
 	return p.Presign(Request{
-		Method: "GET", Object: d.Object, Key: d.Key, ContentType: ContentType(d.ContentType),
+		Method: "GET", Object: d.Object, Mode: d.Mode, Key: d.Key, ContentType: ContentType(d.ContentType),
 		Disposition: Attachment(d.Filename), Time: now, Expires: expires, Signer: signer,
 	})
 }
@@ -163,8 +164,8 @@ func lifetime(now time.Time, longest time.Duration, notAfter time.Time) (time.Du
 	return min(longest, left), nil
 }
 
-// Presign returns the URL of a request and the headers to send. The encryption headers are always
-// signed. It returns an error, ErrObjectName for the key, if a field is out of its documented range.
+// Presign returns the URL of a request and the headers to send. In mode SSEC the encryption headers are always signed. It
+// returns an error, ErrObjectName for the key, if a field is out of its documented range.
 func (p *Presigner) Presign(r Request) (SignedRequest, error) {
 	if err := r.check(); err != nil {
 		return SignedRequest{}, err
@@ -176,8 +177,11 @@ func (p *Presigner) Presign(r Request) (SignedRequest, error) {
 	if r.Method == "PUT" {
 		headers = append(headers, Header{"content-type", r.ContentType}, Header{"if-none-match", "*"})
 	}
-	key, sum := encodeKey(&r.Key)
-	headers = append(headers, Header{HeaderAlgorithm, "AES256"}, Header{HeaderKey, key}, Header{HeaderKeyMD5, sum})
+	var key, sum string
+	if r.Mode == SSEC {
+		key, sum = encodeKey(&r.Key)
+		headers = append(headers, Header{HeaderAlgorithm, "AES256"}, Header{HeaderKey, key}, Header{HeaderKeyMD5, sum})
+	}
 	return SignedRequest{
 		Method: r.Method, URL: p.sign(s, &r, key, sum), Headers: headers,
 		ExpiresAt: r.Time.Add(r.Expires),
@@ -191,6 +195,8 @@ func (r *Request) check() error {
 	switch {
 	case !ValidObject(r.Object):
 		return ErrObjectName
+	case r.Mode > Client || r.Mode == Client && r.Key != CustomerKey{}:
+		return errors.New("objects: the mode is unknown, or the client encrypts and a key is given")
 	case r.Method != "PUT" && r.Method != "GET" && r.Method != "HEAD":
 		return errors.New("objects: the method to sign must be PUT, GET or HEAD")
 	case r.Size < 0 || (r.Size > 0 && r.Empty) || (r.sized() && r.Method != "PUT"):

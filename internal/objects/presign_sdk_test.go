@@ -108,10 +108,13 @@ func TestPresignEqualsSDK(t *testing.T) {
 			expires := time.Duration(1+r.IntN(7*86400)) * time.Second
 			sign := func(o *s3.PresignOptions) { o.Expires = expires; o.Presigner = atTime{v4.NewSigner(disable), now} }
 			var key CustomerKey
+			mode := pick(r, SSEC, Client)
 			for i := range key {
-				key[i] = byte(r.Uint32())
+				if mode == SSEC {
+					key[i] = byte(r.Uint32())
+				}
 			}
-			pick(r, comparePut, compareGet, compareHead)(t, r, ours, theirs, side.bucket, key, now, expires, sign)
+			pick(r, comparePut, compareGet, compareHead)(t, r, ours, theirs, side.bucket, mode, key, now, expires, sign)
 		}
 	}
 	t.Logf("%d requests are equal", requests)
@@ -120,16 +123,19 @@ func TestPresignEqualsSDK(t *testing.T) {
 // disable sets the option that the SDK's S3 client sets on its signer.
 func disable(o *v4.SignerOptions) { o.DisableURIPathEscaping = true }
 
-func keyHeaders(k CustomerKey) (key, sum *string) {
+func keyHeaders(mode Mode, k CustomerKey) (algorithm, key, sum *string) {
+	if mode == Client {
+		return nil, nil, nil
+	}
 	digest := md5.Sum(k[:])
-	return aws.String(base64.StdEncoding.EncodeToString(k[:])), aws.String(base64.StdEncoding.EncodeToString(digest[:]))
+	return aws.String("AES256"), aws.String(base64.StdEncoding.EncodeToString(k[:])), aws.String(base64.StdEncoding.EncodeToString(digest[:]))
 }
 
-func comparePut(t *testing.T, r *rand.Rand, ours *Presigner, theirs *s3.PresignClient, bucket string, k CustomerKey, now time.Time, expires time.Duration, sign func(*s3.PresignOptions)) {
-	u := Upload{Object: randomObject(r), Key: k, Size: pick(r, 0, 1, r.Int64N(1<<40)), ContentType: pick(r, someTypes...)}
-	key, sum := keyHeaders(k)
+func comparePut(t *testing.T, r *rand.Rand, ours *Presigner, theirs *s3.PresignClient, bucket string, mode Mode, k CustomerKey, now time.Time, expires time.Duration, sign func(*s3.PresignOptions)) {
+	u := Upload{Object: randomObject(r), Mode: mode, Key: k, Size: pick(r, 0, 1, r.Int64N(1<<40)), ContentType: pick(r, someTypes...)}
+	algorithm, key, sum := keyHeaders(mode, k)
 	in := &s3.PutObjectInput{Bucket: &bucket, Key: &u.Object, IfNoneMatch: aws.String("*"),
-		ContentType: aws.String(ContentType(u.ContentType)), SSECustomerAlgorithm: aws.String("AES256"), SSECustomerKey: key, SSECustomerKeyMD5: sum}
+		ContentType: aws.String(ContentType(u.ContentType)), SSECustomerAlgorithm: algorithm, SSECustomerKey: key, SSECustomerKeyMD5: sum}
 	if u.Size > 0 {
 		in.ContentLength = &u.Size
 	}
@@ -140,23 +146,23 @@ func comparePut(t *testing.T, r *rand.Rand, ours *Presigner, theirs *s3.PresignC
 	compare(t, want.URL, want.Method, want.SignedHeader, got, ours.Host(), u.Size)
 }
 
-func compareGet(t *testing.T, r *rand.Rand, ours *Presigner, theirs *s3.PresignClient, bucket string, k CustomerKey, now time.Time, expires time.Duration, sign func(*s3.PresignOptions)) {
-	d := Download{Object: randomObject(r), Key: k, ContentType: pick(r, someTypes...), Filename: randomText(r, nameRunes, r.IntN(60))}
-	key, sum := keyHeaders(k)
+func compareGet(t *testing.T, r *rand.Rand, ours *Presigner, theirs *s3.PresignClient, bucket string, mode Mode, k CustomerKey, now time.Time, expires time.Duration, sign func(*s3.PresignOptions)) {
+	d := Download{Object: randomObject(r), Mode: mode, Key: k, ContentType: pick(r, someTypes...), Filename: randomText(r, nameRunes, r.IntN(60))}
+	algorithm, key, sum := keyHeaders(mode, k)
 	want, err := theirs.PresignGetObject(context.Background(), &s3.GetObjectInput{Bucket: &bucket, Key: &d.Object,
 		ResponseContentType: aws.String(ContentType(d.ContentType)), ResponseContentDisposition: aws.String(Attachment(d.Filename)),
-		SSECustomerAlgorithm: aws.String("AES256"), SSECustomerKey: key, SSECustomerKeyMD5: sum}, sign)
+		SSECustomerAlgorithm: algorithm, SSECustomerKey: key, SSECustomerKeyMD5: sum}, sign)
 	require.NoError(t, err)
 	got, err := ours.Download(d, now, expires, "")
 	require.NoError(t, err)
 	compare(t, want.URL, want.Method, want.SignedHeader, got, ours.Host(), 0)
 }
 
-func compareHead(t *testing.T, r *rand.Rand, ours *Presigner, theirs *s3.PresignClient, bucket string, k CustomerKey, now time.Time, expires time.Duration, sign func(*s3.PresignOptions)) {
-	in := Request{Method: "HEAD", Object: randomObject(r), Key: k, ContentType: ContentType(pick(r, someTypes...)), Time: now, Expires: expires}
-	key, sum := keyHeaders(k)
+func compareHead(t *testing.T, r *rand.Rand, ours *Presigner, theirs *s3.PresignClient, bucket string, mode Mode, k CustomerKey, now time.Time, expires time.Duration, sign func(*s3.PresignOptions)) {
+	in := Request{Method: "HEAD", Object: randomObject(r), Mode: mode, Key: k, ContentType: ContentType(pick(r, someTypes...)), Time: now, Expires: expires}
+	algorithm, key, sum := keyHeaders(mode, k)
 	want, err := theirs.PresignHeadObject(context.Background(), &s3.HeadObjectInput{Bucket: &bucket, Key: &in.Object,
-		ResponseContentType: &in.ContentType, SSECustomerAlgorithm: aws.String("AES256"), SSECustomerKey: key, SSECustomerKeyMD5: sum}, sign)
+		ResponseContentType: &in.ContentType, SSECustomerAlgorithm: algorithm, SSECustomerKey: key, SSECustomerKeyMD5: sum}, sign)
 	require.NoError(t, err)
 	got, err := ours.Presign(in)
 	require.NoError(t, err)
@@ -204,21 +210,21 @@ func BenchmarkPresign(b *testing.B) {
 	})
 	b.Run("sdk-upload", func(b *testing.B) {
 		c := side.presignClient()
-		key, sum := keyHeaders(u.Key)
+		algorithm, key, sum := keyHeaders(SSEC, u.Key)
 		b.ReportAllocs()
 		for b.Loop() {
 			_, _ = c.PresignPutObject(context.Background(), &s3.PutObjectInput{Bucket: &side.bucket, Key: &u.Object, ContentLength: &u.Size,
-				ContentType: &u.ContentType, IfNoneMatch: aws.String("*"), SSECustomerAlgorithm: aws.String("AES256"), SSECustomerKey: key, SSECustomerKeyMD5: sum})
+				ContentType: &u.ContentType, IfNoneMatch: aws.String("*"), SSECustomerAlgorithm: algorithm, SSECustomerKey: key, SSECustomerKeyMD5: sum})
 		}
 	})
 	b.Run("sdk-download", func(b *testing.B) {
 		c := side.presignClient()
-		key, sum := keyHeaders(u.Key)
+		algorithm, key, sum := keyHeaders(SSEC, u.Key)
 		b.ReportAllocs()
 		for b.Loop() {
 			_, _ = c.PresignGetObject(context.Background(), &s3.GetObjectInput{Bucket: &side.bucket, Key: &u.Object,
 				ResponseContentType: &d.ContentType, ResponseContentDisposition: aws.String(Attachment(d.Filename)),
-				SSECustomerAlgorithm: aws.String("AES256"), SSECustomerKey: key, SSECustomerKeyMD5: sum})
+				SSECustomerAlgorithm: algorithm, SSECustomerKey: key, SSECustomerKeyMD5: sum})
 		}
 	})
 }

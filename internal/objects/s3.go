@@ -114,6 +114,7 @@ func (s *s3Store) download(d Download, which func(*signer) *Presigner) (SignedRe
 func (s *s3Store) Verify(ctx context.Context) error {
 	inner := func(g *signer) *Presigner { return g.inner }
 	return Canary{
+		Mode:     s.opts.Mode,
 		HTTP:     s.opts.HTTPClient,
 		Timeout:  s.opts.Timeout,
 		Upload:   func(u Upload) (SignedRequest, error) { return s.upload(u, inner) },

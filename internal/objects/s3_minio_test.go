@@ -18,18 +18,9 @@ import (
 // TestMinIO runs the contract against a real S3 store over TLS.
 func TestMinIO(t *testing.T) {
 	m := objectstest.StartMinIO(t)
-	objectstest.Run(t, func(t *testing.T) objectstest.Harness {
-		store, err := objects.NewS3(t.Context(), m.Options())
-		require.NoError(t, err)
-		o := m.Options()
-		o.UploadLifetime, o.DownloadLifetime = time.Second, time.Second
-		short, err := objects.NewS3(t.Context(), o)
-		require.NoError(t, err)
-		return objectstest.Harness{Store: store, ShortLived: short, HTTP: m.Client(), Block: func(t *testing.T, object string) (objects.Store, func()) {
-			held, err := objects.NewS3(t.Context(), m.Denying(t, object))
-			require.NoError(t, err)
-			return held, func() {}
-		}}
+	objectstest.Run(t, func(t *testing.T) objectstest.Harness { return minioHarness(t, m, objects.SSEC) })
+	t.Run("client mode", func(t *testing.T) {
+		objectstest.RunClientMode(t, func(t *testing.T) objectstest.Harness { return minioHarness(t, m, objects.Client) })
 	})
 	t.Run("an upload under way blocks no other object", func(t *testing.T) { uploadUnderWay(t, m) })
 	t.Run("separate public endpoint", func(t *testing.T) {
@@ -63,6 +54,20 @@ func TestMinIO(t *testing.T) {
 			}
 		})
 	}
+}
+
+func minioHarness(t *testing.T, m *objectstest.MinIO, mode objects.Mode) objectstest.Harness {
+	open := func(o objects.S3Options) objects.Store {
+		o.Mode = mode
+		store, err := objects.NewS3(t.Context(), o)
+		require.NoError(t, err)
+		return store
+	}
+	short := m.Options()
+	short.UploadLifetime, short.DownloadLifetime = time.Second, time.Second
+	return objectstest.Harness{Store: open(m.Options()), ShortLived: open(short), HTTP: m.Client(), Block: func(t *testing.T, object string) (objects.Store, func()) {
+		return open(m.Denying(t, object)), func() {}
+	}}
 }
 
 // uploadUnderWay deletes in one batch two objects, one of them with an upload under way, for which MinIO waits.

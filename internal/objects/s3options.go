@@ -24,6 +24,7 @@ type S3Options struct {
 	Region         string // "" with an Endpoint: us-east-1
 	Bucket         string
 	PathStyle      bool // endpoint/bucket/key instead of bucket.endpoint/key
+	Mode           Mode // of new values: Verify and tombstones use it
 
 	Credentials Credentials             // static; zero: Provider, or the SDK's default chain
 	Provider    aws.CredentialsProvider // for credentials that rotate; called again before they expire

@@ -3,9 +3,7 @@ package objects
 import (
 	"bytes"
 	"context"
-	"crypto/md5" //nolint:gosec // the SSE-C protocol wants the key's MD5 beside the key
 	"crypto/rand"
-	"encoding/base64"
 	"fmt"
 	"sync"
 
@@ -16,9 +14,10 @@ import (
 // objectWorkers is the number of concurrent requests for which S3 has no batch: tombstones, and single deletions.
 const objectWorkers = 16
 
-// Tombstone implements Store. A tombstone is one byte, encrypted under a key that is thrown away, so that a download is
-// refused because of its key (MinIO answers 200 for an empty object with any key). The PUT replaces the object atomically.
-// In a bucket with versions the old version stays, as for Delete.
+// Tombstone implements Store. A tombstone is one byte. In mode SSEC it is encrypted under a key that is thrown away, so that
+// a download is refused because of its key (MinIO answers 200 for an empty object with any key). In mode Client a download
+// gets the byte, which no client can take for a ciphertext. The PUT replaces the object atomically. In a bucket with versions
+// the old version stays, as for Delete.
 //
 // In MinIO the PUT waits while a conditional PUT of the object is in progress; the caller tries again.
 func (s *s3Store) Tombstone(ctx context.Context, objects ...string) error {
@@ -53,15 +52,16 @@ func each(ctx context.Context, objects []string, do func(context.Context, string
 func (s *s3Store) tombstone(ctx context.Context, object string) error {
 	ctx, cancel := context.WithTimeout(ctx, s.opts.Timeout)
 	defer cancel()
-	var key CustomerKey
-	_, _ = rand.Read(key[:])  // never fails (crypto/rand)
-	digest := md5.Sum(key[:]) //nolint:gosec // see the import
-	_, err := s.client.PutObject(ctx, &s3.PutObjectInput{
+	put := &s3.PutObjectInput{
 		Bucket: &s.opts.Bucket, Key: &object, Body: bytes.NewReader([]byte{'-'}), ContentType: aws.String(DefaultContentType),
-		SSECustomerAlgorithm: aws.String("AES256"),
-		SSECustomerKey:       aws.String(base64.StdEncoding.EncodeToString(key[:])),
-		SSECustomerKeyMD5:    aws.String(base64.StdEncoding.EncodeToString(digest[:])),
-	})
+	}
+	if s.opts.Mode == SSEC {
+		var random CustomerKey
+		_, _ = rand.Read(random[:]) // never fails (crypto/rand)
+		key, sum := encodeKey(&random)
+		put.SSECustomerAlgorithm, put.SSECustomerKey, put.SSECustomerKeyMD5 = aws.String("AES256"), &key, &sum
+	}
+	_, err := s.client.PutObject(ctx, put)
 	return err
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"hash"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -14,28 +15,44 @@ import (
 // query string authentication) in pooled buffers: one pass, no sorting, because the parameters and
 // headers are known and are written in sorted order.
 
-const (
-	signedGet     = "host;" + HeaderAlgorithm + ";" + HeaderKey + ";" + HeaderKeyMD5
-	signedPut     = "content-type;host;if-none-match;" + HeaderAlgorithm + ";" + HeaderKey + ";" + HeaderKeyMD5
-	signedPutSize = "content-length;" + signedPut
-)
+// headerList is a value of X-Amz-SignedHeaders, plain and percent-encoded.
+type headerList struct{ plain, escaped string }
 
+func newHeaderList(names string) headerList { return headerList{names, escape(names)} }
+
+// The lists for downloads, uploads, and uploads with a signed size, for each Mode.
 var (
-	signedGetEscaped     = escape(signedGet)
-	signedPutEscaped     = escape(signedPut)
-	signedPutSizeEscaped = escape(signedPutSize)
+	signedGet = [...]headerList{SSEC: newHeaderList("host;" + encryptionHeaders), Client: newHeaderList("host")}
+	signedPut = [...]headerList{SSEC: newHeaderList(uploadHeaders + ";" + encryptionHeaders), Client: newHeaderList(uploadHeaders)}
+	sizedPut  = [...]headerList{
+		SSEC:   newHeaderList("content-length;" + uploadHeaders + ";" + encryptionHeaders),
+		Client: newHeaderList("content-length;" + uploadHeaders),
+	}
 )
 
-// signedHeaders returns the X-Amz-SignedHeaders value of a request, plain and percent-encoded.
-func (r *Request) signedHeaders() (plain, escaped string) {
+const (
+	uploadHeaders     = "content-type;host;if-none-match"
+	encryptionHeaders = HeaderAlgorithm + ";" + HeaderKey + ";" + HeaderKeyMD5
+)
+
+// signedHeaders returns the request's X-Amz-SignedHeaders.
+func (r *Request) signedHeaders() *headerList {
 	switch {
 	case r.Method != "PUT":
-		return signedGet, signedGetEscaped
+		return &signedGet[r.Mode]
 	case r.sized():
-		return signedPutSize, signedPutSizeEscaped
+		return &sizedPut[r.Mode]
 	default:
-		return signedPut, signedPutEscaped
+		return &signedPut[r.Mode]
 	}
+}
+
+// SignedMode returns the Mode of a request by its X-Amz-SignedHeaders.
+func SignedMode(signedHeaders string) Mode {
+	if strings.HasSuffix(signedHeaders, ";"+encryptionHeaders) {
+		return SSEC
+	}
+	return Client
 }
 
 // scratch holds the text of one request while it is signed.
@@ -52,7 +69,7 @@ func (s *scratch) release() {
 	scratchPool.Put(s)
 }
 
-// sign returns the whole URL; key and sum are the values of the SSE-C headers.
+// sign returns the whole URL; key and sum are the values of the SSE-C headers in mode SSEC.
 func (p *Presigner) sign(s *scratch, r *Request, key, sum string) string {
 	var stamp [16]byte
 	date := r.Time.AppendFormat(stamp[:0], "20060102T150405Z")
@@ -101,8 +118,7 @@ func (p *Presigner) appendQuery(u []byte, r *Request, day *dayKey, date []byte) 
 	u = strconv.AppendInt(u, int64(r.Expires/time.Second), 10)
 	u = append(u, p.tokenAnd...)
 	u = append(u, "&X-Amz-SignedHeaders="...)
-	_, signed := r.signedHeaders()
-	u = append(u, signed...)
+	u = append(u, r.signedHeaders().escaped...)
 	u = appendOperation(u, r)
 	if r.Signer != "" { // sorts last
 		u = append(u, "&x-signer="...)
@@ -145,13 +161,14 @@ func (p *Presigner) appendHeaders(c []byte, r *Request, key, sum string) []byte 
 	if r.Method == "PUT" {
 		c = append(c, "\nif-none-match:*"...)
 	}
-	c = append(c, "\n"+HeaderAlgorithm+":AES256\n"+HeaderKey+":"...)
-	c = append(c, key...)
-	c = append(c, "\n"+HeaderKeyMD5+":"...)
-	c = append(c, sum...)
+	if r.Mode == SSEC {
+		c = append(c, "\n"+HeaderAlgorithm+":AES256\n"+HeaderKey+":"...)
+		c = append(c, key...)
+		c = append(c, "\n"+HeaderKeyMD5+":"...)
+		c = append(c, sum...)
+	}
 	c = append(c, "\n\n"...)
-	signed, _ := r.signedHeaders()
-	c = append(c, signed...)
+	c = append(c, r.signedHeaders().plain...)
 	return append(c, "\nUNSIGNED-PAYLOAD"...)
 }
 

@@ -64,7 +64,7 @@ func (v *Vault) grantLife(asked *time.Duration) (time.Duration, error) {
 
 func (v *Vault) checkInput(in *TokenizeInput) error {
 	switch {
-	case in.Size == nil && v.opts.Limits.RequireSize:
+	case in.Size == nil && (v.opts.Limits.RequireSize || v.opts.Mode == objects.Client):
 		return fault.New(fault.BadUserInput, "This gateway needs the value's size.").At("size")
 	case in.Size != nil && *in.Size < 0:
 		return fault.New(fault.BadUserInput, "A size is 0 bytes or more.").At("size")

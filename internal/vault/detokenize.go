@@ -16,10 +16,11 @@ import (
 
 // Redeemed is the result for one token: the request that downloads its value, or Err, a fault.
 type Redeemed struct {
-	Token    ids.Token
-	Download objects.SignedRequest
-	Metadata *Metadata // nil: none was given
-	Err      error
+	Token      ids.Token
+	Download   objects.SignedRequest
+	Encryption *Encryption // nil: the store decrypts
+	Metadata   *Metadata   // nil: none was given
+	Err        error
 }
 
 // Described is what a caller may know about a token.
@@ -85,7 +86,7 @@ func (v *Vault) detokenize(ctx context.Context, tokens []ids.Token, path func(i 
 	}
 	signed := 0
 	for n, i := range granted {
-		if out[i].Download, out[i].Metadata, out[i].Err = v.redeem(c, byID[rowIDs[i]], opened[n]); out[i].Err == nil {
+		if out[i].Err = v.redeem(c, byID[rowIDs[i]], opened[n], &out[i]); out[i].Err == nil {
 			signed++
 		}
 	}
@@ -94,36 +95,43 @@ func (v *Vault) detokenize(ctx context.Context, tokens []ids.Token, path func(i 
 	return out, nil
 }
 
-// redeem signs the download of a token's value. The URL expires no later than the token. It may outlive the grant by the
-// URL's own life, which is short: docs/adr/0021.
-func (v *Vault) redeem(c *caller.Caller, row *models.Token, opened keyring.Opened) (objects.SignedRequest, *Metadata, error) {
-	key, meta, err := readPayload(opened)
+// redeem signs the download of a token's value into out. The URL expires no later than the token. It may outlive the grant
+// by the URL's own life, which is short: docs/adr/0021.
+func (v *Vault) redeem(c *caller.Caller, row *models.Token, opened keyring.Opened, out *Redeemed) error {
+	s, meta, err := readPayload(opened)
 	if err != nil {
-		return objects.SignedRequest{}, nil, err
+		return err
 	}
-	d := objects.Download{Object: row.Object, Key: key, Signer: signer(c)}
+	d := objects.Download{Object: row.Object, Mode: s.mode, Key: s.customerKey(), Signer: signer(c)}
 	if row.ExpiresAt != nil {
 		d.NotAfter = time.UnixMilli(*row.ExpiresAt)
 	}
-	if meta != nil && meta.ContentType != nil {
-		d.ContentType = *meta.ContentType
-	}
-	if meta != nil && meta.Filename != nil {
-		d.Filename = *meta.Filename
+	// The object of a value that the client has encrypted is a ciphertext, which has neither type nor name.
+	if meta != nil && s.mode == objects.SSEC {
+		d.ContentType, d.Filename = text(meta.ContentType), text(meta.Filename)
 	}
 	signed, err := v.opts.Objects.SignDownload(d)
 	if errors.Is(err, objects.ErrExpired) {
-		return signed, nil, errNoGrant
+		return errNoGrant
 	} else if err != nil {
-		return signed, nil, unavailable(err)
+		return unavailable(err)
 	}
-	return signed, meta, nil
+	out.Download, out.Encryption, out.Metadata = signed, s.encryption(row.Object), meta
+	return nil
+}
+
+// text returns the text, or "" for nil.
+func text(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
 }
 
 // readPayload decodes the payload of an envelope, and clears it.
-func readPayload(o keyring.Opened) (objects.CustomerKey, *Metadata, error) {
+func readPayload(o keyring.Opened) (secret, *Metadata, error) {
 	if o.Err != nil {
-		return objects.CustomerKey{}, nil, fmt.Errorf("opening a token's envelope: %w", o.Err)
+		return secret{}, nil, fmt.Errorf("opening a token's envelope: %w", o.Err)
 	}
 	defer clear(o.Payload)
 	return decodePayload(o.Payload)

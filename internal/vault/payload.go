@@ -18,14 +18,14 @@ type Metadata struct {
 	Custom       map[string]any `json:"custom,omitempty"`
 }
 
-// mode says who encrypts a value.
-type mode byte
-
-// sseC: the store encrypts, with the data key in each request. This build knows no other mode.
-const sseC mode = 1
+// The bytes of objects.Mode in payloads. This build knows no others.
+const (
+	byteSSEC   = 1
+	byteClient = 2
+)
 
 // A payload is the version byte 2, a byte for the mode, the data key, and the metadata as JSON, if any. Version 1 has no
-// byte for the mode: its mode is sseC.
+// byte for the mode: its mode is SSEC.
 const (
 	payloadV1 = 0x01
 	payloadV2 = 0x02
@@ -36,9 +36,35 @@ var (
 	errMode    = errors.New("vault: the value is encrypted in a mode that this version of the gateway does not know: upgrade the gateway")
 )
 
-func encodePayload(key objects.CustomerKey, m *Metadata) ([]byte, error) {
-	b := make([]byte, 0, 2+len(key)+256)
-	b = append(append(b, payloadV2, byte(sseC)), key[:]...)
+// secret is what encrypts a value: its data key, and who uses it.
+type secret struct {
+	mode objects.Mode
+	key  objects.CustomerKey
+}
+
+// customerKey is the key that the store needs: none if the client encrypts.
+func (s *secret) customerKey() (none objects.CustomerKey) {
+	if s.mode == objects.Client {
+		return none
+	}
+	return s.key
+}
+
+// encryption is what a client needs to encrypt or decrypt the value: nil if the store does it.
+func (s *secret) encryption(object string) *Encryption {
+	if s.mode != objects.Client {
+		return nil
+	}
+	return &Encryption{Key: s.key, AssociatedData: object}
+}
+
+func encodePayload(s *secret, m *Metadata) ([]byte, error) {
+	b := make([]byte, 0, 2+len(s.key)+256)
+	by := byte(byteSSEC)
+	if s.mode == objects.Client {
+		by = byteClient
+	}
+	b = append(append(b, payloadV2, by), s.key[:]...)
 	if m == nil {
 		return b, nil
 	}
@@ -46,37 +72,40 @@ func encodePayload(key objects.CustomerKey, m *Metadata) ([]byte, error) {
 	return append(b, j...), err
 }
 
-func decodePayload(b []byte) (key objects.CustomerKey, m *Metadata, err error) {
-	rest, err := afterMode(b)
+func decodePayload(b []byte) (s secret, m *Metadata, err error) {
+	mode, rest, err := cutMode(b)
 	if err != nil {
-		return key, nil, err
+		return s, nil, err
 	}
-	if len(rest) < len(key) {
-		return key, nil, errPayload
+	if len(rest) < len(s.key) {
+		return s, nil, errPayload
 	}
-	copy(key[:], rest)
-	rest = rest[len(key):]
+	s.mode = mode
+	copy(s.key[:], rest)
+	rest = rest[len(s.key):]
 	if len(rest) == 0 {
-		return key, nil, nil
+		return s, nil, nil
 	}
 	m = &Metadata{}
 	d := json.NewDecoder(bytes.NewReader(rest))
 	d.UseNumber() // keeps numbers as the client wrote them
 	if err := d.Decode(m); err != nil {
-		return key, nil, errPayload
+		return s, nil, errPayload
 	}
-	return key, m, nil
+	return s, m, nil
 }
 
-// afterMode returns the rest of a payload after its version and mode.
-func afterMode(b []byte) (rest []byte, err error) {
+// cutMode returns the mode of a payload, and the rest after its version and mode.
+func cutMode(b []byte) (m objects.Mode, rest []byte, err error) {
 	switch {
 	case len(b) > 0 && b[0] == payloadV1:
-		return b[1:], nil
-	case len(b) > 1 && b[0] == payloadV2 && mode(b[1]) == sseC:
-		return b[2:], nil
-	case len(b) > 1 && b[0] == payloadV2:
-		return nil, errMode
+		return objects.SSEC, b[1:], nil
+	case len(b) < 2 || b[0] != payloadV2:
+		return 0, nil, errPayload
+	case b[1] == byteSSEC:
+		return objects.SSEC, b[2:], nil
+	case b[1] == byteClient:
+		return objects.Client, b[2:], nil
 	}
-	return nil, errPayload
+	return 0, nil, errMode
 }

@@ -13,29 +13,34 @@ import (
 func TestPayload(t *testing.T) {
 	key := objects.CustomerKey(bytes.Repeat([]byte{7}, 32))
 	name := "a.txt"
-	v2, err := encodePayload(key, &Metadata{Filename: &name})
+	v2, err := encodePayload(&secret{objects.SSEC, key}, &Metadata{Filename: &name})
 	require.NoError(t, err)
-	bare, err := encodePayload(key, nil)
+	bare, err := encodePayload(&secret{objects.SSEC, key}, nil)
+	require.NoError(t, err)
+	client, err := encodePayload(&secret{objects.Client, key}, &Metadata{Filename: &name})
 	require.NoError(t, err)
 	with := func(head []byte, tail string) []byte { return append(append(head, key[:]...), tail...) }
 	for name, c := range map[string]struct {
 		payload  []byte
 		filename string
+		mode     objects.Mode
 		err      error
 	}{
-		"version 2":              {v2, "a.txt", nil},
-		"version 2, no metadata": {bare, "", nil},
-		"version 2, written out": {with([]byte{2, 1}, `{"filename":"b.txt"}`), "b.txt", nil},
-		"version 1":              {with([]byte{1}, `{"filename":"b.txt"}`), "b.txt", nil},
-		"version 1, no metadata": {with([]byte{1}, ""), "", nil},
-		"version 3":              {with([]byte{3, 1}, ""), "", errPayload},
-		"no mode":                {with([]byte{2, 0}, ""), "", errMode},
-		"another mode":           {with([]byte{2, 2}, ""), "", errMode},
-		"short":                  {bare[:len(bare)-1], "", errPayload},
-		"version 1, short":       {with([]byte{1}, "")[:32], "", errPayload},
-		"only a version":         {[]byte{2}, "", errPayload},
-		"empty":                  {nil, "", errPayload},
-		"malformed metadata":     {with([]byte{2, 1}, `{"filename":`), "", errPayload},
+		"version 2":              {v2, "a.txt", objects.SSEC, nil},
+		"version 2, no metadata": {bare, "", objects.SSEC, nil},
+		"version 2, written out": {with([]byte{2, 1}, `{"filename":"b.txt"}`), "b.txt", objects.SSEC, nil},
+		"the client encrypts":    {client, "a.txt", objects.Client, nil},
+		"the same, written out":  {with([]byte{2, 2}, `{"filename":"b.txt"}`), "b.txt", objects.Client, nil},
+		"version 1":              {with([]byte{1}, `{"filename":"b.txt"}`), "b.txt", objects.SSEC, nil},
+		"version 1, no metadata": {with([]byte{1}, ""), "", objects.SSEC, nil},
+		"version 3":              {with([]byte{3, 1}, ""), "", objects.SSEC, errPayload},
+		"no mode":                {with([]byte{2, 0}, ""), "", objects.SSEC, errMode},
+		"another mode":           {with([]byte{2, 3}, ""), "", objects.SSEC, errMode},
+		"short":                  {bare[:len(bare)-1], "", objects.SSEC, errPayload},
+		"version 1, short":       {with([]byte{1}, "")[:32], "", objects.SSEC, errPayload},
+		"only a version":         {[]byte{2}, "", objects.SSEC, errPayload},
+		"empty":                  {nil, "", objects.SSEC, errPayload},
+		"malformed metadata":     {with([]byte{2, 1}, `{"filename":`), "", objects.SSEC, errPayload},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, m, err := decodePayload(c.payload)
@@ -43,7 +48,7 @@ func TestPayload(t *testing.T) {
 			if c.err != nil {
 				return
 			}
-			require.Equal(t, key, got)
+			require.Equal(t, secret{c.mode, key}, got)
 			if c.filename == "" {
 				require.Nil(t, m)
 				return
@@ -56,23 +61,23 @@ func TestPayload(t *testing.T) {
 // FuzzDecodePayload: nothing panics, and a decoded payload has one encoding.
 func FuzzDecodePayload(f *testing.F) {
 	key := make([]byte, 32)
-	for _, head := range [][]byte{{1}, {2, 1}, {2, 2}, {3}} {
+	for _, head := range [][]byte{{1}, {2, 1}, {2, 2}, {2, 3}, {3}} {
 		f.Add(append(bytes.Clone(head), key...))
 		f.Add(append(append(bytes.Clone(head), key...), `{"filename":"a","custom":{"n":1.50}}`...))
 	}
 	f.Fuzz(func(t *testing.T, payload []byte) {
-		key, m, err := decodePayload(payload)
+		sealed, m, err := decodePayload(payload)
 		if err != nil {
 			return
 		}
-		b, err := encodePayload(key, m)
+		b, err := encodePayload(&sealed, m)
 		if err != nil {
 			return // a year that RFC 3339 can't express
 		}
 		again, n, err := decodePayload(b)
 		require.NoError(t, err)
-		require.Equal(t, key, again)
-		c, err := encodePayload(again, n)
+		require.Equal(t, sealed, again)
+		c, err := encodePayload(&again, n)
 		require.NoError(t, err)
 		require.Equal(t, string(b), string(c))
 	})

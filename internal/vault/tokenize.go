@@ -23,9 +23,16 @@ type TokenizeInput struct {
 
 // Tokenized is a new token and the request that uploads its value.
 type Tokenized struct {
-	Token     ids.Token
-	Upload    objects.SignedRequest
-	ExpiresAt *time.Time // nil: kept until deleted
+	Token      ids.Token
+	Upload     objects.SignedRequest
+	Encryption *Encryption // nil: the store encrypts
+	ExpiresAt  *time.Time  // nil: kept until deleted
+}
+
+// Encryption is what a client needs to encrypt or decrypt a value as package streamaead does.
+type Encryption struct {
+	Key            objects.CustomerKey
+	AssociatedData string // the object's name
 }
 
 // Tokenize makes one token, as TokenizeBatch does.
@@ -126,20 +133,22 @@ func (v *Vault) bytesOf(inputs []TokenizeInput) (n int64) {
 // reserve makes one token, its object's name and its payload to seal, in memory only.
 func (v *Vault) reserve(c *caller.Caller, in *TokenizeInput, now time.Time) (t Tokenized, row models.Token, payload []byte, err error) {
 	t.Token = ids.NewToken(v.opts.Prefixes[0])
-	var key objects.CustomerKey
-	if _, err = rand.Read(key[:]); err != nil {
+	s := secret{mode: v.opts.Mode}
+	if _, err = rand.Read(s.key[:]); err != nil {
 		return t, row, nil, err
 	}
-	up := objects.Upload{Object: newObjectName(), Key: key, Signer: signer(c)}
+	up := objects.Upload{Object: newObjectName(), Mode: s.mode, Key: s.customerKey(), Signer: signer(c)}
+	t.Encryption = s.encryption(up.Object)
 	if in.TTL != nil {
 		end := now.Add(*in.TTL)
 		ms := end.UnixMilli()
 		t.ExpiresAt, row.ExpiresAt, row.PurgeAt, up.NotAfter = &end, &ms, &ms, end
 	}
 	if in.Size != nil {
-		up.Size, up.Empty = *in.Size, *in.Size == 0
+		up.Size = s.mode.ObjectSize(*in.Size)
+		up.Empty = up.Size == 0
 	}
-	if in.Metadata != nil && in.Metadata.ContentType != nil {
+	if s.mode == objects.SSEC && in.Metadata != nil && in.Metadata.ContentType != nil {
 		up.ContentType = *in.Metadata.ContentType
 	}
 	if t.Upload, err = v.opts.Objects.SignUpload(up); err != nil {
@@ -147,7 +156,7 @@ func (v *Vault) reserve(c *caller.Caller, in *TokenizeInput, now time.Time) (t T
 	}
 	row.ID, row.Tenant, row.Object = t.Token.ID(), c.Tenant, up.Object
 	row.CreatedAt, row.UploadUntil = now.UnixMilli(), lastUpload(now, t.Upload.ExpiresAt).UnixMilli()
-	payload, err = encodePayload(key, in.Metadata)
+	payload, err = encodePayload(&s, in.Metadata)
 	return t, row, payload, err
 }
 

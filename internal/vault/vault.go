@@ -84,7 +84,7 @@ type Limits struct {
 	GrantBatch   int           // tokens or grants in one list of an application's
 	ObjectSize   int64         // bytes of a value
 	UnsizedSize  int64         // bytes charged for a value of unknown size
-	RequireSize  bool          // refuse to tokenize a value of unknown size
+	RequireSize  bool          // refuse to tokenize a value of unknown size; in mode objects.Client it always is
 	DefaultGrant time.Duration // life of a grant without a requested duration
 	MaxGrant     time.Duration
 	MaxTTL       time.Duration
@@ -100,7 +100,8 @@ type Options struct {
 	Space    Space // nil: room for everything
 	Observer Observer
 	Limits   Limits
-	Prefixes []string // accepted in tokens; new tokens have the first
+	Mode     objects.Mode // of new values
+	Prefixes []string     // accepted in tokens; new tokens have the first
 	Logger   *slog.Logger
 	Now      func() time.Time // for tests; nil: time.Now
 }

@@ -68,6 +68,13 @@ func TestContract(t *testing.T) {
 	})
 }
 
+func TestContractClientMode(t *testing.T) {
+	objectstest.RunClientMode(t, func(t *testing.T) objectstest.Harness {
+		s, o := start(t, func(o *embedded.Options) { o.Mode = objects.Client })
+		return harness(t, s, o)
+	})
+}
+
 // TestContractBelowPath serves under a path of the public URL.
 func TestContractBelowPath(t *testing.T) {
 	objectstest.Run(t, func(t *testing.T) objectstest.Harness {

@@ -1,9 +1,9 @@
 // Package embedded is an S3 endpoint in the gateway's process, for one machine without an object
-// store. Browsers send it the same requests as a production store: presigned PUT, GET and HEAD with
-// SSE-C, and CORS preflights. All other requests are refused; deletion is a call in the process.
+// store. Browsers send it the same requests as a production store: presigned PUT, GET and HEAD, with
+// SSE-C if the store encrypts, and CORS preflights. All other requests are refused; deletion is a call in the process.
 //
-// Values are encrypted on disk under a key derived from the customer's key only (see format.go).
-// The disk and the signing secret without that key do not reveal a value.
+// In mode SSEC values are encrypted on disk under a key derived from the customer's key only (see format.go).
+// The disk and the signing secret without that key do not reveal a value. In mode Client the store gets ciphertext.
 package embedded
 
 import (
@@ -21,10 +21,11 @@ import (
 
 // Options configure New. Dir, PublicURL and Credentials are required.
 type Options struct {
-	Dir       string // created with mode 0700 if missing; one process at a time
-	PublicURL string // the handler's URL for browsers, such as http://127.0.0.1:8081; not the gateway's origin
-	Bucket    string // "": "values"
-	Region    string // "": "local"
+	Dir       string       // created with mode 0700 if missing; one process at a time
+	PublicURL string       // the handler's URL for browsers, such as http://127.0.0.1:8081; not the gateway's origin
+	Bucket    string       // "": "values"
+	Region    string       // "": "local"
+	Mode      objects.Mode // of new values: Verify uses it
 
 	// AllowedOrigins are the origins of pages that may use the store, such as https://app.example.com: exact matches, no
 	// patterns. Requests without an Origin header, such as those of other clients than browsers, are allowed.

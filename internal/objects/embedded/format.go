@@ -32,6 +32,9 @@ import (
 // only (a file of another object in its place does not), and authenticates the length; DARE
 // authenticates the order and the end of the packages. Nothing on disk is derived from the customer's
 // key without the salt.
+//
+// In mode objects.Client the store gets ciphertext and no key. The customer's key is then all zeros: the file has the same
+// format, which detects damaged and exchanged files, but the secrecy is that of the client's encryption alone.
 
 const (
 	magic      = "CLKROBJ\x01"

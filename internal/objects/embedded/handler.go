@@ -81,10 +81,12 @@ func (s *Server) fail(r *http.Request, object string, what string, err error) *a
 	return errInternal
 }
 
-// describe sets the headers of both uploads and downloads: the ETag, and the confirmation of SSE-C.
+// describe sets the headers of both uploads and downloads: the ETag, and in mode SSEC the confirmation of the encryption.
 func (s *Server) describe(w http.ResponseWriter, req *objects.Request, h *header) {
 	header := w.Header()
 	header.Set("ETag", `"`+hex.EncodeToString(h.etag[:])+`"`)
-	header.Set(objects.HeaderAlgorithm, "AES256")
-	header.Set(objects.HeaderKeyMD5, objects.KeyMD5(req.Key))
+	if req.Mode == objects.SSEC {
+		header.Set(objects.HeaderAlgorithm, "AES256")
+		header.Set(objects.HeaderKeyMD5, objects.KeyMD5(req.Key))
+	}
 }

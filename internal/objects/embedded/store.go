@@ -73,6 +73,7 @@ func (s *Server) newPace() pace { return newPace(s.opts.MinRate, s.opts.Grace) }
 // the secret, so Canary.Plain is nil.
 func (s *Server) Verify(ctx context.Context) error {
 	return objects.Canary{
+		Mode: s.opts.Mode,
 		HTTP: &http.Client{Transport: inProcess{s}}, Timeout: canaryTimeout,
 		Upload: s.SignUpload, Download: s.SignDownload, Delete: s.Delete,
 	}.Run(ctx)

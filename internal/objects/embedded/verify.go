@@ -98,6 +98,7 @@ func parseQuery(query, method string) (unverified, bool) {
 			claimed.request.Expires = time.Duration(seconds) * time.Second
 		case "X-Amz-SignedHeaders":
 			claimed.sizeSent = strings.HasPrefix(value, "content-length;")
+			claimed.request.Mode = objects.SignedMode(value)
 		case "x-signer":
 			claimed.request.Signer = value
 		case "response-content-type":
@@ -114,7 +115,7 @@ func parseQuery(query, method string) (unverified, bool) {
 func readHeaders(r *http.Request, claimed *unverified) *apiError {
 	for name, values := range r.Header {
 		lower := strings.ToLower(name)
-		signed := lower == objects.HeaderAlgorithm || lower == objects.HeaderKey || lower == objects.HeaderKeyMD5 ||
+		signed := claimed.request.Mode == objects.SSEC && encryptionHeader(lower) ||
 			(r.Method == http.MethodPut && (lower == "if-none-match" || lower == "content-type"))
 		switch {
 		case signed && len(values) != 1:
@@ -126,11 +127,13 @@ func readHeaders(r *http.Request, claimed *unverified) *apiError {
 	if len(r.Trailer) > 0 {
 		return errUnsignedHeader
 	}
-	key, err := base64.StdEncoding.Strict().DecodeString(r.Header.Get(objects.HeaderKey))
-	if err != nil || len(key) != len(claimed.request.Key) {
-		return errNoKey
+	if claimed.request.Mode == objects.SSEC {
+		key, err := base64.StdEncoding.Strict().DecodeString(r.Header.Get(objects.HeaderKey))
+		if err != nil || len(key) != len(claimed.request.Key) {
+			return errNoKey
+		}
+		copy(claimed.request.Key[:], key)
 	}
-	copy(claimed.request.Key[:], key)
 	switch {
 	case r.Method == http.MethodPut:
 		claimed.request.ContentType = r.Header.Get("Content-Type")
@@ -144,6 +147,10 @@ func readHeaders(r *http.Request, claimed *unverified) *apiError {
 		return errSignature // a GET or HEAD has no body
 	}
 	return nil
+}
+
+func encryptionHeader(name string) bool {
+	return name == objects.HeaderAlgorithm || name == objects.HeaderKey || name == objects.HeaderKeyMD5
 }
 
 // refusedUnsigned reports whether a header, in lower case, would change a request's meaning.

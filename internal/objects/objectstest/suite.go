@@ -26,10 +26,50 @@ type Harness struct {
 	Block func(t *testing.T, object string) (store objects.Store, release func())
 }
 
-// Run tests that a store fulfils the contract of objects.Store. start is called once.
+// clientMode is a store whose requests are all signed in mode objects.Client.
+type clientMode struct{ objects.Store }
+
+func (c clientMode) SignUpload(u objects.Upload) (objects.SignedRequest, error) {
+	u.Mode, u.Key = objects.Client, objects.CustomerKey{}
+	return c.Store.SignUpload(u)
+}
+
+func (c clientMode) SignDownload(d objects.Download) (objects.SignedRequest, error) {
+	d.Mode, d.Key = objects.Client, objects.CustomerKey{}
+	return c.Store.SignDownload(d)
+}
+
+// RunClientMode is Run for requests in mode objects.Client. The store in the harness has this mode for new values.
+func RunClientMode(t *testing.T, start func(*testing.T) Harness) {
+	h := start(t)
+	block := h.Block
+	h.Store, h.ShortLived = clientMode{h.Store}, clientMode{h.ShortLived}
+	h.Block = func(t *testing.T, object string) (objects.Store, func()) {
+		store, release := block(t, object)
+		return clientMode{store}, release
+	}
+	s := suite{h}
+	for name, test := range s.tests() {
+		switch name {
+		case "wrong key", "no key", "ETag hides the value": // the store knows no key, and no value
+		default:
+			t.Run(name, func(t *testing.T) { test(s, t) })
+		}
+	}
+	t.Run("refuses encryption headers", s.encryptionHeaders)
+	t.Run("refuses a key", s.keyGiven)
+}
+
+// Run tests that a store fulfils the contract of objects.Store in mode objects.SSEC. start is called once.
 func Run(t *testing.T, start func(*testing.T) Harness) {
 	s := suite{start(t)}
-	for name, test := range map[string]func(suite, *testing.T){
+	for name, test := range s.tests() {
+		t.Run(name, func(t *testing.T) { test(s, t) })
+	}
+}
+
+func (suite) tests() map[string]func(suite, *testing.T) {
+	return map[string]func(suite, *testing.T){
 		"Verify passes":            suite.verify,
 		"Ready":                    suite.ready,
 		"round trips":              suite.roundTrips,
@@ -55,8 +95,6 @@ func Run(t *testing.T, start func(*testing.T) Harness) {
 		"forced type and name":     suite.disposition,
 		"refuses bad object keys":  suite.badObjects,
 		"ETag hides the value":     suite.etag,
-	} {
-		t.Run(name, func(t *testing.T) { test(s, t) })
 	}
 }
 

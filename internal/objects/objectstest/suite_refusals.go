@@ -51,6 +51,35 @@ func (s suite) noKey(t *testing.T) {
 	s.requireRefused(t, r, nil, value, "without a signature")
 }
 
+// encryptionHeaders sends encryption headers that are not signed. A store may accept them, and then has another object than
+// the one that a download asks for: it must not serve the bytes.
+func (s suite) encryptionHeaders(t *testing.T) {
+	value := []byte("not a ciphertext")
+	object, key := NewObject()
+	r, err := s.Store.SignUpload(objects.Upload{Object: object, Size: int64(len(value))})
+	require.NoError(t, err)
+	for _, h := range r.Headers {
+		require.NotContains(t, h.Name, "x-amz-")
+	}
+	sse, err := s.Store.(clientMode).Store.SignUpload(objects.Upload{Object: object, Key: key, Size: int64(len(value))})
+	require.NoError(t, err)
+	r.Headers = sse.Headers
+	if a := Do(t, s.HTTP, r, value); a.Status != http.StatusOK {
+		require.Less(t, a.Status, 500)
+	}
+	require.NotEqual(t, http.StatusOK, Get(t, s.Store, s.HTTP, object, key).Status)
+}
+
+// keyGiven signs in mode objects.Client with a key.
+func (s suite) keyGiven(t *testing.T) {
+	object, key := NewObject()
+	store := s.Store.(clientMode).Store
+	_, err := store.SignUpload(objects.Upload{Object: object, Mode: objects.Client, Key: key})
+	require.Error(t, err)
+	_, err = store.SignDownload(objects.Download{Object: object, Mode: objects.Client, Key: key})
+	require.Error(t, err)
+}
+
 // changed alters the path, and each parameter and header, of a download and an upload.
 func (s suite) changed(t *testing.T) {
 	value := []byte("a secret value")
