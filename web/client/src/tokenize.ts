@@ -33,7 +33,7 @@ type Reserved = TokenizeBatchData['tokenizeBatch'][number];
 const mostAttempts = 5;
 
 /** Before a gateway has told its own limits (S3's). */
-const knownLimits = { minSize: 5 << 20, maxSize: 5 * 2 ** 30, maxNumber: 10_000 };
+const knownLimits = { minSize: 0, maxSize: 5 * 2 ** 30, maxNumber: 10_000 };
 
 /** Stores values. */
 export class Tokenizer {

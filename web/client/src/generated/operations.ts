@@ -11,7 +11,7 @@ export interface Operation<Variables, Data> {
 export interface TokenizeInput {
   /** Kept encrypted beside the value's key, and returned with it. */
   metadata?: MetadataInput | null | undefined;
-  /** Exact size of the value in bytes, 0 if it is empty. It is signed into the upload, which then accepts no other size. */
+  /** Exact size of the value in bytes, 0 if it is empty. It is signed into the upload, which then accepts no other size. Required if clients encrypt the values: the signed size is then the ciphertext's. */
   size?: number | null | undefined;
   /** The token and its value are deleted after this long. */
   ttl?: string | null | undefined;
@@ -21,7 +21,7 @@ export interface TokenizeInput {
 export interface MetadataInput {
   /** Name to offer when the value is saved as a file; no path, no control characters. */
   filename?: string | null | undefined;
-  /** Media type of the value (RFC 9110): signed into the upload, forced on the download. */
+  /** Media type of the value (RFC 9110). If the store encrypts the value, it is signed into the upload, and forced on the download. */
   contentType?: string | null | undefined;
   /** When the value was last changed. */
   lastModified?: string | null | undefined;
