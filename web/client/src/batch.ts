@@ -52,10 +52,11 @@ export class Batch<In, Out> {
 /** A signal that aborts once every caller has aborted. */
 function whenAll(signals: (AbortSignal | undefined)[]): { signal: AbortSignal; stop: () => void } {
   const controller = new AbortController();
-  let left = signals.length;
+  const distinct = new Set(signals);
   const abort = (event: Event) => {
-    if (--left === 0) controller.abort((event.target as AbortSignal).reason);
+    distinct.delete(event.target as AbortSignal);
+    if (distinct.size === 0) controller.abort((event.target as AbortSignal).reason);
   };
-  for (const signal of signals) signal?.addEventListener('abort', abort, { once: true });
+  for (const signal of distinct) signal?.addEventListener('abort', abort, { once: true });
   return { signal: controller.signal, stop: () => signals.forEach((signal) => signal?.removeEventListener('abort', abort)) };
 }

@@ -261,9 +261,9 @@ suite('errors', () => {
   test('a read is repeated after a lost connection, a reservation is not', async () => {
     const cloakroom = connect();
     const { token } = await cloakroom.tokenize('a');
-    fake.gatewayFault = times(2, (request) => request.destroy());
+    fake.gatewayFault = times(2, (request) => request.socket.destroy());
     assert.equal(await (await cloakroom.reveal(token)).text(), 'a');
-    fake.gatewayFault = times(1, (request) => request.destroy());
+    fake.gatewayFault = times(1, (request) => request.socket.destroy());
     await assert.rejects(cloakroom.tokenize('a'), UnavailableError);
   });
 
@@ -285,7 +285,7 @@ suite('errors', () => {
 
 suite('transfers', () => {
   test('an upload is sent again after a lost connection', async () => {
-    fake.storeFault = times(2, (request) => request.destroy());
+    fake.storeFault = times(2, (request) => request.socket.destroy());
     const { token } = await connect().tokenize('a');
     assert.equal(fake.transfers.length, 3);
     assert.equal(fake.values.get(token)!.object!.toString(), 'a');
@@ -310,7 +310,7 @@ suite('transfers', () => {
   test('a request that expired while the connection was lost is replaced', async () => {
     let attempt = 0;
     fake.storeFault = (request, response) => {
-      if (++attempt === 1) request.destroy();
+      if (++attempt === 1) request.socket.destroy();
       else if (attempt === 2) xml(response, 403, 'AccessDenied');
       return attempt <= 2;
     };

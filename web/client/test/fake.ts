@@ -46,6 +46,8 @@ export class Fake {
   maxBatch = 1000;
   limits = { minSize: 5 << 20, maxSize: 5 * 2 ** 30, maxNumber: 10_000 };
   maxSize = Infinity;
+  /** Holds transfers back until it resolves. */
+  gate: ((active: number) => Promise<void>) | undefined;
   /** Part uploads under way, and the most at one time. */
   active = 0;
   most = 0;
@@ -93,6 +95,7 @@ export class Fake {
     if (this.storeFault?.(request, response)) return;
     this.most = Math.max(this.most, ++this.active);
     try {
+      await this.gate?.(this.active);
       await this.#transfer(request, response, pathname.slice(1), Number(searchParams.get('part')), Number(searchParams.get('size')));
     } finally {
       this.active--;

@@ -44,6 +44,9 @@ for (const mode of ['sse-c', 'client'] as const) {
     }
 
     test('parts are sent at the same time, no more than allowed', async () => {
+      let two = () => undefined as void;
+      const both = new Promise<void>((resolve) => (two = resolve));
+      fake.gate = (active) => (active === 2 ? two() : undefined, both);
       await connect({ concurrency: 2 }).tokenize(new Blob([plaintext(8 * MiB, 1)]));
       assert.equal(fake.most, 2);
     });
@@ -52,7 +55,7 @@ for (const mode of ['sse-c', 'client'] as const) {
       let fault = 0;
       fake.storeFault = (request, response) => {
         if (request.method !== 'PUT' || ++fault > 3) return false;
-        if (fault === 1) request.destroy();
+        if (fault === 1) request.socket.destroy();
         else xml(response, fault === 2 ? 503 : 403, 'SlowDown');
         return true;
       };
@@ -66,7 +69,7 @@ for (const mode of ['sse-c', 'client'] as const) {
       let faults = 0;
       fake.gatewayFault = (request) => {
         if (fake.named('BeginUpload').length === 0 || ++faults > 4) return false;
-        request.destroy();
+        request.socket.destroy();
         return true;
       };
       const { token } = await connect().tokenize(new Blob([value]));
