@@ -79,6 +79,15 @@ func TestDoctor(t *testing.T) {
 		}
 		require.NotContains(t, out, "FAILED")
 	})
+	t.Run("values in the frame", func(t *testing.T) {
+		out, code := doctor(t, edited(t, s, map[string]any{
+			"detokenize": map[string]any{"from": "frame"}, "sign_in": map[string]any{"enabled": true, "url": "https://www.example.org/in", "return_to": []string{"https://www.example.org"}},
+		}), "")
+		require.Zero(t, code, out)
+		require.Regexp(t, `(?m)^ok +issuer app .*detokenize.from is frame for the tenant app`, out)
+		out, _ = doctor(t, s, "")
+		require.NotContains(t, out, "frame")
+	})
 	t.Run("before the first start", func(t *testing.T) {
 		fresh := writeSettings(t, tenant)
 		out, code := doctor(t, fresh, "")

@@ -62,7 +62,8 @@ type Issuer struct {
 	// Accepted values of the typ header of logout tokens. Add JWT for a provider that sends no other. Default: logout+jwt.
 	LogoutTypes []string `yaml:"logout_types"`
 
-	SignIn IssuerSignIn `yaml:"sign_in"`
+	SignIn     IssuerSignIn     `yaml:"sign_in"`
+	Detokenize IssuerDetokenize `yaml:"detokenize"`
 }
 
 // TenantName returns the tenant of the issuer's callers.
@@ -138,5 +139,6 @@ func DefaultIssuer() Issuer {
 	return Issuer{
 		Algorithms: []string{"ES256", "EdDSA", "RS256", "PS256"}, Types: []string{"JWT"}, SessionClaim: "sid", MaxLifetime: 24 * time.Hour,
 		JWKSRefresh: 5 * time.Minute, JWKSMaxAge: time.Hour, LogoutTypes: []string{jose.LogoutType},
+		Detokenize: IssuerDetokenize{From: FromAnywhere},
 	}
 }

@@ -29,6 +29,7 @@ func (c *Config) Verify() error {
 	c.verifyGraphQL(&p)
 	c.verifyIssuers(&p)
 	c.verifySignIn(&p)
+	c.verifyDetokenize(&p)
 	c.verifyCredentials(&p)
 	c.verifyTrustedProxy(&p)
 	c.verifyRates(&p)

@@ -123,8 +123,9 @@ func TestTracesArriveAndHoldNoSecret(t *testing.T) {
 	defer collector.Close()
 	s := stack.Start(t, stack.Configure(func(c *gateway.Config) { c.Tracing.Endpoint = collector.URL }))
 	me := s.Session(t)
-	token, upload := s.Store(t, me.JWT, []byte("a value to trace"), stack.Vars{"filename": "a name to trace.txt"})
+	token, _ := s.Store(t, me.JWT, []byte("a value to trace"), stack.Vars{"filename": "a name to trace.txt"})
 	s.Read(t, me.JWT, token)
+	key := s.DataKey(t, me.JWT, token)
 	s.Detokenize(t, s.Session(t).JWT, token)
 	s.Query(t, me.JWT, `query secretName { detokenise(token: "`+token+`") }`, nil)
 	const parent = "0af7651916cd43dd8448eb211c80319c"
@@ -146,7 +147,7 @@ func TestTracesArriveAndHoldNoSecret(t *testing.T) {
 	secrets.Add("value", []byte("a value to trace"))
 	secrets.Add("filename", []byte("a name to trace.txt"))
 	secrets.Add("operation's name", []byte("query secretName"))
-	secrets.Add("data key", upload.DataKey(t))
+	secrets.Add("data key", key)
 	addSession(t, secrets, me)
 	assert.Empty(t, secrets.Find(got))
 }

@@ -15,25 +15,35 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/cloakroomhq/cloakroom/config"
 	"github.com/cloakroomhq/cloakroom/e2e/stack"
 	"github.com/cloakroomhq/cloakroom/gateway"
 )
 
 // The data folder, the logs and the metrics hold no value, token, session or key in clear.
 func TestNoSecretIsWritten(t *testing.T) {
-	s := stack.Start(t, stack.Configure(func(c *gateway.Config) { c.GraphQL.DocumentCache = 0 }))
+	for _, encryption := range []string{config.EncryptionSSEC, config.EncryptionClient} {
+		t.Run(encryption, func(t *testing.T) { noSecretIsWritten(t, encryption) })
+	}
+}
+
+func noSecretIsWritten(t *testing.T, encryption string) {
+	s := stack.Start(t, stack.Configure(func(c *gateway.Config) {
+		c.GraphQL.DocumentCache, c.Objects.Encryption = 0, encryption
+	}))
 	me, other := s.Session(t), s.Session(t)
 	app := s.ApplicationJWT(t)
 	value := "value-" + rand.Text() + " naïve " + rand.Text()
 	filename := "file-" + rand.Text() + ".txt"
-	token, upload := s.Store(t, me.JWT, []byte(value), stack.Vars{
+	token, _ := s.Store(t, me.JWT, []byte(value), stack.Vars{
 		"filename": filename, "contentType": "text/x-" + strings.ToLower(rand.Text()), "custom": stack.Vars{"note": filename}})
 	unfinished := s.Reserve(t, me.JWT)
 
 	secrets := &stack.Needles{}
 	secrets.Add("value", []byte(value))
 	secrets.Add("filename", []byte(filename))
-	secrets.Add("data key", upload.DataKey(t))
+	key := s.DataKey(t, me.JWT, token)
+	secrets.Add("data key", key)
 	for _, name := range []string{token, unfinished} {
 		id := uuid.MustParse(strings.TrimPrefix(name, "tok-"))
 		secrets.Add("token", []byte(name))
@@ -45,7 +55,7 @@ func TestNoSecretIsWritten(t *testing.T) {
 	secrets.Add("application's JWT", []byte(strings.SplitN(app, ".", 2)[1]))
 	proveThatSearchFinds(t, secrets, map[string]string{
 		"value": value, "filename": filename, "token": token, "token's UUID": uuidBytes(token), "session id": me.ID(t), "cookie": me.Cookie(t),
-		"data key": string(upload.DataKey(t)), "JWT": me.JWT, "application's JWT": app,
+		"data key": string(key), "JWT": me.JWT, "application's JWT": app,
 	})
 
 	useEverySecret(t, s, me, other, app, token, []byte(value))
@@ -99,7 +109,10 @@ func useEverySecret(t *testing.T, s *stack.Stack, me, other *stack.Session, app,
 	signed := stack.Signed(t, s.Detokenize(t, me.JWT, token).OK(t).At("detokenize", "download"))
 	signed.Method = http.MethodPut
 	assert.Equal(t, http.StatusForbidden, s.Send(t, signed, value).Status)
-	assert.NotEqual(t, http.StatusOK, s.Get(t, signed.URL).Status)
+	// The URL alone gets nothing, or the ciphertext.
+	if a := s.Get(t, signed.URL); a.Status == http.StatusOK {
+		assert.NotContains(t, string(a.Body), string(value))
+	}
 }
 
 func addSession(t *testing.T, n *stack.Needles, session *stack.Session) {

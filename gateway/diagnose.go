@@ -48,6 +48,7 @@ func Diagnose(ctx context.Context, cfg *Config, jwt string) Diagnosis {
 		return d
 	}
 	d.issuers(auth.Ask(ctx), cfg)
+	d.frames(cfg)
 	if jwt != "" {
 		d.jwt(auth.Explain(ctx, jwt))
 	}
@@ -155,6 +156,16 @@ func (d *Diagnosis) issuers(answers []credential.Answer, cfg *Config) {
 			d.add(Note, topic, "no key for %s of its algorithms, which is right if it does not sign by them", strings.Join(a.Unsignable, ", "))
 		}
 		d.clock(topic, a.Clocked, a.Ahead, cfg.Credentials.ClockSkew)
+	}
+}
+
+// frames names the issuers whose values only the gateway's own pages read.
+func (d *Diagnosis) frames(cfg *Config) {
+	for _, i := range cfg.Issuers {
+		if framed(cfg)[i.TenantName()] {
+			d.add(OK, "issuer "+i.Name, "detokenize.from is frame for the tenant %s: its values are read by pages of %s alone, with the gateway's cookie (same_site %s)",
+				i.TenantName(), cfg.HTTP.PublicURL, cfg.SignIn.Cookie.SameSite)
+		}
 	}
 }
 

@@ -132,6 +132,7 @@ func (g *Gateway) open(ctx, background context.Context) error {
 	v, err := vault.New(vault.Options{
 		Rows: rows, Keys: keys, Objects: store, Sessions: ends, Space: g.admission, Rates: rates, Observer: metrics, Logger: g.log, Limits: limits(g.cfg), Mode: mode(g.cfg),
 		Prefixes: append([]string{g.cfg.Tokens.Prefix}, g.cfg.Tokens.AcceptedPrefixes...),
+		Framed:   framed(g.cfg),
 	})
 	if err != nil {
 		return err
@@ -250,6 +251,17 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) { g.handler.
 // Objects returns the embedded object store's handler, to be served at Objects.Embedded.PublicURL. It is
 // nil if the store is S3.
 func (g *Gateway) Objects() http.Handler { return g.objects }
+
+// framed returns the tenants whose values are read in the gateway's own pages only. An issuer's tenant decides for all of its callers.
+func framed(cfg *Config) map[string]bool {
+	tenants := map[string]bool{}
+	for _, i := range cfg.Issuers {
+		if i.Detokenize.From == config.FromFrame {
+			tenants[i.TenantName()] = true
+		}
+	}
+	return tenants
+}
 
 func limits(cfg *Config) vault.Limits {
 	return vault.Limits{

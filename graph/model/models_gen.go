@@ -331,7 +331,7 @@ type ErrorCode string
 const (
 	// The request has no credential that the gateway accepts: sign in again.
 	ErrorCodeUnauthenticated ErrorCode = "UNAUTHENTICATED"
-	// This kind of caller may not use the field: a session used an application's field, or the reverse.
+	// This caller may not use the field: a session an application's field, the reverse, or a read outside of the gateway's frame.
 	ErrorCodeForbidden ErrorCode = "FORBIDDEN"
 	// The request is malformed: correct it; the same request will fail again.
 	ErrorCodeBadUserInput ErrorCode = "BAD_USER_INPUT"

@@ -25,7 +25,8 @@ type graphQL struct {
 	observer           Observer
 	log                *slog.Logger
 	tracer             trace.Tracer
-	documentIDs        bool // an operation may be sent as the id of a listed one
+	documentIDs        bool   // an operation may be sent as the id of a listed one
+	origin             string // the gateway's own
 	maxBody            int64
 	maxApplicationBody int64
 	timeout            time.Duration
@@ -85,6 +86,9 @@ func (g *graphQL) serve(w http.ResponseWriter, r *http.Request, admit guard.Admi
 	if c != nil {
 		o.tenant = c.Tenant
 		ctx = caller.With(ctx, c)
+	}
+	if guard.FromOwnPage(r, g.origin) {
+		ctx = caller.WithOwnPage(ctx)
 	}
 	g.execute(ctx, w, r, params, mediaType, o)
 }

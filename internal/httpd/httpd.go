@@ -65,7 +65,7 @@ type Options struct {
 // New returns the gateway's handler.
 func New(o Options) (http.Handler, error) {
 	g := &graphQL{
-		exec: executor.New(o.Schema), observer: o.Observer, log: o.Logger, tracer: o.Tracer,
+		exec: executor.New(o.Schema), observer: o.Observer, log: o.Logger, tracer: o.Tracer, origin: ownOrigin(o.HTTP.PublicURL),
 		maxBody: o.HTTP.MaxBody, maxApplicationBody: o.HTTP.MaxApplicationBody, timeout: o.HTTP.RequestTimeout,
 	}
 	g.exec.SetErrorPresenter(present(o.Logger))

@@ -85,13 +85,19 @@ func wrap(next http.Handler, table []guard.Route, o Options) http.Handler {
 
 // originCheck accepts the gateway's own origin and the listed ones, compared exactly.
 func originCheck(publicURL string, listed []string) func(string) bool {
-	ownOrigin := ""
-	if u, err := url.Parse(publicURL); err == nil {
-		ownOrigin = u.Scheme + "://" + u.Host
-	}
+	own := ownOrigin(publicURL)
 	return func(origin string) bool {
-		return origin == ownOrigin || slices.Contains(listed, origin)
+		return origin == own || slices.Contains(listed, origin)
 	}
+}
+
+// ownOrigin returns the gateway's own origin, that of its public URL.
+func ownOrigin(publicURL string) string {
+	u, err := url.Parse(publicURL)
+	if err != nil {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host
 }
 
 func newRequestID() string {

@@ -66,6 +66,9 @@ func (v *Vault) detokenize(ctx context.Context, tokens []ids.Token, path func(i 
 	if err := v.opts.Rates.Read(c, len(tokens)); err != nil {
 		return nil, err
 	}
+	if err := v.checkReader(ctx, c); err != nil {
+		return nil, err
+	}
 	_, now := v.now()
 	rows, err := v.opts.Rows.ReadableTokens(ctx, c.Tenant, *c.Session, rowIDs, now)
 	if err != nil {
@@ -148,6 +151,9 @@ func (v *Vault) Describe(ctx context.Context, token ids.Token) (*Described, erro
 		return nil, fault.At(err, ParamTokens)
 	}
 	if err := v.opts.Rates.Read(c, 1); err != nil {
+		return nil, err
+	}
+	if err := v.checkReader(ctx, c); err != nil {
 		return nil, err
 	}
 	rowIDs := []ids.Digest{token.ID()}

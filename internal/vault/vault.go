@@ -90,7 +90,7 @@ type Limits struct {
 	MaxTTL       time.Duration
 }
 
-// Options configure a vault; all are required except Space and Now.
+// Options configure a vault; all are required except Space, Framed and Now.
 type Options struct {
 	Rows     Rows
 	Keys     Keys
@@ -100,8 +100,9 @@ type Options struct {
 	Space    Space // nil: room for everything
 	Observer Observer
 	Limits   Limits
-	Mode     objects.Mode // of new values
-	Prefixes []string     // accepted in tokens; new tokens have the first
+	Mode     objects.Mode    // of new values
+	Prefixes []string        // accepted in tokens; new tokens have the first
+	Framed   map[string]bool // tenants whose sessions read values only in pages of the gateway's own origin
 	Logger   *slog.Logger
 	Now      func() time.Time // for tests; nil: time.Now
 }
