@@ -58,7 +58,7 @@ func runScript(t *testing.T, file string, input []byte) []byte {
 	return out.Bytes()
 }
 
-// The client's tests, each file as a subtest. Those whose name has "gateway" need a gateway, and run elsewhere.
+// The client's tests that need no gateway, each file as a subtest.
 func TestClient(t *testing.T) {
 	requireWeb(t, compiled)
 	files, err := filepath.Glob(clientFolder + "/.test/test/*.test.js")
@@ -66,8 +66,6 @@ func TestClient(t *testing.T) {
 	require.NotEmpty(t, files)
 	for _, file := range files {
 		name := filepath.Base(file)
-		if name != "gateway.test.js" {
-			t.Run(name, func(t *testing.T) { nodeTests(t, nil, name) })
-		}
+		t.Run(name, func(t *testing.T) { nodeTests(t, nil, name) })
 	}
 }

@@ -8,6 +8,7 @@ import type { ResumeHandle } from './resume.js';
 import { type Detokenized, type ReadOptions, Revealed } from './reveal.js';
 import { type Authorization, BearerSession, type Session } from './session.js';
 import type { SignInOptions } from './signin.js';
+import { Slots } from './slots.js';
 import { type TokenizeOptions, Tokenizer } from './tokenize.js';
 import type { Tokenized } from './upload.js';
 import type { Value } from './values.js';
@@ -35,8 +36,6 @@ export interface CloakroomOptions extends Partial<PartOptions> {
   maxBatch?: number | undefined;
   /** Milliseconds for a request to the gateway: 30,000 by default. Transfers to the store have no limit. */
   timeout?: number | undefined;
-  /** Replaces fetch for requests to the gateway. */
-  fetch?: typeof globalThis.fetch | undefined;
 }
 
 /** A client of a Cloakroom gateway, for one session. */
@@ -45,17 +44,18 @@ export class Cloakroom {
   readonly #gateway: Gateway;
   readonly #tokenizer: Tokenizer;
   readonly #detokenize: Batch<string, Detokenized>;
+  /** Transfers of whole values at one time: as browsers allow for one host, and less than the embedded store allows for one session. */
+  readonly #slots = new Slots(6);
   readonly #onGrantRequired: CloakroomOptions['onGrantRequired'];
   readonly #close: () => void;
 
   constructor(options: CloakroomOptions) {
     const { maxBatch = 100, timeout = 30_000, onSessionChanged } = options;
-    const fetch = (...args: Parameters<typeof globalThis.fetch>) => (options.fetch ?? globalThis.fetch)(...args);
-    const session = sessionOf(options, fetch);
+    const session = sessionOf(options);
     this.#session = session;
     this.#close = onSessionChanged && 'listeners' in session ? listen(session, onSessionChanged) : () => undefined;
-    this.#gateway = new Gateway(options.url, session, timeout, fetch);
-    this.#tokenizer = new Tokenizer(this.#gateway, partOptions(options), maxBatch);
+    this.#gateway = new Gateway(options.url, session, timeout);
+    this.#tokenizer = new Tokenizer(this.#gateway, partOptions(options), maxBatch, this.#slots);
     this.#onGrantRequired = options.onGrantRequired;
     this.#detokenize = new Batch(maxBatch, (tokens, signal) => this.#redeem(tokens, signal));
   }
@@ -76,7 +76,7 @@ export class Cloakroom {
   /** Requests a value, which the result downloads. Calls within one tick share one request to the gateway. */
   async reveal(token: string, { signal }: ReadOptions = {}): Promise<Revealed> {
     const again = (at: AbortSignal | undefined) => this.#detokenize.add(token, at);
-    return new Revealed(await again(signal), again, signal);
+    return new Revealed(await again(signal), again, signal, this.#slots);
   }
 
   /** Gives an unfinished upload up. */
@@ -84,7 +84,7 @@ export class Cloakroom {
     return this.#tokenizer.cancel(handle);
   }
 
-  /** Ends the session at the gateway, with its grants, in every tab. */
+  /** Signs out at the gateway: the session's grants end, and its cookie, in every tab. */
   signOut({ signal }: ReadOptions = {}): Promise<void> {
     return this.#gateway.end(signal);
   }
@@ -124,10 +124,10 @@ function isEntry(entry: Value | { value: Value; options?: TokenizeOptions }): en
   return typeof entry === 'object' && 'value' in entry;
 }
 
-function sessionOf({ url, authorization, credentials, signIn }: CloakroomOptions, fetch: typeof globalThis.fetch): Session {
+function sessionOf({ url, authorization, credentials, signIn }: CloakroomOptions): Session {
   if (authorization && credentials) throw new TypeError('use either authorization or credentials');
   if (authorization) return new BearerSession(authorization);
-  if (credentials) return cookieSession(baseOf(url), signIn, fetch);
+  if (credentials) return cookieSession(baseOf(url), signIn);
   throw new TypeError('use authorization (a session\'s JWT) or credentials: "include" (the gateway\'s cookie)');
 }
 

@@ -1,5 +1,6 @@
-import { failure, fromStatus, fromWire, unreachable } from './failures.js';
-import { BadAnswerError } from './error.js';
+import { failure } from './failures.js';
+import { ask } from './gateway.js';
+import { UnauthenticatedError } from './generated/errors.js';
 import { Pin, type Session, changed } from './session.js';
 import { SignInFrame, type SignInOptions, ensureURL } from './signin.js';
 import { Tabs } from './tabs.js';
@@ -7,9 +8,9 @@ import { Tabs } from './tabs.js';
 const managers = new Map<string, CookieSession>();
 
 /** The one manager of this page for a gateway: clients with the same URL share it. */
-export function cookieSession(base: string, signIn: SignInOptions | undefined, fetch: typeof globalThis.fetch): CookieSession {
+export function cookieSession(base: string, signIn: SignInOptions | undefined): CookieSession {
   let manager = managers.get(base);
-  if (!manager) managers.set(base, (manager = new CookieSession(base, fetch)));
+  if (!manager) managers.set(base, (manager = new CookieSession(base)));
   if (signIn) manager.signInOptions = signIn;
   return manager;
 }
@@ -27,10 +28,7 @@ export class CookieSession implements Session {
   #issued: Record<string, string> = {};
   #changed = false;
 
-  constructor(
-    private readonly base: string,
-    private readonly fetch: typeof globalThis.fetch,
-  ) {
+  constructor(private readonly base: string) {
     this.#tabs = new Tabs(`cloakroom ${base}`, (hash) => this.#told(hash));
   }
 
@@ -61,21 +59,13 @@ export class CookieSession implements Session {
 
   /** The hash of the cookie's session; undefined if the cookie has none. */
   async #verify(): Promise<string | undefined> {
-    let response: Response;
-    let body: { sessionHash?: string; errors?: Parameters<typeof fromWire>[0][] } | null;
     try {
-      response = await this.fetch(`${this.base}/session/verify`, {
-        credentials: 'include', cache: 'no-store', redirect: 'error', referrerPolicy: 'no-referrer', signal: AbortSignal.timeout(30_000),
-      });
-      body = await response.json().catch(() => null);
+      const { answer } = await ask(`${this.base}/session/verify`, { credentials: 'include' }, 30_000);
+      return String(answer.sessionHash);
     } catch (error) {
-      throw unreachable(error, undefined);
+      if (error instanceof UnauthenticatedError) return undefined;
+      throw error;
     }
-    if (response.status === 401) return undefined;
-    if (body?.errors?.[0]) throw fromWire(body.errors[0]);
-    if (!response.ok) throw fromStatus(response.status, undefined);
-    if (!body?.sessionHash) throw new BadAnswerError('The answer is not a Cloakroom gateway\'s');
-    return body.sessionHash;
   }
 
   async #signIn(): Promise<void> {

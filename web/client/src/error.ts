@@ -8,7 +8,6 @@ export interface ErrorDetails {
   path?: readonly (string | number)[] | undefined;
   /** The gateway's id of the request, for its operators. */
   requestId?: string | undefined;
-  cause?: unknown;
 }
 
 /** An error of the gateway, the object store, or this client. Its message contains no token, no URL and no value. */
@@ -25,7 +24,7 @@ export class CloakroomError extends Error {
     message: string,
     details: ErrorDetails = {},
   ) {
-    super(redact(message), details.cause === undefined ? undefined : { cause: details.cause });
+    super(redact(message));
     this.retryable = details.retryable ?? false;
     this.retryAfter = details.retryAfter;
     this.path = details.path;

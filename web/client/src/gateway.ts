@@ -1,6 +1,5 @@
 import { pause } from './backoff.js';
 import { fromStatus, fromWire, isUnavailable, retryAfterOf, unreachable } from './failures.js';
-import { BadAnswerError } from './error.js';
 import { UnauthenticatedError } from './generated/errors.js';
 import type { Operation } from './generated/operations.js';
 import { type Session, hashHeader } from './session.js';
@@ -21,7 +20,6 @@ export class Gateway {
     url: string | URL,
     readonly session: Session,
     private readonly timeout: number,
-    private readonly fetch: typeof globalThis.fetch,
   ) {
     this.#base = baseOf(url);
   }
@@ -58,47 +56,45 @@ export class Gateway {
   }
 
   async #post(path: string, body: string, headers: Record<string, string>, signal: AbortSignal | undefined): Promise<Answer> {
-    const limit = AbortSignal.timeout(this.timeout);
-    let response: Response;
-    let answer: Answer | undefined;
-    try {
-      response = await this.fetch(this.#base + path, {
-        method: 'POST',
-        headers: { 'Content-Type': 'application/json', Accept: 'application/json', ...headers },
-        body,
-        credentials: this.session.credentials,
-        cache: 'no-store',
-        redirect: 'error',
-        referrerPolicy: 'no-referrer',
-        signal: signal ? AbortSignal.any([signal, limit]) : limit,
-      });
-      const text = await response.text();
-      answer = parse(text);
-    } catch (error) {
-      throw unreachable(error, signal);
-    }
-    return this.#check(response, answer);
-  }
-
-  #check(response: Response, answer: Answer | undefined): Answer {
-    const error = answer?.errors?.[0];
-    if (error) throw fromWire(error);
-    if (!response.ok) throw fromStatus(response.status, retryAfterOf(response.headers));
-    if (!answer) throw new BadAnswerError('The answer is not a Cloakroom gateway\'s');
-    this.session.learn(response.headers.get(hashHeader));
+    const init = { method: 'POST', headers: { 'Content-Type': 'application/json', Accept: 'application/json', ...headers }, body };
+    const { answer, hash } = await ask(this.#base + path, { ...init, credentials: this.session.credentials }, this.timeout, signal);
+    this.session.learn(hash);
     return answer;
   }
 }
 
-interface Answer {
+/** A JSON answer of the gateway. */
+export interface Answer {
   data?: unknown;
   errors?: Parameters<typeof fromWire>[0][];
+  /** Of /session/verify. */
+  sessionHash?: unknown;
+}
+
+/** Sends a request to the gateway. Any error in the answer is thrown. */
+export async function ask(url: string, init: RequestInit, timeout: number, signal?: AbortSignal): Promise<{ answer: Answer; hash: string | null }> {
+  const limit = AbortSignal.timeout(timeout);
+  let response: Response;
+  let text: string;
+  try {
+    response = await fetch(url, {
+      ...init, cache: 'no-store', redirect: 'error', referrerPolicy: 'no-referrer', signal: signal ? AbortSignal.any([signal, limit]) : limit,
+    });
+    text = await response.text();
+  } catch (error) {
+    throw unreachable(error, signal);
+  }
+  const answer = parse(text);
+  const error = answer?.errors?.[0];
+  if (error) throw fromWire(error);
+  if (!answer || !response.ok) throw fromStatus(response.status, retryAfterOf(response.headers));
+  return { answer, hash: response.headers.get(hashHeader) };
 }
 
 function parse(text: string): Answer | undefined {
   try {
     const answer = JSON.parse(text) as unknown;
-    return typeof answer === 'object' && answer !== null ? answer : undefined;
+    return typeof answer === 'object' && answer ? answer : undefined;
   } catch {
     return undefined;
   }

@@ -1,12 +1,17 @@
+import { pause } from './backoff.js';
 import { chunks } from './crypto/blocks.js';
 import { decrypt } from './crypto/decrypt.js';
 import type { Bytes } from './crypto/format.js';
 import { StorageError } from './error.js';
 import type { DetokenizeBatchData } from './generated/operations.js';
+import type { Slots } from './slots.js';
 import { lost, perform } from './storage.js';
 import { fromBase64, passiveType } from './values.js';
 
 export type Detokenized = Extract<DetokenizeBatchData['detokenizeBatch'][number], { __typename: 'DetokenizePayload' }>;
+
+/** How often a download is begun again. */
+const mostAttempts = 4;
 
 /** Bytes after which a Blob is made of what has been decrypted: browsers may keep Blobs on disk. */
 const blobSize = 16 << 20;
@@ -23,6 +28,7 @@ export class Revealed {
     detokenized: Detokenized,
     private readonly again: (signal: AbortSignal | undefined) => Promise<Detokenized>,
     private readonly signal: AbortSignal | undefined,
+    private readonly slots: Slots,
   ) {
     this.#detokenized = detokenized;
   }
@@ -37,15 +43,21 @@ export class Revealed {
   }
 
   /** The value as text (UTF-8). */
-  async text(options?: ReadOptions): Promise<string> {
-    const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
-    let text = '';
-    for await (const bytes of this.#bytes(options)) text += decoder.decode(bytes, { stream: true });
-    return text + decoder.decode();
+  text(options?: ReadOptions): Promise<string> {
+    return this.slots.use(async () => {
+      const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+      let text = '';
+      for await (const bytes of this.#bytes(options)) text += decoder.decode(bytes, { stream: true });
+      return text + decoder.decode();
+    });
   }
 
   /** The value, with its type if browsers don't run that as a page; `metadata` has the type as it was given. */
-  async blob(options?: ReadOptions): Promise<Blob> {
+  blob(options?: ReadOptions): Promise<Blob> {
+    return this.slots.use(() => this.#blob(options));
+  }
+
+  async #blob(options?: ReadOptions): Promise<Blob> {
     const blobs: Blob[] = [];
     let waiting: Bytes[] = [];
     let length = 0;
@@ -85,14 +97,22 @@ export class Revealed {
     else yield* decrypt(body, { key: fromBase64(encryption.key), associatedData: fromBase64(encryption.associatedData) });
   }
 
-  /** A signed request that has expired is replaced once. */
+  /** A download begins again after a lost connection, and by another request if the store refuses the one: it has expired. */
   async #download(signal: AbortSignal | undefined): Promise<Response> {
-    try {
-      return await perform(this.#detokenized.download, signal);
-    } catch (error) {
-      if (!(error instanceof StorageError) || error.status !== 403) throw error;
-      this.#detokenized = await this.again(signal);
-      return perform(this.#detokenized.download, signal);
+    let renewed = false;
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await perform(this.#detokenized.download, signal);
+      } catch (error) {
+        if (!(error instanceof StorageError) || attempt === mostAttempts) throw error;
+        if (error.retryable) {
+          await pause(attempt, error.retryAfter, signal);
+          continue;
+        }
+        if (error.status !== 403 || renewed) throw error;
+        renewed = true;
+        this.#detokenized = await this.again(signal);
+      }
     }
   }
 }

@@ -9,6 +9,7 @@ import { AbortUpload, BeginUpload, type BeginUploadData, TokenizeBatch, type Tok
 import type { Gateway } from './gateway.js';
 import { type Part, type PartOptions, choosePartSize, gathered, sealed, sentSize, slices } from './parts.js';
 import { type ResumeHandle, checkHandle, forget, lastModifiedOf, recall, remember, uploadOf } from './resume.js';
+import type { Slots } from './slots.js';
 import { send } from './storage.js';
 import { type Progress, type Tokenized, Upload, complete } from './upload.js';
 import { type Metadata, type Value, fromBase64, metadataOf, sized } from './values.js';
@@ -43,6 +44,7 @@ export class Tokenizer {
     private readonly gateway: Gateway,
     private readonly options: PartOptions,
     private readonly maxBatch: number,
+    private readonly slots: Slots,
   ) {
     this.#batch = new Batch(maxBatch, (inputs, signal) => this.#reserve(inputs, signal));
   }
@@ -71,9 +73,12 @@ export class Tokenizer {
   async #inOnePiece(blob: Blob, input: TokenizeInput, { signal, onProgress }: TokenizeOptions): Promise<Tokenized> {
     for (let reservations = 1; ; reservations++) {
       const reserved = await this.#batch.add({ ...input, size: blob.size }, signal);
-      const body = await sealedBlob(blob, reserved);
       try {
-        await deliver(reserved, body, signal, onProgress && ((sent) => onProgress({ sent, total: body.size })));
+        await this.slots.use(async () => {
+          signal?.throwIfAborted();
+          const body = await sealedBlob(blob, reserved);
+          await deliver(reserved, body, signal, onProgress && ((sent) => onProgress({ sent, total: body.size })));
+        });
         return { token: reserved.token, expiresAt: reserved.expiresAt };
       } catch (error) {
         // The request expired while the connection was lost. The value gets another token, and another key.
