@@ -20,7 +20,7 @@ export class UnauthenticatedError extends CloakroomError {
   override readonly name: string = 'UnauthenticatedError';
 }
 
-/** This kind of caller may not use the field: a session used an application's field, or the reverse. */
+/** This caller may not use the field: a session an application's field, the reverse, or a read outside of the gateway's frame. */
 export class ForbiddenError extends CloakroomError {
   override readonly name: string = 'ForbiddenError';
 }
