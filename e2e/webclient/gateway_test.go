@@ -31,6 +31,7 @@ type place struct {
 	URL     string `json:"url"`
 	App     string `json:"app"`
 	MaxSize int64  `json:"maxSize"`
+	Mode    string `json:"mode"`
 
 	gw *cloakroomtest.Gateway
 }
@@ -55,7 +56,7 @@ func start(t *testing.T, mode string, configure ...func(*gateway.Config)) place 
 	})
 	app := httptest.NewServer(mux)
 	t.Cleanup(app.Close)
-	return place{URL: gw.URL, App: app.URL, MaxSize: maxSize, gw: gw}
+	return place{URL: gw.URL, App: app.URL, MaxSize: maxSize, Mode: mode, gw: gw}
 }
 
 func (p place) environ(t *testing.T) []string {
