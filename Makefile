@@ -15,6 +15,7 @@ AUDIT  := e2e/httpaudit
 OIDC   := e2e/oidc
 CLIENTS := e2e/clients
 ROUTER := e2e/federation
+WEB := web
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
 # A package's tests share two cores with the race detector, a browser and MinIO.
@@ -30,6 +31,7 @@ stamp_audit := $(AUDIT)/node_modules/.package-lock.json
 stamp_oidc  := $(OIDC)/node_modules/.package-lock.json
 stamp_clients := $(CLIENTS)/node_modules/.package-lock.json
 stamp_router := $(ROUTER)/node_modules/.package-lock.json
+stamp_web := $(WEB)/node_modules/.package-lock.json
 
 export PATH := $(CURDIR)/.tools/node/node_modules/node/bin:$(PATH)
 
@@ -51,7 +53,7 @@ build: ## Build ./cloakroom, one static program.
 # ---- set-up ----
 
 .PHONY: tools
-tools: packages modules minio $(stamp_sum) $(stamp_audit) $(stamp_oidc) $(stamp_clients) $(stamp_router) ## Install everything that the tests need.
+tools: packages modules minio $(stamp_sum) $(stamp_audit) $(stamp_oidc) $(stamp_clients) $(stamp_router) $(stamp_web) ## Install everything that the tests need.
 
 .PHONY: packages
 packages:
@@ -79,7 +81,7 @@ $(stamp_vuln):
 	@$(call install,golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK))
 	@touch $@
 
-$(stamp_audit) $(stamp_oidc) $(stamp_clients) $(stamp_router): %/node_modules/.package-lock.json: %/package-lock.json | packages
+$(stamp_audit) $(stamp_oidc) $(stamp_clients) $(stamp_router) $(stamp_web): %/node_modules/.package-lock.json: %/package-lock.json | packages
 	npm ci --prefix $* --no-progress
 	@touch $@
 
@@ -133,15 +135,15 @@ licences: ## Check that no copyleft module is linked.
 	go run ./scripts/check-licences
 
 .PHONY: generate
-generate: generate-graph generate-web ## Generate the executor, and the playground's bundle.
+generate: generate-graph generate-web ## Generate the executor, the browser client's types, and the playground's bundle.
 
 .PHONY: generate-graph
 generate-graph: ## Generate the executors from their schemas: the gateway's, the examples', the benchmark's and those of tests.
 	go generate ./graph ./directives/... ./examples/... ./bench/... ./e2e/...
 
 .PHONY: generate-web
-generate-web: packages ## Build the playground's bundle from web/src.
-	cd web && npm ci --no-progress && npm run check && npm run build
+generate-web: packages ## Generate the browser client's types from the schema, and build it and the playground's bundle.
+	cd web && npm ci --no-progress && npm run generate && npm run check && npm run build
 
 .PHONY: check-generated
 check-generated: check-graph check-bundle ## Generate all, and fail if the result differs from the committed files.
@@ -152,8 +154,8 @@ check-graph:
 
 .PHONY: check-bundle
 check-bundle:
-	scripts/check-generated web/dist -- $(MAKE) --no-print-directory generate-web
+	scripts/check-generated web/dist web/client/src/generated -- $(MAKE) --no-print-directory generate-web
 
 .PHONY: clean
 clean: ## Remove built and installed files; data stays.
-	rm -rf .tools cloakroom web/node_modules $(AUDIT)/node_modules $(OIDC)/node_modules $(CLIENTS)/node_modules $(ROUTER)/node_modules e2e/artifacts
+	rm -rf .tools cloakroom web/node_modules web/client/dist web/client/.test $(AUDIT)/node_modules $(OIDC)/node_modules $(CLIENTS)/node_modules $(ROUTER)/node_modules e2e/artifacts

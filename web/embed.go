@@ -1,5 +1,5 @@
 // Package web serves the playground: GraphiQL with a panel that moves values between the browser
-// and the object store. The page is built from the TypeScript beside this file (npm run build) into
+// and the object store. The page is built from the TypeScript in playground/ (npm run build) into
 // dist/, which is committed, so that building the gateway needs no Node.js.
 package web
 

@@ -5,7 +5,8 @@ import { type Plugin, defineConfig } from 'vite';
 import { gzipFolder } from './build/gzip.ts';
 import { Licences, rootOf } from './build/licences.ts';
 
-const here = fileURLToPath(import.meta.url);
+// npm installs the packages of all workspaces into one folder.
+const root = fileURLToPath(new URL('../package.json', import.meta.url));
 const local = (name: string) => fileURLToPath(new URL(`src/${name}`, import.meta.url));
 
 // Modules that are replaced by smaller ones; the top of each replacement gives the reason.
@@ -37,7 +38,7 @@ const finish = (): Plugin => {
       out = join(config.root, config.build.outDir);
     },
     closeBundle() {
-      const report = licences.report([rootOf(here, 'vite'), rootOf(here, 'rolldown')]);
+      const report = licences.report([rootOf(root, 'vite'), rootOf(root, 'rolldown')]);
       writeFileSync(join(out, 'THIRD_PARTY_LICENSES.txt'), report);
       gzipFolder(join(out, 'assets'));
     },
@@ -49,6 +50,8 @@ export default defineConfig({
   plugins: [replace(), licences.collector(), finish()],
   worker: { format: 'es', plugins: () => [replace(), licences.collector()] },
   build: {
+    outDir: '../dist',
+    emptyOutDir: true,
     target: 'es2022',
     cssTarget: ['chrome123', 'firefox120', 'safari17.5'],
     sourcemap: false,
