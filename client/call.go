@@ -23,6 +23,7 @@ import (
 var repeatable = map[string]bool{
 	"createGrants": true, "verifyGrants": true,
 	"detokenize": true, "detokenizeBatch": true, "token": true, "viewer": true, "endSession": true,
+	"uploadParts": true, "completeUpload": true, "uploadStatus": true,
 }
 
 // call is the graphql.Client through which genqlient's functions send an operation.

@@ -12,6 +12,22 @@ import (
 	"github.com/cloakroomhq/cloakroom/grant"
 )
 
+// __abortUploadInput is used internally by genqlient
+type __abortUploadInput struct {
+	Token string `json:"token"`
+}
+
+// GetToken returns __abortUploadInput.Token, and is useful for accessing the field via an interface.
+func (v *__abortUploadInput) GetToken() string { return v.Token }
+
+// __beginUploadInput is used internally by genqlient
+type __beginUploadInput struct {
+	Input beginUploadInput `json:"input"`
+}
+
+// GetInput returns __beginUploadInput.Input, and is useful for accessing the field via an interface.
+func (v *__beginUploadInput) GetInput() beginUploadInput { return v.Input }
+
 // __carryGrantsInput is used internally by genqlient
 type __carryGrantsInput struct {
 	Input carryGrantsInput `json:"input"`
@@ -19,6 +35,18 @@ type __carryGrantsInput struct {
 
 // GetInput returns __carryGrantsInput.Input, and is useful for accessing the field via an interface.
 func (v *__carryGrantsInput) GetInput() carryGrantsInput { return v.Input }
+
+// __completeUploadInput is used internally by genqlient
+type __completeUploadInput struct {
+	Token string `json:"token"`
+	Size  int64  `json:"size"`
+}
+
+// GetToken returns __completeUploadInput.Token, and is useful for accessing the field via an interface.
+func (v *__completeUploadInput) GetToken() string { return v.Token }
+
+// GetSize returns __completeUploadInput.Size, and is useful for accessing the field via an interface.
+func (v *__completeUploadInput) GetSize() int64 { return v.Size }
 
 // __createGrantsInput is used internally by genqlient
 type __createGrantsInput struct {
@@ -92,6 +120,26 @@ type __tokenizeInput struct {
 // GetInput returns __tokenizeInput.Input, and is useful for accessing the field via an interface.
 func (v *__tokenizeInput) GetInput() tokenizeInput { return v.Input }
 
+// __uploadPartsInput is used internally by genqlient
+type __uploadPartsInput struct {
+	Token string            `json:"token"`
+	Parts []uploadPartInput `json:"parts"`
+}
+
+// GetToken returns __uploadPartsInput.Token, and is useful for accessing the field via an interface.
+func (v *__uploadPartsInput) GetToken() string { return v.Token }
+
+// GetParts returns __uploadPartsInput.Parts, and is useful for accessing the field via an interface.
+func (v *__uploadPartsInput) GetParts() []uploadPartInput { return v.Parts }
+
+// __uploadStatusInput is used internally by genqlient
+type __uploadStatusInput struct {
+	Token string `json:"token"`
+}
+
+// GetToken returns __uploadStatusInput.Token, and is useful for accessing the field via an interface.
+func (v *__uploadStatusInput) GetToken() string { return v.Token }
+
 // __verifyGrantsInput is used internally by genqlient
 type __verifyGrantsInput struct {
 	Input verifyGrantsInput `json:"input"`
@@ -99,6 +147,90 @@ type __verifyGrantsInput struct {
 
 // GetInput returns __verifyGrantsInput.Input, and is useful for accessing the field via an interface.
 func (v *__verifyGrantsInput) GetInput() verifyGrantsInput { return v.Input }
+
+// abortUploadPayload includes the requested fields of the GraphQL type AbortUploadPayload.
+// The GraphQL type's documentation follows.
+//
+// The result of abortUpload.
+type abortUploadPayload struct {
+	// True: the upload has ended, and its token opens nothing.
+	Aborted bool `json:"aborted"`
+}
+
+// GetAborted returns abortUploadPayload.Aborted, and is useful for accessing the field via an interface.
+func (v *abortUploadPayload) GetAborted() bool { return v.Aborted }
+
+// abortUploadResponse is returned by abortUpload on success.
+type abortUploadResponse struct {
+	// End an upload, and delete its token and what has arrived. No part is accepted any more.
+	AbortUpload abortUploadPayload `json:"abortUpload"`
+}
+
+// GetAbortUpload returns abortUploadResponse.AbortUpload, and is useful for accessing the field via an interface.
+func (v *abortUploadResponse) GetAbortUpload() abortUploadPayload { return v.AbortUpload }
+
+// The properties of a value, before it is uploaded in parts.
+type beginUploadInput struct {
+	// Kept encrypted beside the value's key, and returned with it.
+	Metadata *metadataInput `json:"metadata,omitempty"`
+	// Exact size of the value in bytes, before encryption; `completeUpload` then accepts no other. Null: not known yet.
+	Size *int64 `json:"size,omitempty"`
+	// The token and its value are deleted after this long.
+	Ttl *string `json:"ttl,omitempty"`
+}
+
+// GetMetadata returns beginUploadInput.Metadata, and is useful for accessing the field via an interface.
+func (v *beginUploadInput) GetMetadata() *metadataInput { return v.Metadata }
+
+// GetSize returns beginUploadInput.Size, and is useful for accessing the field via an interface.
+func (v *beginUploadInput) GetSize() *int64 { return v.Size }
+
+// GetTtl returns beginUploadInput.Ttl, and is useful for accessing the field via an interface.
+func (v *beginUploadInput) GetTtl() *string { return v.Ttl }
+
+// beginUploadPayload includes the requested fields of the GraphQL type BeginUploadPayload.
+// The GraphQL type's documentation follows.
+//
+// A reserved token and the upload of its value.
+type beginUploadPayload struct {
+	// The token: save it where the value would have been.
+	Token string `json:"token"`
+	// How to encrypt the value before the upload; null if the store encrypts it. If the client loses the state of the encryption, it begins
+	// another upload: other bytes must never be encrypted under this key.
+	Encryption *encryption `json:"encryption"`
+	// What the parts must be like.
+	Parts partLimits `json:"parts"`
+	// No part is signed, and nothing joined, from then on: the upload and its token are deleted.
+	UploadUntil time.Time `json:"uploadUntil"`
+	// When the token and its value will be deleted; null: kept until deleted.
+	ExpiresAt *time.Time `json:"expiresAt"`
+}
+
+// GetToken returns beginUploadPayload.Token, and is useful for accessing the field via an interface.
+func (v *beginUploadPayload) GetToken() string { return v.Token }
+
+// GetEncryption returns beginUploadPayload.Encryption, and is useful for accessing the field via an interface.
+func (v *beginUploadPayload) GetEncryption() *encryption { return v.Encryption }
+
+// GetParts returns beginUploadPayload.Parts, and is useful for accessing the field via an interface.
+func (v *beginUploadPayload) GetParts() partLimits { return v.Parts }
+
+// GetUploadUntil returns beginUploadPayload.UploadUntil, and is useful for accessing the field via an interface.
+func (v *beginUploadPayload) GetUploadUntil() time.Time { return v.UploadUntil }
+
+// GetExpiresAt returns beginUploadPayload.ExpiresAt, and is useful for accessing the field via an interface.
+func (v *beginUploadPayload) GetExpiresAt() *time.Time { return v.ExpiresAt }
+
+// beginUploadResponse is returned by beginUpload on success.
+type beginUploadResponse struct {
+	// Reserve a token, and begin to upload its value in parts: for large values, for values whose size is not known yet, and to go on after an
+	// interruption. The calling session gets a STORE grant now. Nobody can read the token before `completeUpload`, whatever grants exist. Too
+	// many uploads under way, of the session or of its tenant, are `LIMIT_EXCEEDED`.
+	BeginUpload beginUploadPayload `json:"beginUpload"`
+}
+
+// GetBeginUpload returns beginUploadResponse.BeginUpload, and is useful for accessing the field via an interface.
+func (v *beginUploadResponse) GetBeginUpload() beginUploadPayload { return v.BeginUpload }
 
 // The session that loses its grants, and the session that gets them.
 type carryGrantsInput struct {
@@ -136,6 +268,34 @@ type carryGrantsResponse struct {
 
 // GetCarryGrants returns carryGrantsResponse.CarryGrants, and is useful for accessing the field via an interface.
 func (v *carryGrantsResponse) GetCarryGrants() carryGrantsPayload { return v.CarryGrants }
+
+// completeUploadPayload includes the requested fields of the GraphQL type CompleteUploadPayload.
+// The GraphQL type's documentation follows.
+//
+// The result of completeUpload.
+type completeUploadPayload struct {
+	// The token of the request.
+	Token string `json:"token"`
+	// When the token and its value will be deleted; null: kept until deleted.
+	ExpiresAt *time.Time `json:"expiresAt"`
+}
+
+// GetToken returns completeUploadPayload.Token, and is useful for accessing the field via an interface.
+func (v *completeUploadPayload) GetToken() string { return v.Token }
+
+// GetExpiresAt returns completeUploadPayload.ExpiresAt, and is useful for accessing the field via an interface.
+func (v *completeUploadPayload) GetExpiresAt() *time.Time { return v.ExpiresAt }
+
+// completeUploadResponse is returned by completeUpload on success.
+type completeUploadResponse struct {
+	// Join the parts: from here on the value exists, whole, and the calling session gets READ and STORE grants. Parts that are missing or wrong
+	// are `BAD_USER_INPUT`, whose message names the first one, and the upload goes on. After a lost answer, or `UNAVAILABLE`, call it again: the
+	// answer is the same.
+	CompleteUpload completeUploadPayload `json:"completeUpload"`
+}
+
+// GetCompleteUpload returns completeUploadResponse.CompleteUpload, and is useful for accessing the field via an interface.
+func (v *completeUploadResponse) GetCompleteUpload() completeUploadPayload { return v.CompleteUpload }
 
 // Grants to create for one session.
 type createGrantsInput struct {
@@ -695,6 +855,28 @@ func (v *missingGrant) GetToken() string { return v.Token }
 // GetKind returns missingGrant.Kind, and is useful for accessing the field via an interface.
 func (v *missingGrant) GetKind() grant.Kind { return v.Kind }
 
+// partLimits includes the GraphQL fields of PartLimits requested by the fragment partLimits.
+// The GraphQL type's documentation follows.
+//
+// Limits of parts. Sizes are in bytes as sent: of the ciphertext if the client encrypts.
+type partLimits struct {
+	// Least size of all parts but the last. If the client encrypts, their sizes are also multiples of 2^20.
+	MinSize int64 `json:"minSize"`
+	// Largest size of a part.
+	MaxSize int64 `json:"maxSize"`
+	// Largest number of a part; the first is 1.
+	MaxNumber int64 `json:"maxNumber"`
+}
+
+// GetMinSize returns partLimits.MinSize, and is useful for accessing the field via an interface.
+func (v *partLimits) GetMinSize() int64 { return v.MinSize }
+
+// GetMaxSize returns partLimits.MaxSize, and is useful for accessing the field via an interface.
+func (v *partLimits) GetMaxSize() int64 { return v.MaxSize }
+
+// GetMaxNumber returns partLimits.MaxNumber, and is useful for accessing the field via an interface.
+func (v *partLimits) GetMaxNumber() int64 { return v.MaxNumber }
+
 // Grants to revoke: those that match every filter given.
 type revokeGrantsInput struct {
 	// Grants of this session; if absent, of every session.
@@ -761,6 +943,23 @@ func (v *signed) GetHeaders() []header { return v.Headers }
 
 // GetExpiresAt returns signed.ExpiresAt, and is useful for accessing the field via an interface.
 func (v *signed) GetExpiresAt() time.Time { return v.ExpiresAt }
+
+// signedPart includes the requested fields of the GraphQL type SignedPart.
+// The GraphQL type's documentation follows.
+//
+// The request that uploads a part.
+type signedPart struct {
+	// The part's number.
+	Number int64 `json:"number"`
+	// Send it with the part as the body, encrypted first if `encryption` was not null.
+	Request signed `json:"request"`
+}
+
+// GetNumber returns signedPart.Number, and is useful for accessing the field via an interface.
+func (v *signedPart) GetNumber() int64 { return v.Number }
+
+// GetRequest returns signedPart.Request, and is useful for accessing the field via an interface.
+func (v *signedPart) GetRequest() signed { return v.Request }
 
 // tokenPayload includes the requested fields of the GraphQL type Token.
 // The GraphQL type's documentation follows.
@@ -864,6 +1063,83 @@ func (v *tokenized) GetEncryption() *encryption { return v.Encryption }
 // GetExpiresAt returns tokenized.ExpiresAt, and is useful for accessing the field via an interface.
 func (v *tokenized) GetExpiresAt() *time.Time { return v.ExpiresAt }
 
+// A part to upload.
+type uploadPartInput struct {
+	// Its place in the value, from 1 on without gaps; in any order.
+	Number int64 `json:"number"`
+	// Exact size in bytes as sent, 1 or more. It is signed into the request, which then accepts no other.
+	Size int64 `json:"size"`
+}
+
+// GetNumber returns uploadPartInput.Number, and is useful for accessing the field via an interface.
+func (v *uploadPartInput) GetNumber() int64 { return v.Number }
+
+// GetSize returns uploadPartInput.Size, and is useful for accessing the field via an interface.
+func (v *uploadPartInput) GetSize() int64 { return v.Size }
+
+// uploadPartsResponse is returned by uploadParts on success.
+type uploadPartsResponse struct {
+	// Get the requests that upload parts. Ask again for a part whose request has expired or failed: what it uploads replaces the part. Part 1
+	// begins the value. Answers are in the order of the parts.
+	UploadParts []signedPart `json:"uploadParts"`
+}
+
+// GetUploadParts returns uploadPartsResponse.UploadParts, and is useful for accessing the field via an interface.
+func (v *uploadPartsResponse) GetUploadParts() []signedPart { return v.UploadParts }
+
+// uploadStatusPayload includes the requested fields of the GraphQL type UploadStatus.
+// The GraphQL type's documentation follows.
+//
+// An upload under way.
+type uploadStatusPayload struct {
+	// The parts that have arrived, in the order of their numbers.
+	Parts []uploadedPart `json:"parts"`
+	// How the value is encrypted before the upload; null if the store encrypts it.
+	Encryption *encryption `json:"encryption"`
+	// What the parts must be like.
+	Limits partLimits `json:"limits"`
+	// No part is signed, and nothing joined, from then on.
+	UploadUntil time.Time `json:"uploadUntil"`
+}
+
+// GetParts returns uploadStatusPayload.Parts, and is useful for accessing the field via an interface.
+func (v *uploadStatusPayload) GetParts() []uploadedPart { return v.Parts }
+
+// GetEncryption returns uploadStatusPayload.Encryption, and is useful for accessing the field via an interface.
+func (v *uploadStatusPayload) GetEncryption() *encryption { return v.Encryption }
+
+// GetLimits returns uploadStatusPayload.Limits, and is useful for accessing the field via an interface.
+func (v *uploadStatusPayload) GetLimits() partLimits { return v.Limits }
+
+// GetUploadUntil returns uploadStatusPayload.UploadUntil, and is useful for accessing the field via an interface.
+func (v *uploadStatusPayload) GetUploadUntil() time.Time { return v.UploadUntil }
+
+// uploadStatusResponse is returned by uploadStatus on success.
+type uploadStatusResponse struct {
+	// Which parts of an upload have arrived, to go on after an interruption.
+	UploadStatus uploadStatusPayload `json:"uploadStatus"`
+}
+
+// GetUploadStatus returns uploadStatusResponse.UploadStatus, and is useful for accessing the field via an interface.
+func (v *uploadStatusResponse) GetUploadStatus() uploadStatusPayload { return v.UploadStatus }
+
+// uploadedPart includes the requested fields of the GraphQL type UploadedPart.
+// The GraphQL type's documentation follows.
+//
+// A part that has arrived.
+type uploadedPart struct {
+	// Its place in the value.
+	Number int64 `json:"number"`
+	// Its size in bytes, as sent.
+	Size int64 `json:"size"`
+}
+
+// GetNumber returns uploadedPart.Number, and is useful for accessing the field via an interface.
+func (v *uploadedPart) GetNumber() int64 { return v.Number }
+
+// GetSize returns uploadedPart.Size, and is useful for accessing the field via an interface.
+func (v *uploadedPart) GetSize() int64 { return v.Size }
+
 // Grants to check.
 type verifyGrantsInput struct {
 	// The session id, as the session's JWT names it.
@@ -945,6 +1221,92 @@ type viewerResponse struct {
 // GetViewer returns viewerResponse.Viewer, and is useful for accessing the field via an interface.
 func (v *viewerResponse) GetViewer() *viewerPayload { return v.Viewer }
 
+// The mutation executed by abortUpload.
+const abortUpload_Operation = `
+mutation abortUpload ($token: TokenID!) {
+	abortUpload(token: $token) {
+		aborted
+	}
+}
+`
+
+func abortUpload(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	token string,
+) (data_ *abortUploadResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "abortUpload",
+		Query:  abortUpload_Operation,
+		Variables: &__abortUploadInput{
+			Token: token,
+		},
+	}
+
+	data_ = &abortUploadResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
+// The mutation executed by beginUpload.
+const beginUpload_Operation = `
+mutation beginUpload ($input: BeginUploadInput!) {
+	beginUpload(input: $input) {
+		token
+		encryption {
+			... encryption
+		}
+		parts {
+			... partLimits
+		}
+		uploadUntil
+		expiresAt
+	}
+}
+fragment encryption on ValueEncryption {
+	scheme
+	key
+	associatedData
+}
+fragment partLimits on PartLimits {
+	minSize
+	maxSize
+	maxNumber
+}
+`
+
+func beginUpload(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	input beginUploadInput,
+) (data_ *beginUploadResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "beginUpload",
+		Query:  beginUpload_Operation,
+		Variables: &__beginUploadInput{
+			Input: input,
+		},
+	}
+
+	data_ = &beginUploadResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
 // The mutation executed by carryGrants.
 const carryGrants_Operation = `
 mutation carryGrants ($input: CarryGrantsInput!) {
@@ -968,6 +1330,43 @@ func carryGrants(
 	}
 
 	data_ = &carryGrantsResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
+// The mutation executed by completeUpload.
+const completeUpload_Operation = `
+mutation completeUpload ($token: TokenID!, $size: Int64!) {
+	completeUpload(token: $token, size: $size) {
+		token
+		expiresAt
+	}
+}
+`
+
+func completeUpload(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	token string,
+	size int64,
+) (data_ *completeUploadResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "completeUpload",
+		Query:  completeUpload_Operation,
+		Variables: &__completeUploadInput{
+			Token: token,
+			Size:  size,
+		},
+	}
+
+	data_ = &completeUploadResponse{}
 	resp_ := &graphql.Response{Data: data_}
 
 	err_ = client_.MakeRequest(
@@ -1408,6 +1807,108 @@ func tokenizeBatch(
 	}
 
 	data_ = &tokenizeBatchResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
+// The mutation executed by uploadParts.
+const uploadParts_Operation = `
+mutation uploadParts ($token: TokenID!, $parts: [UploadPartInput!]!) {
+	uploadParts(token: $token, parts: $parts) {
+		number
+		request {
+			... signed
+		}
+	}
+}
+fragment signed on SignedRequest {
+	method
+	url
+	headers {
+		name
+		value
+	}
+	expiresAt
+}
+`
+
+func uploadParts(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	token string,
+	parts []uploadPartInput,
+) (data_ *uploadPartsResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "uploadParts",
+		Query:  uploadParts_Operation,
+		Variables: &__uploadPartsInput{
+			Token: token,
+			Parts: parts,
+		},
+	}
+
+	data_ = &uploadPartsResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
+// The query executed by uploadStatus.
+const uploadStatus_Operation = `
+query uploadStatus ($token: TokenID!) {
+	uploadStatus(token: $token) {
+		parts {
+			number
+			size
+		}
+		encryption {
+			... encryption
+		}
+		limits {
+			... partLimits
+		}
+		uploadUntil
+	}
+}
+fragment encryption on ValueEncryption {
+	scheme
+	key
+	associatedData
+}
+fragment partLimits on PartLimits {
+	minSize
+	maxSize
+	maxNumber
+}
+`
+
+func uploadStatus(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	token string,
+) (data_ *uploadStatusResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "uploadStatus",
+		Query:  uploadStatus_Operation,
+		Variables: &__uploadStatusInput{
+			Token: token,
+		},
+	}
+
+	data_ = &uploadStatusResponse{}
 	resp_ := &graphql.Response{Data: data_}
 
 	err_ = client_.MakeRequest(

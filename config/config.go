@@ -162,6 +162,7 @@ func Default() *Config {
 		Grants:       Grants{DefaultDuration: 15 * time.Minute, MaxDuration: 24 * time.Hour, MaxBatch: 10_000},
 		Objects: Objects{
 			Store: "s3", Encryption: EncryptionSSEC, MaxSize: 1 << 30, MaxUnsizedSize: 16 << 20, UploadLifetime: 15 * time.Minute, DownloadLifetime: time.Minute,
+			MaxMultipartSize: 5 << 40, MultipartLifetime: 24 * time.Hour, MaxSessionUploads: 16, MaxTenantUploads: 10_000,
 			Embedded: Embedded{MinRate: 4096, Grace: 30 * time.Second, MaxTransfers: 256, MaxSessionTransfers: 16},
 			S3:       S3{Timeout: 10 * time.Second},
 		},

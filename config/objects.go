@@ -22,6 +22,17 @@ type Objects struct {
 	MaxUnsizedSize int64 `yaml:"max_unsized_size"`
 	// Refuses to tokenize a value whose size is not given. A given size is part of the signed upload. Default: false.
 	RequireSize bool `yaml:"require_size"`
+	// Bytes of one value that is uploaded in parts (beginUpload). The embedded store also bounds it by objects.max_size. Default:
+	// 5497558138880.
+	MaxMultipartSize int64 `yaml:"max_multipart_size"`
+	// How long an upload in parts may be under way, never longer than its token's life; then its parts and its token are deleted.
+	// Default: 24h.
+	MultipartLifetime time.Duration `yaml:"multipart_lifetime"`
+	// Most uploads in parts that a session has under way; fewer if its tenant has many: less than an eighth of the free ones, so that
+	// others find room. Default: 16.
+	MaxSessionUploads int `yaml:"max_session_uploads"`
+	// Most uploads in parts that all sessions of a tenant have under way. Default: 10000.
+	MaxTenantUploads int `yaml:"max_tenant_uploads"`
 	// Lifetime of a signed upload; never longer than its token's. Default: 15m.
 	UploadLifetime time.Duration `yaml:"upload_lifetime"`
 	// Lifetime of a signed download; never longer than its token's. A download stays valid up to this long after the end of the grant

@@ -136,6 +136,10 @@ func (c *Config) verifyObjects(p *problems) {
 	}
 	between(p, "objects.max_size", o.MaxSize, 1, 5<<30)
 	between(p, "objects.max_unsized_size", o.MaxUnsizedSize, 1, 5<<30)
+	between(p, "objects.max_multipart_size", o.MaxMultipartSize, 1, 5<<40)
+	between(p, "objects.multipart_lifetime", o.MultipartLifetime, time.Minute, 7*24*time.Hour)
+	between(p, "objects.max_session_uploads", o.MaxSessionUploads, 1, 1000)
+	between(p, "objects.max_tenant_uploads", o.MaxTenantUploads, o.MaxSessionUploads, 1_000_000)
 	between(p, "objects.upload_lifetime", o.UploadLifetime, time.Second, 7*24*time.Hour)
 	between(p, "objects.download_lifetime", o.DownloadLifetime, time.Second, time.Hour)
 	switch o.Store {

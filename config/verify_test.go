@@ -72,6 +72,8 @@ func TestVerify(t *testing.T) {
 		{"database.path", func(c *Config) { c.Database.Path = "" }}, {"keys.file", func(c *Config) { c.Keys.File = "" }},
 		{"objects.encryption", func(c *Config) { c.Objects.Encryption = "none" }},
 		{"objects.store", func(c *Config) { c.Objects.Store = "disk" }}, {"objects.max_size", func(c *Config) { c.Objects.MaxSize = 0 }},
+		{"objects.max_multipart_size", func(c *Config) { c.Objects.MaxMultipartSize = 6 << 40 }}, {"objects.multipart_lifetime", func(c *Config) { c.Objects.MultipartLifetime = 8 * 24 * time.Hour }},
+		{"objects.max_session_uploads", func(c *Config) { c.Objects.MaxSessionUploads = 0 }}, {"objects.max_tenant_uploads", func(c *Config) { c.Objects.MaxTenantUploads = 15 }},
 		{"objects.upload_lifetime", func(c *Config) { c.Objects.UploadLifetime = 0 }}, {"objects.download_lifetime", func(c *Config) { c.Objects.DownloadLifetime = 8 * 24 * time.Hour }},
 		{"objects.s3.bucket", func(c *Config) { c.Objects.S3.Bucket = "" }}, {"objects.s3.region", func(c *Config) { c.Objects.S3.Region = "" }},
 		{"objects.s3.endpoint", func(c *Config) { c.Objects.S3.Endpoint = "http://minio.example" }}, {"objects.s3.public_endpoint", func(c *Config) { c.Objects.S3.PublicEndpoint = "minio" }},

@@ -72,12 +72,21 @@ func TestEachFieldBelongsToOneKindOfCaller(t *testing.T) {
 	me := s.Session(t)
 	app := s.ApplicationJWT(t)
 	token := s.Reserve(t, me.JWT)
+	upload, _ := s.Begin(t, me.JWT, nil)
+	abort, _ := s.Begin(t, me.JWT, nil)
+	complete, _ := s.Begin(t, me.JWT, nil)
+	s.PutPart(t, me.JWT, complete, 1, []byte("x"))
 	id := me.ID(t)
 	ofSession := map[string]string{
 		"tokenize":        `mutation { tokenize { token } }`,
 		"tokenizeBatch":   `mutation { tokenizeBatch(inputs: [{}]) { token } }`,
 		"detokenize":      `mutation { detokenize(token: "` + token + `") { token } }`,
 		"detokenizeBatch": `mutation { detokenizeBatch(tokens: ["` + token + `"]) { __typename } }`,
+		"beginUpload":     `mutation { beginUpload { token } }`,
+		"uploadParts":     `mutation { uploadParts(token: "` + upload + `", parts: [{number: 1, size: 1}]) { number } }`,
+		"uploadStatus":    `{ uploadStatus(token: "` + upload + `") { uploadUntil } }`,
+		"completeUpload":  `mutation { completeUpload(token: "` + complete + `", size: 1) { token } }`,
+		"abortUpload":     `mutation { abortUpload(token: "` + abort + `") { aborted } }`,
 	}
 	ofApplication := map[string]string{
 		"createGrants": `mutation { createGrants(input: {sessionId: "` + id + `", grants: [{tokens: ["` + token + `"]}]}) { grants { missing } } }`,

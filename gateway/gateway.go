@@ -158,7 +158,7 @@ func (g *Gateway) open(ctx, background context.Context) error {
 	}
 	g.work(background, auth.Run, g.admission.run,
 		func(ctx context.Context) { g.pollRevocations(ctx, ends) },
-		g.sweeper("tokens and grants", v.Sweep), g.sweeper("ended sessions", ends.Sweep), g.sweeper("sign-in states", flow.Sweep))
+		g.sweeper("tokens and grants", v.Sweep), g.sweeper("uploads in parts", v.SweepUploads), g.sweeper("ended sessions", ends.Sweep), g.sweeper("sign-in states", flow.Sweep))
 	return nil
 }
 
@@ -264,9 +264,20 @@ func framed(cfg *Config) map[string]bool {
 }
 
 func limits(cfg *Config) vault.Limits {
-	return vault.Limits{
+	o := cfg.Objects
+	l := vault.Limits{
 		Batch: cfg.Tokens.MaxBatch, GrantBatch: cfg.Grants.MaxBatch, MaxTTL: cfg.Tokens.MaxTTL,
-		ObjectSize: cfg.Objects.MaxSize, UnsizedSize: min(cfg.Objects.MaxUnsizedSize, cfg.Objects.MaxSize), RequireSize: cfg.Objects.RequireSize,
+		ObjectSize: o.MaxSize, UnsizedSize: min(o.MaxUnsizedSize, o.MaxSize), RequireSize: o.RequireSize,
 		DefaultGrant: cfg.Grants.DefaultDuration, MaxGrant: cfg.Grants.MaxDuration,
+		MultipartSize: o.MaxMultipartSize, UploadLifetime: o.MultipartLifetime, SessionUploads: o.MaxSessionUploads, TenantUploads: o.MaxTenantUploads,
 	}
+	if o.Store == "embedded" {
+		l.MultipartSize = min(l.MultipartSize, o.MaxSize)
+	}
+	for _, r := range []config.Rate{cfg.Rates.BytesReserved.Session, cfg.Rates.BytesReserved.Tenant} {
+		if !r.Off() && (l.PartSize == 0 || r.Burst < l.PartSize) {
+			l.PartSize = r.Burst // a larger part could never be signed
+		}
+	}
+	return l
 }

@@ -32,8 +32,25 @@ type DirectiveRoot struct {
 }
 
 type ComplexityRoot struct {
+	AbortUploadPayload struct {
+		Aborted func(childComplexity int) int
+	}
+
+	BeginUploadPayload struct {
+		Encryption  func(childComplexity int) int
+		ExpiresAt   func(childComplexity int) int
+		Parts       func(childComplexity int) int
+		Token       func(childComplexity int) int
+		UploadUntil func(childComplexity int) int
+	}
+
 	CarryGrantsPayload struct {
 		Carried func(childComplexity int) int
+	}
+
+	CompleteUploadPayload struct {
+		ExpiresAt func(childComplexity int) int
+		Token     func(childComplexity int) int
 	}
 
 	CreateGrantsPayload struct {
@@ -78,7 +95,10 @@ type ComplexityRoot struct {
 	}
 
 	Mutation struct {
+		AbortUpload     func(childComplexity int, token ids.Token) int
+		BeginUpload     func(childComplexity int, input *model.BeginUploadInput) int
 		CarryGrants     func(childComplexity int, input model.CarryGrantsInput) int
+		CompleteUpload  func(childComplexity int, token ids.Token, size int64) int
 		CreateGrants    func(childComplexity int, input model.CreateGrantsInput) int
 		DeleteTokens    func(childComplexity int, tokens []*ids.Token) int
 		Detokenize      func(childComplexity int, token ids.Token) int
@@ -87,16 +107,29 @@ type ComplexityRoot struct {
 		RevokeGrants    func(childComplexity int, input model.RevokeGrantsInput) int
 		Tokenize        func(childComplexity int, input *model.TokenizeInput) int
 		TokenizeBatch   func(childComplexity int, inputs []*model.TokenizeInput) int
+		UploadParts     func(childComplexity int, token ids.Token, parts []*model.UploadPartInput) int
+	}
+
+	PartLimits struct {
+		MaxNumber func(childComplexity int) int
+		MaxSize   func(childComplexity int) int
+		MinSize   func(childComplexity int) int
 	}
 
 	Query struct {
 		Token        func(childComplexity int, id ids.Token) int
+		UploadStatus func(childComplexity int, token ids.Token) int
 		VerifyGrants func(childComplexity int, input model.VerifyGrantsInput) int
 		Viewer       func(childComplexity int) int
 	}
 
 	RevokeGrantsPayload struct {
 		Revoked func(childComplexity int) int
+	}
+
+	SignedPart struct {
+		Number  func(childComplexity int) int
+		Request func(childComplexity int) int
 	}
 
 	SignedRequest struct {
@@ -124,6 +157,18 @@ type ComplexityRoot struct {
 		ExpiresAt  func(childComplexity int) int
 		Token      func(childComplexity int) int
 		Upload     func(childComplexity int) int
+	}
+
+	UploadStatus struct {
+		Encryption  func(childComplexity int) int
+		Limits      func(childComplexity int) int
+		Parts       func(childComplexity int) int
+		UploadUntil func(childComplexity int) int
+	}
+
+	UploadedPart struct {
+		Number func(childComplexity int) int
+		Size   func(childComplexity int) int
 	}
 
 	ValueEncryption struct {
@@ -160,12 +205,63 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 	_ = ec
 	switch typeName + "." + field {
 
+	case "AbortUploadPayload.aborted":
+		if e.ComplexityRoot.AbortUploadPayload.Aborted == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AbortUploadPayload.Aborted(childComplexity), true
+
+	case "BeginUploadPayload.encryption":
+		if e.ComplexityRoot.BeginUploadPayload.Encryption == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BeginUploadPayload.Encryption(childComplexity), true
+	case "BeginUploadPayload.expiresAt":
+		if e.ComplexityRoot.BeginUploadPayload.ExpiresAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BeginUploadPayload.ExpiresAt(childComplexity), true
+	case "BeginUploadPayload.parts":
+		if e.ComplexityRoot.BeginUploadPayload.Parts == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BeginUploadPayload.Parts(childComplexity), true
+	case "BeginUploadPayload.token":
+		if e.ComplexityRoot.BeginUploadPayload.Token == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BeginUploadPayload.Token(childComplexity), true
+	case "BeginUploadPayload.uploadUntil":
+		if e.ComplexityRoot.BeginUploadPayload.UploadUntil == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BeginUploadPayload.UploadUntil(childComplexity), true
+
 	case "CarryGrantsPayload.carried":
 		if e.ComplexityRoot.CarryGrantsPayload.Carried == nil {
 			break
 		}
 
 		return e.ComplexityRoot.CarryGrantsPayload.Carried(childComplexity), true
+
+	case "CompleteUploadPayload.expiresAt":
+		if e.ComplexityRoot.CompleteUploadPayload.ExpiresAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CompleteUploadPayload.ExpiresAt(childComplexity), true
+	case "CompleteUploadPayload.token":
+		if e.ComplexityRoot.CompleteUploadPayload.Token == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CompleteUploadPayload.Token(childComplexity), true
 
 	case "CreateGrantsPayload.grants":
 		if e.ComplexityRoot.CreateGrantsPayload.Grants == nil {
@@ -277,6 +373,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.MissingGrant.Token(childComplexity), true
 
+	case "Mutation.abortUpload":
+		if e.ComplexityRoot.Mutation.AbortUpload == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_abortUpload_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.AbortUpload(childComplexity, args["token"].(ids.Token)), true
+	case "Mutation.beginUpload":
+		if e.ComplexityRoot.Mutation.BeginUpload == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_beginUpload_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.BeginUpload(childComplexity, args["input"].(*model.BeginUploadInput)), true
 	case "Mutation.carryGrants":
 		if e.ComplexityRoot.Mutation.CarryGrants == nil {
 			break
@@ -288,6 +406,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.CarryGrants(childComplexity, args["input"].(model.CarryGrantsInput)), true
+	case "Mutation.completeUpload":
+		if e.ComplexityRoot.Mutation.CompleteUpload == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_completeUpload_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CompleteUpload(childComplexity, args["token"].(ids.Token), args["size"].(int64)), true
 	case "Mutation.createGrants":
 		if e.ComplexityRoot.Mutation.CreateGrants == nil {
 			break
@@ -376,6 +505,36 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.TokenizeBatch(childComplexity, args["inputs"].([]*model.TokenizeInput)), true
+	case "Mutation.uploadParts":
+		if e.ComplexityRoot.Mutation.UploadParts == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_uploadParts_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.UploadParts(childComplexity, args["token"].(ids.Token), args["parts"].([]*model.UploadPartInput)), true
+
+	case "PartLimits.maxNumber":
+		if e.ComplexityRoot.PartLimits.MaxNumber == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PartLimits.MaxNumber(childComplexity), true
+	case "PartLimits.maxSize":
+		if e.ComplexityRoot.PartLimits.MaxSize == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PartLimits.MaxSize(childComplexity), true
+	case "PartLimits.minSize":
+		if e.ComplexityRoot.PartLimits.MinSize == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PartLimits.MinSize(childComplexity), true
 
 	case "Query.token":
 		if e.ComplexityRoot.Query.Token == nil {
@@ -388,6 +547,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Token(childComplexity, args["id"].(ids.Token)), true
+	case "Query.uploadStatus":
+		if e.ComplexityRoot.Query.UploadStatus == nil {
+			break
+		}
+
+		args, err := ec.field_Query_uploadStatus_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.UploadStatus(childComplexity, args["token"].(ids.Token)), true
 	case "Query.verifyGrants":
 		if e.ComplexityRoot.Query.VerifyGrants == nil {
 			break
@@ -412,6 +582,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.RevokeGrantsPayload.Revoked(childComplexity), true
+
+	case "SignedPart.number":
+		if e.ComplexityRoot.SignedPart.Number == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SignedPart.Number(childComplexity), true
+	case "SignedPart.request":
+		if e.ComplexityRoot.SignedPart.Request == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SignedPart.Request(childComplexity), true
 
 	case "SignedRequest.expiresAt":
 		if e.ComplexityRoot.SignedRequest.ExpiresAt == nil {
@@ -507,6 +690,44 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.TokenizePayload.Upload(childComplexity), true
 
+	case "UploadStatus.encryption":
+		if e.ComplexityRoot.UploadStatus.Encryption == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UploadStatus.Encryption(childComplexity), true
+	case "UploadStatus.limits":
+		if e.ComplexityRoot.UploadStatus.Limits == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UploadStatus.Limits(childComplexity), true
+	case "UploadStatus.parts":
+		if e.ComplexityRoot.UploadStatus.Parts == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UploadStatus.Parts(childComplexity), true
+	case "UploadStatus.uploadUntil":
+		if e.ComplexityRoot.UploadStatus.UploadUntil == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UploadStatus.UploadUntil(childComplexity), true
+
+	case "UploadedPart.number":
+		if e.ComplexityRoot.UploadedPart.Number == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UploadedPart.Number(childComplexity), true
+	case "UploadedPart.size":
+		if e.ComplexityRoot.UploadedPart.Size == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UploadedPart.Size(childComplexity), true
+
 	case "ValueEncryption.associatedData":
 		if e.ComplexityRoot.ValueEncryption.AssociatedData == nil {
 			break
@@ -578,6 +799,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 	opCtx := graphql.GetOperationContext(ctx)
 	ec := newExecutionContext(opCtx, e, make(chan graphql.DeferredResult))
 	inputUnmarshalMap := graphql.BuildUnmarshalerMap(
+		ec.unmarshalInputBeginUploadInput,
 		ec.unmarshalInputCarryGrantsInput,
 		ec.unmarshalInputCreateGrantsInput,
 		ec.unmarshalInputEndSessionInput,
@@ -586,6 +808,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputMetadataInput,
 		ec.unmarshalInputRevokeGrantsInput,
 		ec.unmarshalInputTokenizeInput,
+		ec.unmarshalInputUploadPartInput,
 		ec.unmarshalInputVerifyGrantsInput,
 	)
 	first := true
@@ -661,7 +884,7 @@ func newExecutionContext(
 	}
 }
 
-//go:embed "schema/deletion.graphqls" "schema/detokenize.graphqls" "schema/errors.graphqls" "schema/grants.graphqls" "schema/scalars.graphqls" "schema/session.graphqls" "schema/token.graphqls" "schema/tokenid.graphqls" "schema/tokenize.graphqls" "schema/viewer.graphqls"
+//go:embed "schema/deletion.graphqls" "schema/detokenize.graphqls" "schema/errors.graphqls" "schema/grants.graphqls" "schema/scalars.graphqls" "schema/session.graphqls" "schema/token.graphqls" "schema/tokenid.graphqls" "schema/tokenize.graphqls" "schema/uploads.graphqls" "schema/viewer.graphqls"
 var sourcesFS embed.FS
 
 func sourceData(filename string) string {
@@ -682,6 +905,7 @@ var sources = []*ast.Source{
 	{Name: "schema/token.graphqls", Input: sourceData("schema/token.graphqls"), BuiltIn: false},
 	{Name: "schema/tokenid.graphqls", Input: sourceData("schema/tokenid.graphqls"), BuiltIn: false},
 	{Name: "schema/tokenize.graphqls", Input: sourceData("schema/tokenize.graphqls"), BuiltIn: false},
+	{Name: "schema/uploads.graphqls", Input: sourceData("schema/uploads.graphqls"), BuiltIn: false},
 	{Name: "schema/viewer.graphqls", Input: sourceData("schema/viewer.graphqls"), BuiltIn: false},
 }
 var parsedSchema = gqlparser.MustLoadSchema(sources...)
@@ -690,12 +914,46 @@ var parsedSchema = gqlparser.MustLoadSchema(sources...)
 // Each function is generated once per unique object type, deduplicating the
 // switch statements that were previously inlined in every fieldContext_* function.
 
+func (ec *executionContext) childFields_AbortUploadPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "aborted":
+		return ec.fieldContext_AbortUploadPayload_aborted(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AbortUploadPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_BeginUploadPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "token":
+		return ec.fieldContext_BeginUploadPayload_token(ctx, field)
+	case "encryption":
+		return ec.fieldContext_BeginUploadPayload_encryption(ctx, field)
+	case "parts":
+		return ec.fieldContext_BeginUploadPayload_parts(ctx, field)
+	case "uploadUntil":
+		return ec.fieldContext_BeginUploadPayload_uploadUntil(ctx, field)
+	case "expiresAt":
+		return ec.fieldContext_BeginUploadPayload_expiresAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BeginUploadPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_CarryGrantsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "carried":
 		return ec.fieldContext_CarryGrantsPayload_carried(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CarryGrantsPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CompleteUploadPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "token":
+		return ec.fieldContext_CompleteUploadPayload_token(ctx, field)
+	case "expiresAt":
+		return ec.fieldContext_CompleteUploadPayload_expiresAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CompleteUploadPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_CreateGrantsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -780,12 +1038,34 @@ func (ec *executionContext) childFields_MissingGrant(ctx context.Context, field 
 	return nil, fmt.Errorf("no field named %q was found under type MissingGrant", field.Name)
 }
 
+func (ec *executionContext) childFields_PartLimits(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "minSize":
+		return ec.fieldContext_PartLimits_minSize(ctx, field)
+	case "maxSize":
+		return ec.fieldContext_PartLimits_maxSize(ctx, field)
+	case "maxNumber":
+		return ec.fieldContext_PartLimits_maxNumber(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PartLimits", field.Name)
+}
+
 func (ec *executionContext) childFields_RevokeGrantsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "revoked":
 		return ec.fieldContext_RevokeGrantsPayload_revoked(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type RevokeGrantsPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_SignedPart(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "number":
+		return ec.fieldContext_SignedPart_number(ctx, field)
+	case "request":
+		return ec.fieldContext_SignedPart_request(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SignedPart", field.Name)
 }
 
 func (ec *executionContext) childFields_SignedRequest(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -828,6 +1108,30 @@ func (ec *executionContext) childFields_TokenizePayload(ctx context.Context, fie
 		return ec.fieldContext_TokenizePayload_expiresAt(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type TokenizePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UploadStatus(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "parts":
+		return ec.fieldContext_UploadStatus_parts(ctx, field)
+	case "encryption":
+		return ec.fieldContext_UploadStatus_encryption(ctx, field)
+	case "limits":
+		return ec.fieldContext_UploadStatus_limits(ctx, field)
+	case "uploadUntil":
+		return ec.fieldContext_UploadStatus_uploadUntil(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UploadStatus", field.Name)
+}
+
+func (ec *executionContext) childFields_UploadedPart(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "number":
+		return ec.fieldContext_UploadedPart_number(ctx, field)
+	case "size":
+		return ec.fieldContext_UploadedPart_size(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UploadedPart", field.Name)
 }
 
 func (ec *executionContext) childFields_ValueEncryption(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

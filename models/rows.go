@@ -24,7 +24,7 @@ import (
 // have any length, and may contain duplicates and ids that do not exist. Errors are for the log, never for a client.
 // ErrClosed is returned for work that arrives after Close.
 type Rows interface {
-	// Write commits a batch. An empty batch does nothing. Errors: ErrNoFilter, ErrNoEvents, ErrFull, ErrClosed.
+	// Write commits a batch. An empty batch does nothing. Errors: ErrNoFilter, ErrNoEvents, ErrUploads, ErrFull, ErrClosed.
 	//
 	// On a full disk a batch that ends something, and adds nothing, may be committed in parts. Ended is committed first,
 	// by itself. If a session has more grants than there is room to revoke, Write returns nil once the session's row of
@@ -32,6 +32,8 @@ type Rows interface {
 	// may be revoked, and some of the keys destroyed. If one destroyed token has too many grants to remove, they stay until
 	// they expire: without the key they open nothing.
 	Write(ctx context.Context, b Batch) (Result, error)
+
+	// A token whose upload in parts is under way has no envelope yet: ReadableTokens and Tokens don't return it, TokenGrants does.
 
 	// ReadableTokens returns the tenant's tokens that the session may READ at the moment now, in no order, with one
 	// statement. Its duration does not reveal whether a token without a grant exists. Only ID, Object, Sealed,
@@ -43,6 +45,11 @@ type Rows interface {
 	// TokenGrants returns the session's grants for each token that exists and belongs to the tenant, in no order, with
 	// one statement.
 	TokenGrants(ctx context.Context, tenant string, session ids.SessionHash, tokens []ids.Digest, now int64) ([]TokenGrant, error)
+	// Upload returns the session's upload for a token if it is under way or has been completed, and its Until is after the moment
+	// now; otherwise nil. All fields are set.
+	Upload(ctx context.Context, tenant string, session ids.SessionHash, token ids.Digest, now int64) (*Upload, error)
+	// UploadsUnderWay returns how many uploads of the session and of the tenant are under way; each count stops at limit.
+	UploadsUnderWay(ctx context.Context, tenant string, session ids.SessionHash, limit int) (ofSession, ofTenant int, err error)
 	// EndedSince calls each for every row whose EndedAt is at or after the moment since and that has not expired at the
 	// moment now, in the order of EndedAt.
 	EndedSince(ctx context.Context, since, now int64, each func(Ended)) error
@@ -55,6 +62,10 @@ type Rows interface {
 	// earlier deletions, and expired tokens, whose keys and grants it destroys first. Only ID, Object and UploadUntil are
 	// set. If it returns an error, some keys may be destroyed.
 	DueTokens(ctx context.Context, now int64, limit int) ([]Token, error)
+	// DueUploads returns up to limit uploads, of all tenants, that are over at the moment now: what the store has of them is to be
+	// removed. It destroys the envelopes of those that expired, which are still due as tokens. Only TokenID, Object and StoreID are
+	// set. If it returns an error, some envelopes may be destroyed.
+	DueUploads(ctx context.Context, now int64, limit int) ([]Upload, error)
 	// SweepGrants removes up to limit grants that have expired at the moment now, the oldest first, and returns how many
 	// rows it removed. Fewer than limit means that no more are due. SweepEnded and SweepStates do the same for their
 	// tables.

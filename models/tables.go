@@ -7,12 +7,28 @@ type Token struct {
 	ID          ids.Digest `gorm:"primaryKey"`
 	Tenant      string
 	Object      string
-	Sealed      []byte // nil: the key has been destroyed
-	MasterKey   uint32 // the id of the master key that Sealed is sealed under; 0: the key has been destroyed
+	Sealed      []byte // nil: the key has been destroyed, or the value is being uploaded in parts, and Upload has the envelope
+	MasterKey   uint32 // the id of the master key that the envelope is sealed under; 0: the key has been destroyed
 	CreatedAt   int64  `gorm:"autoCreateTime:false"`
 	ExpiresAt   *int64 // nil: kept until deleted
 	UploadUntil int64
 	PurgeAt     *int64 // nil: the sweeper never looks at the row
+}
+
+// Upload is one row of the table uploads: an upload in parts. It is under way from its insertion until it is completed, is ended, or
+// Until; then the row stays until Forget.
+type Upload struct {
+	TokenID     ids.Digest `gorm:"primaryKey"`
+	Tenant      string
+	SessionID   ids.SessionHash // whose upload it is
+	Object      string
+	StoreID     string // the store's id of the upload; "": not known yet
+	Sealed      []byte // the token's envelope, while the upload is under way; nil: the token has it, or it has been destroyed
+	Size        int64  // bytes of the value; -1: not known yet
+	CreatedAt   int64  `gorm:"autoCreateTime:false"`
+	ExpiresAt   *int64 // of the token
+	Until       int64  // the upload is over then at the latest, and the sweeper looks at the row
+	CompletedAt int64  // 0: it has not been completed
 }
 
 // Grant is one row of the table grants: what one session may do with one token.

@@ -11,11 +11,14 @@ import (
 type arguments map[vault.Param][]any
 
 var (
-	oneInput   = arguments{vault.ParamInputs: {"input"}}
-	inputList  = arguments{vault.ParamInputs: {"inputs"}}
-	oneToken   = arguments{vault.ParamTokens: {"token"}}
-	tokenID    = arguments{vault.ParamTokens: {"id"}}
-	tokenList  = arguments{vault.ParamTokens: {"tokens"}}
+	oneInput  = arguments{vault.ParamInputs: {"input"}}
+	inputList = arguments{vault.ParamInputs: {"inputs"}}
+	oneToken  = arguments{vault.ParamTokens: {"token"}}
+	tokenID   = arguments{vault.ParamTokens: {"id"}}
+	tokenList = arguments{vault.ParamTokens: {"tokens"}}
+
+	uploadArguments = arguments{vault.ParamTokens: {"token"}, vault.ParamParts: {"parts"}, vault.ParamSize: {"size"}}
+
 	grantInput = arguments{
 		vault.ParamRequests: {"input", "grants"}, vault.ParamChecks: {"input", "checks"}, vault.ParamTokens: {"input", "tokens"}, vault.ParamRevocation: {"input"},
 		vault.ParamSession: {"input", "sessionId"}, vault.ParamFrom: {"input", "fromSessionId"}, vault.ParamTo: {"input", "toSessionId"},

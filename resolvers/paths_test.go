@@ -38,6 +38,13 @@ func TestPathsOfFaults(t *testing.T) {
 		"carryGrants":        {app, `mutation { carryGrants(input: {fromSessionId: "", toSessionId: "t"}) { carried } }`, "[input fromSessionId]"},
 		"carry to itself":    {app, `mutation { carryGrants(input: {fromSessionId: "t", toSessionId: "t"}) { carried } }`, "[input toSessionId]"},
 		"endSession":         {app, `mutation { endSession(input: {sessionId: ""}) { revoked } }`, "[input sessionId]"},
+		"beginUpload":        {user, `mutation { beginUpload(input: {size: -1}) { token } }`, "[input size]"},
+		"uploadParts":        {user, `mutation { uploadParts(token: ` + token + `, parts: [{number: 1, size: 1}]) { number } }`, "[token]"},
+		"a part":             {user, `mutation { uploadParts(token: ` + token + `, parts: [{number: 1, size: 0}]) { number } }`, "[parts 0 size]"},
+		"completeUpload":     {user, `mutation { completeUpload(token: ` + token + `, size: -1) { token } }`, "[size]"},
+		"complete another":   {user, `mutation { completeUpload(token: ` + token + `, size: 1) { token } }`, "[token]"},
+		"abortUpload":        {user, `mutation { abortUpload(token: ` + token + `) { aborted } }`, "[token]"},
+		"uploadStatus":       {user, `{ uploadStatus(token: ` + token + `) { uploadUntil } }`, "[token]"},
 		"about no argument":  {app, `mutation { tokenize { token } }`, "[]"},
 		"another's argument": {user, `mutation { endSession(input: {sessionId: ""}) { revoked } }`, "[]"},
 	} {

@@ -26,7 +26,24 @@ import (
 	"github.com/cloakroomhq/cloakroom/resolvers"
 )
 
-type store struct{}
+type store struct{ objects.Uploads }
+
+func (store) PartLimits() objects.PartLimits {
+	return objects.PartLimits{MinSize: 1, MaxSize: 10, MaxNumber: 3, MaxTotal: 1 << 40}
+}
+
+func (store) CreateMultipart(context.Context, objects.Multipart) (string, error) { return "id", nil }
+
+func (store) SignPart(u objects.PartUpload) (objects.SignedRequest, error) {
+	return objects.SignedRequest{Method: "PUT", URL: "https://store.example/part", ExpiresAt: time.Unix(60, 0)}, nil
+}
+
+func (store) ListParts(context.Context, objects.Multipart) ([]objects.Part, error) {
+	return []objects.Part{{Number: 1, Size: 3, ETag: "a"}}, nil
+}
+
+func (store) CompleteMultipart(context.Context, objects.Multipart, []objects.Part) error { return nil }
+func (store) AbortMultipart(context.Context, objects.Multipart) error                    { return nil }
 
 func (store) SignUpload(u objects.Upload) (objects.SignedRequest, error) {
 	return objects.SignedRequest{
@@ -74,7 +91,8 @@ func newGateway(t *testing.T) *gateway {
 	require.NoError(t, err)
 	v, err := vault.New(vault.Options{
 		Rows: db, Keys: keys, Objects: store{}, Sessions: sessions{db}, Rates: rates{}, Observer: telemetry.NewMetrics("test"), Prefixes: []string{"tok"}, Logger: slog.New(slog.DiscardHandler),
-		Limits: vault.Limits{Batch: 10, GrantBatch: 10, ObjectSize: 3 << 30, DefaultGrant: time.Minute, MaxGrant: time.Hour, MaxTTL: time.Hour},
+		Limits: vault.Limits{Batch: 10, GrantBatch: 10, ObjectSize: 3 << 30, DefaultGrant: time.Minute, MaxGrant: time.Hour, MaxTTL: time.Hour,
+			MultipartSize: 1 << 40, UploadLifetime: time.Hour, SessionUploads: 10, TenantUploads: 100},
 	})
 	require.NoError(t, err)
 	s := graph.NewExecutableSchema(graph.Config{Resolvers: &resolvers.Resolver{Vault: v}})
@@ -217,4 +235,35 @@ func TestAnnotations(t *testing.T) {
 		_, code := g.run(t, session("s"), `mutation($t:TokenID!){detokenize(token:$t){token}}`, map[string]any{"t": vars["l"].([]any)[0]})
 		require.Equal(t, drop == "READ", code == fault.GrantRequired)
 	}
+}
+
+func TestUploadInParts(t *testing.T) {
+	g := newGateway(t)
+	s := session("s")
+	data, code := g.run(t, s, `mutation { beginUpload(input: {size: 3}) { token encryption { key } parts { minSize maxSize maxNumber } uploadUntil expiresAt } }`, nil)
+	require.Empty(t, code)
+	begun := data["beginUpload"].(map[string]any)
+	require.Equal(t, map[string]any{"minSize": 1.0, "maxSize": 10.0, "maxNumber": 3.0}, begun["parts"])
+	require.Nil(t, begun["encryption"])
+	token := map[string]any{"t": begun["token"]}
+	data, code = g.run(t, s, `mutation($t: TokenID!) { uploadParts(token: $t, parts: [{number: 1, size: 3}]) { number request { method url headers { name } expiresAt } } }`, token)
+	require.Empty(t, code)
+	require.Equal(t, []any{map[string]any{"number": 1.0, "request": map[string]any{
+		"method": "PUT", "url": "https://store.example/part", "headers": []any{}, "expiresAt": "1970-01-01T00:01:00Z",
+	}}}, data["uploadParts"])
+	data, code = g.run(t, s, `query($t: TokenID!) { uploadStatus(token: $t) { parts { number size } encryption { key } limits { maxNumber } uploadUntil } }`, token)
+	require.Empty(t, code)
+	require.Equal(t, map[string]any{
+		"parts": []any{map[string]any{"number": 1.0, "size": 3.0}}, "encryption": nil, "limits": map[string]any{"maxNumber": 3.0}, "uploadUntil": begun["uploadUntil"],
+	}, data["uploadStatus"])
+	data, code = g.run(t, s, `mutation($t: TokenID!) { completeUpload(token: $t, size: 3) { token expiresAt } }`, token)
+	require.Empty(t, code)
+	require.Equal(t, map[string]any{"token": begun["token"], "expiresAt": nil}, data["completeUpload"])
+	_, code = g.run(t, s, `mutation($t: TokenID!) { abortUpload(token: $t) { aborted } }`, token)
+	require.Equal(t, fault.GrantRequired, code)
+	data, code = g.run(t, s, `mutation { beginUpload { token } }`, nil)
+	require.Empty(t, code)
+	data, code = g.run(t, s, `mutation($t: TokenID!) { abortUpload(token: $t) { aborted } }`, map[string]any{"t": data["beginUpload"].(map[string]any)["token"]})
+	require.Empty(t, code)
+	require.Equal(t, map[string]any{"aborted": true}, data["abortUpload"])
 }

@@ -17,6 +17,37 @@ type DetokenizeResult interface {
 	IsDetokenizeResult()
 }
 
+// The result of abortUpload.
+type AbortUploadPayload struct {
+	// True: the upload has ended, and its token opens nothing.
+	Aborted bool `json:"aborted"`
+}
+
+// The properties of a value, before it is uploaded in parts.
+type BeginUploadInput struct {
+	// Kept encrypted beside the value's key, and returned with it.
+	Metadata *MetadataInput `json:"metadata,omitempty"`
+	// Exact size of the value in bytes, before encryption; `completeUpload` then accepts no other. Null: not known yet.
+	Size *int64 `json:"size,omitempty"`
+	// The token and its value are deleted after this long.
+	TTL *time.Duration `json:"ttl,omitempty"`
+}
+
+// A reserved token and the upload of its value.
+type BeginUploadPayload struct {
+	// The token: save it where the value would have been.
+	Token ids.Token `json:"token"`
+	// How to encrypt the value before the upload; null if the store encrypts it. If the client loses the state of the encryption, it begins
+	// another upload: other bytes must never be encrypted under this key.
+	Encryption *ValueEncryption `json:"encryption,omitempty"`
+	// What the parts must be like.
+	Parts *PartLimits `json:"parts"`
+	// No part is signed, and nothing joined, from then on: the upload and its token are deleted.
+	UploadUntil time.Time `json:"uploadUntil"`
+	// When the token and its value will be deleted; null: kept until deleted.
+	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
+}
+
 // The session that loses its grants, and the session that gets them.
 type CarryGrantsInput struct {
 	// The id of the first session, as its JWT names it.
@@ -29,6 +60,14 @@ type CarryGrantsInput struct {
 type CarryGrantsPayload struct {
 	// How many grants, counting one per token and kind.
 	Carried int `json:"carried"`
+}
+
+// The result of completeUpload.
+type CompleteUploadPayload struct {
+	// The token of the request.
+	Token ids.Token `json:"token"`
+	// When the token and its value will be deleted; null: kept until deleted.
+	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
 }
 
 // Grants to create for one session.
@@ -147,6 +186,16 @@ type MissingGrant struct {
 type Mutation struct {
 }
 
+// Limits of parts. Sizes are in bytes as sent: of the ciphertext if the client encrypts.
+type PartLimits struct {
+	// Least size of all parts but the last. If the client encrypts, their sizes are also multiples of 2^20.
+	MinSize int64 `json:"minSize"`
+	// Largest size of a part.
+	MaxSize int64 `json:"maxSize"`
+	// Largest number of a part; the first is 1.
+	MaxNumber int `json:"maxNumber"`
+}
+
 type Query struct {
 }
 
@@ -164,6 +213,14 @@ type RevokeGrantsInput struct {
 type RevokeGrantsPayload struct {
 	// How many grants, counting one per token, session and kind.
 	Revoked int `json:"revoked"`
+}
+
+// The request that uploads a part.
+type SignedPart struct {
+	// The part's number.
+	Number int `json:"number"`
+	// Send it with the part as the body, encrypted first if `encryption` was not null.
+	Request *SignedRequest `json:"request"`
 }
 
 // One HTTP request to the object store; send every header as given, before expiresAt.
@@ -223,6 +280,34 @@ type TokenizePayload struct {
 	Encryption *ValueEncryption `json:"encryption,omitempty"`
 	// When the token and its value will be deleted; null: kept until deleted.
 	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
+}
+
+// A part to upload.
+type UploadPartInput struct {
+	// Its place in the value, from 1 on without gaps; in any order.
+	Number int `json:"number"`
+	// Exact size in bytes as sent, 1 or more. It is signed into the request, which then accepts no other.
+	Size int64 `json:"size"`
+}
+
+// An upload under way.
+type UploadStatus struct {
+	// The parts that have arrived, in the order of their numbers.
+	Parts []*UploadedPart `json:"parts"`
+	// How the value is encrypted before the upload; null if the store encrypts it.
+	Encryption *ValueEncryption `json:"encryption,omitempty"`
+	// What the parts must be like.
+	Limits *PartLimits `json:"limits"`
+	// No part is signed, and nothing joined, from then on.
+	UploadUntil time.Time `json:"uploadUntil"`
+}
+
+// A part that has arrived.
+type UploadedPart struct {
+	// Its place in the value.
+	Number int `json:"number"`
+	// Its size in bytes, as sent.
+	Size int64 `json:"size"`
 }
 
 // How a client encrypts a value before its upload, and decrypts it after its download. Show nothing of a value before the whole ciphertext,

@@ -43,6 +43,8 @@ type mutation struct {
 }
 type query struct{ r resolver }
 
+func (q query) UploadStatus(context.Context, ids.Token) (*model.UploadStatus, error) { return nil, nil }
+
 func (m mutation) Tokenize(ctx context.Context, in *model.TokenizeInput) (*model.TokenizePayload, error) {
 	return m.r.tokenize(ctx, in)
 }

@@ -125,6 +125,7 @@ func ValidObject(key string) bool {
 // Store signs requests to one bucket and deletes from it. Implementations are safe for
 // concurrent use, and bound every call to the store by a timeout of their own.
 type Store interface {
+	Uploads
 	// SignUpload returns a PUT that creates the object once: a second PUT must be refused by the
 	// store (If-None-Match: *), and so must a body of another size, another key or another type.
 	SignUpload(Upload) (SignedRequest, error)

@@ -120,7 +120,9 @@ type Request struct {
 	Key         CustomerKey   // in mode SSEC
 	Size        int64         // PUT: Content-Length to sign; 0: not signed, unless Empty
 	Empty       bool          // PUT: a Content-Length of 0 is signed
-	ContentType string        // PUT: Content-Type to sign; else response-content-type
+	Part        int           // PUT: number of the part of an upload in parts, 1 to 10000; 0: a whole object
+	UploadID    string        // of a part: the upload's id, visible ASCII
+	ContentType string        // PUT: Content-Type to sign, "" for a part; else response-content-type
 	Disposition string        // GET, HEAD: response-content-disposition
 	Time        time.Time     // start of the URL's life, to the second
 	Expires     time.Duration // whole seconds, 1 s to 7 days
@@ -174,7 +176,7 @@ func (p *Presigner) Presign(r Request) (SignedRequest, error) {
 	s := scratchPool.Get().(*scratch)
 	defer s.release()
 	headers := make([]Header, 0, 5)
-	if r.Method == "PUT" {
+	if r.creates() {
 		headers = append(headers, Header{"content-type", r.ContentType}, Header{"if-none-match", "*"})
 	}
 	var key, sum string
@@ -187,6 +189,9 @@ func (p *Presigner) Presign(r Request) (SignedRequest, error) {
 		ExpiresAt: r.Time.Add(r.Expires),
 	}, nil
 }
+
+// creates reports whether the request creates an object.
+func (r *Request) creates() bool { return r.Method == "PUT" && r.Part == 0 }
 
 // sized reports whether a Content-Length is signed.
 func (r *Request) sized() bool { return r.Size > 0 || r.Empty }
@@ -205,12 +210,12 @@ func (r *Request) check() error {
 		return errors.New("objects: a disposition is for downloads only")
 	case r.Expires < time.Second || r.Expires > maxExpires || r.Expires%time.Second != 0:
 		return errors.New("objects: the life of a signed URL must be whole seconds, from one second to seven days")
-	case r.ContentType != ContentType(r.ContentType) || !printable(r.Disposition):
+	case r.Part == 0 && r.ContentType != ContentType(r.ContentType) || !printable(r.Disposition):
 		return errors.New("objects: the content type or disposition is not valid as a header's value")
 	case !validSigner(r.Signer):
 		return errors.New("objects: the signer's name is not valid")
 	}
-	return nil
+	return r.checkPart()
 }
 
 // validSigner reports whether s needs no encoding in a URL.

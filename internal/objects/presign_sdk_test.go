@@ -114,7 +114,7 @@ func TestPresignEqualsSDK(t *testing.T) {
 					key[i] = byte(r.Uint32())
 				}
 			}
-			pick(r, comparePut, compareGet, compareHead)(t, r, ours, theirs, side.bucket, mode, key, now, expires, sign)
+			pick(r, comparePut, comparePart, compareGet, compareHead)(t, r, ours, theirs, side.bucket, mode, key, now, expires, sign)
 		}
 	}
 	t.Logf("%d requests are equal", requests)
@@ -142,6 +142,20 @@ func comparePut(t *testing.T, r *rand.Rand, ours *Presigner, theirs *s3.PresignC
 	want, err := theirs.PresignPutObject(context.Background(), in, sign)
 	require.NoError(t, err)
 	got, err := ours.Upload(u, now, expires, "")
+	require.NoError(t, err)
+	compare(t, want.URL, want.Method, want.SignedHeader, got, ours.Host(), u.Size)
+}
+
+func comparePart(t *testing.T, r *rand.Rand, ours *Presigner, theirs *s3.PresignClient, bucket string, mode Mode, k CustomerKey, now time.Time, expires time.Duration, sign func(*s3.PresignOptions)) {
+	m := Multipart{Object: randomObject(r), ID: randomText(r, "abcXYZ019._-~=+/%&", 1+r.IntN(200)), Mode: mode, Key: k}
+	u := PartUpload{Multipart: m, Number: 1 + r.IntN(10_000), Size: 1 + r.Int64N(1<<33)}
+	algorithm, key, sum := keyHeaders(mode, k)
+	want, err := theirs.PresignUploadPart(context.Background(), &s3.UploadPartInput{
+		Bucket: &bucket, Key: &u.Object, UploadId: &u.ID, PartNumber: aws.Int32(int32(u.Number)), ContentLength: &u.Size,
+		SSECustomerAlgorithm: algorithm, SSECustomerKey: key, SSECustomerKeyMD5: sum,
+	}, sign)
+	require.NoError(t, err)
+	got, err := ours.Part(u, now, expires, "")
 	require.NoError(t, err)
 	compare(t, want.URL, want.Method, want.SignedHeader, got, ours.Host(), u.Size)
 }

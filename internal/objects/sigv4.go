@@ -20,7 +20,7 @@ type headerList struct{ plain, escaped string }
 
 func newHeaderList(names string) headerList { return headerList{names, escape(names)} }
 
-// The lists for downloads, uploads, and uploads with a signed size, for each Mode.
+// The lists for downloads, uploads, uploads with a signed size, and parts, for each Mode.
 var (
 	signedGet = [...]headerList{SSEC: newHeaderList("host;" + encryptionHeaders), Client: newHeaderList("host")}
 	signedPut = [...]headerList{SSEC: newHeaderList(uploadHeaders + ";" + encryptionHeaders), Client: newHeaderList(uploadHeaders)}
@@ -28,6 +28,7 @@ var (
 		SSEC:   newHeaderList("content-length;" + uploadHeaders + ";" + encryptionHeaders),
 		Client: newHeaderList("content-length;" + uploadHeaders),
 	}
+	signedPart = [...]headerList{SSEC: newHeaderList("content-length;host;" + encryptionHeaders), Client: newHeaderList("content-length;host")}
 )
 
 const (
@@ -40,6 +41,8 @@ func (r *Request) signedHeaders() *headerList {
 	switch {
 	case r.Method != "PUT":
 		return &signedGet[r.Mode]
+	case r.Part > 0:
+		return &signedPart[r.Mode]
 	case r.sized():
 		return &sizedPut[r.Mode]
 	default:
@@ -129,6 +132,13 @@ func (p *Presigner) appendQuery(u []byte, r *Request, day *dayKey, date []byte) 
 
 // appendOperation writes the parameters of the S3 operation.
 func appendOperation(u []byte, r *Request) []byte {
+	if r.Part > 0 {
+		u = append(u, "&partNumber="...)
+		u = strconv.AppendInt(u, int64(r.Part), 10)
+		u = append(u, "&uploadId="...)
+		u = appendEscaped(u, r.UploadID)
+		return append(u, "&x-id=UploadPart"...)
+	}
 	if r.Method == "PUT" {
 		return append(u, "&x-id=PutObject"...)
 	}
@@ -151,14 +161,14 @@ func (p *Presigner) appendHeaders(c []byte, r *Request, key, sum string) []byte 
 		c = strconv.AppendInt(c, r.Size, 10)
 		c = append(c, '\n')
 	}
-	if r.Method == "PUT" {
+	if r.creates() {
 		c = append(c, "content-type:"...)
 		c = append(c, r.ContentType...)
 		c = append(c, '\n')
 	}
 	c = append(c, "host:"...)
 	c = append(c, p.host...)
-	if r.Method == "PUT" {
+	if r.creates() {
 		c = append(c, "\nif-none-match:*"...)
 	}
 	if r.Mode == SSEC {

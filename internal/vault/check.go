@@ -69,16 +69,30 @@ func (v *Vault) checkInput(in *TokenizeInput) error {
 	case in.Size != nil && *in.Size < 0:
 		return fault.New(fault.BadUserInput, "A size is 0 bytes or more.").At("size")
 	case in.Size != nil && *in.Size > v.opts.Limits.ObjectSize:
-		return fault.New(fault.LimitExceeded, "A value has %d bytes at most.", v.opts.Limits.ObjectSize).At("size")
-	case in.TTL != nil && *in.TTL < time.Second:
+		return v.tooLarge(*in.Size)
+	}
+	if err := v.checkTTL(in.TTL); err != nil {
+		return err
+	}
+	return fault.At(checkMetadata(in.Metadata), "metadata")
+}
+
+func (v *Vault) checkTTL(ttl *time.Duration) error {
+	switch {
+	case ttl != nil && *ttl < time.Second:
 		return fault.New(fault.BadUserInput, "A token lasts a second or more.").At("ttl")
-	case in.TTL != nil && *in.TTL > v.opts.Limits.MaxTTL:
+	case ttl != nil && *ttl > v.opts.Limits.MaxTTL:
 		return fault.New(fault.LimitExceeded, "A token with a ttl lasts %s at most.", v.opts.Limits.MaxTTL).At("ttl")
 	}
-	if err := checkMetadata(in.Metadata); err != nil {
-		return fault.At(err, "metadata")
-	}
 	return nil
+}
+
+// tooLarge is the fault for a value that one upload can't take; it names beginUpload if that can.
+func (v *Vault) tooLarge(size int64) error {
+	if size <= v.opts.Limits.MultipartSize {
+		return fault.New(fault.LimitExceeded, "A value of %d bytes is too large for one upload: use beginUpload, which uploads it in parts.", size).At("size")
+	}
+	return fault.New(fault.LimitExceeded, "A value has %d bytes at most.", max(v.opts.Limits.ObjectSize, v.opts.Limits.MultipartSize)).At("size")
 }
 
 func checkMetadata(m *Metadata) error {

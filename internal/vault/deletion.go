@@ -31,6 +31,7 @@ func (v *Vault) DeleteTokens(ctx context.Context, tokens []ids.Token) (int, erro
 	if err != nil {
 		return 0, unavailable(err)
 	}
+	v.discardNow(ctx, done.Ended)
 	destroyed := done.Destroyed
 	if _, err := v.purge(ctx, destroyed); err != nil {
 		v.opts.Logger.ErrorContext(ctx, "objects of deleted tokens remain; the sweeper will try again",

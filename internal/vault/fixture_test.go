@@ -36,6 +36,7 @@ type store struct {
 	tombstones map[string]int
 	err        error
 	stuck      map[string]bool // objects whose deletion fails
+	parts
 }
 
 func (s *store) SignUpload(u objects.Upload) (objects.SignedRequest, error) {
@@ -228,7 +229,8 @@ func newFixture(t testing.TB) *fixture {
 	f.endings = &endings{rows: db, ended: map[caller.SessionHash]bool{}}
 	f.options = vault.Options{
 		Rows: f.rows, Keys: keys, Objects: f.store, Sessions: f.endings, Rates: f.rates, Observer: f.sums, Prefixes: []string{"tok", "old"}, Logger: slog.New(slog.DiscardHandler), Now: now,
-		Limits: vault.Limits{Batch: 10, GrantBatch: 10, ObjectSize: 1000, UnsizedSize: 100, DefaultGrant: 15 * time.Minute, MaxGrant: 24 * time.Hour, MaxTTL: 48 * time.Hour},
+		Limits: vault.Limits{Batch: 10, GrantBatch: 10, ObjectSize: 1000, UnsizedSize: 100, DefaultGrant: 15 * time.Minute, MaxGrant: 24 * time.Hour, MaxTTL: 48 * time.Hour,
+			MultipartSize: 1 << 40, UploadLifetime: 24 * time.Hour, SessionUploads: 3, TenantUploads: 100},
 	}
 	f.with(t, func(*vault.Options) {})
 	return f

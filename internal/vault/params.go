@@ -14,6 +14,8 @@ const (
 	ParamFrom       Param = "fromSessionID"
 	ParamTo         Param = "toSessionID"
 	ParamRevocation Param = "revocation"
+	ParamParts      Param = "parts"
+	ParamSize       Param = "size"
 )
 
 // singlePath and listPath return the path of a token or an input: of a single one, and of the i-th in a list.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"time"
 
 	"github.com/cloakroomhq/cloakroom/internal/caller"
@@ -68,10 +69,8 @@ func (v *Vault) tokenize(ctx context.Context, inputs []TokenizeInput, path func(
 			bytes += *inputs[i].Size
 		}
 	}
-	if v.opts.Space != nil {
-		if err := v.opts.Space.Admit(ctx, bytes); err != nil {
-			return nil, err
-		}
+	if err := v.admit(ctx, bytes); err != nil {
+		return nil, err
 	}
 	if err := v.opts.Rates.Reserve(c, len(inputs), v.bytesOf(inputs)); err != nil {
 		return nil, err
@@ -83,7 +82,7 @@ func (v *Vault) tokenize(ctx context.Context, inputs []TokenizeInput, path func(
 	secrets := make([]keyring.Secret, len(inputs))
 	for i := range inputs {
 		if made[i], tokens[i], secrets[i].Payload, err = v.reserve(c, &inputs[i], now); err != nil {
-			return nil, err
+			return nil, fault.At(err, path(i)...)
 		}
 		secrets[i].Token = made[i].Token
 		end := grantEnd(now, v.opts.Limits.DefaultGrant, tokens[i].ExpiresAt)
@@ -151,7 +150,9 @@ func (v *Vault) reserve(c *caller.Caller, in *TokenizeInput, now time.Time) (t T
 	if s.mode == objects.SSEC && in.Metadata != nil && in.Metadata.ContentType != nil {
 		up.ContentType = *in.Metadata.ContentType
 	}
-	if t.Upload, err = v.opts.Objects.SignUpload(up); err != nil {
+	if t.Upload, err = v.opts.Objects.SignUpload(up); errors.Is(err, objects.ErrTooLarge) {
+		return t, row, nil, v.tooLarge(*in.Size)
+	} else if err != nil {
 		return t, row, nil, unavailable(err)
 	}
 	row.ID, row.Tenant, row.Object = t.Token.ID(), c.Tenant, up.Object

@@ -22,7 +22,10 @@ type Rows interface {
 	ReadableTokens(ctx context.Context, tenant string, session ids.SessionHash, tokens []ids.Digest, now int64) ([]models.Token, error)
 	Tokens(ctx context.Context, tenant string, tokens []ids.Digest, now int64) ([]models.Token, error)
 	TokenGrants(ctx context.Context, tenant string, session ids.SessionHash, tokens []ids.Digest, now int64) ([]models.TokenGrant, error)
+	Upload(ctx context.Context, tenant string, session ids.SessionHash, token ids.Digest, now int64) (*models.Upload, error)
+	UploadsUnderWay(ctx context.Context, tenant string, session ids.SessionHash, limit int) (ofSession, ofTenant int, err error)
 	DueTokens(ctx context.Context, now int64, limit int) ([]models.Token, error)
+	DueUploads(ctx context.Context, now int64, limit int) ([]models.Upload, error)
 	SweepGrants(ctx context.Context, now int64, limit int) (int, error)
 	Settle(ctx context.Context) error
 }
@@ -54,8 +57,9 @@ type Keys interface {
 	Open(ctx context.Context, locked []keyring.Locked) ([]keyring.Opened, error)
 }
 
-// Objects signs requests to the object store, and deletes from it.
+// Objects signs requests to the object store, deletes from it, and joins uploads in parts.
 type Objects interface {
+	objects.Uploads
 	SignUpload(objects.Upload) (objects.SignedRequest, error)
 	SignDownload(objects.Download) (objects.SignedRequest, error)
 	Delete(ctx context.Context, objects ...string) error
@@ -88,6 +92,12 @@ type Limits struct {
 	DefaultGrant time.Duration // life of a grant without a requested duration
 	MaxGrant     time.Duration
 	MaxTTL       time.Duration
+
+	MultipartSize  int64         // bytes of a value that is uploaded in parts
+	PartSize       int64         // bytes of a part, beside the store's own limit; 0: no other
+	UploadLifetime time.Duration // of an upload in parts
+	SessionUploads int           // uploads in parts that a session may have under way
+	TenantUploads  int           // and all sessions of a tenant together
 }
 
 // Options configure a vault; all are required except Space, Framed and Now.
@@ -111,6 +121,7 @@ type Options struct {
 type Vault struct {
 	opts      Options
 	listeners listeners
+	joins     joins
 }
 
 // New returns a vault.

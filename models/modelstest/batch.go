@@ -15,11 +15,14 @@ import (
 // everyPart returns a batch with every part that an engine without events carries out.
 func everyPart() models.Batch {
 	from := Hash("revoked")
+	upload := UploadOf("s", "uploading", "clinic")
 	return models.Batch{
-		Now: noon, Tokens: []models.Token{Row("new", "clinic")}, Grants: []models.Grant{Grant("s", "new", noon+100, 0)},
+		Now: noon, Tokens: []models.Token{Row("new", "clinic"), upload.Tokens[0]}, Grants: []models.Grant{Grant("s", "new", noon+100, 0)},
+		Begin: upload.Begin, Started: &models.StartedUpload{TokenID: Digest("started"), StoreID: "id"}, Complete: Completed("s", "completing", noon).Complete,
 		Move: &models.Move{Tenant: "clinic", From: Hash("old"), To: Hash("young")}, Used: []models.UsedState{{Digest: Digest("state"), ExpiresAt: noon + 1}},
 		Ended: []models.Ended{Ended("login", noon, noon+1000)}, Revoke: &models.Revocation{Tenant: "clinic", Session: &from},
 		Destroy: &models.Destruction{Tenant: "clinic", Tokens: Digests("b")}, Purge: Digests("gone"),
+		Abort: &models.AbortedUpload{Tenant: "clinic", Session: Hash("s"), TokenID: Digest("aborting")}, Forget: Digests("over"),
 	}
 }
 
@@ -28,37 +31,44 @@ func prepare(t *testing.T, db *Database) {
 	gone := Row("gone", "clinic")
 	gone.UploadUntil = noon
 	Insert(t, db, []models.Token{Row("a", "clinic"), Row("b", "clinic"), gone}, Grant("old", "a", noon+100, 0), Grant("revoked", "a", noon+100, noon+100))
-	require.NoError(t, second(db.DestroyTokens(context.Background(), "clinic", Digests("gone"), noon)))
+	for _, name := range []string{"started", "completing", "aborting", "over"} {
+		require.NoError(t, second(db.Write(context.Background(), UploadOf("s", name, "clinic"))))
+	}
+	require.NoError(t, second(db.DestroyTokens(context.Background(), "clinic", Digests("gone", "over"), noon)))
 }
 
 // testBatchIsWhole: all parts of a batch are committed, or none if one of them fails.
 func testBatchIsWhole(t *testing.T, db *Database) {
 	prepare(t, db)
-	for _, table := range []string{"tokens", "grants", "ended", "sign_in_states"} {
+	for _, table := range []string{"tokens", "grants", "uploads", "ended", "sign_in_states"} {
 		require.NoError(t, db.SQL.Exec("ALTER TABLE "+table+" RENAME TO elsewhere").Error)
 		done, err := db.Write(context.Background(), everyPart())
 		require.Error(t, err, table)
 		require.Equal(t, models.Result{}, done)
 		require.NoError(t, db.SQL.Exec("ALTER TABLE elsewhere RENAME TO "+table).Error)
-		require.Equal(t, 3, count(t, db, "tokens"))
-		require.Equal(t, 2, count(t, db, "grants"))
+		require.Equal(t, 7, count(t, db, "tokens"))
+		require.Equal(t, 5, count(t, db, "grants"))
+		require.Equal(t, 4, count(t, db, "uploads"))
 		require.Zero(t, count(t, db, "ended"))
 		require.Zero(t, count(t, db, "sign_in_states"))
 	}
 	taken := everyPart()
 	taken.Tokens = append(taken.Tokens, Row("a", "clinic"))
 	require.Error(t, second(db.Write(context.Background(), taken)), "an ID that exists")
-	require.Equal(t, 3, count(t, db, "tokens"))
+	require.Equal(t, 7, count(t, db, "tokens"))
 
 	done, err := db.Write(context.Background(), everyPart())
 	require.NoError(t, err)
 	require.Equal(t, models.Result{
-		Moved: 1, Revoked: 2, FirstUse: []bool{true}, Destroyed: []models.Token{{ID: Digest("b"), Object: "v/b", UploadUntil: noon + 1000}},
+		Started: true, Completed: true, Moved: 1, Revoked: 2, FirstUse: []bool{true},
+		Destroyed: []models.Token{{ID: Digest("b"), Object: "v/b", UploadUntil: noon + 1000}, {ID: Digest("aborting"), Object: "v/aborting", UploadUntil: uploadUntil + 1000}},
+		Ended:     []models.Upload{{TokenID: Digest("aborting"), Object: "v/aborting"}},
 	}, done)
 	require.Equal(t, []string{"a"}, Readable(t, db, "clinic", "young", noon, "a", "b", "gone"))
 	require.Empty(t, Readable(t, db, "clinic", "revoked", noon, "a"))
-	require.Equal(t, []string{"new"}, Readable(t, db, "clinic", "s", noon, "new"))
-	require.Equal(t, 3, count(t, db, "tokens"), "one was inserted, one purged")
+	require.ElementsMatch(t, []string{"new", "completing"}, Readable(t, db, "clinic", "s", noon, "new", "uploading", "completing"))
+	require.Equal(t, 8, count(t, db, "tokens"), "two were inserted, one purged")
+	require.Equal(t, 4, count(t, db, "uploads"), "one was inserted, one forgotten")
 	require.Len(t, EndedSince(t, db, 0, noon), 1)
 }
 
@@ -154,6 +164,7 @@ func testClose(t *testing.T, db *Database) {
 		"tokens": {Tokens: []models.Token{Row("b", "clinic")}}, "grants": {Grants: []models.Grant{Grant("s", "a", noon+1, 0)}}, "purge": {Purge: Digests("a")},
 		"revocation": {Revoke: &models.Revocation{Tenant: "clinic", Session: &s}}, "destruction": {Destroy: &models.Destruction{Tenant: "clinic", Tokens: Digests("a")}},
 		"move": {Move: &models.Move{Tenant: "clinic", From: s, To: Hash("other")}}, "used": {Used: []models.UsedState{{Digest: Digest("a")}}}, "ended": {Ended: []models.Ended{Ended("s", noon, noon)}},
+		"upload": UploadOf("s", "u", "clinic"), "started": {Started: &models.StartedUpload{}}, "completion": Completed("s", "u", noon), "abortion": {Abort: &models.AbortedUpload{}}, "forget": {Forget: Digests("u")},
 	}
 	for name, b := range writes {
 		require.ErrorIs(t, second(db.Write(ctx, b)), models.ErrClosed, name)
@@ -161,7 +172,7 @@ func testClose(t *testing.T, db *Database) {
 	require.ErrorIs(t, second(db.SweepGrants(ctx, noon, 1)), models.ErrClosed)
 	require.ErrorIs(t, second(db.Setting(ctx, "x", []byte("x"))), models.ErrClosed)
 	for name, err := range map[string]error{
-		"DueTokens": second(db.DueTokens(ctx, noon, 1)), "Ready": db.Ready(ctx), "Tokens": second(db.Tokens(ctx, "clinic", Digests("a"), noon)),
+		"DueTokens": second(db.DueTokens(ctx, noon, 1)), "DueUploads": second(db.DueUploads(ctx, noon, 1)), "Upload": second(db.Upload(ctx, "clinic", s, Digest("a"), noon)), "Ready": db.Ready(ctx), "Tokens": second(db.Tokens(ctx, "clinic", Digests("a"), noon)),
 		"TokenGrants": second(db.TokenGrants(ctx, "clinic", s, Digests("a"), noon)), "ReadableTokens": second(db.ReadableTokens(ctx, "clinic", s, Digests("a"), noon)),
 	} {
 		require.Error(t, err, name)

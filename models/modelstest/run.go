@@ -27,6 +27,8 @@ func Run(t *testing.T, open func(t *testing.T) *Database) {
 		"EndSession": testEndSession, "EndedSince": testEndedSince, "EndedStays": testEndedStays, "EndedPages": testEndedPages,
 		"EndSessionIsWhole": testEndSessionIsWhole, "SweepEnded": testSweepEnded,
 		"BatchIsWhole": testBatchIsWhole, "BatchOrder": testBatchOrder, "EmptyBatches": testEmptyBatches, "Events": testEvents,
+		"Upload": testUpload, "UploadOnce": testUploadOnce, "UploadEnds": testUploadEnds, "UploadGoesOn": testUploadGoesOn, "UploadMoves": testUploadMoves,
+		"UploadBounds": testUploadBounds, "DueUploads": testDueUploads,
 		"Groups": testGroups, "Cancel": testCancel, "Close": testClose,
 	} {
 		t.Run(name, func(t *testing.T) {

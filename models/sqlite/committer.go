@@ -65,7 +65,12 @@ func (r *request) size() int {
 	if r.batch == nil {
 		return 0
 	}
-	n := len(r.batch.Tokens) + len(r.grants) + len(r.batch.Used) + len(r.batch.Ended) + len(r.batch.Purge)
+	n := len(r.batch.Tokens) + len(r.grants) + len(r.batch.Used) + len(r.batch.Ended) + len(r.batch.Purge) + len(r.batch.Forget)
+	for _, has := range []bool{r.batch.Begin != nil, r.batch.Started != nil, r.batch.Complete != nil, r.batch.Abort != nil} {
+		if has {
+			n++
+		}
+	}
 	for i := range r.lists {
 		n += r.lists[i].tokens.len()
 	}
@@ -80,7 +85,8 @@ func (r *request) size() int {
 
 // inserts reports whether a request only inserts tokens and grants: neighbouring requests of this kind are merged.
 func (r *request) inserts() bool {
-	return r.batch != nil && !r.batch.Ends() && r.batch.Move == nil && len(r.batch.Used) == 0
+	b := r.batch
+	return b != nil && !b.Ends() && b.Begin == nil && b.Started == nil && b.Complete == nil && b.Move == nil && len(b.Used) == 0
 }
 
 // do runs work in its own transaction. On a full disk the work may use the reserve, and may run twice.

@@ -103,8 +103,8 @@ func TestNumberOfStatementsForLists(t *testing.T) {
 			{"ReadableTokens", 1, func() error { return second(db.ReadableTokens(ctx, "clinic", session, ids, noon)) }},
 			{"ReadableTokens of one", 1, func() error { return second(db.ReadableTokens(ctx, "clinic", session, ids[:1], noon)) }},
 			{"TokenGrants", 1, func() error { return second(db.TokenGrants(ctx, "clinic", session, ids, noon)) }},
-			{"MoveGrants", 8, func() error { return second(db.MoveGrants(ctx, "clinic", session, other, noon)) }},
-			{"RevokeGrants", 7, func() error { return second(db.RevokeGrants(ctx, "clinic", models.Revocation{Tokens: ids}, noon)) }},
+			{"MoveGrants", 9, func() error { return second(db.MoveGrants(ctx, "clinic", session, other, noon)) }},
+			{"RevokeGrants", 8, func() error { return second(db.RevokeGrants(ctx, "clinic", models.Revocation{Tokens: ids}, noon)) }},
 		} {
 			s.take()
 			require.NoError(t, step.do())

@@ -14,7 +14,7 @@ const (
 	tokenGrantsFrom  = `SELECT i.place, t.expires_at, g.read_until, g.store_until, NULL FROM `
 	tokenGrantsWhere = ` CROSS JOIN tokens t ON t.id = i.id
 LEFT JOIN grants g ON g.session_id = (SELECT session_id FROM grants WHERE session_id = ? LIMIT 1) AND g.token_id = i.id
-WHERE t.tenant = ? AND t.sealed IS NOT NULL AND (t.expires_at IS NULL OR t.expires_at > ?)
+WHERE t.tenant = ? AND (t.sealed IS NOT NULL OR t.master_key <> 0) AND (t.expires_at IS NULL OR t.expires_at > ?)
 UNION ALL SELECT NULL, NULL, l.read_until, l.store_until, l.tokens FROM grant_lists l
 WHERE l.session_id = ? AND l.bucket IN (SELECT value FROM json_each(?)) AND l.expires_at > ?`
 )

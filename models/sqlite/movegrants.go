@@ -7,7 +7,7 @@ import (
 	"github.com/cloakroomhq/cloakroom/models"
 )
 
-// moveGrants moves a session's grants to another session, and returns how many were in force.
+// moveGrants moves a session's grants and uploads to another session, and returns how many were in force.
 func moveGrants(tx *gorm.DB, m *models.Move, now int64) (moved int, err error) {
 	if m.From == m.To {
 		return 0, nil
@@ -30,6 +30,9 @@ func moveGrants(tx *gorm.DB, m *models.Move, now int64) (moved int, err error) {
 		return 0, err
 	}
 	if err := execute(tx, moveRowsSQL, m.To, m.From); err != nil {
+		return 0, err
+	}
+	if err := moveUploads(tx, m); err != nil {
 		return 0, err
 	}
 	return moved + listed, tx.Where("session_id = ?", m.From).Delete(&models.Grant{}).Error

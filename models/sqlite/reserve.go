@@ -34,7 +34,10 @@ const (
 	tokenGrowth  = 2048
 	grantGrowth  = 1024
 	listedGrowth = 64
-	leastGrowth  = 8 * pageSize // of a request
+	uploadGrowth = 4096
+	// completedGrowth is for an envelope that moves to its token: the longest has less.
+	completedGrowth = 4 * pageSize
+	leastGrowth     = 8 * pageSize // of a request
 )
 
 // reserve is room on the disk that only the database can use, and only to end something. With it, revocations and
@@ -187,6 +190,15 @@ func (r *request) growth() int64 {
 	n := int64(len(r.batch.Tokens))*tokenGrowth + int64(len(r.grants)+len(r.batch.Used))*grantGrowth
 	for i := range r.batch.Tokens {
 		n += 2 * int64(len(r.batch.Tokens[i].Sealed)) // a page may hold one row alone
+	}
+	if b := r.batch.Begin; b != nil {
+		n += uploadGrowth + 2*int64(len(b.Sealed))
+	}
+	if r.batch.Started != nil {
+		n += uploadGrowth
+	}
+	if r.batch.Complete != nil {
+		n += grantGrowth + completedGrowth
 	}
 	for i := range r.lists {
 		n += int64(r.lists[i].tokens.len()) * listedGrowth

@@ -135,7 +135,7 @@ func pairList(pairs []pair) string {
 func grantsOf(tx *gorm.DB, tenant string, listed map[pair]models.TokenGrant) (map[pair]models.TokenGrant, error) {
 	found, err := tx.Statement.ConnPool.QueryContext(tx.Statement.Context, `SELECT i.session_id, t.id, COALESCE(g.read_until, 0), COALESCE(g.store_until, 0)
 FROM (SELECT unhex(value->>0) AS session_id, unhex(value->>1) AS token_id FROM json_each(?)) i CROSS JOIN tokens t ON t.id = i.token_id
-LEFT JOIN grants g ON g.session_id = i.session_id AND g.token_id = i.token_id WHERE t.tenant = ? AND t.sealed IS NOT NULL`, pairList(slices.Collect(maps.Keys(listed))), tenant)
+LEFT JOIN grants g ON g.session_id = i.session_id AND g.token_id = i.token_id WHERE t.tenant = ? AND (t.sealed IS NOT NULL OR t.master_key <> 0)`, pairList(slices.Collect(maps.Keys(listed))), tenant)
 	if err != nil {
 		return nil, err
 	}

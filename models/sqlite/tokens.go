@@ -63,18 +63,21 @@ func (db *DB) selectTokens(ctx context.Context, query string, args []any) ([]mod
 // tokenFilter selects tokens to destroy, by a condition on the table.
 type tokenFilter func(tx *gorm.DB) *gorm.DB
 
+// stored is the condition for tokens whose keys are not destroyed. While an upload in parts is under way its row has the envelope.
+const stored = "(sealed IS NOT NULL OR master_key <> 0)"
+
 // tokensOfTenant selects the tokens of a destruction that belong to its tenant and have their keys.
 func tokensOfTenant(d *models.Destruction) tokenFilter {
 	return func(tx *gorm.DB) *gorm.DB {
-		return tx.Where("tenant = ? AND sealed IS NOT NULL", d.Tenant).Where(idIn("id", d.Tokens))
+		return tx.Where("tenant = ? AND "+stored, d.Tenant).Where(idIn("id", d.Tokens))
 	}
 }
 
-// destroy destroys keys and, if grants is set, removes the grants on the tokens.
-func (c *committer) destroy(tx *gorm.DB, which tokenFilter, now int64, grants bool) (destroyed []models.Token, err error) {
+// destroy destroys keys, ends the uploads of the tokens and, if grants is set, removes the grants on them.
+func (c *committer) destroy(tx *gorm.DB, which tokenFilter, now int64, grants bool) (ended []models.Upload, destroyed []models.Token, err error) {
 	err = which(tx.Model(&models.Token{})).Select("id", "object", "upload_until").Find(&destroyed).Error
 	if err != nil || len(destroyed) == 0 {
-		return nil, err
+		return nil, nil, err
 	}
 	c.destroyed.Store(true)
 	tokens := make([]ids.Digest, len(destroyed))
@@ -82,10 +85,13 @@ func (c *committer) destroy(tx *gorm.DB, which tokenFilter, now int64, grants bo
 		tokens[i] = destroyed[i].ID
 	}
 	err = tx.Model(&models.Token{}).Where(idIn("id", tokens)).Updates(map[string]any{"sealed": nil, "master_key": 0, "purge_at": now}).Error
-	if err != nil || !grants {
-		return destroyed, err
+	if err != nil {
+		return nil, nil, err
 	}
-	return destroyed, tx.Where(idIn("token_id", tokens)).Delete(&models.Grant{}).Error
+	if ended, err = dropUploads(tx, tokens, now); err != nil || !grants {
+		return ended, destroyed, err
+	}
+	return ended, destroyed, tx.Where(idIn("token_id", tokens)).Delete(&models.Grant{}).Error
 }
 
 // destroyPart has the writer run destroy. On a full disk, if the part is one token (alone), its grants stay.
@@ -93,7 +99,7 @@ func (db *DB) destroyPart(ctx context.Context, which tokenFilter, now int64, alo
 	destroy := func(grants bool) (destroyed []models.Token, err error) {
 		result := make(chan []models.Token, 2) // the writer may run it twice; the caller may have left
 		err = by(ctx, func(tx *gorm.DB) error {
-			destroyed, err := db.queue.destroy(tx, which, now, grants)
+			_, destroyed, err := db.queue.destroy(tx, which, now, grants)
 			if err == nil {
 				result <- destroyed
 			}
@@ -114,7 +120,7 @@ func (db *DB) destroyPart(ctx context.Context, which tokenFilter, now int64, alo
 // purge removes the rows of destroyed tokens. A row stays while an upload may still arrive, so that the sweeper deletes
 // the uploaded object too.
 func purge(tx *gorm.DB, tokens []ids.Digest, now int64) error {
-	destroyed := tx.Where("sealed IS NULL").Where(idIn("id", tokens)).Session(&gorm.Session{})
+	destroyed := tx.Where("sealed IS NULL AND master_key = 0").Where(idIn("id", tokens)).Session(&gorm.Session{})
 	err := destroyed.Model(&models.Token{}).Where("upload_until > ?", now).Update("purge_at", gorm.Expr("upload_until")).Error
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 
 	"github.com/cloakroomhq/cloakroom/internal/ids"
 	"github.com/cloakroomhq/cloakroom/models"
@@ -46,6 +47,9 @@ func (c *committer) apply(tx *gorm.DB, r *request) (done models.Result, err erro
 	if err = insertRows(tx, b.Tokens, r.grants, r.lists); err != nil {
 		return done, err
 	}
+	if err = applyUpload(tx, b, &done); err != nil {
+		return done, err
+	}
 	if b.Move != nil {
 		if done.Moved, err = moveGrants(tx, b.Move, b.Now); err != nil {
 			return done, err
@@ -61,21 +65,50 @@ func (c *committer) apply(tx *gorm.DB, r *request) (done models.Result, err erro
 			return done, err
 		}
 	}
+	if err = c.applyEnds(tx, r, &done); err != nil {
+		return done, err
+	}
+	if len(b.Purge) > 0 {
+		if err = purge(tx, b.Purge, b.Now); err != nil {
+			return done, err
+		}
+	}
+	if len(b.Forget) > 0 {
+		err = forgetUploads(tx, b.Forget, b.Now)
+	}
+	return done, err
+}
+
+// applyEnds carries out the revocation, the destruction and the abortion of a batch.
+func (c *committer) applyEnds(tx *gorm.DB, r *request, done *models.Result) (err error) {
+	b := r.batch
 	if b.Revoke != nil {
 		f := revocation{*b.Revoke, b.Now}
 		if done.Revoked, err = f.revoke(tx, r.candidates); err != nil {
-			return done, err
+			return err
+		}
+		if f.endsUploads() {
+			if done.Ended, _, err = c.endUploads(tx, f.revokedUploads(), b.Now); err != nil {
+				return err
+			}
 		}
 	}
 	if b.Destroy != nil {
-		if done.Destroyed, err = c.destroy(tx, tokensOfTenant(b.Destroy), b.Now, true); err != nil {
-			return done, err
+		ended, destroyed, err := c.destroy(tx, tokensOfTenant(b.Destroy), b.Now, true)
+		if err != nil {
+			return err
 		}
+		done.Ended, done.Destroyed = append(done.Ended, ended...), destroyed
 	}
-	if len(b.Purge) > 0 {
-		err = purge(tx, b.Purge, b.Now)
+	if a := b.Abort; a != nil {
+		mine := clause.Expr{SQL: "tenant = ? AND session_id = ? AND token_id = ? AND until > ?", Vars: []any{a.Tenant, a.Session, a.TokenID, b.Now}}
+		ended, destroyed, err := c.endUploads(tx, mine, b.Now)
+		if err != nil {
+			return err
+		}
+		done.Ended, done.Destroyed = append(done.Ended, ended...), append(done.Destroyed, destroyed...)
 	}
-	return done, err
+	return nil
 }
 
 // applyAll carries out the batches of a group in a transaction. Neighbours that only insert are merged.
@@ -105,7 +138,7 @@ func (c *committer) applyAll(tx *gorm.DB, group []*request, results []models.Res
 
 // endsBeforeGrants reports whether the batch's Ended may be committed before its grants are revoked.
 func (db *DB) endsBeforeGrants(b *models.Batch) bool {
-	return len(b.Ended) > 0 && b.Revoke != nil && b.Destroy == nil && len(b.Purge) == 0 && !b.Adds()
+	return len(b.Ended) > 0 && b.Revoke != nil && b.Destroy == nil && b.Abort == nil && len(b.Purge) == 0 && len(b.Forget) == 0 && !b.Adds()
 }
 
 // endFirst commits Ended by itself, then revokes the grants. The end holds once Ended is durable, even if some grants can't
@@ -132,6 +165,8 @@ func (db *DB) writeInParts(ctx context.Context, r *request, full error) (done mo
 	switch {
 	case db.endsBeforeGrants(b):
 		return db.endFirst(ctx, r)
+	case b.Abort != nil, len(b.Forget) > 0:
+		return done, full
 	case b.Revoke != nil && len(b.Ended) == 0 && b.Destroy == nil && len(b.Purge) == 0:
 		done.Revoked, err = db.revokeInParts(ctx, revocation{*b.Revoke, b.Now}, r.candidates)
 	case b.Destroy != nil && len(b.Ended) == 0 && b.Revoke == nil && len(b.Purge) == 0:

@@ -2,13 +2,12 @@ package embedded
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/cloakroomhq/cloakroom/internal/objects"
 )
@@ -17,19 +16,20 @@ import (
 //
 //	DIR/lock              locked while a process uses the directory
 //	DIR/tmp/*             uploads in progress; removed at start
+//	DIR/parts/*           uploads in parts: see parts.go
 //	DIR/objects/ab/cdef…  objects, by SHA-256 of bucket and object key; an empty file is a tombstone
 //
 // A name on disk is a hash, so that no object key can name another path, and the 256 directories
 // fill evenly.
 type disk struct {
-	root, tmp, objects string
-	bucket             string
-	lock               *os.File
+	root, tmp, parts, objects string
+	bucket                    string
+	lock                      *os.File
 }
 
 func openDisk(dir, bucket string) (*disk, error) {
-	d := &disk{root: dir, tmp: filepath.Join(dir, "tmp"), objects: filepath.Join(dir, "objects"), bucket: bucket}
-	for _, p := range []string{d.root, d.tmp, d.objects} {
+	d := &disk{root: dir, tmp: filepath.Join(dir, "tmp"), parts: filepath.Join(dir, "parts"), objects: filepath.Join(dir, "objects"), bucket: bucket}
+	for _, p := range []string{d.root, d.tmp, d.parts, d.objects} {
 		if err := os.MkdirAll(p, 0o700); err != nil {
 			return nil, fmt.Errorf("embedded: %w", err)
 		}
@@ -38,12 +38,15 @@ func openDisk(dir, bucket string) (*disk, error) {
 	if d.lock, err = lockFile(filepath.Join(dir, "lock")); err != nil {
 		return nil, err
 	}
-	// No other process writes while the lock is held, so these files are from interrupted uploads.
+	// No other process writes while the lock is held, so these files are from interrupted uploads and abortions.
 	entries, err := os.ReadDir(d.tmp)
 	if err == nil {
 		for _, e := range entries {
-			err = errors.Join(err, os.Remove(filepath.Join(d.tmp, e.Name())))
+			err = errors.Join(err, os.RemoveAll(filepath.Join(d.tmp, e.Name())))
 		}
+	}
+	if err == nil {
+		err = d.removeStale(time.Now().Add(-staleUpload))
 	}
 	if err == nil {
 		err = errors.Join(syncDir(d.root), syncDir(d.tmp))
@@ -57,7 +60,7 @@ func openDisk(dir, bucket string) (*disk, error) {
 func (d *disk) close() error { return d.lock.Close() }
 
 func (d *disk) ready() error {
-	for _, p := range []string{d.tmp, d.objects} {
+	for _, p := range []string{d.tmp, d.parts, d.objects} {
 		if _, err := os.Stat(p); err != nil {
 			return fmt.Errorf("embedded: not ready: %w", err)
 		}
@@ -67,8 +70,7 @@ func (d *disk) ready() error {
 
 // path returns the path of an object's file. Callers have checked the object's key.
 func (d *disk) path(object string) string {
-	sum := sha256.Sum256([]byte(d.bucket + "\x00" + object))
-	name := hex.EncodeToString(sum[:])
+	name := d.hash(object)
 	return filepath.Join(d.objects, name[:2], name[2:])
 }
 
@@ -97,7 +99,7 @@ func (d *disk) exists(object string) (bool, error) {
 	return err == nil, err
 }
 
-// upload is the temporary file of an upload. discard must be called at the end, also after commit.
+// upload is the temporary file of an upload. discard must be called at the end, also after commit or commitPart.
 type upload struct{ *os.File }
 
 func (d *disk) create() (upload, error) {
@@ -106,8 +108,11 @@ func (d *disk) create() (upload, error) {
 }
 
 func (u upload) discard() error {
-	_ = u.Close() // after a commit this is the second Close
-	return os.Remove(u.Name())
+	_ = u.Close()                                                    // after a commit this is the second Close
+	if err := os.Remove(u.Name()); !errors.Is(err, fs.ErrNotExist) { // a part's file has been renamed
+		return err
+	}
+	return nil
 }
 
 // commit makes the file the object. It returns fs.ErrExist if the object or its tombstone exists. Of concurrent uploads the

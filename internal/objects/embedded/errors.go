@@ -54,6 +54,7 @@ var (
 	errOverShare      = &apiError{http.StatusServiceUnavailable, errBusy.code, errBusy.message, reasonShare}
 	errSlow           = &apiError{http.StatusBadRequest, "RequestTimeout", "The upload was slower than the store allows.", reasonSlow}
 	errNoSuchKey      = &apiError{http.StatusNotFound, "NoSuchKey", "The object does not exist.", reasonMissing}
+	errNoSuchUpload   = &apiError{http.StatusNotFound, "NoSuchUpload", "The upload does not exist: it is complete or was aborted.", reasonMissing}
 	errMethod         = &apiError{http.StatusMethodNotAllowed, "MethodNotAllowed", "The method is not allowed.", reasonMethod}
 	errExists         = &apiError{http.StatusPreconditionFailed, "PreconditionFailed", "The object exists.", reasonExists}
 	errTooLarge       = &apiError{http.StatusBadRequest, "EntityTooLarge", "The object is larger than allowed.", reasonSize}

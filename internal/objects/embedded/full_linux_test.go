@@ -101,3 +101,28 @@ func TestConcurrentUploadsKeepTheThreshold(t *testing.T) {
 type readFunc func(p []byte) (int, error)
 
 func (f readFunc) Read(p []byte) (int, error) { return f(p) }
+
+// TestTheDiskFillsDuringAJoin: the value has no room a second time. The parts stay, and can be joined once there is room.
+func TestTheDiskFillsDuringAJoin(t *testing.T) {
+	disktest.On(t, 16<<20, func(t *testing.T, dir string) {
+		s := newServer(t, func(o *Options) { o.Dir = filepath.Join(dir, "values") })
+		key := objects.CustomerKey{1}
+		m := s.begin(t, "v/1", key)
+		s.mustPutPart(t, m, 1, make([]byte, 3<<20))
+		s.mustPutPart(t, m, 2, make([]byte, 2<<20))
+		filler := disktest.Fill(t, dir)
+		parts := s.listed(t, m)
+		require.ErrorIs(t, s.CompleteMultipart(t.Context(), m, parts), objects.ErrNoSpace)
+		requireError(t, s.read(t, "v/1", key), errNoSuchKey)
+		require.Empty(t, files(t, filepath.Join(dir, "values", "tmp")))
+		filler.Free()
+		require.NoError(t, s.CompleteMultipart(t.Context(), m, parts))
+		require.Equal(t, 5<<20, s.read(t, "v/1", key).Body.Len())
+
+		m = s.begin(t, "v/2", key)
+		s.mustPutPart(t, m, 1, make([]byte, 1<<20))
+		disktest.Fill(t, dir)
+		require.NoError(t, s.AbortMultipart(t.Context(), m), "an abortion needs no room")
+		s.requireNoParts(t)
+	})
+}

@@ -69,7 +69,10 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) *apiError {
 	if refused != nil {
 		return refused
 	}
-	if r.Method == http.MethodPut {
+	switch {
+	case req.Part > 0:
+		return s.putPart(w, r, &req)
+	case r.Method == http.MethodPut:
 		return s.put(w, r, &req)
 	}
 	return s.get(w, r, &req)

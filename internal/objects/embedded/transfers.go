@@ -61,6 +61,7 @@ func newTransfers(l transferLimits) *transfers {
 type transfer struct {
 	set    *transfers
 	object string
+	part   int // number of an upload in parts; 0: the object itself
 	by     signer
 	upload bool
 	bytes  int64 // guarded by set.mu
@@ -71,8 +72,14 @@ type transfer struct {
 	control *http.ResponseController
 }
 
-// begin admits a request that was signed at signed, or returns why it is refused.
+// begin admits a request that was signed at signed, or returns why it is refused. Of an object, and of each part, one upload at a
+// time is admitted.
 func (s *transfers) begin(object string, by signer, signed time.Time, upload bool, w http.ResponseWriter) (*transfer, *apiError) {
+	return s.admit(object, 0, by, signed, upload, w)
+}
+
+// admit is begin for the object, or for one of its parts.
+func (s *transfers) admit(object string, part int, by signer, signed time.Time, upload bool, w http.ResponseWriter) (*transfer, *apiError) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if e, ended := s.ended[by]; ended && !signed.After(e.signed) {
@@ -80,7 +87,7 @@ func (s *transfers) begin(object string, by signer, signed time.Time, upload boo
 	}
 	if upload {
 		for other := range s.objects[object] {
-			if other.upload {
+			if other.upload && other.part == part {
 				return nil, errConflict
 			}
 		}
@@ -100,7 +107,7 @@ func (s *transfers) begin(object string, by signer, signed time.Time, upload boo
 	used.n++
 	s.sessions[by] = used
 	s.tenants[by.tenant()]++
-	t := &transfer{set: s, object: object, by: by, upload: upload, control: http.NewResponseController(w)}
+	t := &transfer{set: s, object: object, part: part, by: by, upload: upload, control: http.NewResponseController(w)}
 	if s.objects[object] == nil {
 		s.objects[object] = map[*transfer]bool{}
 	}
@@ -183,18 +190,29 @@ func (t *transfer) do(f func() error) error {
 	return f()
 }
 
-// stopObjects stops the transfers of these objects.
+// stopObjects stops the transfers of these objects and of their parts.
 func (s *transfers) stopObjects(names []string) {
+	s.stopWhere(names, errNoSuchKey, func(*transfer) bool { return true })
+}
+
+// stopParts stops the uploads of an object's parts.
+func (s *transfers) stopParts(object string) {
+	s.stopWhere([]string{object}, errNoSuchUpload, func(t *transfer) bool { return t.part > 0 })
+}
+
+func (s *transfers) stopWhere(names []string, why *apiError, which func(*transfer) bool) {
 	s.mu.Lock()
 	var all []*transfer
 	for _, name := range names {
 		for t := range s.objects[name] {
-			all = append(all, t)
+			if which(t) {
+				all = append(all, t)
+			}
 		}
 	}
 	s.mu.Unlock() // stop waits for a transfer that is in do
 	for _, t := range all {
-		t.stop(errNoSuchKey)
+		t.stop(why)
 	}
 }
 

@@ -36,6 +36,59 @@ func (s *Server) put(w http.ResponseWriter, r *http.Request, req *objects.Reques
 	} else if there {
 		return errExists
 	}
+	return s.receive(w, r, req, limit, t, target{name: req.Object, commit: func(u upload) error { return s.disk.commit(u, req.Object, t.do) }})
+}
+
+// putPart answers the PUT of a part of an upload in parts.
+func (s *Server) putPart(w http.ResponseWriter, r *http.Request, req *objects.Request) *apiError {
+	if !uploadPattern.MatchString(req.UploadID) {
+		return errNoSuchUpload
+	}
+	if req.Size > s.PartLimits().MaxSize {
+		return errTooLarge
+	}
+	if !s.admits(r, req.Size) {
+		return errNoSpace
+	}
+	t, refused := s.transfers.admit(req.Object, req.Part, parseSigner(req.Signer), req.Time, true, w)
+	if refused != nil {
+		return refused
+	}
+	defer t.end()
+	folder := s.disk.folder(req.Object, req.UploadID)
+	total := req.Size
+	err := s.disk.partSizes(folder, func(number int, size int64) error {
+		if number != req.Part {
+			total += size - partOverhead
+		}
+		return nil
+	})
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return errNoSuchUpload
+	case err != nil:
+		return s.fail(r, req.Object, "write", err)
+	}
+	if most, err := fileSize(s.opts.MaxObjectSize); err != nil || total > most {
+		return errTooLarge
+	}
+	return s.receive(w, r, req, req.Size, t, target{
+		name:   partObject(req.Object, req.UploadID, req.Part),
+		commit: func(u upload) error { return s.disk.commitPart(u, folder, req.Part, t.do) },
+	})
+}
+
+// partOverhead is more than the bytes that a part adds to the size of the files: its header, and that of its last package.
+const partOverhead = 256
+
+// target is where a received body goes.
+type target struct {
+	name   string // of the object or part, for its keys
+	commit func(upload) error
+}
+
+// receive stores the body of an admitted upload, and answers it.
+func (s *Server) receive(w http.ResponseWriter, r *http.Request, req *objects.Request, limit int64, t *transfer, to target) *apiError {
 	size := max(r.ContentLength, 0)
 	if !t.reserve(size) {
 		return errOverShare
@@ -43,10 +96,10 @@ func (s *Server) put(w http.ResponseWriter, r *http.Request, req *objects.Reques
 	h := newHeader(s.opts.Now())
 	room := func() bool { return s.admits(r, 0) }
 	body := &bodyReader{r: http.MaxBytesReader(w, r.Body, limit), t: t, held: size, pace: s.newPace(), room: room}
-	err := s.write(req, h, body)
+	err := s.write(req, h, body, to)
 	t.settle(time.Now().Add(s.opts.Grace)) // the earlier deadline may have passed during the transfer
 	if err != nil {
-		return s.refuseUpload(r, req.Object, body, err)
+		return s.refuseUpload(r, req, body, err)
 	}
 	s.describe(w, req, h)
 	w.Header().Set("Content-Length", "0")
@@ -60,7 +113,7 @@ func (s *Server) admits(r *http.Request, bytes int64) bool {
 }
 
 // refuseUpload returns why an upload was not stored.
-func (s *Server) refuseUpload(r *http.Request, object string, body *bodyReader, err error) *apiError {
+func (s *Server) refuseUpload(r *http.Request, req *objects.Request, body *bodyReader, err error) *apiError {
 	var over *http.MaxBytesError
 	switch {
 	case body.t.stopped() != nil:
@@ -77,16 +130,18 @@ func (s *Server) refuseUpload(r *http.Request, object string, body *bodyReader, 
 		return errIncomplete
 	case errors.Is(err, fs.ErrExist):
 		return errExists
+	case req.Part > 0 && errors.Is(err, fs.ErrNotExist):
+		return errNoSuchUpload
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return errNoSpace
 	}
-	return s.fail(r, object, "write", err)
+	return s.fail(r, req.Object, "write", err)
 }
 
 // write encrypts a body into a new file. The header is written last, into the space left for it, because
 // the length is known only then; a file without a header can't be opened with any key.
-func (s *Server) write(req *objects.Request, h *header, body *bodyReader) error {
-	keys, err := deriveKeys(&req.Key, h.salt[:], s.opts.Bucket, req.Object)
+func (s *Server) write(req *objects.Request, h *header, body *bodyReader, to target) error {
+	keys, err := deriveKeys(&req.Key, h.salt[:], s.opts.Bucket, to.name)
 	if err != nil {
 		return err
 	}
@@ -119,5 +174,5 @@ func (s *Server) write(req *objects.Request, h *header, body *bodyReader) error 
 	if _, err := file.WriteAt(h.seal(keys), 0); err != nil {
 		return err
 	}
-	return s.disk.commit(file, req.Object, body.t.do)
+	return to.commit(file)
 }

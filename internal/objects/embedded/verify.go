@@ -99,6 +99,13 @@ func parseQuery(query, method string) (unverified, bool) {
 		case "X-Amz-SignedHeaders":
 			claimed.sizeSent = strings.HasPrefix(value, "content-length;")
 			claimed.request.Mode = objects.SignedMode(value)
+		case "partNumber":
+			if claimed.request.Part, err = strconv.Atoi(value); err != nil {
+				return claimed, false
+			}
+			claimed.request.ContentType = ""
+		case "uploadId":
+			claimed.request.UploadID = value
 		case "x-signer":
 			claimed.request.Signer = value
 		case "response-content-type":
@@ -116,7 +123,7 @@ func readHeaders(r *http.Request, claimed *unverified) *apiError {
 	for name, values := range r.Header {
 		lower := strings.ToLower(name)
 		signed := claimed.request.Mode == objects.SSEC && encryptionHeader(lower) ||
-			(r.Method == http.MethodPut && (lower == "if-none-match" || lower == "content-type"))
+			(r.Method == http.MethodPut && claimed.request.Part == 0 && (lower == "if-none-match" || lower == "content-type"))
 		switch {
 		case signed && len(values) != 1:
 			return errSignature
@@ -136,7 +143,9 @@ func readHeaders(r *http.Request, claimed *unverified) *apiError {
 	}
 	switch {
 	case r.Method == http.MethodPut:
-		claimed.request.ContentType = r.Header.Get("Content-Type")
+		if claimed.request.Part == 0 {
+			claimed.request.ContentType = r.Header.Get("Content-Type")
+		}
 		if claimed.sizeSent {
 			if r.ContentLength < 0 {
 				return errSignature

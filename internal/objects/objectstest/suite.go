@@ -39,6 +39,32 @@ func (c clientMode) SignDownload(d objects.Download) (objects.SignedRequest, err
 	return c.Store.SignDownload(d)
 }
 
+func inClientMode(m objects.Multipart) objects.Multipart {
+	m.Mode, m.Key = objects.Client, objects.CustomerKey{}
+	return m
+}
+
+func (c clientMode) CreateMultipart(ctx context.Context, m objects.Multipart) (string, error) {
+	return c.Store.CreateMultipart(ctx, inClientMode(m))
+}
+
+func (c clientMode) SignPart(u objects.PartUpload) (objects.SignedRequest, error) {
+	u.Multipart = inClientMode(u.Multipart)
+	return c.Store.SignPart(u)
+}
+
+func (c clientMode) ListParts(ctx context.Context, m objects.Multipart) ([]objects.Part, error) {
+	return c.Store.ListParts(ctx, inClientMode(m))
+}
+
+func (c clientMode) CompleteMultipart(ctx context.Context, m objects.Multipart, parts []objects.Part) error {
+	return c.Store.CompleteMultipart(ctx, inClientMode(m), parts)
+}
+
+func (c clientMode) Size(ctx context.Context, m objects.Multipart) (int64, error) {
+	return c.Store.Size(ctx, inClientMode(m))
+}
+
 // RunClientMode is Run for requests in mode objects.Client. The store in the harness has this mode for new values.
 func RunClientMode(t *testing.T, start func(*testing.T) Harness) {
 	h := start(t)
@@ -51,7 +77,7 @@ func RunClientMode(t *testing.T, start func(*testing.T) Harness) {
 	s := suite{h}
 	for name, test := range s.tests() {
 		switch name {
-		case "wrong key", "no key", "ETag hides the value": // the store knows no key, and no value
+		case "wrong key", "no key", "ETag hides the value", "parts: size needs the key": // the store knows no key, and no value
 		default:
 			t.Run(name, func(t *testing.T) { test(s, t) })
 		}
@@ -95,6 +121,16 @@ func (suite) tests() map[string]func(suite, *testing.T) {
 		"forced type and name":     suite.disposition,
 		"refuses bad object keys":  suite.badObjects,
 		"ETag hides the value":     suite.etag,
+
+		"parts: joined":               suite.joined,
+		"parts: exact requests":       suite.partRequests,
+		"parts: aborted":              suite.aborted,
+		"parts: tombstone":            suite.partsOfTombstone,
+		"parts: never replace":        suite.joinWritesOnce,
+		"parts: changed after a list": suite.partsChanged,
+		"parts: many":                 suite.manyParts,
+		"parts: size needs the key":   suite.sizeNeedsKey,
+		"parts: raced":                suite.racedJoins,
 	}
 }
 

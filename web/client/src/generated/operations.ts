@@ -29,14 +29,21 @@ export interface MetadataInput {
   custom?: { [name: string]: unknown } | null | undefined;
 }
 
+/** The properties of a value, before it is uploaded in parts. */
 export interface BeginUploadInput {
+  /** Kept encrypted beside the value's key, and returned with it. */
   metadata?: MetadataInput | null | undefined;
+  /** Exact size of the value in bytes, before encryption; `completeUpload` then accepts no other. Null: not known yet. */
   size?: number | null | undefined;
+  /** The token and its value are deleted after this long. */
   ttl?: string | null | undefined;
 }
 
+/** A part to upload. */
 export interface UploadPartInput {
+  /** Its place in the value, from 1 on without gaps; in any order. */
   number: number;
+  /** Exact size in bytes as sent, 1 or more. It is signed into the request, which then accepts no other. */
   size: number;
 }
 
