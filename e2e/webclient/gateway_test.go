@@ -39,7 +39,7 @@ type place struct {
 func start(t *testing.T, mode string, configure ...func(*gateway.Config)) place {
 	t.Helper()
 	gw := cloakroomtest.Start(t, append(configure, func(c *gateway.Config) {
-		c.Objects.Encryption, c.Objects.MaxSize = mode, maxSize
+		c.Objects.Encryption, c.Objects.MaxSize, c.Objects.MaxMultipartSize = mode, maxSize, maxSize
 	})...)
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /jwt", func(w http.ResponseWriter, r *http.Request) {
@@ -70,7 +70,9 @@ func (p place) environ(t *testing.T) []string {
 func TestGateway(t *testing.T) {
 	for _, mode := range modes {
 		t.Run(mode, func(t *testing.T) {
-			nodeTests(t, start(t, mode).environ(t), "real-gateway.js")
+			environ := start(t, mode).environ(t)
+			nodeTests(t, environ, "real-gateway.js")
+			nodeTests(t, environ, "real-parts.js")
 		})
 	}
 }
@@ -88,7 +90,9 @@ func TestMinIO(t *testing.T) {
 				s3.Endpoint, s3.Region, s3.Bucket, s3.PathStyle, s3.AccessKeyID = o.Endpoint, o.Region, o.Bucket, true, o.Credentials.AccessKeyID
 				s3.SecretAccessKey, s3.CAFile = config.Secret(o.Credentials.SecretAccessKey), ca
 			})
-			nodeTests(t, append(p.environ(t), "NODE_EXTRA_CA_CERTS="+ca), "real-gateway.js")
+			environ := append(p.environ(t), "NODE_EXTRA_CA_CERTS="+ca)
+			nodeTests(t, environ, "real-gateway.js")
+			nodeTests(t, environ, "real-parts.js")
 		})
 	}
 }
