@@ -18,11 +18,11 @@
 //
 //   - for every method, if no connection could be made, or if the gateway refused the JWT (then once,
 //     with a new one);
-//   - CreateGrants, VerifyGrants, EndSession, Detokenize, DetokenizeBatch, Token and Viewer also if the connection
-//     broke, or the gateway answered 502, 503, 504 or UNAVAILABLE.
+//   - CreateGrants, VerifyGrants, EndSession, Detokenize, DetokenizeBatch, Token, Viewer, UploadParts, CompleteUpload and
+//     UploadStatus also if the connection broke, or the gateway answered 502, 503, 504 or UNAVAILABLE.
 //
-// Tokenize, TokenizeBatch, RevokeGrants, CarryGrants and DeleteTokens are not repeated once the gateway may have
-// received them.
+// Tokenize, TokenizeBatch, BeginUpload, AbortUpload, RevokeGrants, CarryGrants and DeleteTokens are not repeated once the
+// gateway may have received them.
 //
 // # Errors
 //

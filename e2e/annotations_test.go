@@ -29,6 +29,15 @@ func TestTheSchemasAnnotationsMatchTheGateway(t *testing.T) {
 	// How to get a token from each annotated field, and how to send one in each annotated argument.
 	outputs := map[string]func(jwt string) string{
 		"TokenizePayload.token": func(jwt string) string { return s.Reserve(t, jwt) },
+		"BeginUploadPayload.token": func(jwt string) string {
+			token, _ := s.Begin(t, jwt, nil)
+			return token
+		},
+		"CompleteUploadPayload.token": func(jwt string) string {
+			token, _ := s.Begin(t, jwt, nil)
+			s.PutPart(t, jwt, token, 1, []byte("value"))
+			return s.Query(t, jwt, stack.CompleteUpload, stack.Vars{"token": token, "size": 5}).OK(t).At("completeUpload", "token").(string)
+		},
 	}
 	inputs := map[string]func(jwt, token string) stack.Response{
 		"Mutation.detokenize(token)": func(jwt, token string) stack.Response { return s.Detokenize(t, jwt, token) },

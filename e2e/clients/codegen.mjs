@@ -16,7 +16,7 @@ export default {
         // Every scalar of the contract, with its type in JSON.
         scalars: {
           TokenID: scalar('string'), Time: scalar('string'), URL: scalar('string'), Duration: scalar('string'),
-          Int64: scalar('number'), Map: scalar('Record<string, unknown>'),
+          Int64: scalar('number'), Base64: scalar('string'), Map: scalar('Record<string, unknown>'),
         },
       },
     },
