@@ -17,7 +17,7 @@ func closable(t *testing.T) (*Gateway, database) {
 	t.Helper()
 	cfg := DefaultConfig()
 	cfg.Database.Path = filepath.Join(t.TempDir(), "rows.db")
-	g := &Gateway{cfg: cfg, log: slog.New(slog.DiscardHandler), stop: func() {}, closed: make(chan struct{}), telemetry: telemetry.NewMetrics("")}
+	g := &Gateway{cfg: cfg, log: slog.New(slog.DiscardHandler), stop: func() {}, closed: make(chan struct{}), stopping: make(chan struct{}), telemetry: telemetry.NewMetrics("")}
 	rows, err := g.openDatabase(t.Context())
 	require.NoError(t, err)
 	return g, rows
