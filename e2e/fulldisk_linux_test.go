@@ -29,6 +29,9 @@ func TestAFullDisk(t *testing.T) {
 		foreign, _ := p.Store(t, other.JWT, []byte("foreign"), nil)
 		upload := stack.Signed(t, p.Query(t, me.JWT, stack.Tokenize, nil).OK(t).At("tokenize", "upload"))
 		requireWhole(t, p.Stack)
+		// The example application is no part of this test: its database needs a file of 32 KiB to open.
+		room := filepath.Join(dir, "room")
+		require.NoError(t, os.WriteFile(room, make([]byte, 4<<20), 0o600))
 		filler := disktest.Fill(t, dir)
 		app := p.ApplicationJWT(t)
 
@@ -53,6 +56,7 @@ func TestAFullDisk(t *testing.T) {
 			assert.EqualValues(t, 2, r.At("endSession", "revoked"))
 		})
 		p.Kill(t)
+		require.NoError(t, os.Remove(room))
 
 		p = stack.Launch(t, stack.Data(dir), stack.At(p.Stack))
 		t.Run("it starts, and revoked and ended things stay so", func(t *testing.T) {
